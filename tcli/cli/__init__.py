@@ -1,0 +1,65 @@
+"""The `tcli` command.
+
+`main` is the entry point. It reads the common forms of the command line by hand and starts the
+program at once; help and subcommands go to the typer app. What is imported before the program runs
+is what the program waits for: nothing here loads typer, rich or prompt-toolkit.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command and ends the process with its exit code."""
+    _die_quietly_on_closed_pipe()
+    code = run(sys.argv[1:] if argv is None else argv)
+    _leave(code)
+
+
+def run(argv: list[str]) -> int:
+    """Runs the command; gives the exit code. 0 ok, 1 the program failed, 2 usage, 130 interrupted."""
+    from .options import COMMANDS, UsageError, parse
+
+    try:
+        if argv and argv[0] in COMMANDS:
+            return _app(argv)
+        settings = parse(argv)
+        if settings.help:
+            return _app(["--help"])
+        from .run import execute
+
+        return execute(settings)
+    except UsageError as error:
+        print(f"tcli: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _app(argv: list[str]) -> int:
+    from .app import main as app
+
+    return app(argv)
+
+
+def _die_quietly_on_closed_pipe() -> None:
+    """`tcli ... | head` ends like any Unix tool. `_signal`, because `signal` costs an import of enum."""
+    try:
+        import _signal
+
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+    except (ImportError, AttributeError, ValueError):  # Windows, or not the main thread
+        pass
+
+
+def _leave(code: int) -> None:
+    """Ends without tearing the interpreter down: that would cost a tenth of a short run."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            code = code or 1
+    os._exit(code)

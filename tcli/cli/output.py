@@ -1,0 +1,128 @@
+"""How results are written: the echo of bare expressions and the formats of -o.
+
+Off the terminal the echo is what `print` gives: no colour, no limit. On a terminal a tensor gets a
+header line first. `-o json|csv|tsv|npy` writes data for other programs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from ..errors import BadValue
+from .options import Settings
+
+
+def echo_for(settings: Settings) -> Callable[[object], None]:
+    """The function that shows a value as the settings ask."""
+    if settings.output == "npy":
+        return write_npy
+    if settings.output == "text" and _on_terminal():
+        from .run import wants_color
+
+        color = wants_color(settings, sys.stdout)
+        return lambda value: print(shown(value, color=color))
+    writer = WRITERS[settings.output]
+    return lambda value: print(writer(value))
+
+
+def _on_terminal() -> bool:
+    from .run import is_terminal
+
+    return is_terminal(sys.stdout)
+
+
+def is_tensor(value: object) -> bool:
+    return hasattr(value, "_a") and hasattr(value, "requires_grad")
+
+
+def plain(value: object) -> str:
+    """What `print` gives; text is quoted, as at Python's prompt."""
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def shown(value: object, *, color: bool = False) -> str:
+    """For a person: a tensor with its header line."""
+    if not is_tensor(value) or (value.ndim == 0 and value.grad_fn is None):
+        return plain(value)
+    from ..show.tensor import header
+
+    line = header(value)
+    return (f"\x1b[36m{line}\x1b[0m" if color else line) + "\n" + str(value)
+
+
+def as_json(value: object) -> str:
+    """One line of JSON; NaN and infinities, which JSON lacks, become null."""
+    from json import dumps
+
+    return dumps(_json_value(value), ensure_ascii=False)
+
+
+def _json_value(value: object) -> object:
+    if is_tensor(value) or type(value).__module__ == "numpy":
+        return _json_value(value.tolist())
+    if isinstance(value, dict):
+        return {str(key): _json_value(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_json_value(each) for each in value]
+    if isinstance(value, complex):
+        return [_json_value(value.real), _json_value(value.imag)]
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    return value if value is None or isinstance(value, (str, int, bool)) else str(value)
+
+
+def as_table(value: object, separator: str) -> str:
+    """Rows of numbers: a vector is a column, a matrix is itself; more dims do not fit a table."""
+    rows = value.tolist() if is_tensor(value) or type(value).__module__ == "numpy" else value
+    if not isinstance(rows, (list, tuple)):
+        return _cell(rows)
+    if any(isinstance(cell, (list, tuple)) for row in rows if isinstance(row, (list, tuple)) for cell in row):
+        raise BadValue(f"a table has two dims, this value has shape {list(getattr(value, 'shape', ()))}",
+                       help="reshape it, or use -o json or -o npy")
+    return "\n".join(separator.join(map(_cell, row)) if isinstance(row, (list, tuple)) else _cell(row)
+                     for row in rows)
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    if isinstance(value, str) and any(char in text for char in ',"\n\t'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def write_npy(value: object) -> None:
+    """One .npy file on stdout."""
+    import numpy
+
+    if is_tensor(value):
+        value = value.detach().cpu().numpy()
+    sys.stdout.flush()
+    # Through memory: numpy.save asks a file for its position, and a pipe has none.
+    from io import BytesIO
+
+    buffer = BytesIO()
+    numpy.save(buffer, numpy.asarray(value), allow_pickle=False)
+    sys.stdout.buffer.write(buffer.getvalue())
+
+
+def exact(value: object) -> str:
+    """Text that gives the same value back: every number in full."""
+    if not is_tensor(value):
+        return repr(value)
+    dtype = str(value.dtype)
+    suffix = "" if dtype in ("torch.float32", "torch.int64", "torch.bool") else f", dtype={dtype}"
+    return f"tensor({_exact_numbers(value)}{suffix})"
+
+
+def _exact_numbers(value: object) -> str:
+    """float32 values with the fewest digits that give them back."""
+    import numpy
+
+    array = numpy.asarray(value.detach().cpu().numpy())
+    return numpy.array2string(array, separator=", ", threshold=sys.maxsize, max_line_width=sys.maxsize,
+                              floatmode="unique").replace("\n", "").replace("],  ", "], ")
+
+
+WRITERS = {"text": plain, "repr": exact, "json": as_json, "csv": lambda value: as_table(value, ","),
+           "tsv": lambda value: as_table(value, "\t")}

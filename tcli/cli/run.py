@@ -1,0 +1,212 @@
+"""What a command line asks for: runs FILE, -e expressions or stdin in a session.
+
+Takes `Settings`, gives an exit code. Results go to stdout, everything else to stderr. Loads the
+prompt, colours and formats only when they are used.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ..errors import FileError, TcliError
+from .options import Settings, UsageError
+
+
+def execute(settings: Settings) -> int:
+    """Does what the settings say; 0 ok, 1 the program failed, 130 interrupted."""
+    if settings.version:
+        from .. import __version__
+
+        print(f"tcli {__version__}")
+        return 0
+    _limit_threads_at_start()
+    programs = _programs(settings)
+    if programs is None:
+        return _prompt(settings)
+    try:
+        session = session_for(settings)
+        for name, text in programs:
+            _run(session, settings, name, text)
+    except TcliError as error:
+        report(error, settings)
+        return 1
+    except KeyboardInterrupt as error:
+        report_interrupt(error, settings)
+        return 130
+    except SystemExit as error:
+        return exit_code(error)
+    return _prompt(settings, session) if settings.interactive else 0
+
+
+def _programs(settings: Settings) -> list[tuple[str, object]] | None:
+    """(name, text or how to read it) of what is to run; None for the prompt."""
+    found: list[tuple[str, object]] = []
+    if settings.file is not None:
+        found.append(("<stdin>", read_stdin_text) if settings.file == "-"
+                     else (settings.file, lambda: read_program(settings.file)))
+    for number, text in enumerate(settings.expr, 1):
+        found.append(("<-e>" if number == 1 else f"<-e {number}>", lambda text=text: text))
+    if found:
+        return found
+    if is_terminal(sys.stdin):
+        if not is_terminal(sys.stdout):
+            raise UsageError("the prompt needs a terminal; give a FILE or -e EXPR (see tcli --help)")
+        return None
+    text = read_stdin_text() if sys.stdin is not None else ""
+    if not text.strip():
+        raise UsageError("nothing to run: give a FILE or -e EXPR (see tcli --help)")
+    return [("<stdin>", lambda: text)]
+
+
+def _run(session, settings: Settings, name: str, read) -> None:
+    from .output import echo_for
+
+    # In a script, `x.add_(1)` is said for its effect; as a one-liner it is the question.
+    one_liner = name.startswith("<-e")
+    session.echo_receivers = one_liner
+    session.echo = None if settings.quiet else echo_for(settings)
+    if settings.interactive and name == settings.file:
+        session.echo = None if settings.quiet else session.echo
+    session.run(read(), name)
+
+
+def session_for(settings: Settings):
+    """A session with the options and -v variables of the command line."""
+    from ..runtime.session import Session
+
+    session = Session(settings.device, settings.seed, settings.dtype, settings.quiet, settings.trace,
+                      args=settings.args, script=settings.file or "tcli", threads=settings.threads)
+    if settings.expr and settings.file != "-" and not is_terminal(sys.stdin) and sys.stdin is not None:
+        from .values import read_stdin_value
+
+        session.providers["_"] = lambda: read_stdin_value(session)
+    for text in settings.var:
+        from .values import bind_variable
+
+        bind_variable(session, text)
+    return session
+
+
+def _prompt(settings: Settings, session=None) -> int:
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+        raise UsageError("the prompt needs a terminal")
+    from .repl import start
+
+    return start(session or session_for(settings), settings)
+
+
+# ---------------------------------------------------------------- reading
+
+def read_program(path: str) -> str:
+    """The text of a program file; raises FileError."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return file.read()
+    except OSError as error:
+        raise FileError(f"cannot open {path}: {error.strerror}", help=_similar_file(path)) from None
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path} is not a text file: byte {error.start} is not UTF-8",
+                        help=_hint_for_data(path)) from None
+
+
+def _similar_file(path: str) -> str | None:
+    from ..show.suggest import nearest
+
+    folder, name = os.path.split(path)
+    try:
+        found = nearest(name, os.listdir(folder or "."))
+    except OSError:
+        return None
+    return f"did you mean '{os.path.join(folder, found)}'?" if found else None
+
+
+def _hint_for_data(path: str) -> str | None:
+    if path.endswith((".npy", ".npz", ".pt", ".pth", ".safetensors", ".png")):
+        return f"to compute with it: tcli -v x={path} -e 'x.shape'"
+    return None
+
+
+def read_stdin_text() -> str:
+    data = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise FileError(f"stdin is not a program: byte {error.start} is not UTF-8",
+                        help="data is read with -e: ... | tcli -e '_.sum()'") from None
+
+
+# ---------------------------------------------------------------- saying what went wrong
+
+def report(error: TcliError, settings: Settings) -> None:
+    """The diagnostic on stderr, as text or as one line of JSON."""
+    _flush(sys.stdout)
+    if settings.errors == "json":
+        from json import dumps
+
+        from ..show.diagnostic import as_json
+
+        text = dumps(as_json(error), ensure_ascii=False)
+    else:
+        from ..show.diagnostic import render
+
+        text = render(error, color=wants_color(settings, sys.stderr), width=terminal_width())
+    print(text, file=sys.stderr)
+
+
+def report_interrupt(error: KeyboardInterrupt, settings: Settings) -> None:
+    _flush(sys.stdout)
+    span = getattr(error, "span", None)
+    print(f"interrupted at {span}" if span is not None else "interrupted", file=sys.stderr)
+
+
+def exit_code(error: SystemExit) -> int:
+    """As Python: None is 0, a number itself, anything else is said on stderr and is 1."""
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    _flush(sys.stdout)
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def _flush(stream) -> None:
+    if stream is not None:
+        stream.flush()
+
+
+# ---------------------------------------------------------------- the terminal
+
+def is_terminal(stream) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def wants_color(settings: Settings, stream) -> bool:
+    """--color, then NO_COLOR and CLICOLOR_FORCE, then whether a person looks."""
+    if settings.color != "auto":
+        return settings.color == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("CLICOLOR_FORCE", "0") != "0":
+        return True
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+
+def terminal_width() -> int:
+    """The width of the terminal on stderr; a file gets 100 columns."""
+    try:
+        return max(40, os.get_terminal_size(2).columns)
+    except (OSError, ValueError):
+        return 100
+
+
+def _limit_threads_at_start() -> None:
+    """OpenBLAS starts its threads at import, which costs a fifth of NumPy's. The engine raises the
+    number again at the first product large enough to gain from it."""
+    if not any(name in os.environ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS")):
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
+        os.environ["TCLI_RAISE_THREADS"] = "1"

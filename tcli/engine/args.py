@@ -1,0 +1,249 @@
+"""Arguments of a call, checked and brought into one form before an op sees them.
+
+An op's Python signature is its schema: each parameter's annotation names a *kind*, and each kind has
+one converter here. A converter takes (value, first tensor argument, op name, parameter name) and
+returns the value in normal form or raises the error PyTorch raises. No annotation on a parameter
+without default means `Tensor`.
+
+kinds: Tensor, Tensor? (optional), Tensors (list), Operand (tensor or number), Operand?, Index (a tensor
+that takes no part in promotion: indices, masks, conditions), Index?, Dim, Dim?, Dims, Dims?, Shape, DType?, Device?, int, int?, float, float?, Scalar, Scalar?, bool, str, any. A
+star (`Shape*`, `Dims*`, `int*`) also takes the values as separate positional arguments.
+"""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError, BadIndex, DTypeError, EngineError
+from . import dtypes
+from .device import as_device
+from .dtypes import as_dtype
+
+_NUMBERS = (int, float, complex, bool)
+
+
+class Size(tuple):
+    """`torch.Size`: a tuple of dimension sizes."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        total = 1
+        for size in self:
+            total *= size
+        return total
+
+    def __repr__(self) -> str:
+        return "torch.Size([" + ", ".join(map(str, self)) + "])"
+
+    __str__ = __repr__
+
+    def __getitem__(self, item):
+        found = tuple.__getitem__(self, item)
+        return Size(found) if isinstance(item, slice) else found
+
+    def __add__(self, other):
+        return Size(tuple.__add__(self, tuple(other)))
+
+    def __radd__(self, other):
+        return Size(tuple(other) + tuple(self))
+
+    def __mul__(self, times):
+        return Size(tuple.__mul__(self, times))
+
+    __rmul__ = __mul__
+
+    def __reduce__(self):
+        return (Size, (tuple(self),))
+
+
+def wrap_dim(dim: int, ndim: int, *, scalar_ok: bool = True) -> int:
+    """A dim in [0, ndim): negative ones count from the end; a 0-d tensor takes -1 and 0."""
+    if -ndim <= dim < ndim:
+        return dim + ndim if dim < 0 else dim
+    if ndim == 0:
+        if not scalar_ok:
+            raise BadIndex(f"Dimension specified as {dim} but tensor has no dimensions")
+        if dim in (-1, 0):
+            return 0
+        ndim = 1
+    raise BadIndex(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})")
+
+
+def describe(value) -> str:
+    """`f32[3, 4]` for a tensor, the type name for anything else."""
+    array = getattr(value, "_a", None)
+    if array is None:
+        return type(value).__name__
+    return dtypes.of_numpy(array.dtype).short + "[" + ", ".join(map(str, array.shape)) + "]"
+
+
+def type_name(value) -> str:
+    """How PyTorch names the type of a wrong argument."""
+    if isinstance(value, (tuple, list)):
+        kind = type(value).__name__
+        if not value:
+            return kind
+        inner = ", ".join(type(v).__name__ for v in list(value)[:3])
+        return f"{kind} of ({inner})" if kind == "tuple" and len(value) > 1 else kind
+    return type(value).__name__
+
+
+def wrong(op: str, name: str, wanted: str, value) -> ArgumentError:
+    return ArgumentError(f"{op}(): argument '{name}' must be {wanted}, not {type_name(value)}")
+
+
+def to_int(value, x, op, name) -> int:
+    if type(value) is int:
+        return value
+    if hasattr(value, "_a"):
+        array = value._a
+        if array.size == 1 and dtypes.of_numpy(array.dtype).category <= dtypes.INTEGER:
+            return int(array.reshape(()).item())
+        raise wrong(op, name, "int", value)
+    if isinstance(value, float) or not hasattr(value, "__index__"):
+        raise wrong(op, name, "int", value)
+    return value.__index__()
+
+
+def to_float(value, x, op, name) -> float:
+    if type(value) is float or type(value) is int:
+        return value
+    if hasattr(value, "_a"):
+        return value.item()
+    if isinstance(value, _NUMBERS):
+        return value
+    if hasattr(value, "item"):
+        return value.item()
+    raise wrong(op, name, "float", value)
+
+
+def to_scalar(value, x, op, name):
+    if type(value) in _NUMBERS:
+        return value
+    if hasattr(value, "_a"):
+        if value._a.size != 1:
+            raise EngineError(f"a Tensor with {value._a.size} elements cannot be converted to Scalar")
+        return value.item()
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, _NUMBERS):
+        return value
+    raise wrong(op, name, "Number", value)
+
+
+def to_bool(value, x, op, name) -> bool:
+    if type(value) is bool:
+        return value
+    if hasattr(value, "_a"):
+        return bool(value)
+    if isinstance(value, int):
+        return bool(value)
+    raise wrong(op, name, "bool", value)
+
+
+def to_str(value, x, op, name) -> str:
+    if isinstance(value, str):
+        return value
+    raise wrong(op, name, "str", value)
+
+
+def to_dim(value, x, op, name) -> int:
+    dim = to_int(value, x, op, name)
+    return wrap_dim(dim, x._a.ndim) if x is not None else dim
+
+
+def to_dims(value, x, op, name) -> tuple:
+    if isinstance(value, (tuple, list)):
+        dims = tuple(to_int(v, x, op, name) for v in value)
+    else:
+        dims = (to_int(value, x, op, name),)
+    if x is None:
+        return dims
+    dims = tuple(wrap_dim(d, x._a.ndim) for d in dims)
+    if len(set(dims)) != len(dims):
+        again = next(d for d in dims if dims.count(d) > 1)
+        raise EngineError(f"dim {again} appears multiple times in the list of dims")
+    return dims
+
+
+def to_shape(value, x, op, name) -> tuple:
+    if type(value) is int:
+        return (value,)
+    if isinstance(value, (tuple, list)) or (hasattr(value, "_a") and value._a.ndim == 1):
+        return tuple(to_int(v, x, op, name) for v in value)
+    if hasattr(value, "__index__") or hasattr(value, "_a"):
+        return (to_int(value, x, op, name),)
+    raise wrong(op, name, "tuple of ints", value)
+
+
+def to_dtype(value, x, op, name):
+    if type(value) is dtypes.dtype:
+        return value
+    try:
+        return as_dtype(value)
+    except ArgumentError:
+        raise wrong(op, name, "torch.dtype", value) from None
+
+
+def to_device(value, x, op, name):
+    return as_device(value)
+
+
+def keep(value, x, op, name):
+    return value
+
+
+def optional(convert):
+    def converter(value, x, op, name):
+        return None if value is None else convert(value, x, op, name)
+    return converter
+
+
+CONVERTERS = {
+    "Dim": to_dim, "Dims": to_dims, "Shape": to_shape, "int": to_int, "float": to_float, "Scalar": to_scalar,
+    "bool": to_bool, "str": to_str, "DType": to_dtype, "Device": to_device, "any": keep,
+    "Shape*": to_shape, "Dims*": to_dims, "int*": to_shape,
+}
+CONVERTERS |= {kind + "?": optional(convert) for kind, convert in CONVERTERS.items()}
+TENSOR_KINDS = frozenset({"Tensor", "Tensor?", "Tensors", "Operand", "Operand?", "Index", "Index?"})
+
+
+def check_same_device(op: str, devices) -> None:
+    raise EngineError("Expected all tensors to be on the same device, but found at least two devices, "
+                      + " and ".join(dict.fromkeys(map(str, devices))) + "!")
+
+
+def broadcast_shapes(*shapes) -> tuple:
+    """The common shape of broadcasting; sizes must be equal or 1, aligned from the right."""
+    ndim = max((len(s) for s in shapes), default=0)
+    result = [1] * ndim
+    for which, shape in enumerate(shapes):
+        offset = ndim - len(shape)
+        for i, size in enumerate(shape):
+            have = result[offset + i]
+            if size == have or size == 1:
+                continue
+            if have != 1:
+                from ..errors import ShapeError
+
+                raise ShapeError(f"The size of tensor a ({have}) must match the size of tensor b ({size}) at "
+                                 f"non-singleton dimension {offset + i}", help=_broadcast_hint(shapes, which))
+            result[offset + i] = size
+    return tuple(result)
+
+
+def _broadcast_hint(shapes, which: int) -> str | None:
+    """The one hint that makes two shapes fit: a trailing or a missing size-1 dim."""
+    a, b = tuple(shapes[0]), tuple(shapes[which])
+    if len(b) == len(a) - 1 and b == a[:-1]:
+        return f"unsqueeze(-1) makes the second operand {list(b) + [1]}, which fits (or keepdim=True where it was reduced)"
+    if len(a) == len(b) - 1 and a == b[:-1]:
+        return f"unsqueeze(-1) makes the first operand {list(a) + [1]}, which fits (or keepdim=True where it was reduced)"
+    if len(a) == len(b) == 2 and (a[::-1] == b):
+        return "transposing one of them (.T) makes them fit"
+    return None
+
+
+def require_floating(op: str, d) -> None:
+    if d.category < dtypes.FLOAT:
+        raise DTypeError(f"{op}(): input dtype should be either floating point or complex dtypes. Got "
+                         f"{dtypes.scalar_name(d)} instead.")

@@ -1,0 +1,474 @@
+"""`torch.autograd`: backward, grad, the recording modes and custom functions, over the tape."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from ..errors import ArgumentError, EngineError, GradError
+from . import dispatch, tape
+from .dispatch import wrap
+from .tape import edge_of, state
+from .tensor import Tensor
+
+
+# ---------------------------------------------------------------- backward and grad
+
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph: bool = False, grad_variables=None,
+             inputs=None, trace: bool = False) -> None:
+    """Adds the gradients of `tensors` to the `.grad` of the leaves they were computed from.
+
+    Raises `GradError` when a tensor has no graph, or is no scalar and comes without a gradient.
+    """
+    roots = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    gradients = _as_list(grad_tensors, len(roots))
+    seeds = [_seed(t, g) for t, g in zip(roots, gradients, strict=True)]
+    if inputs is not None:
+        inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+        if not inputs:
+            raise EngineError("'inputs' argument to 'backward()' cannot be empty.")
+    keep = create_graph if retain_graph is None else retain_graph
+    nodes = [edge_of(t) for t in roots]
+    if trace:
+        from .tracing import traced_backward
+
+        traced_backward(roots, nodes, seeds, keep, create_graph)
+        return
+    if inputs is None:
+        tape.run(nodes, seeds, retain_graph=keep, create_graph=create_graph)
+        return
+    found = tape.run(nodes, seeds, retain_graph=keep, create_graph=create_graph, inputs=[edge_of(t) for t in inputs])
+    for t in inputs:
+        g = found.get(edge_of(t))
+        if g is not None:
+            t.grad = g if t.grad is None else t.grad + g
+
+
+def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bool = False, only_inputs: bool = True,
+         allow_unused=None, is_grads_batched: bool = False, materialize_grads: bool = False) -> tuple:
+    """The gradients of `outputs` with respect to `inputs`, as a tuple; `.grad` stays as it is."""
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    gradients = _as_list(grad_outputs, len(outputs))
+    if is_grads_batched:
+        rows = [grad(outputs, inputs, [g[i] for g in gradients], True, create_graph, allow_unused=allow_unused)
+                for i in range(len(gradients[0]))]
+        return tuple(None if column[0] is None else dispatch.T.stack(list(column), 0)
+                     for column in zip(*rows, strict=True))
+    for t in inputs:
+        if not t._rg:
+            raise GradError("One of the differentiated Tensors does not require grad")
+    seeds = [_seed(t, g) for t, g in zip(outputs, gradients, strict=True)]
+    keep = create_graph if retain_graph is None else retain_graph
+    edges = [edge_of(t) for t in inputs]
+    found = tape.run([edge_of(t) for t in outputs], seeds, retain_graph=keep, create_graph=create_graph, inputs=edges)
+    result = [found.get(e) for e in edges]
+    if materialize_grads:
+        return tuple(wrap(np.zeros(t._a.shape, t._a.dtype)) if g is None else g
+                     for t, g in zip(inputs, result, strict=True))
+    if not allow_unused and any(g is None for g in result):
+        raise GradError("One of the differentiated Tensors appears to not have been used in the graph. Set "
+                        "allow_unused=True if this is the desired behavior.")
+    return tuple(result)
+
+
+def _as_list(gradients, n: int) -> list:
+    if gradients is None:
+        return [None] * n
+    if isinstance(gradients, Tensor):
+        gradients = [gradients]
+    gradients = list(gradients)
+    if len(gradients) != n:
+        raise EngineError(f"got {n} tensors and {len(gradients)} gradients")
+    return gradients
+
+
+def _seed(t, g):
+    if not isinstance(t, Tensor):
+        raise ArgumentError(f"grad can be computed only for tensors, not {type(t).__name__}")
+    if not t._rg:
+        raise GradError("element 0 of tensors does not require grad and does not have a grad_fn",
+                        help="make a leaf with requires_grad=True before computing with it")
+    if g is None:
+        if t._a.size != 1:
+            raise GradError("grad can be implicitly created only for scalar outputs",
+                            help="reduce it to one number first (.sum() or .mean()), or pass the gradient")
+        if t._a.dtype.kind == "c":
+            raise GradError(f"grad can be implicitly created only for real scalar outputs but got {t.dtype!r}")
+        return wrap(np.ones(t._a.shape, t._a.dtype))
+    if not isinstance(g, Tensor):
+        g = dispatch.as_tensor(g)
+    if g._a.shape != t._a.shape:
+        raise GradError(f"Mismatch in shape: grad_output[0] has a shape of {g.shape} and output[0] has a shape of "
+                        f"{t.shape}.")
+    return g
+
+
+# ---------------------------------------------------------------- modes
+
+class _Mode:
+    """A context manager that is a decorator as well, with and without parentheses."""
+
+    def __new__(cls, fn=None, *args, **kwargs):
+        mode = object.__new__(cls)
+        if callable(fn) and not isinstance(fn, bool):
+            mode.__init__()
+            return mode(fn)
+        return mode
+
+    def __enter__(self):
+        self._before = (state.grad, state.inference)
+        self._set()
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        state.grad, state.inference = self._before
+
+    def __call__(self, fn):
+        import types
+
+        if isinstance(fn, type):
+            fn.__init__ = self(fn.__init__)
+            return fn
+        if isinstance(fn, types.FunctionType) and fn.__code__.co_flags & 0x20:
+            return self._generator(fn)
+
+        @functools.wraps(fn)
+        def wrapped(*args, **kwargs):
+            with self._fresh():
+                return fn(*args, **kwargs)
+        return wrapped
+
+    def _generator(self, fn):
+        @functools.wraps(fn)
+        def wrapped(*args, **kwargs):
+            generator = fn(*args, **kwargs)
+            while True:
+                with self._fresh():
+                    try:
+                        value = next(generator)
+                    except StopIteration as stop:
+                        return stop.value
+                yield value
+        return wrapped
+
+    def _fresh(self):
+        return type(self)()
+
+
+class no_grad(_Mode):
+    """Nothing is recorded inside: `with torch.no_grad():` or `@torch.no_grad()`."""
+
+    def _set(self) -> None:
+        state.grad = False
+
+
+class enable_grad(_Mode):
+    """Recording is on inside, also within `no_grad`."""
+
+    def _set(self) -> None:
+        state.grad = True
+
+
+class set_grad_enabled(_Mode):
+    """Recording is set at once; as a context manager it is put back at the end."""
+
+    def __new__(cls, mode: bool = True):
+        return object.__new__(cls)
+
+    def __init__(self, mode: bool = True):
+        self.mode = bool(mode)
+        self._outer = (state.grad, state.inference)
+        state.grad = self.mode
+
+    def __enter__(self):
+        self._before = self._outer
+        state.grad = self.mode
+        return self
+
+    def __call__(self, fn):
+        state.grad = self._outer[0]
+        return _Mode.__call__(self, fn)
+
+    def _fresh(self):
+        return type(self)(self.mode)
+
+    def _set(self) -> None:
+        state.grad = self.mode
+
+
+class inference_mode(_Mode):
+    """Like `no_grad`, and the tensors made inside never take part in a graph."""
+
+    def __new__(cls, mode=True):
+        if callable(mode):
+            return cls()(mode)
+        return object.__new__(cls)
+
+    def __init__(self, mode: bool = True):
+        self.mode = mode if isinstance(mode, bool) else True
+
+    def _set(self) -> None:
+        if self.mode:
+            state.grad, state.inference = False, True
+        else:
+            state.grad, state.inference = True, False
+
+
+def is_grad_enabled() -> bool:
+    return state.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    return state.inference
+
+
+class saved_tensors_hooks:
+    """Packs every saved tensor with `pack_hook` and unpacks it with `unpack_hook` when it is needed."""
+
+    def __init__(self, pack_hook, unpack_hook):
+        self.pair = (pack_hook, unpack_hook)
+
+    def __enter__(self):
+        state.saved_hooks.append(self.pair)
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        state.saved_hooks.pop()
+
+
+# ---------------------------------------------------------------- custom functions
+
+class FunctionContext:
+    """`ctx`: what a custom function's forward leaves for its backward."""
+
+    def __init__(self):
+        self._to_save = ()
+        self._dirty: tuple = ()
+        self._nondiff: tuple = ()
+        self.materialize_grads = True
+        self.needs_input_grad: tuple = ()
+        self._saved = None
+        self._freed = False
+        self._outputs: list = []
+
+    def save_for_backward(self, *tensors) -> None:
+        for t in tensors:
+            if t is not None and not isinstance(t, Tensor):
+                raise ArgumentError(f"save_for_backward can only save variables, but argument 0 is of type "
+                                    f"{type(t).__name__}")
+        self._to_save = tensors
+
+    save_for_forward = save_for_backward
+
+    def mark_dirty(self, *tensors) -> None:
+        self._dirty = tensors
+
+    def mark_non_differentiable(self, *tensors) -> None:
+        self._nondiff = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        self.materialize_grads = value
+
+    @property
+    def saved_tensors(self) -> tuple:
+        if self._freed:
+            raise GradError("Trying to backward through the graph a second time (or directly access saved tensors "
+                            "after they have already been freed). Saved intermediate values of the graph are freed "
+                            "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+                            "backward through the graph a second time or if you need to access saved tensors after "
+                            "calling backward.")
+        if self._saved is None:
+            return self._to_save
+        found = []
+        for saved, node in self._saved:
+            found.append(None if saved is None else saved if isinstance(saved, Tensor)
+                         else tape.unpack(saved, node, True))
+        return tuple(found)
+
+    saved_variables = saved_tensors
+
+
+class _FunctionPlan:
+    __slots__ = ("count",)
+    rules = ()
+    saves = ()
+
+    def __init__(self, count: int):
+        self.count = count
+
+    def outputs_of(self, node) -> int:
+        return self.count
+
+
+class FunctionNode(tape.Node):
+    """The tape entry of a custom function."""
+
+    __slots__ = ("__dict__", "cls", "ctx", "many", "outs")
+
+    def name(self) -> str:
+        return self.cls.__name__ + "Backward"
+
+    def apply(self, g, create_graph: bool, wanted):
+        ctx = self.ctx
+        gradients = list(g) if self.many else [g]
+        if ctx.materialize_grads:
+            gradients = [wrap(np.zeros(shape, dtype)) if x is None and dtype is not None else x
+                         for x, (shape, dtype) in zip(gradients, self.outs, strict=True)]
+        if ctx._freed:
+            ctx.saved_tensors  # noqa: B018  raises the right error
+        results = self.cls.backward(ctx, *gradients)
+        results = results if isinstance(results, tuple) else (results,)
+        edges = self.edges
+        extra = results[len(edges):]
+        if len(results) < len(edges) or any(r is not None for r in extra):
+            raise GradError(f"function {self.name()} returned an incorrect number of gradients (expected {len(edges)}, "
+                            f"got {len(results)})", span=self.span())
+        for i, (edge, r) in enumerate(zip(edges, results, strict=False)):
+            if edge is None or r is None or (wanted is not None and edge not in wanted):
+                continue
+            if not isinstance(r, Tensor):
+                raise ArgumentError("expected Variable or None (got " + type(r).__name__ + ")")
+            self._check_shape(i, edge, r)
+            yield edge, r
+
+    def _check_shape(self, i: int, edge, r) -> None:
+        have, want = r._a.shape, edge.shape
+        if have != want:
+            fits = len(have) >= len(want) and all(a == b or b == 1 for a, b in zip(have[::-1], want[::-1], strict=False))
+            if not fits:
+                raise GradError(f"Function {self.name()} returned an invalid gradient at index {i} - got {list(have)} "
+                                f"but expected shape compatible with {list(want)}", span=self.span())
+
+    def free(self) -> None:
+        if self.ctx._to_save or self.ctx._saved:
+            self.ctx._freed = True
+            self.ctx._saved = None
+
+
+class Function:
+    """A custom op: subclass with static `forward(ctx, ...)` and `backward(ctx, ...)`, call with `apply`."""
+
+    def __init__(self, *args, **kwargs):
+        raise EngineError(f"{type(self).__name__} should not be instantiated. Methods on autograd functions are all "
+                          "static, so you should invoke them on the class itself. Instantiating an autograd function "
+                          "will raise an error in a future version of PyTorch.")
+
+    @classmethod
+    def apply(cls, *args):
+        ctx = FunctionContext()
+        tensors = [a for a in args if isinstance(a, Tensor)]
+        ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a._rg for a in args)
+        separate = getattr(cls, "setup_context", None) is not None and "setup_context" in _names_of(cls)
+        before = state.grad
+        state.grad = False
+        try:
+            results = cls.forward(*args) if separate else cls.forward(ctx, *args)
+            if separate:
+                cls.setup_context(ctx, args, results)
+        finally:
+            state.grad = before
+        outs = results if isinstance(results, tuple) else (results,)
+        if not (state.grad and any(t._rg for t in tensors)):
+            return results
+        outs = _attach(cls, ctx, args, outs)
+        return outs if isinstance(results, tuple) else outs[0]
+
+    @staticmethod
+    def forward(ctx, *args):
+        raise EngineError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def backward(ctx, *grads):
+        raise EngineError("You must implement either the backward or vjp method for your custom autograd.Function to "
+                          "use it with backward mode AD.")
+
+
+def _names_of(cls) -> set:
+    return {name for base in cls.__mro__ if base not in (Function, object) for name in vars(base)}
+
+
+def _attach(cls, ctx, args, outs: tuple) -> tuple:
+    """Gives the outputs of a custom function their tape entry."""
+    fresh = []
+    for t in outs:
+        if isinstance(t, Tensor) and not any(t is d for d in ctx._dirty) and any(t is a for a in args):
+            fresh.append(t.detach())
+        else:
+            fresh.append(t)
+    first = next((t for t in fresh if isinstance(t, Tensor)), None)
+    if first is None:
+        return outs
+    node = object.__new__(FunctionNode)
+    tape.Node.__init__(node, None, _FunctionPlan(len(fresh)), [edge_of(a) if isinstance(a, Tensor) else None
+                                                               for a in args], (), first._a)
+    node.cls, node.ctx, node.many = cls, ctx, len(fresh) > 1
+    node.outs = [(t._a.shape, t._a.dtype) if isinstance(t, Tensor) else ((), None) for t in fresh]
+    for i, t in enumerate(fresh):
+        if not isinstance(t, Tensor) or t._a.dtype.kind not in "fcV" or any(t is n for n in ctx._nondiff):
+            continue
+        if any(t is d for d in ctx._dirty):
+            dispatch.bump(t)
+        t._node, t._rg = (tape.Pick(node, i, t._a) if node.many else node), True
+    ctx._saved = [_save(t, fresh, outs, node) for t in ctx._to_save]
+    return tuple(fresh)
+
+
+def _save(t, fresh, outs, node):
+    if t is None:
+        return None, node
+    for i, o in enumerate(outs):
+        if t is o or t is fresh[i]:
+            return dispatch.saved_value(t, (node, i) if node.many else tape.OUT), node
+    return dispatch.saved_value(t, edge_of(t)), node
+
+
+def once_differentiable(fn):
+    """Marks a backward that cannot itself be differentiated."""
+    @functools.wraps(fn)
+    def wrapped(ctx, *grads):
+        before = state.grad
+        state.grad = False
+        try:
+            return fn(ctx, *grads)
+        finally:
+            state.grad = before
+    return wrapped
+
+
+class set_detect_anomaly:
+    """Checks every gradient for NaN and names the forward line it came from."""
+
+    def __init__(self, mode: bool = True, check_nan: bool = True):
+        self._before = state.anomaly
+        _set_anomaly(mode and check_nan)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        _set_anomaly(self._before)
+
+
+class detect_anomaly(set_detect_anomaly):
+    def __init__(self, check_nan: bool = True):
+        super().__init__(True, check_nan)
+
+
+def _set_anomaly(on: bool) -> None:
+    state.anomaly = bool(on)
+    if on and _find_nan not in tape.observers:
+        tape.observers.append(_find_nan)
+    elif not on and _find_nan in tape.observers:
+        tape.observers.remove(_find_nan)
+
+
+def _find_nan(node, g, produced, seconds) -> None:
+    for edge, r in produced:
+        if r._a.dtype.kind in "fc" and np.isnan(r._a).any():
+            index = next((i for i, e in enumerate(node.edges) if e is edge), 0)
+            span = node.span()
+            raise GradError(f"Function '{node.name()}' returned nan values in its {index}th output.", span=span,
+                            notes=[f"the forward operation is {span.text!r} at {span}"] if span else [])
+

@@ -1,0 +1,766 @@
+"""From a call to a result: binding, promotion, the kernel, the tape entry, `out=` and in-place forms.
+
+`execute` is the one road that every op can take. `make_function`, `make_method` and `make_inplace`
+give an op's public callables; pointwise ops with a ufunc get shortcuts in front of that road for the
+common case (same dtype, no options), which fall back to it for everything else, errors included.
+"""
+
+from __future__ import annotations
+
+from weakref import ref
+
+import numpy as np
+
+from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError
+from . import dtypes
+from .args import CONVERTERS, check_same_device, describe, wrong
+from .device import device_of, module_of
+from .registry import Op, T, missing_argument, plan_for
+from .tape import OUT, Node, Pick, Saved, edge_of, locate, state
+
+new = object.__new__
+Tensor = None  # the class and its subclasses: set by tensor.py
+TENSORS: frozenset = frozenset()
+as_tensor = None
+
+# dtypes on which NumPy's own ufuncs do exactly what PyTorch does, and the float ones among them
+PLAIN = frozenset(np.dtype(d) for d in ("float32", "float64", "int64", "int32", "int16", "int8", "uint8",
+                                        "complex64", "complex128"))
+FLOATS = frozenset(np.dtype(d) for d in ("float32", "float64"))
+HALVES = {np.dtype("float16")}
+_FLOAT32 = np.dtype("float32")
+ALIASES = {"input": "x", "axis": "dim", "keepdims": "keepdim", "x": "input", "self": "x", "x1": "x", "x2": "other"}
+
+
+def bind_classes(tensor_class, classes, converter) -> None:
+    global Tensor, TENSORS, as_tensor
+    Tensor, TENSORS, as_tensor = tensor_class, frozenset(classes), converter
+
+
+def wrap(array):
+    """A tensor around an array (or a NumPy scalar), without history."""
+    t = new(Tensor)
+    t._a = array if type(array) is np.ndarray or not isinstance(array, (np.generic, int, float, complex)) \
+        else np.asarray(array)
+    t._v = [0]
+    return t
+
+
+# ---------------------------------------------------------------- binding
+
+def bind(o: Op, args: tuple, kwargs: dict) -> list:
+    """The values of a call in the order of the op's parameters."""
+    n = len(args)
+    if o.star is not None and n > o.star:
+        head = args[o.star]
+        if n > o.star + 1 and (type(head) is int or hasattr(head, "__index__") and not isinstance(head, (tuple, list))):
+            args = (*args[:o.star], args[o.star:])
+            n = o.star + 1
+    if n > o.n_positional:
+        raise ArgumentError(f"{o.name}() takes {o.n_positional} positional arguments but {n} were given")
+    values = [*args, *o.defaults[n:]]
+    if kwargs:
+        _bind_keywords(o, values, n, kwargs)
+    if n < o.required:
+        for name in o.names[n:o.required]:
+            if name not in kwargs and ALIASES.get(name) not in kwargs and not (name == "x" and "input" in kwargs):
+                raise missing_argument(o, n)
+    return values
+
+
+def _bind_keywords(o: Op, values: list, n: int, kwargs: dict) -> None:
+    for name, value in kwargs.items():
+        i = o.index.get(name)
+        if i is None:
+            i = o.index.get(ALIASES.get(name, name))
+        if i is None:
+            raise ArgumentError(f"{o.name}() got an unexpected keyword argument '{name}'")
+        if i < n:
+            raise ArgumentError(f"{o.name}() got multiple values for argument '{name}'")
+        values[i] = value
+
+
+_converters: dict[Op, tuple] = {}
+
+
+def _normaliser(o: Op) -> tuple:
+    found = _converters.get(o)
+    if found is None:
+        found = _converters[o] = tuple((i, CONVERTERS[kind], o.names[i]) for i, kind in enumerate(o.kinds)
+                                       if kind in CONVERTERS and kind != "any")
+    return found
+
+
+def normalise(o: Op, values: list) -> None:
+    """Tensors where tensors are due, every other argument in its normal form; in place."""
+    first = None
+    for i in o.tensor_slots:
+        value = values[i]
+        if type(value) not in TENSORS:
+            value = values[i] = _operand(o, i, value)
+        if first is None and type(value) in TENSORS:
+            first = value
+    if o.list_slot is not None:
+        tensors = values[o.list_slot] = _tensor_list(o, values[o.list_slot])
+        if first is None and tensors:
+            first = tensors[0]
+    for i, convert, name in _normaliser(o):
+        values[i] = convert(values[i], first, o.name, name)
+
+
+def _operand(o: Op, i: int, value):
+    kind = o.kinds[i]
+    if isinstance(value, Tensor):
+        return value
+    if value is None and kind.endswith("?"):
+        return None
+    if isinstance(value, (bool, int, float, complex)):
+        if kind[:7] == "Operand":
+            return value
+        return wrap(np.asarray(value, dtypes.of_scalar(value).numpy))
+    if isinstance(value, (list, tuple, np.ndarray, np.generic, range)):
+        return as_tensor(value)
+    name = "input" if o.names[i] == "x" else o.names[i]
+    if i >= o.n_positional:
+        raise wrong(o.name, name, "Tensor", value)
+    raise ArgumentError(f"{o.name}(): argument '{name}' (position {i + 1}) must be Tensor, not {type(value).__name__}")
+
+
+def _tensor_list(o: Op, value) -> list:
+    if isinstance(value, Tensor):
+        return list(value)
+    try:
+        found = list(value)
+    except TypeError:
+        raise wrong(o.name, o.names[o.list_slot], "tuple of Tensors", value) from None
+    for j, element in enumerate(found):
+        if not isinstance(element, Tensor):
+            if not isinstance(element, (list, tuple, np.ndarray, np.generic, int, float, complex)):
+                raise ArgumentError(f"expected Tensor as element {j} in argument 0, but got {type(element).__name__}")
+            found[j] = as_tensor(element)
+    return found
+
+
+# ---------------------------------------------------------------- promotion
+
+def result_type(operands) -> dtypes.dtype:
+    """The common dtype of tensors and Python numbers, as PyTorch finds it."""
+    dim = zero = number = None
+    for value in operands:
+        if type(value) in TENSORS or isinstance(value, Tensor):
+            d = dtypes.of_numpy(value._a.dtype)
+            if value._a.ndim:
+                dim = d if dim is None else dtypes.promote_types(dim, d)
+            else:
+                zero = d if zero is None else dtypes.promote_types(zero, d)
+        elif value is not None:
+            d = dtypes.of_scalar(value)
+            number = d if number is None else dtypes.promote_types(number, d)
+    return _combine(_combine(dim, zero), number)
+
+
+def _combine(higher, lower):
+    """`higher` rules unless `lower` is of a higher category."""
+    if higher is None:
+        return lower
+    if lower is None or higher.category == dtypes.COMPLEX:
+        return higher
+    if higher.category == dtypes.FLOAT:
+        return higher.to_complex() if lower.category == dtypes.COMPLEX else higher
+    if higher.category == dtypes.BOOL or lower.category >= dtypes.FLOAT:
+        return dtypes.promote_types(higher, lower)
+    return higher
+
+
+def promote(o: Op, values: list) -> None:
+    """Casts the operands of `o` to their common dtype; in place."""
+    slots = [i for i in o.tensor_slots if o.kinds[i][:5] != "Index" and values[i] is not None]
+    tensors = values[o.list_slot] if o.list_slot is not None else ()
+    common = result_type([*(values[i] for i in slots), *tensors])
+    if common is None:
+        return
+    if o.promote == "float" and common.category < dtypes.FLOAT:
+        common = dtypes.get_default_dtype()
+    target = common.numpy
+    any_tensor = bool(tensors)
+    for i in slots:
+        value = values[i]
+        if isinstance(value, Tensor):
+            any_tensor = True
+            if value._a.dtype != target:
+                values[i] = cast(value, common)
+        elif common.category <= dtypes.INTEGER and type(value) is not bool:
+            values[i] = _wrapped_integer(value, target)
+        elif common.category == dtypes.FLOAT and target not in FLOATS:
+            values[i] = value
+    if not any_tensor and slots:
+        values[slots[0]] = wrap(np.asarray(values[slots[0]], target))
+    for j, t in enumerate(tensors):
+        if t._a.dtype != target:
+            tensors[j] = cast(t, common)
+
+
+def _wrapped_integer(value, target):
+    """An integer as C++ would convert it: out-of-range values wrap around."""
+    if target.kind == "b":
+        return bool(value)
+    info = np.iinfo(target)
+    if info.min <= value <= info.max:
+        return value
+    return int(np.asarray(int(value) & 0xFFFFFFFFFFFFFFFF, np.uint64).astype(target))
+
+
+def cast(t, d: dtypes.dtype):
+    """`t` as dtype `d`, recorded on the tape when it needs gradients."""
+    if t._rg and state.grad:
+        return T._cast(t, d)
+    return wrap(t._a.astype(d.numpy))
+
+
+# ---------------------------------------------------------------- execution
+
+def call(o: Op, args: tuple, kwargs: dict):
+    """Runs an op from the arguments of a call."""
+    out = kwargs.pop("out", None) if kwargs else None
+    try:
+        values = bind(o, args, kwargs)
+        if out is not None:
+            return _into_out(o, values, out)
+        return execute(o, values)
+    except TcliError as error:
+        if not error.operands:
+            error.operands = [(o.name, describe_operands(o, args, kwargs))]
+        raise
+
+
+def describe_operands(o: Op, args, kwargs) -> list:
+    """(parameter, `f32[3, 4]`) for every tensor of a call."""
+    named = list(zip(o.names, args, strict=False)) + list(kwargs.items())
+    return [(name, describe(value)) for name, value in named if hasattr(value, "_a")]
+
+
+def execute(o: Op, values: list):
+    """Runs an op on bound arguments: normal forms, promotion, kernel, tape."""
+    normalise(o, values)
+    if o.promote is not None:
+        promote(o, values)
+    if o.composite:
+        return _run_composite(o, values)
+    kernel_values = _raw(o, values)
+    xp = _module(o, values)
+    raw = _guarded(o, xp, kernel_values)
+    if o.half and o.promote != "compare":
+        raw = _round_halves(o, values, raw)
+    if o.out_count == 1 and type(raw) is not tuple:
+        t = wrap(raw)
+        if o.view:
+            note_view(o, values, t)
+        if state.grad and o.rules:
+            record(o, values, (t,))
+        return t
+    return _several(o, values, raw)
+
+
+def _several(o: Op, values: list, raw):
+    outs = tuple(wrap(r) for r in raw)
+    if state.grad and o.rules:
+        record(o, values, outs, picks=True)
+    if o.fields:
+        return struct(o.name, o.fields)(outs)
+    return outs
+
+
+def _run_composite(o: Op, values: list):
+    n = o.n_positional
+    result = o.fn(*values[:n], **dict(zip(o.names[n:], values[n:], strict=True)))
+    if o.grad_name_ is not None and type(result) in TENSORS and result._node is not None:
+        result._node._name = o.grad_name_
+    if o.fields and type(result) is tuple:
+        return struct(o.name, o.fields)(result)
+    return result
+
+
+def _raw(o: Op, values: list) -> list:
+    """The kernel's arguments: arrays for tensors; halves widened where the kernel wants that."""
+    raw = list(values)
+    for i in o.tensor_slots:
+        value = raw[i]
+        if value is not None and type(value) not in (int, float, bool, complex):
+            a = value._a
+            raw[i] = a.astype(_FLOAT32) if o.half and is_half(a.dtype) else a
+    if o.list_slot is not None:
+        raw[o.list_slot] = [t._a.astype(_FLOAT32) if o.half and is_half(t._a.dtype) else t._a
+                            for t in raw[o.list_slot]]
+    return raw
+
+
+def is_half(d) -> bool:
+    return d in HALVES or d.kind == "V" or (d.name == "bfloat16" or d.name.startswith("float8"))
+
+
+def _module(o: Op, values: list):
+    xp, where = np, None
+    for value in _tensors_of(o, values):
+        if type(value._a) is not np.ndarray or where is not None:
+            xp = module_of(value._a) if xp is np else xp
+            where = value
+    if where is not None:
+        devices = {device_of(v._a) for v in _tensors_of(o, values) if v._a.ndim or v is where}
+        if len(devices) > 1:
+            check_same_device(o.name, sorted(devices, key=str))
+    return xp
+
+
+def _tensors_of(o: Op, values: list) -> list:
+    found = [values[i] for i in o.tensor_slots if isinstance(values[i], Tensor)]
+    if o.list_slot is not None:
+        found += values[o.list_slot]
+    return found
+
+
+def _guarded(o: Op, xp, kernel_values: list):
+    """Runs the kernel; no message of the array module gets out as it is."""
+    n = o.n_positional
+    try:
+        if n == len(kernel_values):
+            return o.fn(xp, *kernel_values)
+        return o.fn(xp, *kernel_values[:n], **dict(zip(o.names[n:], kernel_values[n:], strict=True)))
+    except TcliError:
+        raise
+    except MemoryError as error:
+        raise EngineError(f"[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: {error}") from None
+    except (ValueError, TypeError, IndexError, ArithmeticError) as error:
+        _explain(o, kernel_values, error)
+
+
+def _explain(o: Op, kernel_values: list, error: Exception):
+    """Turns a failure inside a kernel into an error in PyTorch's words."""
+    from .args import broadcast_shapes
+
+    arrays = [v for v in kernel_values if isinstance(v, np.ndarray)]
+    if o.promote is not None:
+        broadcast_shapes(*(a.shape for a in arrays))
+    kinds = {dtypes.scalar_name(dtypes.of_numpy(a.dtype)) for a in arrays}
+    if isinstance(error, TypeError) and len(kinds) == 1:
+        raise DTypeError(f"\"{o.name}\" not implemented for '{kinds.pop()}'") from error
+    shapes = ", ".join(str(list(a.shape)) for a in arrays)
+    raise EngineError(f"{o.name}(): cannot be computed for {shapes or 'these arguments'}",
+                      notes=[str(error)]) from error
+
+
+def _round_halves(o: Op, values: list, raw):
+    target = None
+    for t in _tensors_of(o, values):
+        if is_half(t._a.dtype):
+            target = t._a.dtype
+    if target is None or ("dtype" in o.index and values[o.index["dtype"]] is not None):
+        return raw
+    if type(raw) is tuple or type(raw) is list:
+        return type(raw)(r.astype(target) if r.dtype == _FLOAT32 else r for r in raw)
+    return raw.astype(target) if raw.dtype == _FLOAT32 else raw
+
+
+# ---------------------------------------------------------------- the tape entry
+
+def record(o: Op, values: list, outs: tuple, picks: bool = False) -> None:
+    """Makes the node of an op that ran, if one of its inputs needs a gradient."""
+    edges, mask, needed = [], [], False
+    for i in o.tensor_slots:
+        value = values[i]
+        edge = edge_of(value) if type(value) in TENSORS or isinstance(value, Tensor) else None
+        edges.append(edge)
+        mask.append(edge is not None)
+        needed = needed or edge is not None
+    if o.list_slot is not None:
+        tail = [edge_of(t) for t in values[o.list_slot]]
+        some = any(e is not None for e in tail)
+        needed = needed or some
+        mask.append(some)
+    else:
+        tail = ()
+        mask.append(False)
+    if not needed:
+        return
+    plan = plan_for(o, tuple(mask))
+    if not plan.rules:
+        return
+    edges.extend(tail)
+    first = next((t for t in outs if t._a.dtype.kind in "fcV"), None)
+    if first is None:
+        return
+    node = Node(o, plan, edges, None, first._a)
+    node.saved = [_keep(fetch, values, outs, node) for fetch in plan.saves]
+    if not picks:
+        first._node, first._rg = node, True
+        return
+    if plan.count < 0:
+        node.saved.append(outs_count(len(outs)))
+    for i, t in enumerate(outs):
+        if t._a.dtype.kind in "fcV":
+            t._node, t._rg = Pick(node, i, t._a), True
+
+
+class outs_count(tuple):
+    """How many outputs a node with a varying number has (its `len`)."""
+
+    def __new__(cls, n: int):
+        return tuple.__new__(cls, (None,) * n)
+
+
+def _keep(fetch: tuple, values: list, outs: tuple, node):
+    what, i = fetch
+    if what == "arg":
+        value = values[i]
+        if isinstance(value, Tensor):
+            return saved_value(value, edge_of(value))
+        if type(value) is list and value and isinstance(value[0], Tensor):
+            return [v.detach() if not v._rg else v for v in value]
+        return value
+    if what == "shape":
+        return _shape_of(values[i])
+    if what == "dtype":
+        return dtypes.of_numpy(values[i]._a.dtype)
+    return saved_value(outs[i], OUT if len(outs) == 1 else (node, i))
+
+
+def _shape_of(value):
+    if type(value) is list:
+        return [v._a.shape for v in value]
+    return value._a.shape if isinstance(value, Tensor) else ()
+
+
+def saved_value(value, edge) -> Saved:
+    saved = Saved(value._a, value._v, edge)
+    if state.saved_hooks:
+        pack, unpack = state.saved_hooks[-1]
+        saved.hooked = (pack(value.detach()), unpack)
+        saved.array = np.empty(0, value._a.dtype)
+    return saved
+
+
+# ---------------------------------------------------------------- views
+
+def note_view(o: Op, values: list, t) -> None:
+    """Remembers that `t` shares memory with the op's first argument."""
+    x = values[0]
+    a, b = t._a, x._a
+    if a.base is None or not (a.size == 0 or a is b or np.may_share_memory(a, b)):
+        return
+    t._v = x._v
+    root = x._base if x._base is not None else x
+    t._base, t._view = root, (x, o, values)
+    views = root._views
+    if views is None:
+        views = root._views = []
+    elif len(views) > 32 and len(views) & (len(views) - 1) == 0:
+        views[:] = [v for v in views if v() is not None]
+    views.append(ref(t))
+
+
+def replay(view, root):
+    """The same view, taken of `root` (a tensor of the shape of the view's base)."""
+    parent, o, values = view._view
+    source = root if parent._view is None else replay(parent, root)
+    return execute(o, [source, *values[1:]])
+
+
+def _refresh_views(root) -> None:
+    """After `root` got a new history its views get theirs from it."""
+    for weak in root._views or ():
+        view = weak()
+        if view is not None:
+            twin = replay(view, root)
+            view._node, view._rg = twin._node, twin._rg
+            root._views.pop()
+
+
+# ---------------------------------------------------------------- in-place and out=
+
+def _keep_original(node, x) -> None:
+    """An in-place op that saved `x` for its gradient keeps a copy: the memory is about to change."""
+    for saved in node.saved:
+        if type(saved) is Saved and saved.array is x._a:
+            saved.array, saved.versions, saved.version = saved.array.copy(), [0], 0
+
+
+def check_writable(x) -> None:
+    """Raises when an in-place op on `x` would break a graph or overlapping memory."""
+    if state.grad and x._rg:
+        if x._node is None:
+            raise GradError("a leaf Variable that requires grad is being used in an in-place operation.",
+                            help="wrap the update in `with torch.no_grad():`")
+        if x._base is not None and x._base._rg and x._base._node is None:
+            raise GradError("a view of a leaf Variable that requires grad is being used in an in-place operation.",
+                            help="wrap the update in `with torch.no_grad():`")
+    if not x._a.flags.writeable or 0 in x._a.strides and x._a.size > 1 and any(
+            s == 0 and n > 1 for s, n in zip(x._a.strides, x._a.shape, strict=True)):
+        raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "
+                          "memory location. Please clone() the tensor before performing the operation.")
+
+
+def bump(x) -> None:
+    """Counts a write to the memory of `x`."""
+    v = x._v
+    v[0] += 1
+    if state.where:
+        if len(v) == 1:
+            v.append(None)
+        v[1] = locate()
+
+
+def assign(x, result):
+    """Writes `result` into `x` and lets `x` take over its history; the end of every in-place op."""
+    check_writable(x)
+    a, r = x._a, result._a
+    if r.shape != a.shape:
+        expanded = r.ndim <= a.ndim and all(s in (1, n) for s, n in zip(r.shape[::-1], a.shape[::-1], strict=False))
+        if not expanded:
+            raise ShapeError(f"output with shape {list(a.shape)} doesn't match the broadcast shape {list(r.shape)}")
+    have, want = dtypes.of_numpy(r.dtype), dtypes.of_numpy(a.dtype)
+    if have.category > want.category:
+        raise DTypeError(f"result type {dtypes.scalar_name(have)} can't be cast to the desired output type "
+                         f"{dtypes.scalar_name(want)}")
+    np.copyto(a, r, casting="unsafe") if type(a) is np.ndarray else a.__setitem__(Ellipsis, r)
+    bump(x)
+    if state.grad and (result._rg or x._rg):
+        rebase(x, result)
+    return x
+
+
+def rebase(x, result) -> None:
+    """Gives `x` (and the tensor it is a view of) the history of `result`."""
+    if not result._rg:
+        x._node = None
+        x._rg = False
+        return
+    if result._a.dtype != x._a.dtype:
+        result = cast(result, dtypes.of_numpy(x._a.dtype))
+    if x._base is None:
+        x._node, x._rg = result._node, True
+        if x._views:
+            _refresh_views(x)
+        return
+    root = x._base
+    with_write = T._write_view(root, result, x)
+    root._node, root._rg = with_write._node, True
+    _refresh_views(root)
+
+
+def _into_out(o: Op, values: list, out):
+    outs = out if isinstance(out, (tuple, list)) else (out,)
+    for t in outs:
+        if not isinstance(t, Tensor):
+            raise ArgumentError(f"{o.name}(): argument 'out' must be Tensor, not {type(t).__name__}")
+    if state.grad and (any(t._rg for t in outs) or any(t._rg for t in values if isinstance(t, Tensor))):
+        raise GradError(f"{o.name}(): functions with out=... arguments don't support automatic differentiation, but one "
+                        "of the arguments requires grad.")
+    result = execute(o, values)
+    results = result if isinstance(result, (tuple, list)) else (result,)
+    for t, r in zip(outs, results, strict=True):
+        write_out(o.name, t, r)
+    return out if not isinstance(out, list) else tuple(out)
+
+
+def write_out(name: str, out, result) -> None:
+    have, want = dtypes.of_numpy(result._a.dtype), dtypes.of_numpy(out._a.dtype)
+    if have.category > want.category:
+        raise DTypeError(f"result type {dtypes.scalar_name(have)} can't be cast to the desired output type "
+                         f"{dtypes.scalar_name(want)}")
+    if out._a.shape != result._a.shape:
+        if out._a.size:
+            warn_resized(out, result)
+        out._a = np.empty(result._a.shape, out._a.dtype) if type(result._a) is np.ndarray else result._a.copy()
+    out._a[...] = result._a
+    bump(out)
+
+
+def warn_resized(out, result) -> None:
+    import warnings
+
+    warnings.warn(
+        f"An output with one or more elements was resized since it had shape {list(out._a.shape)}, which does not "
+        f"match the required output shape {list(result._a.shape)}. This behavior is deprecated, and in a future "
+        "PyTorch release outputs will not be resized unless they have zero elements. You can explicitly reuse an out "
+        "tensor t by resizing it, inplace, to zero elements with t.resize_(0).", UserWarning, stacklevel=4)
+
+
+# ---------------------------------------------------------------- named results
+
+_structs: dict[str, type] = {}
+
+
+def struct(name: str, fields: tuple) -> type:
+    """The class of an op's named results: `torch.return_types.max(values=..., indices=...)`."""
+    found = _structs.get(name)
+    if found is None:
+        members = {"__slots__": (), "__repr__": _struct_repr, "_fields": fields, "op_name": name}
+        for i, field in enumerate(fields):
+            members[field] = property(lambda self, i=i: self[i])
+        found = _structs[name] = type(name, (tuple,), members)
+    return found
+
+
+def _struct_repr(self) -> str:
+    inner = ",\n".join(f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True))
+    return f"torch.return_types.{self.op_name}(\n{inner})"
+
+
+# ---------------------------------------------------------------- public callables
+
+def make_function(o: Op):
+    """The function a program calls: `torch.exp`."""
+    if o.ufunc is not None and len(o.names) == 1:
+        fn = _unary(o, getattr(np, o.ufunc))
+    elif o.ufunc is not None and len(o.tensor_slots) >= 2:
+        fn = _binary_function(o, operator_for(o))
+    else:
+        def fn(*args, **kwargs):
+            return call(o, args, kwargs)
+    fn.__name__ = fn.__qualname__ = o.name
+    fn.__doc__ = o.fn.__doc__
+    fn.op = o
+    return fn
+
+
+def make_inplace(o: Op):
+    """The in-place method: `x.exp_()`."""
+    def fn(x, *args, **kwargs):
+        try:
+            check_writable(x)
+            result = execute(o, bind(o, (x, *args), kwargs))
+            if result._node is not None:
+                _keep_original(result._node, x)
+            return assign(x, result)
+        except TcliError as error:
+            if not error.operands:
+                error.operands = [(o.name, describe_operands(o, (x, *args), kwargs))]
+            raise
+    fn.__name__ = fn.__qualname__ = o.name + "_"
+    fn.__doc__ = o.fn.__doc__
+    fn.op = o
+    return fn
+
+
+def _unary(o: Op, ufunc):
+    plan = plan_for(o, (True, False)) if o.rules else None
+
+    def fn(x=None, *args, **kwargs):
+        if type(x) not in TENSORS or args or kwargs or x._a.dtype not in FLOATS or type(x._a) is not np.ndarray:
+            return call(o, (x, *args) if x is not None else args, kwargs)
+        t = new(Tensor)
+        a = ufunc(x._a)
+        t._a = a if type(a) is np.ndarray else np.asarray(a)
+        t._v = [0]
+        if x._rg and state.grad and plan is not None:
+            _record_unary(o, plan, x, t)
+        return t
+    return fn
+
+
+def _record_unary(o: Op, plan, x, t) -> None:
+    node = Node(o, plan, (edge_of(x),), None, t._a)
+    node.saved = [_keep(fetch, (x,), (t,), node) for fetch in plan.saves]
+    t._node, t._rg = node, True
+
+
+_operators: dict[Op, object] = {}
+
+
+def operator_for(o: Op):
+    """`(x, other)` for a binary pointwise op: the shortest way from `a + b` to the ufunc and the tape."""
+    if o not in _operators:
+        _operators[o] = _binary(o, getattr(np, o.ufunc))
+    return _operators[o]
+
+
+def _binary(o: Op, ufunc):
+    extras = tuple(o.defaults[2:])
+    plans = {mask: plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True))} \
+        if o.rules else None
+    floats_only = o.promote == "float"
+    ndarray = np.ndarray
+
+    def fn(x, other):
+        kind, kind2 = type(x), type(other)
+        try:
+            if kind2 in TENSORS:
+                b = other._a
+                if kind in TENSORS:
+                    a = x._a
+                    if a.dtype is not b.dtype or a.dtype not in (FLOATS if floats_only else PLAIN):
+                        return call(o, (x, other), {})
+                    needs = x._rg or other._rg
+                elif (kind is float or kind is int) and b.dtype in FLOATS:
+                    a, needs = x, other._rg
+                else:
+                    return call(o, (x, other), {})
+            elif (kind2 is float or kind2 is int) and x._a.dtype in FLOATS:
+                a, b, needs = x._a, other, x._rg
+            else:
+                return call(o, (x, other), {})
+            r = ufunc(a, b)
+        except (ValueError, TypeError, OverflowError, AttributeError):
+            return call(o, (x, other), {})
+        t = new(Tensor)
+        t._a = r if type(r) is ndarray else wrap(r)._a
+        t._v = [0]
+        if needs and state.grad and plans is not None:
+            _record_binary(o, plans, x, other, t, extras)
+        return t
+    return fn
+
+
+def _record_binary(o: Op, plans, x, other, t, extras) -> None:
+    e1 = edge_of(x) if type(x) in TENSORS else None
+    e2 = edge_of(other) if type(other) in TENSORS else None
+    plan = plans[e1 is not None, e2 is not None]
+    node = Node(o, plan, (e1, e2), None, t._a)
+    saves = plan.saves
+    if saves:
+        values = (x, other, *extras)
+        node.saved = [_keep(fetch, values, (t,), node) for fetch in saves]
+    else:
+        node.saved = saves
+    t._node, t._rg = node, True
+
+
+def _binary_function(o: Op, operator):
+    def fn(*args, **kwargs):
+        if not kwargs and len(args) == 2:
+            return operator(*args)
+        return call(o, args, kwargs)
+    return fn
+
+
+def make_inplace_operator(o: Op):
+    """`x += y`: straight into the memory of `x` when nothing is recorded."""
+    ufunc = getattr(np, o.ufunc)
+    slow = make_inplace(o)
+
+    def fn(x, other):
+        kind = type(other)
+        if not (x._rg and state.grad) and type(x) in TENSORS:
+            a = x._a
+            if kind in TENSORS:
+                b = other._a
+                if (not (other._rg and state.grad) and a.dtype is b.dtype and a.dtype in FLOATS and type(b) is np.ndarray
+                        and a.shape == b.shape and a.flags.writeable):
+                    ufunc(a, b, a)
+                    bump(x)
+                    return x
+            elif (kind is float or kind is int) and a.dtype in FLOATS and type(a) is np.ndarray and a.flags.c_contiguous \
+                    and a.flags.writeable:
+                ufunc(a, other, a)
+                bump(x)
+                return x
+        return slow(x, other)
+    fn.__name__ = fn.__qualname__ = "__i" + o.name + "__"
+    return fn
+
+
+def reflected(operator):
+    """`other - x` from `x.__rsub__(other)`."""
+    def fn(x, other):
+        return operator(other, x)
+    return fn
+

@@ -1,0 +1,275 @@
+"""The registry: one declaration per op, many readers.
+
+`@op` takes a kernel on raw arrays, `@composite` a function on tensors. The signature is the schema,
+the decorator's words say where the op is found (`at`), how its operands promote (`promote`), what its
+gradient is (`vjp`) and which calls show it (`samples`). From that come the functions and methods, the
+in-place and `out=` forms, help, completion and the generated tests. Declarations are validated at
+import; this file knows no op by name.
+
+    @op("exp", at="torch tensor tensor_ special", promote="float", samples=["r(3, 4)"],
+        vjp={"x": lambda k, g, out: g * out})
+    def exp(xp, x): ...
+
+`at` words: torch tensor tensor_ F special linalg fft (namespaces; `tensor_` is the in-place method).
+`also`: further names: plain ones go to the same places, dotted ones (`tensor.__add__`) to that place.
+`promote`: None, "same" (all operands to their common dtype), "float" (the same, and integers to the
+default dtype), "compare" (the same for the operands; the result is the kernel's).
+`half`: kernels on float16/bfloat16 run in float32 and are rounded once; False leaves them alone.
+A vjp rule is `(k, g, names...)`: `k` holds all ops, `g` is the gradient of the output (a list for
+several outputs), the names are arguments, `out` (or `out0`, `out1`), `x_shape`, `x_dtype`. A key
+"a, b" or the name of a tensor list gets `need` after `g` and returns one gradient per tensor.
+"""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError
+from .args import CONVERTERS, TENSOR_KINDS
+
+NAMESPACES = ("torch", "tensor", "F", "special", "linalg", "fft", "nested", "init")
+PROMOTIONS = (None, "same", "float", "compare")
+
+
+class Op:
+    """One operator. `names`, `kinds`, `defaults` describe its parameters in order."""
+
+    __slots__ = ("alternatives", "at", "composite", "cost", "defaults", "doc_example", "family", "fn", "grad_name_",
+                 "half", "index", "kinds", "list_slot", "name", "names", "nograd", "n_positional",
+                 "out_count", "paths", "plans", "promote", "public", "ref", "required", "rules", "samples", "star",
+                 "tensor_slots", "ufunc", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out", "shape", "errors")
+
+    @property
+    def grad_name(self) -> str:
+        if self.grad_name_ is None:
+            self.grad_name_ = "".join(p[:1].upper() + p[1:] for p in self.name.split("_")) + "Backward0"
+        return self.grad_name_ if type(self.grad_name_) is str else self.name.capitalize() + "Backward0"
+
+    @property
+    def function(self):
+        """The public function."""
+        if self._function is None:
+            from .dispatch import make_function
+
+            self._function = make_function(self)
+        return self._function
+
+    @property
+    def doc(self) -> str:
+        return self.fn.__doc__ or ""
+
+    @property
+    def differentiable(self) -> bool:
+        return self.composite or bool(self.vjp)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+ops: dict[str, Op] = {}
+paths: dict[str, Op] = {}  # "torch.exp", "tensor.exp", "tensor.exp_"
+functions: dict[str, object] = {}  # plain functions on tensors that are no ops: "torch.is_tensor"
+
+
+def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = None, vjp=None, nograd: bool = False,
+       samples=(), errors=(), view: bool = False, half: bool = True, ufunc: str | None = None, ref=None, cost=None,
+       shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: bool | None = None):
+    """Declares an op by its kernel `(xp, args...) -> array` (or a tuple of arrays when outs > 1)."""
+    def declare(fn):
+        o = _declare(name, fn, at, also, samples, grad_name, skip=1)
+        o.promote, o.view, o.half, o.ufunc, o.ref = promote, view, half and not view, ufunc, ref
+        o.cost, o.shape, o.out_count, o.raw_vjp, o.errors = cost, shape, outs, raw_vjp, errors
+        o.vjp, o.nograd, o.composite, o.fields = vjp or {}, nograd, False, fields
+        o.takes_out = (not view) if out is None else out
+        _validate(o)
+        return fn
+    return declare
+
+
+def composite(name: str, at: str = "torch tensor", *, also=(), samples=(), errors=(), nograd: bool = False,
+              grad_name=None, out: bool = True, promote: str | None = None, fields=None):
+    """Declares an op written with other ops: `(tensors...) -> tensor(s)`; it needs no gradient rule."""
+    def declare(fn):
+        o = _declare(name, fn, at, also, samples, grad_name, skip=0)
+        o.promote, o.view, o.half, o.ufunc, o.ref, o.cost, o.shape = promote, False, False, None, None, None, None
+        o.out_count, o.raw_vjp, o.vjp, o.nograd, o.composite = 1, None, {}, nograd, True
+        o.takes_out, o.errors, o.fields, o.rules = out, errors, fields, []
+        return fn
+    return declare
+
+
+rule_helpers: dict[str, object] = {}
+
+
+def rule_helper(fn):
+    """Makes a plain function on tensors available to gradient rules and composites as `k.<name>`."""
+    rule_helpers[fn.__name__] = fn
+    return fn
+
+
+def function(*where: str):
+    """Declares plain functions on tensors that take part in no graph: `@function("torch.is_tensor")`."""
+    def declare(fn):
+        for path in where:
+            functions[path] = fn
+        return fn
+    return declare
+
+
+def _declare(name: str, fn, at: str, also, samples, grad_name, skip: int) -> Op:
+    if name in ops:
+        raise ValueError(f"op {name!r} is declared twice")
+    o = Op()
+    o.name, o.fn, o.at, o.grad_name_ = name, fn, at.split(), grad_name
+    o.samples = samples
+    o.family = fn.__module__.rpartition(".")[2]
+    o.plans, o._function, o.public = {}, None, not name.startswith("_")
+    _schema(o, fn, skip)
+    o.paths = _paths(o, name, also)
+    for path in o.paths:
+        if path in paths:
+            raise ValueError(f"{path} is taken by op {paths[path].name!r}, {name!r} wants it too")
+        paths[path] = o
+    ops[name] = o
+    return o
+
+
+def _schema(o: Op, fn, skip: int) -> None:
+    code, notes = fn.__code__, fn.__annotations__
+    n = code.co_argcount
+    names = code.co_varnames[skip:n + code.co_kwonlyargcount]
+    o.names, o.n_positional = names, n - skip
+    defaults = fn.__defaults__ or ()
+    o.required = n - skip - len(defaults)
+    keyword_defaults = fn.__kwdefaults__ or {}
+    o.defaults = [None] * o.required + list(defaults) + [keyword_defaults.get(k) for k in names[n - skip:]]
+    o.kinds = tuple(notes.get(p, "Tensor" if i < o.required else "any").strip("'\"") for i, p in enumerate(names))
+    o.index = {p: i for i, p in enumerate(names)}
+    o.tensor_slots = tuple(i for i, kind in enumerate(o.kinds) if kind in TENSOR_KINDS and kind != "Tensors")
+    o.list_slot = next((i for i, kind in enumerate(o.kinds) if kind == "Tensors"), None)
+    o.star = next((i for i, kind in enumerate(o.kinds) if kind.rstrip("?").endswith("*")), None)
+    for kind in o.kinds:
+        if kind not in TENSOR_KINDS and kind not in CONVERTERS:
+            raise ValueError(f"op {o.name!r}: unknown kind {kind!r} in its signature")
+
+
+def _paths(o: Op, name: str, also) -> list[str]:
+    found = []
+    for alias in (name, *also):
+        if "." in alias:
+            found.append(alias)
+            continue
+        for word in o.at:
+            if word == "tensor_":
+                found.append(f"tensor.{alias}_")
+            elif word in NAMESPACES:
+                found.append(f"{word}.{alias}")
+            else:
+                raise ValueError(f"op {name!r}: unknown place {word!r}")
+    return found
+
+
+def _validate(o: Op) -> None:
+    if o.promote not in PROMOTIONS:
+        raise ValueError(f"op {o.name!r}: unknown promotion {o.promote!r}")
+    if not o.vjp and not o.nograd:
+        raise ValueError(f"op {o.name!r} has neither vjp nor nograd")
+    o.rules = []
+    for key, rule in o.vjp.items():
+        targets = [t.strip() for t in key.split(",")]
+        for target in targets:
+            if target not in o.index:
+                raise ValueError(f"op {o.name!r}: vjp for {target!r}, which is no argument")
+        code = rule.__code__
+        joint = len(targets) > 1 or o.kinds[o.index[targets[0]]] == "Tensors"
+        wanted = code.co_varnames[3 if joint else 2:code.co_argcount]
+        o.rules.append((targets, joint, rule, [_fetch(o, name) for name in wanted]))
+
+
+def _fetch(o: Op, name: str) -> tuple:
+    """What a name after `k, g` stands for: ("arg", i), ("shape", i), ("dtype", i), ("out", i)."""
+    if name in o.index:
+        return ("arg", o.index[name])
+    if name == "out":
+        return ("out", 0)
+    if name.startswith("out") and name[3:].isdigit():
+        return ("out", int(name[3:]))
+    base, _, what = name.rpartition("_")
+    if base in o.index and what in ("shape", "dtype"):
+        return (what, o.index[base])
+    raise ValueError(f"op {o.name!r}: a vjp asks for {name!r}; the op has {', '.join(o.names)}, out")
+
+
+class Plan:
+    """For one set of inputs that need gradients: which rules run and what they need kept."""
+
+    __slots__ = ("count", "rules", "saves")
+
+    def __init__(self, rules, saves, count):
+        self.rules, self.saves, self.count = rules, saves, count
+
+    def outputs_of(self, node) -> int:
+        return self.count if self.count > 0 else len(node.saved[-1])
+
+
+def plan_for(o: Op, mask: tuple) -> Plan:
+    """`mask`: for each tensor slot (and last the list slot) whether it needs a gradient."""
+    found = o.plans.get(mask)
+    if found is None:
+        found = o.plans[mask] = _make_plan(o, mask)
+    return found
+
+
+def _make_plan(o: Op, mask: tuple) -> Plan:
+    positions = {slot: i for i, slot in enumerate(o.tensor_slots)}
+    saves: list[tuple] = []
+    rules = []
+    for targets, joint, rule, fetches in o.rules:
+        slots = [o.index[t] for t in targets]
+        if not any(mask[-1] if s == o.list_slot else mask[positions[s]] for s in slots):
+            continue
+        for fetch in fetches:
+            if fetch not in saves:
+                saves.append(fetch)
+        if not joint:
+            where: object = positions[slots[0]]
+        elif slots[0] == o.list_slot:
+            where = (len(o.tensor_slots), None)
+        else:
+            where = (0, 0, [positions[s] for s in slots])
+        rules.append((where, rule, [saves.index(f) for f in fetches]))
+    return Plan(rules, saves, o.out_count)
+
+
+class Namespace:
+    """Ops by name as attributes: the `k` of gradient rules and the `T` of composites."""
+
+    def __getattr__(self, name: str):
+        if name in rule_helpers:
+            self.__dict__[name] = rule_helpers[name]
+            return rule_helpers[name]
+        found = ops.get(name)
+        if found is None:
+            found_path = paths.get("torch." + name) or paths.get("F." + name)
+            if found_path is None:
+                raise AttributeError(f"no op is named {name!r}")
+            found = found_path
+        self.__dict__[name] = found.function
+        return found.function
+
+
+T = Namespace()
+
+
+def find(name: str) -> Op | None:
+    """The op that a user means by `name`: `exp`, `torch.exp`, `x.exp_`, `F.relu`."""
+    if name in ops:
+        return ops[name]
+    head, _, tail = name.rpartition(".")
+    if head:
+        return paths.get(name) or paths.get(f"{head.rpartition('.')[2]}.{tail}")
+    return next((paths[f"{space}.{name}"] for space in NAMESPACES if f"{space}.{name}" in paths), None)
+
+
+def missing_argument(o: Op, given: int) -> ArgumentError:
+    missing = [n for n in o.names[given:o.required]]
+    listed = ", ".join(f'"{"input" if n == "x" else n}"' for n in missing)
+    return ArgumentError(f"{o.name}() missing {len(missing)} required positional arguments: {listed}")

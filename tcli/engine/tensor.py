@@ -1,0 +1,849 @@
+"""`Tensor`: an array, its history and its version.
+
+The array (`_a`) is NumPy's or CuPy's; the dtype, shape and device are read from it. `_node` is the
+tape entry that made the tensor, `_rg` whether it needs a gradient, `_v` the version counter that all
+views of one memory share, `_base` and `_view` what a view is a view of. Nearly all methods come
+from the registry (`install`); only what is no op stands here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
+from . import dispatch, dtypes, registry, tape
+from .args import Size, type_name
+from .device import CPU, Device, as_device, backend, device_of, move
+from .dispatch import wrap
+from .registry import T
+from .tape import edge_of, state
+
+
+class Tensor:
+    """A multi-dimensional array that remembers how it was made."""
+
+    _node = None
+    _rg = False
+    _leaf = None
+    _base = None
+    _view = None
+    _views = None
+    _conj = False
+    grad = None
+    retains_grad = False
+    is_sparse = is_quantized = is_nested = is_mkldnn = is_sparse_csr = False
+    names = None
+    __array_priority__ = 1000
+    __hash__ = object.__hash__
+
+    def __new__(cls, *args, **kwargs):
+        if cls is Tensor:
+            return _legacy(None, args, kwargs)
+        return object.__new__(cls)
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    # ------------------------------------------------------------ what it is
+
+    @property
+    def shape(self) -> Size:
+        return Size(self._a.shape)
+
+    def size(self, dim: int | None = None):
+        shape = self._a.shape
+        if dim is None:
+            return Size(shape)
+        from .args import to_dim
+
+        return shape[to_dim(dim, self, "size", "dim")] if shape else _no_dims(dim)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        return dtypes.of_numpy(self._a.dtype)
+
+    @property
+    def device(self) -> Device:
+        return CPU if type(self._a) is np.ndarray else device_of(self._a)
+
+    @property
+    def ndim(self) -> int:
+        return self._a.ndim
+
+    def dim(self) -> int:
+        return self._a.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        return int(self._a.size)
+
+    nelement = numel
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._rg
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    @property
+    def grad_fn(self):
+        node = self._node
+        return node.parent if type(node) is tape.Pick else node
+
+    @property
+    def is_leaf(self) -> bool:
+        return self._node is None
+
+    @property
+    def output_nr(self) -> int:
+        return self._node.index if type(self._node) is tape.Pick else 0
+
+    @property
+    def _version(self) -> int:
+        return self._v[0]
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+    @property
+    def is_cpu(self) -> bool:
+        return type(self._a) is np.ndarray
+
+    @property
+    def is_meta(self) -> bool:
+        return self.device.type == "meta"
+
+    @property
+    def layout(self):
+        return strided
+
+    @property
+    def itemsize(self) -> int:
+        return self._a.dtype.itemsize
+
+    def element_size(self) -> int:
+        return self._a.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return int(self._a.nbytes)
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.category == dtypes.FLOAT
+
+    def is_complex(self) -> bool:
+        return self.dtype.category == dtypes.COMPLEX
+
+    def is_signed(self) -> bool:
+        return self.dtype.is_signed
+
+    def is_inference(self) -> bool:
+        return bool(getattr(self, "_inference", False))
+
+    def is_conj(self) -> bool:
+        return False
+
+    def is_neg(self) -> bool:
+        return False
+
+    def stride(self, dim: int | None = None):
+        itemsize = self._a.dtype.itemsize
+        strides = tuple(s // itemsize for s in self._a.strides)
+        if 0 in self._a.shape or 1 in self._a.shape:
+            strides = _canonical_strides(self._a.shape, strides)
+        if dim is None:
+            return strides
+        from .args import to_dim
+
+        return strides[to_dim(dim, self, "stride", "dim")]
+
+    def storage_offset(self) -> int:
+        root = self._a
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        here = self._a.__array_interface__["data"][0]
+        return (here - root.__array_interface__["data"][0]) // self._a.dtype.itemsize
+
+    def data_ptr(self) -> int:
+        a = self._a
+        return a.__array_interface__["data"][0] if type(a) is np.ndarray else a.data.ptr
+
+    def is_contiguous(self, memory_format=None) -> bool:
+        if memory_format is channels_last:
+            return self._a.ndim == 4 and self._a.transpose(0, 2, 3, 1).flags.c_contiguous
+        return bool(self._a.flags.c_contiguous)
+
+    def is_set_to(self, other) -> bool:
+        return self.data_ptr() == other.data_ptr() and self.shape == other.shape and self.stride() == other.stride()
+
+    def untyped_storage(self):
+        return Storage(self)
+
+    storage = untyped_storage
+
+    # ------------------------------------------------------------ values out
+
+    def item(self):
+        a = self._a
+        if a.size != 1:
+            raise EngineError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
+        value = a.item()
+        return value if type(value) in (float, int, bool, complex) else float(value)
+
+    def tolist(self):
+        a = _host(self)
+        return a.astype(np.float32).tolist() if dispatch.is_half(a.dtype) else a.tolist()
+
+    def numpy(self, *, force: bool = False):
+        if force:
+            return _host(self.detach())
+        if self._rg:
+            raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if type(self._a) is not np.ndarray:
+            raise ArgumentError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy "
+                                "the tensor to host memory first.")
+        if self._a.dtype.name == "bfloat16":
+            raise ArgumentError("Got unsupported ScalarType BFloat16")
+        return self._a
+
+    def __array__(self, dtype=None, copy=None):
+        if self._rg:
+            raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        a = _host(self)
+        if dtype is not None and a.dtype != dtype:
+            return a.astype(dtype)
+        return a.copy() if copy else a
+
+    def __dlpack__(self, **kwargs):
+        return self.detach()._a.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self):
+        return self._a.__dlpack_device__()
+
+    def __len__(self) -> int:
+        if self._a.ndim == 0:
+            raise ArgumentError("len() of a 0-d tensor")
+        return self._a.shape[0]
+
+    def __iter__(self):
+        if self._a.ndim == 0:
+            raise ArgumentError("iteration over a 0-d tensor")
+        return iter(T.unbind(self, 0))
+
+    def __bool__(self) -> bool:
+        a = self._a
+        if a.size != 1:
+            if a.size == 0:
+                raise EngineError("Boolean value of Tensor with no values is ambiguous")
+            raise EngineError("Boolean value of Tensor with more than one value is ambiguous",
+                              help="reduce it first, for example with .any() or .all()")
+        return bool(a.item())
+
+    def __float__(self) -> float:
+        value = self.item()
+        if type(value) is complex:
+            raise EngineError("value cannot be converted to type double without overflow") if value.imag else \
+                EngineError("value cannot be converted to type double")
+        return float(value)
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._a.size != 1 or self._a.dtype.kind not in "biu":
+            raise ArgumentError("only integer tensors of a single element can be converted to an index")
+        return int(self._a.item())
+
+    def __contains__(self, element) -> bool:
+        if isinstance(element, (Tensor, int, float, bool, complex)):
+            return bool((self == element)._a.any())
+        raise EngineError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+
+    def __format__(self, spec: str) -> str:
+        if self._a.ndim == 0 and not self.is_meta:
+            return format(self.item(), spec)
+        return object.__format__(self, spec) if spec else str(self)
+
+    def __repr__(self, *, tensor_contents=None) -> str:
+        from .show_text import text_of
+
+        return text_of(self)
+
+    __str__ = __repr__
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise UnknownAttribute(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __reduce_ex__(self, protocol):
+        return (_rebuild, (type(self), np.ascontiguousarray(_host(self)) if self._a.ndim else _host(self).copy(),
+                           self._rg and self._node is None))
+
+    def __deepcopy__(self, memo):
+        if self._node is not None:
+            raise GradError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol "
+                            "at the moment.  If you were attempting to deepcopy a module, this may be because of a "
+                            "torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001")
+        if id(self) in memo:
+            return memo[id(self)]
+        t = object.__new__(type(self))
+        memo[id(self)] = t
+        t._a, t._v, t._rg = self._a.copy(), [0], self._rg
+        if self.grad is not None:
+            t.grad = self.grad.__deepcopy__(memo)
+        for key, value in self.__dict__.items():
+            if not key.startswith("_") and key not in ("grad",):
+                import copy
+
+                t.__dict__[key] = copy.deepcopy(value, memo)
+        return t
+
+    def __copy__(self):
+        t = object.__new__(type(self))
+        t.__dict__.update(self.__dict__)
+        return t
+
+    # ------------------------------------------------------------ gradients
+
+    def requires_grad_(self, requires_grad: bool = True):
+        if not requires_grad and self._node is not None:
+            raise GradError("you can only change requires_grad flags of leaf variables. If you want to use a computed "
+                            "variable in a subgraph that doesn't require differentiation use var_no_grad = "
+                            "var.detach().")
+        if requires_grad and self.dtype.category < dtypes.FLOAT:
+            raise GradError("only Tensors of floating point dtype can require gradients")
+        if self._node is None:
+            self._rg = bool(requires_grad)
+        return self
+
+    def backward(self, gradient=None, retain_graph: bool | None = None, create_graph: bool = False, inputs=None,
+                 trace: bool = False):
+        """Computes the gradient of this tensor w.r.t. graph leaves and adds it to their `.grad`."""
+        from . import autograd
+
+        autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs, trace=trace)
+
+    def detach(self):
+        t = wrap(self._a)
+        t._v = self._v
+        return t
+
+    def detach_(self):
+        if self._base is not None:
+            raise GradError("Can't detach views in-place. Use detach() instead. If you are using "
+                            "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as True, "
+                            "gradients are views of DDP buckets, and hence detach_() cannot be called on these "
+                            "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
+                            "torch/optim/optimizer.py as a solution.")
+        self._node, self._rg = None, False
+        return self
+
+    @property
+    def data(self):
+        t = wrap(self._a)
+        return t
+
+    @data.setter
+    def data(self, value) -> None:
+        if not isinstance(value, Tensor):
+            raise ArgumentError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        self._a = value._a
+        if self._leaf is None:
+            return
+
+    def register_hook(self, hook):
+        if not self._rg:
+            raise GradError("cannot register a hook on a tensor that doesn't require gradient")
+        return tape.add_hook(edge_of(self), hook)
+
+    def register_post_accumulate_grad_hook(self, hook):
+        leaf = edge_of(self)
+        if type(leaf) is not tape.AccumulateGrad:
+            raise GradError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if leaf.post_hooks is None:
+            leaf.post_hooks = {}
+        key = len(leaf.post_hooks)
+        leaf.post_hooks[key] = hook
+        return tape.RemovableHandle(leaf.post_hooks, key)
+
+    def retain_grad(self) -> None:
+        if not self._rg:
+            raise GradError("can't retain_grad on Tensor that has requires_grad=False")
+        if self._node is None or self.retains_grad:
+            return
+        from weakref import ref
+
+        weak, self.retains_grad = ref(self), True
+
+        def keep(g):
+            t = weak()
+            if t is not None:
+                t.grad = g if t.grad is None else t.grad + g
+
+        tape.add_hook(self._node, keep)
+
+    # ------------------------------------------------------------ elsewhere
+
+    def type(self, dtype=None, non_blocking: bool = False):
+        if dtype is None:
+            prefix = "torch.cuda." if self.is_cuda else "torch."
+            return prefix + dtypes.scalar_name(self.dtype) + "Tensor"
+        if isinstance(dtype, str):
+            name = dtype.rpartition(".")[2].removesuffix("Tensor")
+            found = next((d for d in dtypes.ALL if dtypes.SCALAR_NAMES[d.name] == name), None)
+            if found is None:
+                raise BadValue(f"invalid type: '{dtype}'")
+            return self.to(found)
+        return self.to(getattr(dtype, "dtype", dtype))
+
+    def to(self, *args, dtype=None, device=None, non_blocking: bool = False, copy: bool = False, memory_format=None):
+        """This tensor with another dtype, on another device, or like another tensor; itself if nothing changes."""
+        for value in args:
+            if isinstance(value, dtypes.dtype) or value in (float, int, bool, complex):
+                dtype = dtypes.as_dtype(value)
+            elif isinstance(value, (str, Device)):
+                device = value
+            elif isinstance(value, int) and not isinstance(value, bool):
+                device = value
+            elif isinstance(value, Tensor):
+                dtype, device = value.dtype, value.device
+            elif value is not None and not isinstance(value, bool):
+                raise ArgumentError(f"to() received an invalid combination of arguments - got ({type_name(value)}), "
+                                    "but expected one of: (torch.device device, torch.dtype dtype), (torch.dtype "
+                                    "dtype), (Tensor tensor)")
+        t = self
+        if device is not None:
+            device = as_device(device)
+            backend(device)
+            here = t.device
+            if here.type != device.type or (device.index is not None and here.index is not None
+                                            and here.index != device.index):
+                t = T._move(t, device)
+        if dtype is not None and dtypes.as_dtype(dtype) is not t.dtype:
+            t = T._cast(t, dtype)
+        return t.clone() if copy and t is self else t
+
+    def cpu(self):
+        return self.to(CPU)
+
+    def cuda(self, device=None, non_blocking: bool = False):
+        return self.to(as_device("cuda" if device is None else device))
+
+    def pin_memory(self, device=None):
+        return self
+
+    def is_pinned(self) -> bool:
+        return False
+
+    def is_shared(self) -> bool:
+        return False
+
+    def share_memory_(self):
+        return self
+
+    def as_subclass(self, cls):
+        t = object.__new__(cls)
+        t.__dict__.update(self.__dict__)
+        return t
+
+    def get_device(self) -> int:
+        device = self.device
+        return -1 if device.type == "cpu" else device.index or 0
+
+    def set_(self, source):
+        self._a, self._v = source._a, source._v
+        return self
+
+    def cpu_array(self):
+        return _host(self)
+
+
+class Parameter(Tensor):
+    """A leaf tensor that a module owns and an optimiser updates (`torch.nn.Parameter`)."""
+
+    def __new__(cls, data=None, requires_grad: bool = True):
+        t = object.__new__(cls)
+        t._a = data._a if isinstance(data, Tensor) else as_tensor(data if data is not None else [])._a
+        t._v = data._v if isinstance(data, Tensor) else [0]
+        if requires_grad and t.dtype.category < dtypes.FLOAT:
+            raise GradError("Only Tensors of floating point and complex dtype can require gradients")
+        t._rg = requires_grad
+        return t
+
+    def __deepcopy__(self, memo):
+        if id(self) in memo:
+            return memo[id(self)]
+        t = object.__new__(type(self))
+        t._a, t._v, t._rg = self._a.copy(), [0], self._rg
+        memo[id(self)] = t
+        return t
+
+    def __repr__(self, *, tensor_contents=None) -> str:
+        return "Parameter containing:\n" + Tensor.__repr__(self)
+
+    __str__ = __repr__
+
+
+class Storage:
+    """The memory under a tensor: its size, address and bytes."""
+
+    def __init__(self, t):
+        a = t._a
+        while isinstance(a.base, np.ndarray):
+            a = a.base
+        self._a, self._dtype = a, t.dtype
+
+    def data_ptr(self) -> int:
+        return self._a.__array_interface__["data"][0]
+
+    def nbytes(self) -> int:
+        return int(self._a.nbytes)
+
+    def size(self) -> int:
+        return int(self._a.size)
+
+    __len__ = size
+
+    def tolist(self) -> list:
+        return self._a.reshape(-1, order="A").tolist()
+
+    def __getitem__(self, i):
+        return self._a.ravel(order="K")[i].item()
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Storage) and self.data_ptr() == other.data_ptr()
+
+    __hash__ = None
+
+
+class layout:
+    """`torch.strided` and other layouts; only strided tensors exist here."""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __repr__(self) -> str:
+        return "torch." + self._name
+
+
+strided, sparse_coo = layout("strided"), layout("sparse_coo")
+contiguous_format, channels_last = layout("contiguous_format"), layout("channels_last")
+preserve_format, channels_last_3d = layout("preserve_format"), layout("channels_last_3d")
+
+
+def _no_dims(dim):
+    raise BadIndex(f"Dimension specified as {dim} but tensor has no dimensions")
+
+
+def _canonical_strides(shape, strides) -> tuple:
+    """PyTorch's strides where a size of 0 or 1 leaves NumPy free to choose others."""
+    if 0 in shape or all(s == 1 for s in shape):
+        result, step = [], 1
+        for size in reversed(shape):
+            result.append(step)
+            step *= max(size, 1)
+        return tuple(reversed(result))
+    return strides
+
+
+def _host(t) -> np.ndarray:
+    a = t._a
+    return a if type(a) is np.ndarray else move(a, CPU)
+
+
+def _rebuild(cls, array, requires_grad):
+    t = object.__new__(cls)
+    t._a, t._v, t._rg = array, [0], requires_grad
+    return t
+
+
+# ---------------------------------------------------------------- tensors from Python data
+
+def as_tensor(data, dtype=None, device=None):
+    """A tensor of `data`; shares memory with a NumPy array or tensor where the dtype allows."""
+    if isinstance(data, Tensor):
+        return data if dtype is None and device is None else data.to(dtype=dtype, device=device)
+    if isinstance(data, np.ndarray):
+        t = wrap(_native(data))
+        return t if dtype is None and device is None else t.to(dtype=dtype, device=device)
+    return tensor(data, dtype=dtype, device=device)
+
+
+def from_numpy(array):
+    """A tensor that shares memory with a NumPy array."""
+    if not isinstance(array, np.ndarray):
+        raise ArgumentError(f"expected np.ndarray (got {type(array).__name__})")
+    if any(s < 0 for s in array.strides):
+        raise BadValue("At least one stride in the given numpy array is negative, and tensors with negative strides are "
+                       "not currently supported. (You can probably work around this by making a copy of your array "
+                       "with array.copy().) ")
+    return wrap(_native(array))
+
+
+def _native(array: np.ndarray) -> np.ndarray:
+    dtypes.of_numpy(array.dtype)
+    if any(s < 0 for s in array.strides):
+        raise BadValue("At least one stride in the given numpy array is negative, and tensors with negative strides are "
+                       "not currently supported. (You can probably work around this by making a copy of your array "
+                       "with array.copy().) ")
+    if not array.dtype.isnative:
+        raise BadValue("given numpy array has byte order different from the native byte order. Conversion between byte "
+                       "orders is currently not supported.")
+    return array.view(np.ndarray) if type(array) is not np.ndarray else array
+
+
+def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_memory: bool = False):
+    """A new tensor from numbers, nested sequences, arrays or tensors; always a copy, always a leaf."""
+    d = dtypes.as_dtype(dtype) if dtype is not None else None
+    t = wrap(_array_of(data, d))
+    where = as_device(device)
+    if where.type != "cpu":
+        t._a = move(t._a, where) if type(t._a) is np.ndarray else t._a
+        backend(where)
+        if type(t._a) is np.ndarray:
+            t = T._move(t, where)
+    if requires_grad:
+        t.requires_grad_(True)
+    return t
+
+
+def _array_of(data, d) -> np.ndarray:
+    kind = type(data)
+    if kind is float or kind is int or kind is bool or kind is complex:
+        return _number_array(data, d)
+    if isinstance(data, Tensor):
+        a = data._a.copy()
+    elif isinstance(data, (np.ndarray, np.generic)):
+        a = np.array(data)
+        dtypes.of_numpy(a.dtype)
+    elif isinstance(data, (list, tuple, range)) or hasattr(data, "__len__") and hasattr(data, "__getitem__") \
+            and not isinstance(data, (str, bytes, dict)):
+        a = _from_sequence(data, d)
+    elif hasattr(data, "__array__"):
+        a = np.array(data)
+    else:
+        raise _cannot_infer(data)
+    return a if d is None or a.dtype == d.numpy else _convert(a, d)
+
+
+def _number_array(value, d) -> np.ndarray:
+    if d is None:
+        d = dtypes.of_scalar(value)
+    if d.category < dtypes.COMPLEX and type(value) is complex:
+        raise EngineError("value cannot be converted to type " + dtypes.C_NAMES[d.name] + " without overflow")
+    if d.category == dtypes.INTEGER and type(value) is int:
+        info = np.iinfo(d.numpy)
+        if not info.min <= value <= info.max:
+            if not -2 ** 63 <= value < 2 ** 63:
+                raise EngineError("Overflow when unpacking long long")
+            raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[d.name]} without overflow")
+    return np.asarray(value).astype(d.numpy)
+
+
+def _convert(a: np.ndarray, d) -> np.ndarray:
+    if a.dtype.kind == "c" and d.category < dtypes.COMPLEX:
+        a = a.real
+    return a.astype(d.numpy)
+
+
+def _from_sequence(data, d) -> np.ndarray:
+    if _holds_tensors(data):
+        data = _without_tensors(data)
+    try:
+        a = np.array(data)
+    except (ValueError, OverflowError, TypeError) as error:
+        _check_nested(data, 0, _shape_of(data))
+        raise EngineError("Overflow when unpacking long long") from error
+    if a.dtype == object:
+        _check_nested(data, 0, _shape_of(data))
+        raise EngineError("Overflow when unpacking long long")
+    if a.dtype.kind in "USMm":
+        raise _bad_element(data)
+    if a.dtype.kind == "f" and a.dtype == np.float64 and d is None and not _first_is_numpy(data):
+        return a.astype(dtypes.get_default_dtype().numpy)
+    if a.dtype.kind == "c" and d is None and not _first_is_numpy(data):
+        return a.astype(dtypes.default_complex().numpy)
+    if a.size == 0 and a.dtype == np.float64 and d is None:
+        return a.astype(dtypes.get_default_dtype().numpy)
+    if a.dtype == np.uint64 and d is None:
+        raise EngineError("Overflow when unpacking long long")
+    if d is not None and d.category == dtypes.INTEGER and a.dtype.kind in "iu" and a.size and d.itemsize < 8:
+        info = np.iinfo(d.numpy)
+        low, high = int(a.min()), int(a.max())
+        if low < info.min or high > info.max:
+            raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[d.name]} without overflow")
+    return a
+
+
+def _holds_tensors(data, depth: int = 0) -> bool:
+    for value in data:
+        if isinstance(value, Tensor):
+            return True
+        if isinstance(value, (list, tuple)):
+            if depth < 32 and value and _holds_tensors(value, depth + 1):
+                return True
+        elif depth == 0 and type(value) in (float, int):
+            return any(isinstance(v, Tensor) for v in data)
+    return False
+
+
+def _without_tensors(data):
+    def strip(value):
+        if isinstance(value, Tensor):
+            if value._a.ndim and value._a.size != 1:
+                raise BadValue("only one element tensors can be converted to Python scalars")
+            return value._a.reshape(())[()] if not dispatch.is_half(value._a.dtype) else value.item()
+        return [strip(v) for v in value] if isinstance(value, (list, tuple)) else value
+    return strip(data)
+
+
+def _first_is_numpy(data) -> bool:
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return isinstance(data, (np.generic, np.ndarray))
+
+
+def _shape_of(data) -> list:
+    shape = []
+    while isinstance(data, (list, tuple, range, np.ndarray)):
+        shape.append(len(data))
+        if not len(data):
+            break
+        data = data[0]
+    return shape
+
+
+def _check_nested(data, dim: int, shape: list) -> None:
+    """Raises PyTorch's error for a ragged or non-numeric nested sequence."""
+    if dim == len(shape):
+        if isinstance(data, (list, tuple)):
+            raise ArgumentError(f"must be real number, not {type(data).__name__}")
+        if not isinstance(data, (int, float, complex, bool, np.generic)):
+            raise _bad_element(data)
+        return
+    if not isinstance(data, (list, tuple, range, np.ndarray)):
+        raise ArgumentError(f"not a sequence at dim {dim}") if data is None else _bad_or_short(data, dim, shape)
+    if len(data) != shape[dim]:
+        raise BadValue(f"expected sequence of length {shape[dim]} at dim {dim} (got {len(data)})")
+    for value in data:
+        _check_nested(value, dim + 1, shape)
+
+
+def _bad_or_short(data, dim: int, shape: list):
+    return ArgumentError(f"object of type '{type(data).__name__}' has no len()" if dim else "not a sequence")
+
+
+def _bad_element(data):
+    while isinstance(data, (list, tuple)) and data:
+        text = next((v for v in data if not isinstance(v, (int, float, complex, bool))), data[0])
+        data = text
+    if isinstance(data, str):
+        return BadValue(f"too many dimensions '{type(data).__name__}'")
+    return _cannot_infer(data)
+
+
+def _cannot_infer(data):
+    return EngineError(f"Could not infer dtype of {type(data).__name__}")
+
+
+def _legacy(d, args, kwargs):
+    """`torch.Tensor(2, 3)`, `torch.FloatTensor([1, 2])`: the old constructors."""
+    target = d or dtypes.get_default_dtype()
+    if not args:
+        return wrap(np.empty(0, target.numpy))
+    first = args[0]
+    if isinstance(first, (list, np.ndarray)) or isinstance(first, tuple) and not isinstance(first, Size):
+        return tensor(first, dtype=target)
+    if isinstance(first, Tensor):
+        if first.dtype is not target:
+            raise DTypeError(f"expected {dtypes.scalar_name(target)} (got {dtypes.scalar_name(first.dtype)})")
+        return first.detach()
+    shape = tuple(first) if isinstance(first, Size) else args
+    if not all(isinstance(s, int) for s in shape):
+        raise ArgumentError(f"new(): data must be a sequence (got {type(first).__name__})")
+    return wrap(np.zeros(shape, target.numpy))
+
+
+# ---------------------------------------------------------------- joining with the tape and the registry
+
+def sum_to(g, shape: tuple):
+    """`g` summed over the dims along which a tensor of `shape` was broadcast."""
+    have = g._a.shape
+    lead = len(have) - len(shape)
+    if lead < 0:
+        return T.reshape(g, shape)
+    dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and have[i + lead] != 1)
+    if not state.grad:
+        a = g._a.sum(axis=dims, keepdims=True) if dims else g._a
+        if not dispatch.is_half(a.dtype):
+            return wrap(a.reshape(shape))
+    if dims:
+        g = T.sum(g, dims, True)
+    return T.reshape(g, shape) if lead else g
+
+
+def restore_dtype(g, target: np.dtype):
+    """`g` in the dtype of the tensor it is the gradient of; the real part where that is real."""
+    if g._a.dtype.kind == "c" and target.kind != "c":
+        g = T.real(g)
+    return dispatch.cast(g, dtypes.of_numpy(target))
+
+
+OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift",
+             "eq", "ne", "lt", "le", "gt", "ge")
+
+
+def install() -> None:
+    """Gives the class its methods: everything the registry declares at `tensor.`."""
+    for path, o in registry.paths.items():
+        space, _, name = path.partition(".")
+        if space != "tensor":
+            continue
+        if name.endswith("_") and not name.endswith("__") and o.name != name:
+            setattr(Tensor, name, dispatch.make_inplace(o))
+        elif name.startswith("__"):
+            _install_operator(name, o)
+        else:
+            setattr(Tensor, name, o.function)
+    for path, fn in registry.functions.items():
+        space, _, name = path.partition(".")
+        if space == "tensor":
+            setattr(Tensor, name, fn)
+
+
+def _install_operator(name: str, o) -> None:
+    if name.startswith("__i") and name[3:-2] in ("add", "sub", "mul", "truediv") and o.ufunc:
+        setattr(Tensor, name, dispatch.make_inplace_operator(o))
+    elif name.startswith("__i") and name not in ("__invert__",):
+        setattr(Tensor, name, dispatch.make_inplace(o))
+    elif name[2:-2] in OPERATORS and o.ufunc and len(o.tensor_slots) >= 2:
+        setattr(Tensor, name, guarded_operator(dispatch.operator_for(o), name))
+    elif name.startswith("__r") and name[3:-2] in OPERATORS:
+        base = dispatch.operator_for(o) if o.ufunc else o.function
+        setattr(Tensor, name, dispatch.reflected(base))
+    else:
+        setattr(Tensor, name, o.function)
+
+
+def guarded_operator(operator, name: str):
+    """The operator itself; comparisons with things that are no operands answer as Python does."""
+    if name not in ("__eq__", "__ne__"):
+        return operator
+
+    def compare(x, other):
+        if isinstance(other, (Tensor, int, float, complex, list, tuple, np.ndarray, np.generic)):
+            return operator(x, other)
+        return NotImplemented
+    return compare
+
+
+dispatch.bind_classes(Tensor, (Tensor, Parameter), as_tensor)
+tape.bind(Tensor, lambda: T, sum_to, restore_dtype)

@@ -1,0 +1,260 @@
+"""Shape, view and copy ops."""
+
+from ..engine import dtypes
+from ..engine.args import wrap_dim
+from ..engine.device import as_device, move
+from ..engine.dispatch import assign, execute
+from ..engine.registry import T, op, rule_helper
+from ..errors import EngineError, ShapeError
+
+
+@rule_helper
+def conj_of(x):
+    """The complex conjugate where `x` is complex; real tensors and numbers as they are."""
+    a = getattr(x, "_a", None)
+    if a is None:
+        return x.conjugate() if isinstance(x, complex) else x
+    return T.conj(x) if a.dtype.kind == "c" else x
+
+
+# ---------------------------------------------------------------- copies and conversions
+
+@op("_cast", at="", samples=["r(3), torch.float32"], half=False, grad_name="ToCopyBackward0",
+    vjp={"x": lambda k, g: g})
+def _cast(xp, x, dtype: "DType"):
+    if x.dtype.kind == "c" and dtype.category < dtypes.COMPLEX and dtype is not dtypes.bool_:
+        x = x.real
+    return x.astype(dtype.numpy)
+
+
+@op("_move_between", at="", samples=[], half=False, grad_name="ToCopyBackward0",
+    vjp={"x": lambda k, g, source: T._move_between(g, source, source)})
+def _move_between(xp, x, device: "any", source: "any"):
+    return move(x, device)
+
+
+@rule_helper
+def _move(x, device):
+    return T._move_between(x, as_device(device), x.device)
+
+
+@op("clone", at="torch tensor", samples=["r(3, 4)", "r()"], half=False, vjp={"x": lambda k, g: g})
+def clone(xp, x, *, memory_format: "any" = None):
+    """A copy with its own memory; gradients flow through.
+
+    >>> clone(tensor([1, 2]))
+    tensor([1, 2])
+    """
+    return x.copy(order="K")
+
+
+@op("contiguous", at="tensor", samples=["r(3, 4).t()"], half=False, view=True, grad_name="CloneBackward0",
+    vjp={"x": lambda k, g: g})
+def contiguous(xp, x, memory_format: "any" = None):
+    """The same values in row-major memory; the tensor itself when they lie so already.
+
+    >>> tensor([[1, 2], [3, 4]]).t().contiguous().stride()
+    (2, 1)
+    """
+    return xp.ascontiguousarray(x) if x.ndim else x
+
+
+# ---------------------------------------------------------------- views
+
+def resolve_shape(shape: tuple, numel: int, what: str = "shape") -> tuple:
+    """The shape with its one -1 worked out; raises when the sizes do not multiply to `numel`."""
+    if shape.count(-1) > 1:
+        raise EngineError("only one dimension can be inferred")
+    for size in shape:
+        if size < -1:
+            raise EngineError(f"invalid shape dimension {size}")
+    known = 1
+    for size in shape:
+        if size != -1:
+            known *= size
+    if -1 in shape:
+        if known == 0:
+            if numel == 0:
+                raise EngineError(f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified "
+                                  "dimension size -1 can be any value and is ambiguous")
+            raise ShapeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
+        if numel % known:
+            raise ShapeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
+        return tuple(numel // known if s == -1 else s for s in shape)
+    if known != numel:
+        raise ShapeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
+    return shape
+
+
+@op("reshape", at="torch tensor", view=True, samples=["r(3, 4), (2, 6)", "r(3, 4), (-1,)", "r(1), ()"],
+    grad_name="ViewBackward0", vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
+def reshape(xp, x, shape: "Shape*"):
+    """The same elements in another shape; a view where the memory allows, else a copy. One size may be -1.
+
+    >>> reshape(arange(6), (2, 3))
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    return x.reshape(resolve_shape(shape, x.size))
+
+
+@op("_view", at="", view=True, samples=["r(3, 4), (2, 6)"], grad_name="ViewBackward0",
+    vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
+def _view(xp, x, shape: "Shape*"):
+    shape = resolve_shape(shape, x.size)
+    out = x.view()
+    try:
+        out.shape = shape
+    except AttributeError:
+        raise EngineError("view size is not compatible with input tensor's size and stride (at least one dimension spans "
+                          "across two contiguous subspaces). Use .reshape(...) instead.") from None
+    return out
+
+
+@op("expand", at="tensor", also=["torch.broadcast_to", "tensor.broadcast_to"], view=True,
+    samples=["r(3, 1), (3, 4)", "r(3), (2, 3)", "r(1), (-1,)"],
+    vjp={"x": lambda k, g: g})
+def expand(xp, x, size: "Shape*", *, implicit: "any" = False):
+    """A view with size-1 dims repeated without copying; -1 keeps a size.
+
+    >>> tensor([[1], [2]]).expand(2, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    lead = len(size) - x.ndim
+    if lead < 0:
+        raise EngineError(f"expand({{{dtypes.of_numpy(x.dtype)!r}{list(x.shape)}}}, size={list(size)}): the number of "
+                          f"sizes provided ({len(size)}) must be greater or equal to the number of dimensions in the "
+                          f"tensor ({x.ndim})")
+    target = []
+    for i, want in enumerate(size):
+        have = x.shape[i - lead] if i >= lead else 1
+        if want == -1:
+            if i < lead:
+                raise EngineError(f"The expanded size of the tensor ({want}) isn't allowed in a leading, non-existing "
+                                  f"dimension {i}")
+            want = have
+        if have not in (1, want):
+            raise ShapeError(f"The expanded size of the tensor ({want}) must match the existing size ({have}) at "
+                             f"non-singleton dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: {list(x.shape)}")
+        target.append(want)
+    strides = [0] * lead + [0 if have == 1 and want != 1 else s
+                            for have, want, s in zip(x.shape, target[lead:], x.strides, strict=True)]
+    return xp.lib.stride_tricks.as_strided(x, tuple(target), strides)
+
+
+@op("permute", at="torch tensor", view=True, samples=["r(2, 3, 4), (2, 0, 1)"],
+    vjp={"x": lambda k, g, dims: k.permute(g, _inverse(dims))})
+def permute(xp, x, dims: "int*"):
+    """A view with its dims in another order.
+
+    >>> permute(zeros(2, 3, 5), (2, 0, 1)).shape
+    torch.Size([5, 2, 3])
+    """
+    if len(dims) != x.ndim:
+        raise EngineError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
+                          f"desired ordering of dimensions i.e. input.dim() = {x.ndim} is not equal to len(dims) = "
+                          f"{len(dims)}")
+    wrapped = tuple(wrap_dim(d, x.ndim) for d in dims)
+    if len(set(wrapped)) != len(wrapped):
+        raise EngineError("permute(): duplicate dims are not allowed.")
+    return x.transpose(wrapped)
+
+
+def _inverse(dims: tuple) -> tuple:
+    n = len(dims)
+    wrapped = [d % n for d in dims]
+    return tuple(wrapped.index(i) for i in range(n))
+
+
+@op("transpose", at="torch tensor", also=["swapaxes", "swapdims"], view=True,
+    samples=["r(2, 3), 0, 1", "r(2, 3, 4), -1, 0"],
+    vjp={"x": lambda k, g, dim0, dim1: k.transpose(g, dim0, dim1)})
+def transpose(xp, x, dim0: "Dim", dim1: "Dim"):
+    """A view with two dims exchanged.
+
+    >>> transpose(tensor([[1, 2], [3, 4]]), 0, 1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    return x.swapaxes(dim0, dim1) if x.ndim else x.view()
+
+
+@op("t", at="torch tensor", view=True, samples=["r(2, 3)", "r(3)"], grad_name="TBackward0",
+    vjp={"x": lambda k, g: k.t(g)})
+def t(xp, x):
+    """The transpose of a matrix; vectors and 0-d tensors as they are.
+
+    >>> t(tensor([[1, 2], [3, 4]]))
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    if x.ndim > 2:
+        raise EngineError(f"t() expects a tensor with <= 2 dimensions, but self is {x.ndim}D")
+    return x.T
+
+
+@op("unsqueeze", at="torch tensor", view=True, samples=["r(3, 4), 0", "r(3), -1"],
+    vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
+def unsqueeze(xp, x, dim: "int"):
+    """A view with a dim of size 1 inserted before `dim`.
+
+    >>> unsqueeze(tensor([1, 2]), 1)
+    tensor([[1],
+            [2]])
+    """
+    return xp.expand_dims(x, wrap_dim(dim, x.ndim + 1))
+
+
+@op("squeeze", at="torch tensor", view=True, samples=["r(1, 3, 1)", "r(1, 3), 0", "r(1, 3, 1), (0, 2)"],
+    vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
+def squeeze(xp, x, dim: "Dims?" = None):
+    """A view without the dims of size 1, all of them or those of `dim`.
+
+    >>> squeeze(zeros(1, 3, 1)).shape
+    torch.Size([3])
+    """
+    keep = [n for i, n in enumerate(x.shape) if n != 1 or (dim is not None and i not in dim)]
+    index = tuple(0 if n == 1 and (dim is None or i in dim) else slice(None) for i, n in enumerate(x.shape))
+    return x[index] if len(keep) < x.ndim and keep else x.reshape(keep)
+
+
+# ---------------------------------------------------------------- writing through views
+
+class ViewPath:
+    """How a view was taken of its base: the ops and their arguments, outermost last."""
+
+    __slots__ = ("steps",)
+
+    def __init__(self, view):
+        self.steps = []
+        while view._view is not None:
+            parent, o, values = view._view
+            self.steps.append((o, values[1:]))
+            view = parent
+        self.steps.reverse()
+
+    def of(self, base):
+        for o, values in self.steps:
+            base = execute(o, [base, *values])
+        return base
+
+
+@op("_write_path", at="", samples=[], half=False, grad_name="CopySlices",
+    vjp={"x": lambda k, g, path: _without_region(k, g, path), "src": lambda k, g, path: path.of(g)})
+def _write_path(xp, x, src: "Index", path: "any"):
+    """The base after one of its views was overwritten with `src`: the memory holds it already."""
+    return x
+
+
+def _without_region(k, g, path):
+    g = k.clone(g)
+    region = path.of(g)
+    assign(region, k.zeros_like(region))
+    return g
+
+
+@rule_helper
+def _write_view(root, src, view):
+    return T._write_path(root, src, ViewPath(view))
+

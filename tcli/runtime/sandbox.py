@@ -1,0 +1,254 @@
+"""What a program may touch: its builtins, attribute names, files.
+
+Programs are safe by construction: the compiler refuses attribute names that lead into Python, and
+the functions here keep the same rule for names that are known only at run time (`getattr`), for
+classes made on the fly and for files. Nothing here knows tensors; imports are `modules.py`'s.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+
+from ..errors import BadValue, FileError, ForbiddenError
+
+try:  # the rule of the compiler, so that getattr(x, name) and x.name agree
+    from ..lang.compile import is_forbidden_attribute
+except ImportError:
+    def is_forbidden_attribute(name: str) -> bool:
+        """Whether an attribute name leads from a program into Python's internals."""
+        return name in _INTERNAL or (name.startswith("__") and name.endswith("__") and name not in _READABLE)
+
+_INTERNAL = frozenset("""
+    gi_frame gi_code gi_yieldfrom cr_frame cr_code cr_await cr_origin ag_frame ag_code ag_await tb_frame tb_next
+    f_back f_builtins f_code f_globals f_locals f_trace func_globals func_code func_closure mro
+    ctypes cffi tofile dump _convert_ _convert _ctypes _os _sys _module
+    """.split())
+_READABLE = frozenset("""
+    __init__ __new__ __call__ __len__ __getitem__ __setitem__ __delitem__ __contains__ __iter__ __next__
+    __enter__ __exit__ __repr__ __str__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __hash__ __bool__ __add__
+    __sub__ __mul__ __truediv__ __floordiv__ __mod__ __pow__ __matmul__ __neg__ __pos__ __abs__ __invert__
+    __and__ __or__ __xor__ __radd__ __rsub__ __rmul__ __rtruediv__ __name__ __qualname__ __doc__ __class__
+    __setattr__ __getattr__ __version__ __post_init__ __float__ __int__ __index__ __format__
+    """.split())
+
+_PLAIN = """
+    ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError
+    BrokenPipeError BufferError BytesWarning ChildProcessError ConnectionAbortedError ConnectionError
+    ConnectionRefusedError ConnectionResetError DeprecationWarning EOFError Ellipsis EnvironmentError
+    Exception ExceptionGroup False FileExistsError FileNotFoundError FloatingPointError FutureWarning
+    GeneratorExit IOError ImportError ImportWarning IndentationError IndexError InterruptedError
+    IsADirectoryError KeyError KeyboardInterrupt LookupError MemoryError ModuleNotFoundError NameError None
+    NotADirectoryError NotImplemented NotImplementedError OSError OverflowError PendingDeprecationWarning
+    PermissionError ProcessLookupError RecursionError ReferenceError ResourceWarning RuntimeError
+    RuntimeWarning StopAsyncIteration StopIteration SyntaxError SyntaxWarning SystemError SystemExit
+    TabError TimeoutError True TypeError UnboundLocalError UnicodeDecodeError UnicodeEncodeError
+    UnicodeError UnicodeTranslateError UnicodeWarning UserWarning ValueError Warning ZeroDivisionError
+    __build_class__ abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod
+    enumerate filter float format frozenset hash hex id input int isinstance issubclass iter len list map
+    max memoryview min next object oct ord pow print property range repr reversed round set slice sorted
+    staticmethod str sum super tuple zip __debug__
+    """.split()
+
+
+def safe_builtins() -> dict[str, object]:
+    """The builtins of a program. Names that would leave the sandbox are there to say so."""
+    names = {name: getattr(builtins, name) for name in _PLAIN if hasattr(builtins, name)}
+    names |= {"getattr": safe_getattr, "setattr": safe_setattr, "hasattr": safe_hasattr,
+              "delattr": safe_delattr, "type": Type, "vars": safe_vars, "dir": safe_dir, "open": safe_open,
+              "exit": leave, "quit": leave}
+    names |= {name: _refusal(name) for name in ("eval", "exec", "compile", "breakpoint", "locals", "__import__")}
+    return names
+
+
+def _refusal(name: str):
+    def refused(*args, **kwargs):
+        raise ForbiddenError(f"{name} is not available in a tcli program")
+
+    refused.__name__ = refused.__qualname__ = name
+    return refused
+
+
+def leave(code: object = None) -> None:
+    """Ends the program, as `exit()` does."""
+    raise SystemExit(code)
+
+
+# ---------------------------------------------------------------- attributes by name
+
+def check_attribute(name: object) -> str:
+    """The name, if a program may use it; a subclass of str could change between check and use."""
+    if type(name) is not str:
+        raise TypeError(f"attribute name must be string, not '{type(name).__name__}'")
+    if is_forbidden_attribute(name):
+        raise ForbiddenError(f"the attribute {name!r} is not open to programs")
+    return name
+
+
+_MISSING = object()
+
+
+def safe_getattr(target: object, name: str, default: object = _MISSING, /) -> object:
+    check_attribute(name)
+    return getattr(target, name) if default is _MISSING else getattr(target, name, default)
+
+
+def safe_hasattr(target: object, name: str, /) -> bool:
+    return not (type(name) is str and is_forbidden_attribute(name)) and hasattr(target, check_attribute(name))
+
+
+def safe_setattr(target: object, name: str, value: object, /) -> None:
+    setattr(target, check_attribute(name), value)
+
+
+def safe_delattr(target: object, name: str, /) -> None:
+    delattr(target, check_attribute(name))
+
+
+def safe_vars(target: object, /) -> dict[str, object]:
+    """A copy of the attributes of an instance, without the names that programs may not read."""
+    return {name: value for name, value in vars(target).items() if not is_forbidden_attribute(name)}
+
+
+def safe_dir(target: object, /) -> list[str]:
+    return [name for name in dir(target) if not name.startswith("__")]
+
+
+class _TypeOfTypes(type):
+    """Makes `Type` look like `type` in `type(x)`, `isinstance(x, type)` and `type[...]`."""
+
+    def __call__(cls, *args):
+        if len(args) != 1:
+            raise ForbiddenError("type() with three arguments is not available in a tcli program: use class")
+        kind = type(args[0])
+        return Type if kind is type or kind is _TypeOfTypes else kind
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, type)
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return issubclass(kind, type)
+
+    def __getitem__(cls, item: object):
+        return type[item]
+
+    def __repr__(cls) -> str:
+        return "<class 'type'>"
+
+
+class Type(metaclass=_TypeOfTypes):
+    """`type` for programs."""
+
+
+# ---------------------------------------------------------------- text
+
+def safe_format(text: str, args: tuple, kwargs: dict) -> str:
+    """`text.format(*args, **kwargs)`; a field may go through open attributes only."""
+    if "." not in text and "[" not in text:
+        return str.format(text, *args, **kwargs)
+    return _formatter().vformat(text, args, kwargs)
+
+
+def _formatter():
+    from string import Formatter
+
+    class SafeFormatter(Formatter):
+        def get_field(self, field_name, args, kwargs):
+            for part in field_name.replace("[", ".").split("."):
+                check_attribute(part)
+            return super().get_field(field_name, args, kwargs)
+
+    return SafeFormatter()
+
+
+# ---------------------------------------------------------------- files
+
+def allowed_path(path: object) -> str:
+    """The real path of a file at or under the working directory; links that lead out are refused."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"expected a file name, not {type(path).__name__}")
+    home, real = os.path.realpath(os.getcwd()), os.path.realpath(os.fspath(path))
+    if real != home and not real.startswith(home.rstrip(os.sep) + os.sep):
+        raise ForbiddenError(f"{os.fspath(path)} lies outside the working directory",
+                             help="programs open files at or below the directory tcli was started in")
+    return real
+
+
+def safe_open(path: str, mode: str = "r", buffering: int = -1, encoding: str | None = None,
+              errors: str | None = None, newline: str | None = None) -> File:
+    """Opens a file at or under the working directory."""
+    if set(mode) - set("rwaxbt+"):
+        raise BadValue(f"invalid mode: {mode!r}")
+    real = allowed_path(path)
+    if "b" not in mode:
+        encoding = encoding or "utf-8"
+    try:
+        return File(open(real, mode, buffering, encoding, errors, newline), str(path))
+    except OSError as error:
+        raise _file_error(error, str(path)) from None
+
+
+def _file_error(error: OSError, path: str) -> Exception:
+    """The same class for `except FileNotFoundError`, worded without the real path."""
+    return type(error)(error.errno, error.strerror, path) if error.errno else FileError(str(error))
+
+
+_FILE_METHODS = frozenset("read readline readlines write writelines seek tell flush close".split())
+
+
+class File:
+    """An open file for programs: the methods of a file and no way to the object below."""
+
+    __slots__ = ("__call", "mode", "name")
+
+    def __init__(self, stream, name: str):
+        self.name, self.mode = name, stream.mode
+
+        def call(method: str, *args):
+            if method not in _FILE_METHODS:
+                raise ForbiddenError(f"a file has no open method {method!r}")
+            return getattr(stream, method)(*args)
+
+        self.__call = call
+
+    def read(self, size: int = -1):
+        return self.__call("read", size)
+
+    def readline(self, size: int = -1):
+        return self.__call("readline", size)
+
+    def readlines(self) -> list:
+        return self.__call("readlines")
+
+    def write(self, data) -> int:
+        return self.__call("write", data)
+
+    def writelines(self, lines) -> None:
+        self.__call("writelines", lines)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self.__call("seek", offset, whence)
+
+    def tell(self) -> int:
+        return self.__call("tell")
+
+    def flush(self) -> None:
+        self.__call("flush")
+
+    def close(self) -> None:
+        self.__call("close")
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
+    def __enter__(self) -> File:
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.close()

@@ -1,0 +1,129 @@
+"""A gradient trace as text, a rich tree or data.
+
+     4:46  F.cross_entropy(h, y)  f32[]        |g| 1.00             1.1 KB  31 us
+     2:18  └─ x @ w               f32[64, 10]  |g| 0.109  0 % zero  2.5 KB  64 us
+              └─ w (leaf)         f32[784, 10] |g| 3.27             31 KB
+
+Takes rows (`engine.tape.TraceRow` or anything with its attributes) in the order of the backward
+pass, each with its depth; gives text. Prints nothing and computes no gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .units import duration, figure, size
+
+MAX_DEPTH = 24  # deeper rows are drawn at this depth: a chain of a thousand ops stays readable
+_MARKS = {"vanishing": "33", "exploding": "31", "nan": "1;31"}
+
+
+def render(rows: Iterable, *, color: bool = False, width: int = 100) -> str:
+    """The trace as a tree with aligned columns."""
+    rows = list(rows)
+    if not rows:
+        return "no gradient: nothing here requires one"
+    cells = [_cells(row, stem) for row, stem in zip(rows, _stems(rows), strict=True)]
+    widths = [max(len(each[column]) for each in cells) for column in range(len(cells[0]))]
+    widths[1] = max(12, min(widths[1], width - sum(widths) + widths[1] - 2 * len(widths)))
+    lines = []
+    for row, each in zip(rows, cells, strict=True):
+        line = "  ".join(_fit(text, widths[i], right=i in (0, 6, 7)) for i, text in enumerate(each) if widths[i])
+        lines.append(_colored(line.rstrip(), _mark_of(row)) if color else line.rstrip())
+    return "\n".join(lines)
+
+
+def as_json(rows: Iterable) -> list[dict]:
+    """The trace as data: one dictionary per row."""
+    out = []
+    for row in rows:
+        names = ("op", "text", "dtype_shape", "grad_norm", "zeros", "nan", "inf", "saved_bytes", "seconds",
+                 "depth", "name", "leaf", "mark")
+        span = row.span
+        out.append({"line": span.line if span else None, "column": span.column if span else None,
+                    "file": span.source.name if span else None,
+                    **{name: getattr(row, name, None) for name in names}})
+    return out
+
+
+def tree(rows: Iterable):
+    """The trace as a `rich.tree.Tree`."""
+    from rich.text import Text
+    from rich.tree import Tree
+
+    root = Tree(Text("backward", "bold"), guide_style="blue")
+    open_branches = [root]
+    for row in rows:
+        del open_branches[row.depth + 1:]
+        text = Text.assemble((_title(row), "bold" if not row.leaf else "cyan"), "  ", (row.dtype_shape, "green"),
+                             "  ", _numbers(row), style=_rich_style(_mark_of(row)))
+        open_branches.append(open_branches[-1].add(text))
+    return root
+
+
+def _numbers(row) -> str:
+    parts = [_place(row), f"|g| {figure(row.grad_norm)}", _health(row), _saved(row), _time(row)]
+    return "  ".join(part for part in parts if part)
+
+
+def _rich_style(mark: str) -> str:
+    return {"vanishing": "yellow", "exploding": "red", "nan": "bold red"}.get(mark, "")
+
+
+def _stems(rows: list) -> list[str]:
+    """The branches in front of each row: a line goes on where a later sibling follows."""
+    stems, goes_on = [], set()
+    for row in reversed(rows):
+        depth = min(row.depth, MAX_DEPTH)
+        stem = "".join("│  " if level in goes_on else "   " for level in range(1, depth))
+        stems.append(stem + (("├─ " if depth in goes_on else "└─ ") if depth else ""))
+        goes_on = {level for level in goes_on if level <= depth} | {depth}
+    return stems[::-1]
+
+
+def _cells(row, stem: str) -> list[str]:
+    return [_place(row), stem + _title(row), row.dtype_shape, f"|g| {figure(row.grad_norm)}", _health(row),
+            getattr(row, "spark", "") or "", _saved(row), _time(row), getattr(row, "mark", "") or ""]
+
+
+def _place(row) -> str:
+    return f"{row.span.line}:{row.span.column}" if row.span is not None else ""
+
+
+def _title(row) -> str:
+    """Source text for an op, the name for a parameter."""
+    text = " ".join((row.text or row.op or "").split())
+    if row.leaf:
+        return f"{row.name or text or 'leaf'} (leaf)"
+    return text
+
+
+def _health(row) -> str:
+    """Zeros, NaN and Inf of the gradient, as far as there are any."""
+    parts = []
+    if row.zeros:
+        parts.append(f"{100 * row.zeros:.0f} % zero")
+    parts += [f"{count} {word}" for count, word in ((row.nan, "NaN"), (row.inf, "Inf")) if count]
+    return ", ".join(parts)
+
+
+def _saved(row) -> str:
+    return size(row.saved_bytes) if row.saved_bytes else ""
+
+
+def _time(row) -> str:
+    return duration(row.seconds) if row.seconds else ""
+
+
+def _mark_of(row) -> str:
+    return "nan" if row.nan or row.inf else getattr(row, "mark", "") or ""
+
+
+def _fit(text: str, width: int, right: bool) -> str:
+    if len(text) > width:
+        text = text[:width - 1] + "…"
+    return text.rjust(width) if right else text.ljust(width)
+
+
+def _colored(line: str, mark: str) -> str:
+    return f"\x1b[{_MARKS[mark]}m{line}\x1b[0m" if mark in _MARKS else line

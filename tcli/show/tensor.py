@@ -1,0 +1,116 @@
+"""The one-line summary of a tensor: what it is, where, how its numbers lie.
+
+    f32[64, 10]  cpu  grad: matmul 2:18  |  -92.4 … 88.1  mean 0.31  std 27.9  ▁▂▅█▅▂▁
+
+Takes a tensor, gives text. The work is bounded: above a million elements the statistics are those
+of an evenly spread sample, marked `~`. Only that sample leaves the device.
+"""
+
+from __future__ import annotations
+
+from .units import figure, spark
+
+SAMPLE = 1_000_000
+BINS = 8
+MIN_FOR_HISTOGRAM = 8
+
+
+def header(tensor: object, names: tuple | None = None) -> str:
+    """The summary line; `names` are dimension names bound by a contract."""
+    parts = [type_of(tensor, names), str(tensor.device)]
+    grad = gradient_of(tensor)
+    if grad:
+        parts.append(grad)
+    numbers = statistics(tensor)
+    return "  ".join(parts) + (f"  |  {numbers}" if numbers else "")
+
+
+def type_of(tensor: object, names: tuple | None = None) -> str:
+    """`f32[64, 10]`, with names `f32[B=64, C=10]`."""
+    sizes = [str(each) for each in tensor.shape]
+    if names:
+        sizes = [f"{name}={each}" if name else each for name, each in zip(names, sizes, strict=True)]
+    return f"{tensor.dtype.short}[{', '.join(sizes)}]"
+
+
+def gradient_of(tensor: object) -> str:
+    """How the tensor stands to autograd: a leaf, or the op that made it and where."""
+    node = tensor.grad_fn
+    if node is None:
+        return "requires grad" if tensor.requires_grad else ""
+    name = getattr(node, "op", None)
+    name = getattr(name, "name", None) or type(node).__name__
+    span = node.span() if callable(getattr(node, "span", None)) else None
+    return f"grad: {name} {span.line}:{span.column}" if span is not None else f"grad: {name}"
+
+
+def statistics(tensor: object) -> str:
+    """Range, moments, NaN and Inf counts and a sparkline, over the finite values."""
+    if str(tensor.device).startswith("meta"):
+        return "no values"
+    if 0 in tensor.shape:
+        return "empty"
+    values, sampled = sample_of(tensor)
+    kind = values.dtype.kind
+    if kind == "b":
+        return _about(sampled) + f"{100 * values.mean():.3g} % True"
+    if kind == "c":
+        return _about(sampled) + _real_statistics(abs(values), "|z| ")
+    return _about(sampled) + _real_statistics(values, "")
+
+
+def _about(sampled: bool) -> str:
+    return "~ " if sampled else ""
+
+
+def sample_of(tensor: object) -> tuple:
+    """(NumPy values, whether they are a sample): flat, at most SAMPLE of them."""
+    import numpy
+
+    flat = tensor.detach().reshape(-1) if tensor.is_contiguous() else tensor.detach()
+    count = tensor.numel()
+    if count > SAMPLE:
+        flat = flat.reshape(-1)[::-(-count // SAMPLE)]
+    values = numpy.asarray(flat.cpu().numpy()).reshape(-1)
+    if values.dtype.kind not in "biufc":  # bfloat16 and float8 come as types of ml_dtypes
+        values = values.astype("float32")
+    return values, count > SAMPLE
+
+
+def _real_statistics(values, prefix: str) -> str:
+    import numpy
+
+    broken, finite = "", values
+    if values.dtype.kind == "f":
+        good = numpy.isfinite(values)
+        if not good.all():
+            nan = int(numpy.isnan(values).sum())
+            broken = _counts(nan, len(values) - int(good.sum()) - nan)
+            finite = values[good]
+    if not len(finite):
+        return broken
+    low, high = finite.min().item(), finite.max().item()
+    if low == high:
+        said = prefix + (f"all {figure(low)}" if len(finite) > 1 else figure(low))
+        return said + ("  " + broken if broken else "")
+    wide = finite if finite.dtype.itemsize >= 4 and finite.dtype.kind == "f" else finite.astype("float64")
+    parts = [f"{prefix}{figure(low)} … {figure(high)}",
+             f"mean {figure(float(wide.mean(dtype='float64')))}",
+             f"std {figure(float(wide.std(dtype='float64', ddof=1)))}"]
+    if len(finite) >= MIN_FOR_HISTOGRAM:
+        parts.append(_sparkline(wide, low, high))
+    return "  ".join([*parts, broken] if broken else parts)
+
+
+def _counts(nan: int, inf: int) -> str:
+    return " ".join(f"{count} {word}" for count, word in ((nan, "NaN"), (inf, "Inf")) if count)
+
+
+def _sparkline(values, low: float, high: float) -> str:
+    """Counts in equal bins. By integer bins: numpy.histogram costs several times as much."""
+    import numpy
+
+    step = max(1, len(values) // 65_536)
+    part = values[::step].astype("float64")
+    bins = ((part - low) * (BINS / (high - low))).astype("int64")
+    return spark(numpy.bincount(numpy.clip(bins, 0, BINS - 1), minlength=BINS).tolist())
