@@ -19,6 +19,10 @@ class Source:
     __slots__ = ("lines", "name", "text")
 
     def __init__(self, text: str, name: str = "<tsr>"):
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        # Editors may put a byte order mark before the first line; it is no part of the program.
+        text = text.removeprefix("\ufeff")
         self.text, self.name = text, name
         self.lines = text.split("\n")
 
@@ -36,12 +40,12 @@ class Source:
         text = self.line(line)
         if text.isascii():
             return offset + 1
-        return len(text.encode()[:offset].decode(errors="replace")) + 1
+        return len(text.encode(errors="surrogatepass")[:offset].decode(errors="replace")) + 1
 
     def byte_of_column(self, line: int, column: int) -> int:
         """0-based UTF-8 byte offset of a 1-based character column."""
         text = self.line(line)
-        return column - 1 if text.isascii() else len(text[:column - 1].encode())
+        return column - 1 if text.isascii() else len(text[:column - 1].encode(errors="surrogatepass"))
 
     def span_of_node(self, node) -> Span:
         """The span of an `ast` node."""

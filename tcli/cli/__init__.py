@@ -36,12 +36,22 @@ def run(argv: list[str]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        return _internal(error)
 
 
 def _app(argv: list[str]) -> int:
     from .app import main as app
 
     return app(argv)
+
+
+def _internal(error: Exception) -> int:
+    """A fault of tcli itself: one line for the user, the traceback for whoever mends it."""
+    if os.environ.get("TCLI_DEBUG"):
+        raise error
+    print(f"tcli: internal error: {type(error).__name__}: {error} (TCLI_DEBUG=1 shows where)", file=sys.stderr)
+    return 1
 
 
 def _die_quietly_on_closed_pipe() -> None:

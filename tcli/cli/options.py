@@ -142,10 +142,17 @@ def checked(option: Option, flag: str, value: str) -> object:
             return int(value)
         except ValueError:
             raise UsageError(f"{flag} takes a whole number, not {value!r}") from None
+    if option.name == "device" and not _is_device(value):
+        raise UsageError(f"{flag} takes cpu, cuda, cuda:N or meta, not {value!r}")
     if option.choices and value not in option.choices:
         said = f"{flag} takes {', '.join(option.choices[:-1])} or {option.choices[-1]}, not {value!r}"
         raise UsageError(said + _hint(value, option.choices))
     return value
+
+
+def _is_device(text: str) -> bool:
+    kind, colon, index = text.partition(":")
+    return kind in ("cpu", "cuda", "meta") and (not colon or index.isdigit())
 
 
 def _unknown(word: str) -> str:

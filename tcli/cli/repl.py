@@ -14,6 +14,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 from ..errors import TcliError, TsrSyntaxError
+from ..lang.parser import parse
 from ..source import Source
 from . import keys
 from .complete import TcliCompleter, open_call, resolve
@@ -128,7 +129,7 @@ class Repl:
         if help_asked(text):
             return False
         try:
-            self.session.compile(Source(strip_prompts(text), "<typing>"))
+            parse(Source(strip_prompts(text), "<typing>"))
         except TsrSyntaxError as error:
             return error.incomplete
         return False

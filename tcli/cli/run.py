@@ -66,8 +66,6 @@ def _run(session, settings: Settings, name: str, read) -> None:
     one_liner = name.startswith("<-e")
     session.echo_receivers = one_liner
     session.echo = None if settings.quiet else echo_for(settings)
-    if settings.interactive and name == settings.file:
-        session.echo = None if settings.quiet else session.echo
     session.run(read(), name)
 
 
@@ -77,6 +75,7 @@ def session_for(settings: Settings):
 
     session = Session(settings.device, settings.seed, settings.dtype, settings.quiet, settings.trace,
                       args=settings.args, script=settings.file or "tcli", threads=settings.threads)
+    session.show_trace = lambda trace: show_trace(trace, settings)
     if settings.expr and settings.file != "-" and not is_terminal(sys.stdin) and sys.stdin is not None:
         from .values import read_stdin_value
 
@@ -152,6 +151,14 @@ def report(error: TcliError, settings: Settings) -> None:
 
         text = render(error, color=wants_color(settings, sys.stderr), width=terminal_width())
     print(text, file=sys.stderr)
+
+
+def show_trace(trace, settings: Settings) -> None:
+    """A gradient trace on stderr."""
+    from ..show.gradtrace import render
+
+    _flush(sys.stdout)
+    print(render(trace.rows, color=wants_color(settings, sys.stderr), width=terminal_width()), file=sys.stderr)
 
 
 def report_interrupt(error: KeyboardInterrupt, settings: Settings) -> None:

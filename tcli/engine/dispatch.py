@@ -295,7 +295,7 @@ def _raw(o: Op, values: list) -> list:
 
 
 def is_half(d) -> bool:
-    return d in HALVES or d.kind == "V" or (d.name == "bfloat16" or d.name.startswith("float8"))
+    return d.itemsize <= 2 and d.kind in "fV"  # ml_dtypes' bfloat16 and float8 are of kind V
 
 
 def _module(o: Op, values: list):
@@ -390,6 +390,8 @@ def record(o: Op, values: list, outs: tuple, picks: bool = False) -> None:
         return
     node = Node(o, plan, edges, None, first._a)
     node.saved = [_keep(fetch, values, outs, node) for fetch in plan.saves]
+    if o.grad_name_ is not None and type(o.grad_name_) is not str:
+        node._name = o.grad_name_(*values)
     if not picks:
         first._node, first._rg = node, True
         return

@@ -1,14 +1,15 @@
 """PyTorch's CPU generator: the same 32-bit words from the same seed, and states that round-trip.
 
 The engine is MT19937. Small draws come from a twist of our own, 624 words a block, so that a program
-that draws a few numbers never pays for importing `numpy.random`; from `_BULK` words on NumPy's C twist
-takes over the same state for good. `samplers.py` turns words into distributions. Nothing here knows
+that draws a few numbers never pays for importing `numpy.random`; for large draws NumPy's C twist takes
+over the same state for good. `samplers.py` turns words into distributions. Nothing here knows
 tensors: states are uint8 arrays with the byte layout of PyTorch's `CPUGeneratorImplState`.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,8 +19,8 @@ from ..errors import ArgumentError, BadValue, EngineError
 
 DEFAULT_SEED = 67280421310721
 STATE_BYTES = 5056
-# Importing numpy.random costs about as long as this many words drawn by our own twist.
-_BULK = 200_000
+# From here on NumPy's twist is worth importing numpy.random for, or, where that is done, setting up.
+_BULK, _BULK_LOADED = 200_000, 10_000
 _N, _M = 624, 397
 
 _LAYOUT = np.dtype({
@@ -34,7 +35,7 @@ class Generator:
     `next_normal` is the second half of a Box-Muller pair that a sampler left for the next one.
     """
 
-    __slots__ = ("_bits", "_drawn", "_key", "_list", "_out", "_pos", "_seed", "next_normal",
+    __slots__ = ("_bits", "_blocks", "_drawn", "_key", "_list", "_out", "_pos", "_seed", "next_normal",
                  "next_normal32", "__weakref__")
 
     def __init__(self, device="cpu"):
@@ -43,6 +44,7 @@ class Generator:
             raise EngineError(f"Device type {kind.split(':')[0].upper()} is not supported for "
                               "torch.Generator() api.")
         self._bits = None
+        self._blocks = 0  # made by our own twist in this generator's life
         self._reset(DEFAULT_SEED)
 
     @property
@@ -86,12 +88,20 @@ class Generator:
         """The next `count` words, uint32."""
         if not count:
             return np.empty(0, np.uint32)
-        if self._bits is not None or count > _BULK:
+        self.expect(count)
+        if self._bits is not None:
             return self._numpy().integers(0, 2**32, size=count, dtype=np.uint32)
         if count <= _N - self._pos:
             self._pos += count
             return self._out[self._pos - count:self._pos].copy()
         return self._words_across_blocks(count)
+
+    def expect(self, count: int) -> None:
+        """Says that `count` words are about to be drawn, in pieces perhaps: large numbers change engines."""
+        if self._bits is None:
+            limit = _BULK_LOADED if "numpy.random" in sys.modules else _BULK
+            if count + self._blocks * _N > limit:
+                self._numpy()
 
     def _words_across_blocks(self, count: int) -> np.ndarray:
         found = np.empty(count, np.uint32)
@@ -108,7 +118,8 @@ class Generator:
 
     def words64(self, count: int) -> np.ndarray:
         """The next `count` pairs of words as uint64, the first word of a pair on top."""
-        if count and (self._bits is not None or count > _BULK // 2):
+        self.expect(2 * count)
+        if count and self._bits is not None:
             return self._numpy().integers(0, 2**64, size=count, dtype=np.uint64)
         pairs = self.words(2 * count).astype(np.uint64)
         return (pairs[0::2] << np.uint64(32)) | pairs[1::2]
@@ -137,6 +148,7 @@ class Generator:
         self._key = _twist(self._key)
         self._out, self._list = _temper(self._key), None
         self._pos, self._drawn = 0, True
+        self._blocks += 1
 
     def _numpy(self):
         """The NumPy generator that carries this stream on from here."""
@@ -208,6 +220,7 @@ class Generator:
 
     def __setstate__(self, state: np.ndarray) -> None:
         self._bits = None
+        self._blocks = 0
         self.set_state(state)
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ import; this file knows no op by name.
 
 `at` words: torch tensor tensor_ F special linalg fft (namespaces; `tensor_` is the in-place method).
 `also`: further names: plain ones go to the same places, dotted ones (`tensor.__add__`) to that place.
+`grad_name`: what `grad_fn` prints; a function of the arguments where it depends on them.
 `promote`: None, "same" (all operands to their common dtype), "float" (the same, and integers to the
 default dtype), "compare" (the same for the operands; the result is the kernel's).
 `half`: kernels on float16/bfloat16 run in float32 and are rounded once; False leaves them alone.

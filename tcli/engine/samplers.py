@@ -31,7 +31,7 @@ _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 _INT64_MIN, _INT64_MAX = -2**63, 2**63 - 1
 
 
-def _of(generator: Generator | None) -> Generator:
+def of(generator: Generator | None) -> Generator:
     return random.default_generator if generator is None else generator
 
 
@@ -59,7 +59,7 @@ def _map(function: Callable, values: np.ndarray) -> np.ndarray:
     return np.fromiter(map(function, values.tolist()), _F64, values.size)
 
 
-def _missing(kernel: str, dtype: np.dtype) -> Unsupported:
+def missing(kernel: str, dtype: np.dtype) -> Unsupported:
     return Unsupported(f"\"{kernel}\" not implemented for '{SCALAR_NAMES[dtype.name]}'")
 
 
@@ -68,6 +68,7 @@ def _missing(kernel: str, dtype: np.dtype) -> Unsupported:
 def doubles(generator: Generator, count: int) -> np.ndarray:
     """float64[count] of 53 random bits each."""
     out = np.empty(count)
+    generator.expect(2 * count)
     for start in range(0, count, _CHUNK):
         bits = generator.words64(min(_CHUNK, count - start))
         bits &= np.uint64(2**53 - 1)
@@ -78,6 +79,7 @@ def doubles(generator: Generator, count: int) -> np.ndarray:
 def floats(generator: Generator, count: int) -> np.ndarray:
     """float32[count] of 24 random bits each."""
     out = np.empty(count, _F32)
+    generator.expect(count)
     for start in range(0, count, _CHUNK):
         bits = generator.words(min(_CHUNK, count - start))
         bits &= np.uint32(2**24 - 1)
@@ -90,12 +92,12 @@ def floats(generator: Generator, count: int) -> np.ndarray:
 def uniform(generator: Generator | None, shape, dtype: np.dtype, low: float = 0.0,
             high: float = 1.0) -> np.ndarray:
     """`tensor.uniform_(low, high)`; complex types draw both parts from the interval."""
-    generator = _of(generator)
+    generator = of(generator)
     if dtype.kind == "c":
         parts = uniform(generator, (*shape, 2), _real(dtype), low, high)
         return parts.view(dtype).reshape(shape)
     if dtype.name not in _DIGITS:
-        raise _missing("check_uniform_bounds", dtype)
+        raise missing("check_uniform_bounds", dtype)
     _check_uniform(dtype, low, high)
     if dtype == _F64:
         values = _scaled(doubles(generator, _count(shape)), high - low, low)
@@ -163,14 +165,14 @@ def _split(x):
 def normal(generator: Generator | None, shape, dtype: np.dtype, mean: float = 0.0, std: float = 1.0,
            *, serial: bool = False) -> np.ndarray:
     """`tensor.normal_(mean, std)`. `serial`: the path of PyTorch for non-contiguous tensors."""
-    generator = _of(generator)
+    generator = of(generator)
     if not std >= 0.0:
         raise EngineError(f"normal expects std >= 0.0, but found std {std:g}")
     if dtype.kind == "c":
         parts = normal(generator, (*shape, 2), _real(dtype), mean, std / math.sqrt(2.0), serial=serial)
         return parts.view(dtype).reshape(shape)
     if dtype.name not in _DIGITS:
-        raise _missing("normal_kernel_cpu", dtype)
+        raise missing("normal_kernel_cpu", dtype)
     count = _count(shape)
     if count < 16 or serial:
         return cast(_scaled(_normal_pairs(generator, count), std, mean), dtype).reshape(shape)
@@ -264,16 +266,19 @@ def _horner32(coefficients: list[float], x: np.ndarray) -> np.ndarray:
     return rounded
 
 
+_SQRT_HALF_BITS = 0x3F3504F3
+
+
 def _log32(x: np.ndarray) -> np.ndarray:
-    """log of float32s of (0, 1]: the fraction in [sqrt(1/2), sqrt(2)) less one, times a polynomial."""
-    fraction, exponent = np.frexp(x)
-    small = fraction < np.float32(0.707106781186547524)
-    fraction = np.where(small, fraction + fraction, fraction)
+    """log of normal float32s of (0, 1]: x = 2**e * f, f in [sqrt(1/2), sqrt(2)); a polynomial in f - 1."""
+    bits = x.view(np.int32)
+    exponent = bits - _SQRT_HALF_BITS
+    exponent >>= 23
+    fraction = (bits - (exponent << 23)).view(_F32)
     fraction -= np.float32(1.0)
-    exponent = (exponent - small).astype(_F64)
-    wide = fraction.astype(_F64)
+    exponent = exponent.astype(_F64)
     square = fraction * fraction
-    series = _horner32(_LOG, wide)
+    series = _horner32(_LOG, fraction.astype(_F64))
     series *= fraction
     low = (exponent * _LN2_LOW).astype(_F32)
     series = _fma32(series, square, low)
@@ -287,11 +292,7 @@ def _sincos32(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     octant = (x * np.float32(1.27323954473516)).astype(np.int32)
     octant += 1
     octant &= ~1
-    turns = octant.astype(_F64)
-    wide = x.astype(_F64)
-    for part in _QUARTER_PI:
-        wide = (wide - turns * part).astype(_F32).astype(_F64)
-    x = wide.astype(_F32)
+    x = _reduced(x, octant.astype(_F64))
     square = x * x
     wide_square = square.astype(_F64)
     cosine = _horner32(_COSINE, wide_square)
@@ -300,12 +301,24 @@ def _sincos32(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     cosine += np.float32(1.0)
     sine = _horner32(_SINE, wide_square)
     sine *= square
-    sine = _fma32(sine, wide, x)
+    sine = _fma32(sine, x, x)
     swapped = (octant & 2) != 0
     first, second = np.where(swapped, cosine, sine), np.where(swapped, sine, cosine)
-    np.negative(first, out=first, where=(octant & 4) != 0)
-    np.negative(second, out=second, where=((octant + 2) & 4) != 0)
+    # Bit 2 of the octant is the sign of the sine; moved to bit 31 it flips the float's sign.
+    first.view(np.int32)[...] ^= (octant & 4) << 29
+    octant += 2
+    second.view(np.int32)[...] ^= (octant & 4) << 29
     return first, second
+
+
+def _reduced(x: np.ndarray, octants: np.ndarray) -> np.ndarray:
+    """x less that many quarters of pi, subtracted in three parts."""
+    rounded = x
+    for part in _QUARTER_PI:
+        rest = octants * -part
+        rest += rounded
+        rounded = rest.astype(_F32)
+    return rounded
 
 
 def normal_tensor(generator: Generator | None, mean, std) -> np.ndarray:
@@ -328,7 +341,7 @@ def normal_tensor(generator: Generator | None, mean, std) -> np.ndarray:
 def random_(generator: Generator | None, shape, dtype: np.dtype, low: int | None = None,
             high: int | None = None) -> np.ndarray:
     """`tensor.random_()`, `.random_(low, high)`, `.random_(low, None)` (up to the type's largest)."""
-    generator, count = _of(generator), _count(shape)
+    generator, count = of(generator), _count(shape)
     if low is not None:
         low, high = _integer_bounds(dtype, low, high)
     if not count:
@@ -345,7 +358,7 @@ def random_(generator: Generator | None, shape, dtype: np.dtype, low: int | None
 def _every_int64(generator: Generator, count: int, dtype: np.dtype) -> np.ndarray:
     kernel = "random_full_64_bits_range_kernel_cpu"
     if dtype.name in _UNSIGNED or dtype.name in ("float16", "bool"):
-        raise _missing(kernel, dtype)
+        raise missing(kernel, dtype)
     if dtype.name not in ("int64", "float64", "float32", "bfloat16"):
         raise EngineError(f"{kernel} handles only int64, double, float and bfloat16")
     return generator.words64(count).view(np.int64)
@@ -372,7 +385,7 @@ def _modulo(generator: Generator, count: int, span: int, base: int) -> np.ndarra
 def _whole_range(generator: Generator, count: int, dtype: np.dtype) -> np.ndarray:
     """Non-negative integers of the type; of a float type up to the last before gaps begin."""
     if dtype.name in _UNSIGNED or dtype.name not in C_NAMES or dtype.kind == "c":
-        raise _missing("random_kernel_cpu", dtype)
+        raise missing("random_kernel_cpu", dtype)
     if dtype.kind == "b":
         return generator.words(count) & np.uint32(1)
     digits = _DIGITS.get(dtype.name)
@@ -436,7 +449,7 @@ def _integer_limits(dtype: np.dtype) -> tuple[int, int]:
 
 def randperm(generator: Generator | None, count: int, dtype: np.dtype) -> np.ndarray:
     """`torch.randperm(count)`: a forward Fisher-Yates shuffle, a word for each element but the last."""
-    generator = _of(generator)
+    generator = of(generator)
     _check_randperm(count, dtype)
     if count < 2:
         return np.arange(count).astype(dtype)
@@ -452,7 +465,7 @@ def _check_randperm(count: int, dtype: np.dtype) -> None:
     if count < 0:
         raise EngineError(f"Trying to create tensor with negative dimension {count}: [{count}]")
     if dtype.kind in "bc" or dtype.name in _UNSIGNED:
-        raise _missing("randperm", dtype)
+        raise missing("randperm", dtype)
     digits = _DIGITS.get(dtype.name)
     if digits and dtype.name != "bfloat16" and count > 2**digits + 1:
         raise EngineError(f"n cannot be greater than {2**digits + 1} for {SCALAR_NAMES[dtype.name]} type.")
@@ -466,10 +479,11 @@ def bernoulli(generator: Generator | None, shape, dtype: np.dtype, p: float = 0.
     """`tensor.bernoulli_(p)`, also the mask of dropout with 1 - p: ones and zeros."""
     if not 0 <= p <= 1:
         raise EngineError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
-    generator, count = _of(generator), _count(shape)
+    generator, count = of(generator), _count(shape)
     if count and dtype.name in _UNSIGNED:
-        raise _missing("bernoulli_scalar_cpu_", dtype)
+        raise missing("bernoulli_scalar_cpu_", dtype)
     out = np.empty(count, dtype)
+    generator.expect(2 * count)
     for start in range(0, count, _CHUNK):
         out[start:start + _CHUNK] = doubles(generator, min(_CHUNK, count - start)) < p
     return out.reshape(shape)
@@ -478,9 +492,9 @@ def bernoulli(generator: Generator | None, shape, dtype: np.dtype, p: float = 0.
 def bernoulli_tensor(generator: Generator | None, p: np.ndarray, dtype: np.dtype | None = None,
                      shape=None) -> np.ndarray:
     """`torch.bernoulli(p)` and `tensor.bernoulli_(p)`: float64 probabilities take two words each."""
-    generator = _of(generator)
+    generator = of(generator)
     if p.dtype.name not in _DIGITS:
-        raise _missing("bernoulli_tensor_cpu_p_", p.dtype)
+        raise missing("bernoulli_tensor_cpu_p_", p.dtype)
     shape = p.shape if shape is None else shape
     if p.size and not ((p >= 0) & (p <= 1)).all():
         raise EngineError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error "
@@ -503,7 +517,7 @@ def exponential(generator: Generator | None, shape, dtype: np.dtype, rate: float
     if dtype.name not in _DIGITS:
         raise EngineError("Exponential distribution is a continuous probability distribution. dtype must "
                           f"be a floating point but you specified {SCALAR_NAMES[dtype.name]}")
-    logs = _through(math.log1p, np.log1p, -doubles(_of(generator), _count(shape)), dtype)
+    logs = _through(math.log1p, np.log1p, -doubles(of(generator), _count(shape)), dtype)
     return cast((-1.0 / rate) * logs, dtype).reshape(shape)
 
 
@@ -512,8 +526,8 @@ def geometric(generator: Generator | None, shape, dtype: np.dtype, p: float) -> 
     if not 0 < p < 1:
         raise EngineError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
     if _count(shape) and (dtype.name in _UNSIGNED or dtype.kind == "b"):
-        raise _missing("geometric_cpu", dtype)
-    u = doubles(_of(generator), _count(shape))
+        raise missing("geometric_cpu", dtype)
+    u = doubles(of(generator), _count(shape))
     with np.errstate(divide="ignore"):
         logs = np.log(u) if (u == 0).any() else _map(math.log, u)
     return cast(np.ceil(logs / math.log1p(-p)), dtype).reshape(shape)
@@ -527,7 +541,7 @@ def cauchy(generator: Generator | None, shape, dtype: np.dtype, median: float = 
     if dtype.name not in _DIGITS:
         raise EngineError("Cauchy distribution is a continuous probability distribution. dtype must be a "
                           f"floating point but you specified {C_NAMES[dtype.name]}")
-    angles = math.pi * (doubles(_of(generator), _count(shape)) - 0.5)
+    angles = math.pi * (doubles(of(generator), _count(shape)) - 0.5)
     return cast(_scaled(_through(math.tan, np.tan, angles, dtype), sigma, median), dtype).reshape(shape)
 
 
@@ -537,9 +551,55 @@ def log_normal(generator: Generator | None, shape, dtype: np.dtype, mean: float 
     if not std > 0.0:
         raise EngineError(f"log_normal_ expects std > 0.0, but found std={std:g}")
     if dtype.name not in _DIGITS:
-        raise _missing("log_normal_cpu", dtype)
-    exponents = _scaled(_normal_pairs(_of(generator), _count(shape)), std, mean)
+        raise missing("log_normal_cpu", dtype)
+    exponents = _scaled(_normal_pairs(of(generator), _count(shape)), std, mean)
     return cast(_through(math.exp, np.exp, exponents, dtype), dtype).reshape(shape)
+
+
+# Choices.
+
+def multinomial(generator: Generator | None, p: np.ndarray, samples: int,
+                replacement: bool = False) -> np.ndarray:
+    """`torch.multinomial(p, samples, replacement)`: int64 indices, p of one or two dims."""
+    _check_multinomial(p, samples, replacement)
+    if not replacement or samples == 1:
+        return _race(of(generator), p, samples)
+    rows = p.reshape(-1, p.shape[-1])
+    wide = rows.astype(_F32) if p.dtype.itemsize == 2 else rows
+    reached = np.cumsum(wide, axis=1, dtype=wide.dtype)
+    reached /= reached[:, -1:]
+    reached[:, -1] = 1
+    u = doubles(of(generator), len(rows) * samples).reshape(len(rows), samples)
+    found = [np.searchsorted(row, drawn) for row, drawn in zip(reached.astype(_F64), u, strict=True)]
+    return np.array(found, np.int64).reshape(*p.shape[:-1], samples)
+
+
+def _race(generator: Generator, p: np.ndarray, samples: int) -> np.ndarray:
+    """Each category waits an exponential time at rate p; the first `samples` to arrive are taken."""
+    waits = fill(np.empty_like(p), exponential, generator=generator)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        speed = (p / waits).astype(p.dtype)
+    if samples == 1:
+        return speed.astype(_F64).argmax(-1)[..., None]
+    return np.argsort(-speed.astype(_F64), axis=-1, kind="stable")[..., :samples]
+
+
+def _check_multinomial(p: np.ndarray, samples: int, replacement: bool) -> None:
+    if not 0 < p.ndim <= 2:
+        raise EngineError("prob_dist must be 1 or 2 dim")
+    if p.dtype.name not in _DIGITS:
+        raise EngineError("multinomial only supports floating-point dtypes for input, got: "
+                          f"{SCALAR_NAMES[p.dtype.name]}")
+    if samples <= 0:
+        raise EngineError("cannot sample n_sample <= 0 samples")
+    if not replacement and samples > p.shape[-1]:
+        raise EngineError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+    if p.shape[-1] > 2**24:
+        raise EngineError("number of categories cannot exceed 2^24")
+    if p.size and not (np.isfinite(p) & (p >= 0)).all():
+        raise EngineError("probability tensor contains either `inf`, `nan` or element < 0")
+    if p.size and not (p != 0).any(-1).all():
+        raise EngineError("invalid multinomial distribution (sum of probabilities <= 0)")
 
 
 # In place, on arrays of any strides.

@@ -12,7 +12,21 @@ Takes the `ast` node of an annotation, gives a constant that the runtime checks 
 
 from __future__ import annotations
 
-from _ast import Add, BinOp, Constant, FloorDiv, Mult, Name, Starred, Sub, Subscript, Tuple, UnaryOp, USub, expr
+from _ast import (
+    Add,
+    BinOp,
+    Constant,
+    FloorDiv,
+    Mult,
+    Name,
+    Starred,
+    Sub,
+    Subscript,
+    Tuple,
+    UnaryOp,
+    USub,
+    expr,
+)
 
 from tcli.errors import TsrSyntaxError
 from tcli.source import Source
@@ -74,4 +88,4 @@ def _tree(node: expr, source: Source) -> Any:
 
 def _no_dim(node: expr, source: Source) -> TsrSyntaxError:
     return TsrSyntaxError("this cannot be a dim of a contract", span=source.span_of_node(node),
-                          help="a dim is a name, a number, _, ..., *name, or a sum or product of names and numbers")
+                          help="a dim is a name, a number, _, ..., *name, or a formula of names and numbers")

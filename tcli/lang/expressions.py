@@ -65,6 +65,7 @@ from _ast import (
     YieldFrom,
     arg,
     arguments,
+    cmpop,
     comprehension,
     expr,
     expr_context,
@@ -73,7 +74,7 @@ from _ast import (
 
 from tcli.lang.contracts import DTYPES
 from tcli.lang.fstrings import Strings
-from tcli.lang.nodes import Matrix, Pipe
+from tcli.lang.nodes import Matrix, Pipe, Row
 from tcli.source import Source
 
 TYPE_CHECKING = False
@@ -160,9 +161,7 @@ class Expressions(Strings):
             if self.kinds[first] not in ("NAME", "("):
                 self.unexpected("a function after '|>'")
             stage = self.postfix()
-            pipe = self.node(Pipe(value, stage), start)
-            pipe.grouped = self.is_group(first)
-            value = pipe
+            value = self.node(Pipe(value, stage, self.is_group(first)), start)
         return value
 
     def is_group(self, first: int) -> bool:
@@ -207,7 +206,8 @@ class Expressions(Strings):
                 left = self.and_or(left, kind, level, start)
 
     def comparison(self, left: expr, start: int) -> expr:
-        operators, comparators = [], []
+        operators: list[cmpop] = []
+        comparators = []
         while LEVELS.get(self.kinds[self.pos]) == COMPARE:
             kind = self.kinds[self.pos]
             if kind == "is":
@@ -403,7 +403,8 @@ class Expressions(Strings):
         if not (self.in_annotation and isinstance(value, Name) and value.id in DTYPES):
             self.fail("the index is missing between '[' and ']'", self.pos - 1, self.pos)
         token = self.tokens[self.pos]
-        return Tuple([], LOAD, lineno=token[2], col_offset=token[3], end_lineno=token[2], end_col_offset=token[3])
+        return Tuple([], LOAD, lineno=token[2], col_offset=token[3],
+                     end_lineno=token[2], end_col_offset=token[3])
 
     def indices(self, opener: int) -> expr:
         start = self.pos
@@ -463,7 +464,8 @@ class Expressions(Strings):
             return self.node(Tuple(values, LOAD), start)
         self.expect_closing(")", start)
         if isinstance(first, Starred):
-            self.fail_at("a value with * cannot stand alone in parentheses", first, help="write (*x,) for a tuple")
+            self.fail_at("a value with * cannot stand alone in parentheses", first,
+                         help="write (*x,) for a tuple")
         return first
 
     def bracketed(self) -> expr:
@@ -508,25 +510,25 @@ class Expressions(Strings):
         return self.node(List(values, LOAD), start)
 
     def matrix(self, first_row: list[expr], opener: int) -> expr:
-        rows = [first_row]
+        rows = [self.node(Row(first_row), opener + 1)]
         while self.accept(";"):
             if self.kinds[self.pos] == "]":
                 break
             begin = self.pos
             if self.kinds[begin] == ";":
                 self.fail("this row of the matrix is empty", begin)
-            row = self.elements(self.star_named(), "]")
-            self.check_row(first_row, row, len(rows) + 1, begin)
+            row = self.node(Row(self.elements(self.star_named(), "]")), begin)
+            if self.kinds[self.pos] in (";", "]"):
+                self.check_row(first_row, row, len(rows) + 1)
             rows.append(row)
         self.expect_closing("]", opener)
         return self.node(Matrix(rows), opener)
 
-    def check_row(self, first: list[expr], row: list[expr], number: int, begin: int) -> None:
-        if len(first) != len(row) and not any(isinstance(value, Starred) for value in first + row):
-            if self.kinds[self.pos] in (";", "]"):
-                self.fail(f"row {number} of the matrix has {len(row)} "
-                          f"{'entry' if len(row) == 1 else 'entries'}, row 1 has {len(first)}",
-                          begin, self.pos - 1)
+    def check_row(self, first: list[expr], row: Row, number: int) -> None:
+        sizes = len(first), len(row.elts)
+        if sizes[0] != sizes[1] and not any(isinstance(value, Starred) for value in first + row.elts):
+            entries = "entry" if sizes[1] == 1 else "entries"
+            self.fail_at(f"row {number} of the matrix has {sizes[1]} {entries}, row 1 has {sizes[0]}", row)
 
     def braces(self) -> expr:
         """What starts with '{': a dict or a set."""
@@ -767,7 +769,7 @@ class _Parameters:
         if name in self.names:
             parser.fail(f"two parameters are called {name}", start)
         self.names.add(name)
-        annotation = None
+        annotation: expr | None = None
         if self.annotated and parser.accept(":"):
             place = parser.pos
             if starred and parser.accept("*"):

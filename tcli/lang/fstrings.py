@@ -84,7 +84,8 @@ class Strings(Cursor):
         offset = token[6] + begin
         text = self.source.text
         line = token[2] + text.count("\n", token[6], offset)
-        scanner = Scanner(self.source, offset, token[6] + end, line, text.rfind("\n", 0, offset) + 1, nested=True)
+        line_start = text.rfind("\n", 0, offset) + 1
+        scanner = Scanner(self.source, offset, token[6] + end, line, line_start, nested=True)
         outer = self.tokens, self.kinds, self.pos
         self.load(scanner.scan())
         try:
@@ -97,7 +98,8 @@ class Strings(Cursor):
             self.tokens, self.kinds, self.pos = outer
         return value
 
-    def fail_within(self, token: Token, begin: int, end: int, message: str, help: str | None = None) -> NoReturn:
+    def fail_within(self, token: Token, begin: int, end: int, message: str,
+                    help: str | None = None) -> NoReturn:
         """Fail over characters [begin, end) of a token's text."""
         text, offset = self.source.text, token[6] + begin
         line = token[2] + text.count("\n", token[6], offset)
@@ -147,7 +149,8 @@ class _Body:
     """The inside of one f-string token, from `i` to `end` of its raw text."""
 
     def __init__(self, strings: Strings, token: Token, i: int, end: int, raw: bool, parts: _Parts) -> None:
-        self.strings, self.token, self.text = strings, token, token[1]
+        self.strings, self.token = strings, token
+        self.text: str = token[1]
         self.i, self.end, self.raw, self.parts = i, end, raw, parts
 
     def fail(self, begin: int, end: int, message: str, help: str | None = None) -> NoReturn:

@@ -29,7 +29,7 @@ def number_value(text: str) -> tuple[int | float | complex | None, tuple[str, st
     try:
         if text.isdigit() and text.isascii():
             if text[0] == "0" and text.strip("0"):
-                return None, ("a whole number does not start with 0", f"write {text.lstrip('0')}, or 0o{text}")
+                return None, ("a whole number does not start with 0", f"write {text.lstrip('0')}")
             return int(text), ""
         return _other_number(text), ""
     except ValueError:

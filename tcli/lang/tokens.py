@@ -126,7 +126,8 @@ class Scanner:
                     self.brackets.append(len(tokens))
                     if len(self.brackets) > MAX_BRACKETS:
                         self.line, self.line_start = line, line_start
-                        self.error(i, i + 1, "nested too deeply", help="compute the inner part first and name it")
+                        self.error(i, i + 1, "nested too deeply",
+                                   help="compute the inner part first and name it")
                         self.brackets.clear()
                         return size
                 elif c in ")]}" and not self.closes(c):
@@ -439,7 +440,8 @@ class Scanner:
         elif c.isprintable():
             self.error(i, i + 1, f"{c!r} cannot stand in a program")
         else:
-            self.error(i, i + 1, f"invisible character U+{ord(c):04X}", help="delete it, or type a plain space")
+            self.error(i, i + 1, f"invisible character U+{ord(c):04X}",
+                       help="delete it, or type a plain space")
         return i + 1
 
     def backslash(self, i: int) -> int:
@@ -506,6 +508,8 @@ def highlight_tokens(text: str) -> Iterator[tuple[str, int, int]]:
     >>> list(highlight_tokens("f(1)  # one"))
     [('function', 0, 1), ('bracket', 1, 2), ('number', 2, 3), ('bracket', 3, 4), ('comment', 6, 11)]
     """
+    # A `Source` drops these: keep the offsets.
+    text = text.replace("\r", " ").replace("\ufeff", " ")
     tokens = [token for token in tokenize(Source(text)) if token[7] > token[6]]
     place = 0
     for index, token in enumerate(tokens):

@@ -22,7 +22,7 @@ def _scaled(xp, other, alpha, like):
         raise EngineError("For integral input tensors, argument alpha must not be a floating point number.")
     if type(alpha) is bool and not _is_bool(like):
         raise EngineError("Boolean alpha only supported for Boolean results.")
-    return other * alpha
+    return other & bool(alpha) if _is_bool(other) and _is_bool(like) else other * alpha
 
 
 @op("add", at="torch tensor tensor_", also=["tensor.__add__", "tensor.__radd__", "tensor.__iadd__"], promote="same",

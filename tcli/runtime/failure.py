@@ -23,20 +23,25 @@ MAX_SPAN_TEXT = 2000
 def from_exception(error: BaseException, names: Callable[[], Iterable[str]]) -> TcliError:
     """The TcliError for an exception; `names` gives every name the program could have used."""
     failure = error if isinstance(error, TcliError) else _translated(error, names)
+    if isinstance(error, UnknownAttribute) and error.help is None:
+        error.help = _unknown_attribute(error).help
     if failure.span is None:
         failure.span = span_of(error)
     failure.calls = calls_of(error)
-    if not isinstance(failure, ContractError):
+    if isinstance(failure, UnknownAttribute):
+        failure.span = _only_the_name(failure.span, getattr(error, "name", None))
+    elif not isinstance(failure, (ContractError, UnknownName)):
         _label_operands(failure, _innermost_values(error))
     _note_cause(failure, error)
     _let_go(error)
     return failure
 
 
-def mark_interrupt(error: KeyboardInterrupt) -> None:
+def mark_interrupt(error: KeyboardInterrupt) -> KeyboardInterrupt:
     """Gives an interrupt the place where the program was."""
     error.span = span_of(error)
     _let_go(error)
+    return error
 
 
 # ---------------------------------------------------------------- kinds
@@ -67,6 +72,17 @@ def _unknown_attribute(error: AttributeError) -> UnknownAttribute:
         return UnknownAttribute(str(error))
     known = [each for each in dir(target) if not each.startswith("_")]
     return UnknownAttribute(str(error), help=did_you_mean(name, known))
+
+
+def _only_the_name(span: Span | None, name: str | None) -> Span | None:
+    """The attribute's name inside the span of `x.name` or `x.name(...)`."""
+    if span is None or not name or span.line != span.end_line:
+        return span
+    at = span.text.rfind("." + name)
+    if at < 0:
+        return span
+    start = span.column + at + 1
+    return Span(span.source, span.line, start, span.line, start + len(name))
 
 
 def syntax_error(error: SyntaxError) -> TsrSyntaxError:
@@ -123,14 +139,20 @@ def _short(value: object) -> str:
 
 # ---------------------------------------------------------------- calls and frames
 
-def calls_of(error: BaseException) -> list[tuple[str, Span | None]]:
-    """(function, where it was called) from the outermost call to the innermost."""
+def calls_of(error: BaseException) -> list[tuple[str, Span | None, int]]:
+    """(function, where it was called, how many times in a row) from the outermost call to the innermost."""
     frames = frames_of(error)
-    pairs = [(code.co_qualname, frames[i]) for i, (code, _) in enumerate(frames[1:])
-             if code.co_name not in ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")]
-    if len(pairs) > MAX_CALLS:
-        pairs = pairs[:MAX_CALLS // 2] + pairs[-MAX_CALLS // 2:]
-    return [(name.replace("<locals>.", ""), span_of_instruction(*caller)) for name, caller in pairs]
+    runs: list[list] = []
+    for caller, (code, _) in zip(frames, frames[1:], strict=False):
+        if code.co_name in ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"):
+            continue
+        if runs and runs[-1][:2] == [code.co_qualname, caller]:
+            runs[-1][2] += 1
+        else:
+            runs.append([code.co_qualname, caller, 1])
+    if len(runs) > MAX_CALLS:
+        runs = runs[:MAX_CALLS // 2] + runs[-MAX_CALLS // 2:]
+    return [(name.replace("<locals>.", ""), span_of_instruction(*caller), times) for name, caller, times in runs]
 
 
 def _innermost_values(error: BaseException) -> dict[str, object]:
@@ -163,15 +185,36 @@ def _let_go(error: BaseException | None, depth: int = 8) -> None:
 
 def _label_operands(failure: TcliError, values: dict[str, object]) -> None:
     """Puts `f32[3, 4]` under each operand of the failing expression; else says it in a note."""
-    if not failure.operands or failure.span is None or failure.labels:
+    if failure.span is None or failure.labels:
         return
+    node, shift = _parse_span(failure.span)
     for op_name, operands in _calls_described(failure.operands):
-        places = _operand_places(failure.span, op_name, [name for name, _ in operands], values)
+        places = _operand_places(node, failure.span, op_name, [name for name, _ in operands], values)
         placed = [(places.get(name), name, text) for name, text in operands]
-        failure.labels += [Label(span, text) for span, _, text in placed if span is not None]
-        loose = ", ".join(f"{name} {text}" for span, name, text in placed if span is None)
+        failure.labels += [Label(shift(part), text) for part, _, text in placed if part is not None]
+        loose = ", ".join(f"{name} {text}" for part, name, text in placed if part is None)
         if loose:
             failure.notes.insert(0, f"{op_name}: {loose}" if op_name else loose)
+    if not failure.operands and node is not None:
+        failure.labels += [Label(shift(name), _type_of(values[name.id])) for name in _tensor_names(node, values)]
+
+
+def _tensor_names(node, values: dict[str, object]) -> list[ast.Name]:
+    """The variables that are operands of the failing expression itself and hold tensors."""
+    if isinstance(node, ast.Call):
+        receiver = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        parts = [*receiver, *node.args, *(keyword.value for keyword in node.keywords)]
+    elif isinstance(node, ast.Subscript):
+        parts = [node.value, *(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice])]
+    else:
+        parts = list(ast.iter_child_nodes(node))
+    return [part for part in parts if isinstance(part, ast.Name) and hasattr(values.get(part.id), "_a")]
+
+
+def _type_of(value: object) -> str:
+    from ..show.tensor import type_of
+
+    return type_of(value)
 
 
 def _calls_described(operands: list) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -181,11 +224,8 @@ def _calls_described(operands: list) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(name, list(described)) for name, described in operands]
 
 
-def _operand_places(span: Span, op_name: str, params: list[str], values: dict) -> dict[str, Span]:
-    """Parameter -> the span of the expression that was passed for it."""
-    node, shift = _parse_span(span)
-    if node is None:
-        return {}
+def _operand_places(node, span: Span, op_name: str, params: list[str], values: dict) -> dict[str, ast.expr]:
+    """Parameter -> the expression that was passed for it."""
     if isinstance(node, ast.BinOp):
         found = _two_sides(params, node.left, node.right, values)
     elif isinstance(node, ast.AugAssign):
@@ -200,7 +240,7 @@ def _operand_places(span: Span, op_name: str, params: list[str], values: dict) -
         found = _arguments(node, op_name, params, values, _is_stage(span))
     else:
         found = {}
-    return {name: shift(each) for name, each in found.items()}
+    return found
 
 
 def _parse_span(span: Span):

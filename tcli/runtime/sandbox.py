@@ -10,27 +10,11 @@ from __future__ import annotations
 import builtins
 import os
 
-from ..errors import BadValue, FileError, ForbiddenError
+from ..errors import BadValue, FileError, ForbiddenError, UnknownAttribute
+from ..lang.names import attribute_problem
 
-try:  # the rule of the compiler, so that getattr(x, name) and x.name agree
-    from ..lang.compile import is_forbidden_attribute
-except ImportError:
-    def is_forbidden_attribute(name: str) -> bool:
-        """Whether an attribute name leads from a program into Python's internals."""
-        return name in _INTERNAL or (name.startswith("__") and name.endswith("__") and name not in _READABLE)
-
-_INTERNAL = frozenset("""
-    gi_frame gi_code gi_yieldfrom cr_frame cr_code cr_await cr_origin ag_frame ag_code ag_await tb_frame tb_next
-    f_back f_builtins f_code f_globals f_locals f_trace func_globals func_code func_closure mro
-    ctypes cffi tofile dump _convert_ _convert _ctypes _os _sys _module
-    """.split())
-_READABLE = frozenset("""
-    __init__ __new__ __call__ __len__ __getitem__ __setitem__ __delitem__ __contains__ __iter__ __next__
-    __enter__ __exit__ __repr__ __str__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __hash__ __bool__ __add__
-    __sub__ __mul__ __truediv__ __floordiv__ __mod__ __pow__ __matmul__ __neg__ __pos__ __abs__ __invert__
-    __and__ __or__ __xor__ __radd__ __rsub__ __rmul__ __rtruediv__ __name__ __qualname__ __doc__ __class__
-    __setattr__ __getattr__ __version__ __post_init__ __float__ __int__ __index__ __format__
-    """.split())
+# Attributes of NumPy's and the standard library's objects that reach files, memory or modules.
+_CLOSED = frozenset("ctypes cffi tofile dump _convert_ _convert _ctypes _os _sys _module _finders pathmod".split())
 
 _PLAIN = """
     ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError
@@ -76,12 +60,18 @@ def leave(code: object = None) -> None:
 
 # ---------------------------------------------------------------- attributes by name
 
-def check_attribute(name: object) -> str:
+def problem_with(name: str, store: bool = False) -> str | None:
+    """Why a program may not use an attribute: the compiler's rule, and what only values can reach."""
+    return f"'{name}' is not available to programs" if name in _CLOSED else attribute_problem(name, store=store)
+
+
+def check_attribute(name: object, store: bool = False) -> str:
     """The name, if a program may use it; a subclass of str could change between check and use."""
     if type(name) is not str:
         raise TypeError(f"attribute name must be string, not '{type(name).__name__}'")
-    if is_forbidden_attribute(name):
-        raise ForbiddenError(f"the attribute {name!r} is not open to programs")
+    problem = problem_with(name, store)
+    if problem:
+        raise UnknownAttribute(problem)
     return name
 
 
@@ -94,20 +84,20 @@ def safe_getattr(target: object, name: str, default: object = _MISSING, /) -> ob
 
 
 def safe_hasattr(target: object, name: str, /) -> bool:
-    return not (type(name) is str and is_forbidden_attribute(name)) and hasattr(target, check_attribute(name))
+    return not (type(name) is str and problem_with(name)) and hasattr(target, check_attribute(name))
 
 
 def safe_setattr(target: object, name: str, value: object, /) -> None:
-    setattr(target, check_attribute(name), value)
+    setattr(target, check_attribute(name, store=True), value)
 
 
 def safe_delattr(target: object, name: str, /) -> None:
-    delattr(target, check_attribute(name))
+    delattr(target, check_attribute(name, store=True))
 
 
 def safe_vars(target: object, /) -> dict[str, object]:
     """A copy of the attributes of an instance, without the names that programs may not read."""
-    return {name: value for name, value in vars(target).items() if not is_forbidden_attribute(name)}
+    return {name: value for name, value in vars(target).items() if not problem_with(name)}
 
 
 def safe_dir(target: object, /) -> list[str]:

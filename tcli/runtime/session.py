@@ -11,12 +11,14 @@
 
 from __future__ import annotations
 
+import sys
+from _ast import Expr
 from _contextvars import copy_context
 from itertools import count
 from opcode import opmap
 
-from ..errors import TcliError, TsrSyntaxError, UnknownName
-from ..source import Source
+from ..errors import TcliError, UnknownName
+from ..source import Source, is_program_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +46,12 @@ class Session:
                  args: Iterable[str] = (), script: str = "tcli", threads: int | None = None):
         self.device, self.seed, self.dtype, self.threads = device, seed, dtype, threads
         self.quiet, self.trace, self.echo = quiet, trace, echo
+        # Whether to show `x.add_(1)`, whose value is its own receiver: not in scripts.
+        self.echo_receivers = echo is not None
+        # Whether tensors note where in the program they were made.
+        self.positions = trace
+        # Called with the `Trace` of a backward pass.
+        self.show_trace: Callable[[object], None] = lambda trace: print(trace, file=sys.stderr)
         self.args = [str(each) for each in args]
         self.script = script
         # Called for a name that a program reads and nobody has bound: `_` from stdin.
@@ -61,8 +69,9 @@ class Session:
         self.builtins = safe_builtins()
         self.builtins.update(helpers_for(self), args=self.args)
         self.globals: dict[str, object] = {"__name__": "__main__", "__builtins__": self.builtins}
-        self.contract_names: dict = {}
-        self.loaded = False
+        # The tensor names, `namespaces.BareNames`, once the engine is loaded.
+        self.bare = None
+        self.engine = None
         self.value: object = None
 
     # ------------------------------------------------------------ running
@@ -70,7 +79,11 @@ class Session:
     def run(self, text: str, name: str | None = None) -> object:
         """Runs a program; returns the value of its last statement if that is a bare expression."""
         source = Source(text, name or f"<tsr {next(_sequence)}>").register()
-        return self.run_code(self.compile(source))
+        code, shows = self.compile(source)
+        if "trace" in text:
+            self.positions = True
+        value = self.run_code(code)
+        return value if shows else None
 
     def eval(self, text: str) -> object:
         """The value of an expression, without echo."""
@@ -80,28 +93,29 @@ class Session:
         finally:
             self.echo = echo
 
-    def compile(self, source: Source) -> CodeType:
-        """The code of a program; raises TsrSyntaxError."""
-        from ..lang.compile import compile_program
+    def compile(self, source: Source) -> tuple[CodeType, bool]:
+        """(code, whether the last statement is a bare expression); raises TsrSyntaxError and kin."""
+        from ..lang.compile import lower, parse, to_code
 
         failure = None
         try:
-            return compile_program(source, echo=True)
-        except TsrSyntaxError as error:
+            module, future = lower(parse(source), source, echo=True, known_lists=self._lists())
+            last = module.body[-1] if module.body else None
+            return to_code(module, source, future), type(last) is Expr and not getattr(last, "quiet", False)
+        except TcliError as error:
             failure = error
-        except (SyntaxError, RecursionError) as error:
-            from .failure import syntax_error
-
-            failure = (syntax_error(error) if isinstance(error, SyntaxError)
-                       else TsrSyntaxError("the program is nested too deeply"))
         failure.__traceback__ = failure.__context__ = None
         raise failure
 
+    def _lists(self) -> frozenset[str]:
+        """The variables that hold lists: the compiler promotes those where Python would refuse."""
+        return frozenset([name for name, value in self.globals.items() if type(value) is list])
+
     def run_code(self, code: CodeType) -> object:
-        """Runs compiled code in the session's names."""
+        """Runs compiled code in the session's names; the value of its last bare expression."""
         self._prepare(code)
         self.value = None
-        failure = interrupt = None
+        failure = cause = None
         try:
             self._execute(code)
         except SystemExit:
@@ -109,14 +123,11 @@ class Session:
         except KeyboardInterrupt as error:
             from .failure import mark_interrupt
 
-            mark_interrupt(error)
-            interrupt = error
+            failure = mark_interrupt(error)
         except BaseException as error:
             failure, cause = self._failure(error), error
-        if interrupt is not None:
-            raise interrupt
         if failure is not None:
-            # Outside of the handler: a context would bring the frames back.
+            # Raised outside of the handler: a context would bring the frames back.
             raise failure from (None if cause is failure else cause)
         value, self.value = self.value, None
         return value
@@ -127,10 +138,20 @@ class Session:
             exec(code, self.globals)
             return
         self._inside += 1
+        if self.engine is not None:
+            self._enter_engine()
         try:
             self._context.run(exec, code, self.globals)
         finally:
             self._inside -= 1
+            if self.engine is not None:
+                self.engine.exchange()
+
+    def _enter_engine(self) -> None:
+        grad, inference, _ = self.engine.modes
+        self.engine.modes = grad, inference, self.positions
+        self.engine.take_stream()
+        self.engine.exchange()
 
     def _failure(self, error: BaseException) -> TcliError:
         from .failure import from_exception
@@ -140,28 +161,45 @@ class Session:
     # ------------------------------------------------------------ what a program finds
 
     def _prepare(self, code: CodeType) -> None:
-        """Loads the engine if the code names anything that plain Python does not have."""
-        read, stored = names_in(code)
-        if not self.loaded:
-            light = self.builtins.keys() - SHARED
-            if any(name not in light and name not in stored and name not in self.globals for name in read):
+        """Binds the tensor names that the code reads; loads the engine only if there are any."""
+        for name in free_names(code):
+            if name in self.globals:
+                continue
+            if name in self.providers:
                 self.load_engine()
-        for name, provide in list(self.providers.items()):
-            if name in read and name not in stored and name not in self.globals:
-                self.load_engine()
-                self.builtins[name] = provide()
-                del self.providers[name]
+                self.builtins[name] = self.providers.pop(name)()
+            elif name not in self.builtins or (name in SHARED and self.bare is None):
+                self.bind(name)
+
+    def bind(self, name: str) -> bool:
+        """Makes a tensor name available; says whether there is one of that name."""
+        self.load_engine()
+        try:
+            self.builtins[name] = self.bare.get(name)
+        except KeyError:
+            return False
+        return True
 
     def load_engine(self) -> None:
-        """Binds the tensor names; called once, when they are first needed."""
-        if self.loaded:
+        """Loads the tensor engine; called when something of it is first needed."""
+        if self.bare is not None:
             return
-        self.loaded = True
         self._context.run(_silence_numpy) if not self._inside else _silence_numpy()
-        from .namespaces import build_globals
+        from .engine_state import EngineState
+        from .namespaces import BareNames
 
-        for name, value in build_globals(self).items():
-            self.builtins[name] = value
+        self.engine = EngineState(self.device, self.dtype, self.seed, self.positions, self._traced)
+        self.bare = BareNames(self)
+        if self._inside:
+            self._enter_engine()
+        for name in SHARED:
+            self.bind(name)
+
+    def _traced(self, rows: list) -> None:
+        """Shows a traced backward pass, with the program's names for its leaves."""
+        from .tracing import Trace, named
+
+        self.show_trace(Trace(named(rows, _variables_of_program(self.globals))))
 
     def import_module(self, name: str) -> object:
         """The module a program gets for an import, or None if programs cannot have it."""
@@ -183,14 +221,14 @@ class Session:
     def all_names(self) -> list[str]:
         """Every name a program can use: its own, the program names, the builtins."""
         self.load_engine()
-        return [*self.names(), *(name for name in self.builtins if not name.startswith("__"))]
+        return [*self.names(), *self.bare.names(), *(name for name in self.builtins if not name.startswith("__"))]
 
     def lookup(self, name: str) -> object:
         """The value of a name; KeyError if there is none."""
         if name in self.globals:
             return self.globals[name]
-        if name not in self.builtins:
-            self.load_engine()
+        if name not in self.builtins or name in SHARED:
+            self.bind(name)
         return self.builtins[name]
 
     def __getitem__(self, name: str) -> object:
@@ -238,6 +276,16 @@ class Session:
         return f"<tcli.Session on {self.device}, {len(self.names())} names>"
 
 
+def _variables_of_program(names: dict[str, object]) -> dict[str, object]:
+    """The globals and the variables of every function of the program that is running."""
+    found, frame = dict(names), sys._getframe(1)
+    while frame is not None:
+        if is_program_code(frame.f_code) and frame.f_globals is names:
+            found |= frame.f_locals
+        frame = frame.f_back
+    return found
+
+
 def _silence_numpy() -> None:
     """PyTorch gives inf and nan without a word."""
     import numpy
@@ -245,27 +293,40 @@ def _silence_numpy() -> None:
     numpy.seterr(all="ignore")
 
 
-def names_in(code: CodeType) -> tuple[set[str], set[str]]:
-    """(every name a code object and the functions in it use, the names stored at its top level)."""
-    read, todo = set(), [code]
+def free_names(code: CodeType) -> set[str]:
+    """The global names that a program reads and has not bound before."""
+    bound: set[str] = set()
+    free: set[str] = set()
+    _scan(code, bound, free)
+    inner: set[str] = set()
+    todo = _nested(code)
     while todo:
         each = todo.pop()
-        read.update(each.co_names)
-        todo += [const for const in each.co_consts if type(const) is type(code)]
-    return read, {code.co_names[arg] for op, arg in _arguments(code.co_code) if op in _STORES}
+        _scan(each, set(), inner)
+        todo += _nested(each)
+    return free | (inner - bound)
+
+
+def _scan(code: CodeType, bound: set[str], free: set[str]) -> None:
+    """Walks the instructions in order. `dis` would be an import of ten milliseconds."""
+    names, ops, high = code.co_names, code.co_code, 0
+    for at in range(0, len(ops), 2):
+        op, arg = ops[at], ops[at + 1] | high
+        high = arg << 8 if op == _EXTENDED else 0
+        if op == _LOAD_GLOBAL:
+            free.add(names[arg >> 1])
+        elif op == _LOAD_NAME:
+            if names[arg] not in bound:
+                free.add(names[arg])
+        elif op in _STORES:
+            bound.add(names[arg])
+
+
+def _nested(code: CodeType) -> list[CodeType]:
+    return [each for each in code.co_consts if type(each) is type(code)]
 
 
 _STORES = frozenset((opmap["STORE_NAME"], opmap["STORE_GLOBAL"]))
-_EXTENDED = opmap["EXTENDED_ARG"]
+_LOAD_NAME, _LOAD_GLOBAL, _EXTENDED = opmap["LOAD_NAME"], opmap["LOAD_GLOBAL"], opmap["EXTENDED_ARG"]
 
-
-def _arguments(code: bytes):
-    """(opcode, argument) of each instruction. `dis` would be an import of ten milliseconds."""
-    high = 0
-    for at in range(0, len(code), 2):
-        op, arg = code[at], code[at + 1] | high
-        high = arg << 8 if op == _EXTENDED else 0
-        yield op, arg
-
-
-__all__ = ["Session", "names_in"]
+__all__ = ["Session", "free_names"]

@@ -55,7 +55,8 @@ def as_json(error: TcliError) -> dict:
         "operands": [{"name": name, "type": text} for name, text in error.operands],
         "notes": list(error.notes),
         "help": error.help,
-        "calls": [{"function": name, **_place(where)} for name, where in getattr(error, "calls", ())],
+        "calls": [{"function": name, "times": times, **_place(where)}
+                  for name, where, times in getattr(error, "calls", ())],
     }
 
 
@@ -266,7 +267,8 @@ def _remarks(error: TcliError, gutter: int, paint) -> list[str]:
 
 def _calls(calls) -> list[str]:
     """`in f, called at x.tsr:3:1`, innermost first."""
-    said = [f"in {name}, called at {where}" for name, where in reversed(list(calls)) if where is not None]
+    said = [f"in {name}, called at {where}" + (f" ({times} times)" if times > 1 else "")
+            for name, where, times in reversed(list(calls)) if where is not None]
     if len(said) > MAX_CALLS:
         said[MAX_CALLS - 1:-1] = [f"... {len(said) - MAX_CALLS} more calls"]
     return said

@@ -1,0 +1,64 @@
+"""What the engine keeps once per process, kept once per session: two sessions do not mix.
+
+Default dtype and device, recording modes, and the default random stream. A session's values are put
+in place while it runs and the caller's are put back afterwards; the random stream changes hands only
+when another session ran in between.
+"""
+
+from __future__ import annotations
+
+from ..engine import device, dtypes, random, tape, tracing
+from ..errors import BadValue
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_last: list = [None]  # the EngineState whose random stream is in the default generator
+
+
+class EngineState:
+    """A session's side of the engine's settings; `exchange` swaps it with what is in place."""
+
+    def __init__(self, where: str, dtype: object, seed: int | None, positions: bool,
+                 show_trace: Callable[[list], None]):
+        self.dtype = dtypes.float32 if dtype is None else _dtype(dtype)
+        self.devices = [device.as_device(where)]
+        if where != "cpu":
+            device.backend(self.devices[0])  # a device that is not here fails now
+        self.modes = (True, False, positions)
+        self.on_trace = [show_trace]
+        self.stream = random.Generator()
+        if seed is not None:
+            self.stream.manual_seed(seed)
+        else:
+            self.stream.seed()
+        self.stream = self.stream.get_state()
+
+    def exchange(self) -> None:
+        """Puts these settings in place and keeps what was there: called twice, all is as before."""
+        state = tape.state
+        self.dtype, dtypes._default = dtypes._default, self.dtype
+        self.devices, device._default_stack[:] = device._default_stack[:], self.devices
+        self.modes, (state.grad, state.inference, state.where) = (
+            (state.grad, state.inference, state.where), self.modes)
+        self.on_trace, tracing.on_trace[:] = tracing.on_trace[:], self.on_trace
+
+    def take_stream(self) -> None:
+        """Makes this session's random stream the default one."""
+        previous = _last[0]
+        if previous is self:
+            return
+        if previous is not None:
+            previous.stream = random.get_rng_state()
+        random.set_rng_state(self.stream)
+        _last[0] = self
+
+
+def _dtype(value: object):
+    if isinstance(value, str):
+        found = dtypes.NAMES.get(value.removeprefix("torch."))
+        if found is None:
+            raise BadValue(f"there is no dtype {value!r}")
+        return found
+    return dtypes.as_dtype(value)

@@ -1,0 +1,83 @@
+"""Bare names that are tcli's own, and builtins that serve tensors and plain Python values alike.
+
+A builtin keeps Python's meaning wherever Python and torch define one (`max(3, 4)`, `sum(generator)`);
+a single tensor goes to the torch function of that name.
+"""
+
+from __future__ import annotations
+
+import builtins
+
+from ..engine.registry import T
+from ..engine.tensor import Tensor
+
+
+def _is_tensor(args) -> bool:
+    return bool(args) and isinstance(args[0], Tensor)
+
+
+def _reducer(name: str):
+    plain = getattr(builtins, name)
+
+    def reducer(*args, **kwargs):
+        if _is_tensor(args) and (len(args) == 1 or kwargs or not isinstance(args[1], (int, float)) or name == "sum"):
+            if len(args) == 1 and not kwargs and name in ("all", "any") and args[0].ndim == 1:
+                return plain(args[0].tolist())
+            return getattr(T, name)(*args, **kwargs)
+        if "input" in kwargs or "dim" in kwargs:
+            return getattr(T, name)(*args, **kwargs)
+        if name in ("max", "min") and _is_tensor(args) and args[0].ndim:
+            return getattr(T, name)(*args, **kwargs)
+        return plain(*args, **kwargs)
+    reducer.__name__ = reducer.__qualname__ = name
+    reducer.__doc__ = f"Python's {name}() for plain values, torch.{name}() for tensors."
+    return reducer
+
+
+def _abs(x):
+    """Absolute value of a number or, elementwise, of a tensor."""
+    return T.abs(x) if isinstance(x, (Tensor, list)) else builtins.abs(x)
+
+
+def _round(x, ndigits=None, *, decimals: int | None = None):
+    """Rounds a number or, elementwise, a tensor (half to even)."""
+    if isinstance(x, (Tensor, list)):
+        return T.round(x, decimals=decimals or ndigits or 0)
+    return builtins.round(x, ndigits)
+
+
+def _pow(x, exponent, mod=None):
+    """x ** exponent of numbers or, elementwise, of tensors."""
+    if isinstance(x, (Tensor, list)) or isinstance(exponent, Tensor):
+        return T.pow(x, exponent)
+    return builtins.pow(x, exponent, mod) if mod is not None else builtins.pow(x, exponent)
+
+
+SHARED = {name: _reducer(name) for name in ("max", "min", "sum", "all", "any")}
+SHARED |= {"abs": _abs, "round": _round, "pow": _pow}
+for _name in ("abs", "round", "pow"):
+    SHARED[_name].__name__ = SHARED[_name].__qualname__ = _name
+
+
+def table(session) -> dict:
+    """tcli's own functions."""
+    from ..engine.autograd import backward
+
+    found = {"backward": backward}
+    for provider in (_from_traces, _from_files):
+        found.update(provider(session))
+    return found
+
+
+def _from_traces(session) -> dict:
+    from .tracing import names_for
+
+    return names_for(session)
+
+
+def _from_files(session) -> dict:
+    try:
+        from ..io import program_functions
+    except ImportError:
+        return {}
+    return program_functions(session)

@@ -1,0 +1,335 @@
+"""What `torch` has beside tensors and ops: settings, threads, devices, comparison, saved random state.
+
+`table()` are names of `torch` itself, `SPACES` the small submodules. Settings that have no meaning
+here (cudnn flags, matmul precision) are accepted and remembered.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from ..engine import autograd, device, dtypes, format
+from ..engine.registry import T
+from ..engine.tensor import Parameter, Tensor, _legacy
+from ..errors import DeviceError, EngineError
+
+
+def _constructor(name: str, d: dtypes.dtype) -> type:
+    """`torch.FloatTensor(2, 3)`: the old way to make a tensor of one dtype."""
+    class Constructor:
+        dtype = d
+
+        def __new__(cls, *args, **kwargs):
+            return _legacy(d, args, kwargs)
+
+    Constructor.__name__ = Constructor.__qualname__ = name
+    return Constructor
+
+
+_threads = [None]
+
+
+def get_num_threads() -> int:
+    """How many threads a computation may use."""
+    import os
+
+    return _threads[0] or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _threads[0] or 1
+
+
+def set_num_threads(n: int) -> None:
+    """Sets how many threads a computation may use."""
+    if not isinstance(n, int) or n < 1:
+        raise EngineError("set_num_threads expects a positive integer")
+    _threads[0] = n
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return
+    threadpool_limits(n)
+
+
+def set_default_device(where) -> None:
+    """New tensors are made on this device."""
+    device.set_default_device(where)
+
+
+def set_default_tensor_type(kind) -> None:
+    """`torch.set_default_tensor_type(torch.DoubleTensor)`."""
+    dtypes.set_default_dtype(kind.dtype if hasattr(kind, "dtype") else
+                             dtypes.float64 if "Double" in str(kind) else dtypes.float32)
+
+
+def identity_decorator(fn=None, *args, **kwargs):
+    """`torch.compile`, `torch.jit.script`: programs run as they are."""
+    return fn if fn is not None else identity_decorator
+
+
+class _Nothing:
+    """A context manager that does nothing: `torch.autocast` on a CPU in float32."""
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        pass
+
+    def __call__(self, fn):
+        return fn
+
+
+class _Flags:
+    """Settings that are remembered and change nothing."""
+
+    def __init__(self, **values):
+        self.__dict__.update(values)
+
+    def is_available(self) -> bool:
+        return False
+
+    def is_built(self) -> bool:
+        return False
+
+
+def table() -> dict:
+    from ..engine.dispatch import result_type
+
+    found = {
+        f"{dtypes.SCALAR_NAMES[d.name]}Tensor": _constructor(f"{dtypes.SCALAR_NAMES[d.name]}Tensor", d)
+        for d in dtypes.ALL if d.itemsize > 1 or d.category < dtypes.FLOAT}
+    found.update(
+        get_default_dtype=dtypes.get_default_dtype, set_default_dtype=dtypes.set_default_dtype,
+        promote_types=dtypes.promote_types, set_default_tensor_type=set_default_tensor_type,
+        set_printoptions=format.set_printoptions, get_num_threads=get_num_threads, set_num_threads=set_num_threads,
+        get_num_interop_threads=lambda: 1, set_num_interop_threads=lambda n: None,
+        set_default_device=set_default_device, get_default_device=device.default_device,
+        compile=identity_decorator, autocast=_Nothing, typename=typename, is_tensor=is_tensor,
+        use_deterministic_algorithms=lambda mode, **kw: None, are_deterministic_algorithms_enabled=lambda: True,
+        set_float32_matmul_precision=lambda precision: None, get_float32_matmul_precision=lambda: "highest",
+        result_type=lambda a, b: result_type([a, b]), is_storage=lambda x: type(x).__name__ == "Storage",
+        set_flush_denormal=lambda mode: False, is_warn_always_enabled=lambda: False, set_warn_always=lambda b: None,
+        is_deterministic_algorithms_warn_only_enabled=lambda: False, initial_seed=_initial_seed,
+        Storage=object, UntypedStorage=object)
+    return found
+
+
+def is_tensor(obj) -> bool:
+    """Whether `obj` is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def _initial_seed() -> int:
+    from ..engine.random import default_generator
+
+    return default_generator.initial_seed()
+
+
+def typename(obj) -> str:
+    """`torch.FloatTensor` for a tensor, the qualified class name for anything else."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    return type(obj).__name__
+
+
+# ---------------------------------------------------------------- torch.testing
+
+def assert_close(actual, expected, *, rtol=None, atol=None, equal_nan: bool = False, check_dtype: bool = True,
+                 check_device: bool = True, check_stride: bool = False, check_layout: bool = True, msg=None) -> None:
+    """Raises AssertionError unless two tensors (or sequences or dicts of them) agree within tolerance."""
+    if isinstance(expected, dict):
+        for key in expected:
+            assert_close(actual[key], expected[key], rtol=rtol, atol=atol, equal_nan=equal_nan)
+        return
+    if isinstance(expected, (list, tuple)) and not isinstance(expected, str):
+        if len(actual) != len(expected):
+            raise AssertionError(f"The length of the sequences mismatch: {len(actual)} != {len(expected)}")
+        for a, e in zip(actual, expected, strict=True):
+            assert_close(a, e, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=check_dtype)
+        return
+    scalars = not isinstance(actual, Tensor) and not isinstance(expected, Tensor)
+    a, e = _tensor(actual), _tensor(expected)
+    if a.shape != e.shape:
+        raise AssertionError(msg or f"The values for attribute 'shape' do not match: {a.shape} != {e.shape}.")
+    if check_dtype and not scalars and a.dtype is not e.dtype:
+        raise AssertionError(msg or f"The values for attribute 'dtype' do not match: {a.dtype} != {e.dtype}.")
+    _compare(a, e, rtol, atol, equal_nan, msg, scalars)
+
+
+_TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7),
+               "complex64": (1.3e-6, 1e-5), "complex128": (1e-7, 1e-7)}
+
+
+def _tensor(value):
+    return value.detach() if isinstance(value, Tensor) else T_tensor(value)
+
+
+def T_tensor(value):
+    from ..engine.tensor import tensor
+
+    return tensor(value, dtype=dtypes.float64 if isinstance(value, float) else None)
+
+
+def _compare(a, e, rtol, atol, equal_nan, msg, scalars) -> None:
+    default = _TOLERANCES.get(dtypes.promote_types(a.dtype, e.dtype).name, (0.0, 0.0))
+    rtol, atol = default if rtol is None and atol is None else (rtol or 0.0, atol or 0.0)
+    x, y = (np.asarray(t.tolist() if t.dtype.itemsize < 4 and t.is_floating_point() else t._a) for t in (a, e))
+    with np.errstate(all="ignore"):
+        close = np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
+        if close.all():
+            return
+        difference = np.abs(x.astype(complex if x.dtype.kind == "c" else float) - y)
+    if scalars or not x.ndim:
+        raise AssertionError(msg or f"Scalars are not close!\n\nExpected {y.item()} but got {x.item()}.\nAbsolute "
+                             f"difference: {difference.max().item()} (up to {atol} allowed)\nRelative difference: "
+                             f"{(difference / np.abs(y)).max().item()} (up to {rtol} allowed)")
+    bad, total = int((~close).sum()), close.size
+    worst = tuple(int(i) for i in np.unravel_index(np.nanargmax(np.where(close, -1, difference)), close.shape))
+    relative = np.abs(difference / np.where(y == 0, np.nan, np.abs(y)))
+    worst_relative = tuple(int(i) for i in np.unravel_index(
+        np.nanargmax(np.where(close | np.isnan(relative), -1, relative)), close.shape))
+    raise AssertionError(
+        msg or f"Tensor-likes are not close!\n\nMismatched elements: {bad} / {total} ({100 * bad / total:.1f}%)\n"
+        f"Greatest absolute difference: {difference[worst].item()} at index {worst} (up to {atol} allowed)\n"
+        f"Greatest relative difference: {relative[worst_relative].item()} at index {worst_relative} (up to {rtol} allowed)")
+
+
+# ---------------------------------------------------------------- small submodules
+
+def _autograd() -> dict:
+    from ..engine.autograd import (Function, backward, detect_anomaly, enable_grad, grad, inference_mode, no_grad,
+                                   once_differentiable, saved_tensors_hooks, set_detect_anomaly, set_grad_enabled)
+    from .namespaces import tree
+
+    found = {"grad": grad, "backward": backward, "Function": Function, "no_grad": no_grad, "enable_grad": enable_grad,
+             "set_grad_enabled": set_grad_enabled, "inference_mode": inference_mode,
+             "set_detect_anomaly": set_detect_anomaly, "detect_anomaly": detect_anomaly, "Variable": variable,
+             "function": SimpleNamespace(once_differentiable=once_differentiable, Function=Function),
+             "graph": SimpleNamespace(saved_tensors_hooks=saved_tensors_hooks, save_on_cpu=_Nothing),
+             "grad_mode": SimpleNamespace(no_grad=no_grad, enable_grad=enable_grad, set_grad_enabled=set_grad_enabled),
+             "is_grad_enabled": autograd.is_grad_enabled, "functional": tree("torch.autograd.functional")}
+    try:
+        from ..func.gradcheck import gradcheck, gradgradcheck
+    except ImportError:
+        return found
+    return found | {"gradcheck": gradcheck, "gradgradcheck": gradgradcheck}
+
+
+def variable(data, requires_grad: bool = False, volatile=None):
+    """The old `Variable`: the tensor itself, a leaf that may require a gradient."""
+    t = data.detach() if isinstance(data, Tensor) else data
+    return t.requires_grad_(requires_grad)
+
+
+def _cuda() -> dict:
+    def count() -> int:
+        return device.backend(device.Device("cuda")).count if device.cuda_is_available() else 0
+
+    def need() -> object:
+        return device.backend(device.Device("cuda"))
+
+    def name(which=None) -> str:
+        xp = need().xp
+        return xp.cuda.runtime.getDeviceProperties(device.as_device(which or "cuda").index or 0)["name"].decode()
+
+    return {"is_available": device.cuda_is_available, "device_count": count, "synchronize": lambda which=None: _sync(),
+            "empty_cache": lambda: None, "manual_seed": lambda seed: None, "manual_seed_all": lambda seed: None,
+            "current_device": lambda: need().xp.cuda.Device().id, "get_device_name": name, "is_initialized": lambda: False,
+            "memory_allocated": lambda which=None: 0, "max_memory_allocated": lambda which=None: 0, "amp": _amp_space()}
+
+
+def _sync() -> None:
+    if device.cuda_is_available():
+        device.backend(device.Device("cuda")).xp.cuda.Device().synchronize()
+    else:
+        raise DeviceError("Torch not compiled with CUDA enabled")
+
+
+def _amp_space() -> SimpleNamespace:
+    return SimpleNamespace(autocast=_Nothing, GradScaler=_GradScaler)
+
+
+class _GradScaler:
+    """Scales nothing: in float32 no gradient needs it."""
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def scale(self, loss):
+        return loss
+
+    def step(self, optimizer):
+        return optimizer.step()
+
+    def update(self, new_scale=None) -> None:
+        pass
+
+    def unscale_(self, optimizer) -> None:
+        pass
+
+
+def _backends() -> dict:
+    return {"cudnn": _Flags(deterministic=False, benchmark=False, enabled=False, allow_tf32=False),
+            "cuda": SimpleNamespace(matmul=_Flags(allow_tf32=False)), "mps": _Flags(), "mkl": _Flags(), "mkldnn": _Flags(),
+            "openmp": _Flags()}
+
+
+def _random() -> dict:
+    from ..engine.registry import functions, paths
+
+    found = {}
+    for name in ("manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state", "fork_rng"):
+        path = "torch." + name
+        if path in functions:
+            found[name] = functions[path]
+        elif path in paths:
+            found[name] = paths[path].function
+    return found
+
+
+def _utils() -> dict:
+    from .namespaces import tree
+
+    return {"data": tree("torch.utils.data"), "checkpoint": SimpleNamespace(checkpoint=checkpoint)}
+
+
+def checkpoint(fn, *args, use_reentrant=None, **kwargs):
+    """`torch.utils.checkpoint.checkpoint`: calls the function; its intermediates stay on the tape."""
+    return fn(*args, **kwargs)
+
+
+def _signal() -> dict:
+    from ..engine.registry import functions, paths
+
+    prefix = "signal.windows."
+    names = {p[len(prefix):]: (paths[p].function if p in paths else functions[p])
+             for p in [*paths, *functions] if p.startswith(prefix)}
+    return {"windows": SimpleNamespace(**names)}
+
+
+def _linalg() -> dict:
+    from ..errors import LinAlgError
+
+    return {"LinAlgError": LinAlgError}
+
+
+def _jit() -> dict:
+    return {"script": identity_decorator, "trace": lambda fn, *args, **kwargs: fn, "ignore": identity_decorator,
+            "export": identity_decorator, "is_scripting": lambda: False}
+
+
+SPACES = {
+    "autograd": _autograd, "cuda": _cuda, "backends": _backends, "random": _random, "utils": _utils, "signal": _signal,
+    "linalg": _linalg, "jit": _jit, "testing": lambda: {"assert_close": assert_close},
+    "version": lambda: {"cuda": None, "hip": None, "git_version": ""},
+    "amp": lambda: {"autocast": _Nothing, "GradScaler": _GradScaler}, "mps": lambda: {"is_available": lambda: False},
+    "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},
+    "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": lambda: {"Parameter": Parameter},
+    "nn.parallel": lambda: {}, "profiler": lambda: {}, "types": lambda: {"Number": float, "Device": device.Device},
+    "return_types": lambda: {}, "overrides": lambda: {}, "multiprocessing": lambda: {}, "sparse": lambda: {},
+    "hub": lambda: {}, "nested": lambda: {},
+}
+

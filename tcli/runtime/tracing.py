@@ -1,0 +1,66 @@
+"""`trace(loss)`, `why_no_grad(x)` and `why_nan(x)`: the gradient trace with the program's own names."""
+
+from __future__ import annotations
+
+from ..engine import tracing
+from ..engine.tensor import Tensor
+
+
+class Trace:
+    """The rows of a backward pass; prints as a tree. `rows`, `json()` and `tree()` give it as data."""
+
+    def __init__(self, rows: list):
+        self.rows = rows
+
+    def __repr__(self) -> str:
+        from ..show.gradtrace import render
+
+        return render(self.rows)
+
+    def json(self) -> list:
+        from ..show.gradtrace import as_json
+
+        return as_json(self.rows)
+
+    def tree(self):
+        from ..show.gradtrace import tree
+
+        return tree(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self):
+        return iter(self.rows)
+
+
+def named(rows: list, variables: dict) -> list:
+    """Gives the leaves of a trace the names that the program knows them by."""
+    names = leaf_names(variables)
+    for row in rows:
+        if row.leaf:
+            row.name = names.get(id(row.variable))
+    return rows
+
+
+def leaf_names(variables: dict) -> dict[int, str]:
+    """id of a tensor -> its name: `w`, or `net.fc1.weight` for a parameter of a module."""
+    found: dict[int, str] = {}
+    for name, value in list(variables.items()):
+        if name.startswith("_"):
+            continue
+        if isinstance(value, Tensor):
+            found.setdefault(id(value), name)
+        elif callable(getattr(type(value), "named_parameters", None)):
+            for inner, parameter in value.named_parameters():
+                found.setdefault(id(parameter), f"{name}.{inner}")
+    return found
+
+
+def names_for(session) -> dict:
+    """The functions a program of this session gets."""
+    def trace(loss, gradient=None) -> Trace:
+        """The backward pass of `loss` as a tree: line, op, shape, gradient norm, zeros, saved bytes, time."""
+        return Trace(named(tracing.trace_rows(loss, gradient), session.globals))
+
+    return {"trace": trace, "why_no_grad": tracing.why_no_grad, "why_nan": tracing.why_nan}
