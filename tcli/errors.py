@@ -57,6 +57,8 @@ class TcliError(Exception):
         self.notes = list(notes)
         self.help = help
         self.operands = list(operands)
+        # (function, span of the call, times in a row), outermost first; filled in by the session.
+        self.calls: list = []
 
     @property
     def line(self) -> int | None:

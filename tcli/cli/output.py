@@ -47,8 +47,14 @@ def shown(value: object, *, color: bool = False) -> str:
         return plain(value)
     from ..show.tensor import header
 
-    line = header(value)
+    line = header(value, dim_names(value))
     return (f"\x1b[36m{line}\x1b[0m" if color else line) + "\n" + str(value)
+
+
+def dim_names(value: object) -> tuple | None:
+    """The names a contract bound to the dims of a tensor."""
+    names = getattr(value, "_dim_names", None)
+    return names if names is not None and len(names) == value.ndim and any(names) else None
 
 
 def as_json(value: object) -> str:

@@ -57,6 +57,7 @@ class Repl:
         self.color = wants_color(settings, sys.stdout)
         session.echo = None if settings.quiet else self.echo
         session.echo_receivers = True
+        session.positions = True  # so that a later `backward(trace=True)` can point at its lines
         self.prompt = PromptSession(
             [("class:prompt", PROMPT)], multiline=True, history=history or InMemoryHistory(), lexer=TsrLexer(),
             completer=TcliCompleter(session.all_names, session.lookup), complete_while_typing=False, style=STYLE,

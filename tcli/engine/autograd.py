@@ -30,7 +30,7 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph: bool =
             raise EngineError("'inputs' argument to 'backward()' cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
     nodes = [edge_of(t) for t in roots]
-    if trace:
+    if trace or state.trace:
         from .tracing import traced_backward
 
         traced_backward(roots, nodes, seeds, keep, create_graph)

@@ -226,6 +226,8 @@ def call(o: Op, args: tuple, kwargs: dict):
         values = bind(o, args, kwargs)
         if out is not None:
             return _into_out(o, values, out)
+        if "inplace" in o.index and values[o.index["inplace"]]:
+            return _into_first(o, values)
         return execute(o, values)
     except TcliError as error:
         if not error.operands:
@@ -624,15 +626,21 @@ def make_function(o: Op):
     return fn
 
 
+def _into_first(o: Op, values: list):
+    """Runs an op and writes its result into its first argument: `x.relu_()`, `F.relu(x, inplace=True)`."""
+    x = values[0]
+    check_writable(x)
+    result = execute(o, values)
+    if result._node is not None:
+        _keep_original(result._node, x)
+    return assign(x, result)
+
+
 def make_inplace(o: Op):
     """The in-place method: `x.exp_()`."""
     def fn(x, *args, **kwargs):
         try:
-            check_writable(x)
-            result = execute(o, bind(o, (x, *args), kwargs))
-            if result._node is not None:
-                _keep_original(result._node, x)
-            return assign(x, result)
+            return _into_first(o, bind(o, (x, *args), kwargs))
         except TcliError as error:
             if not error.operands:
                 error.operands = [(o.name, describe_operands(o, (x, *args), kwargs))]

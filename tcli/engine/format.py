@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -63,11 +64,11 @@ def printoptions(**changes) -> Iterator[None]:
         set_printoptions(**before)
 
 
-def tensor_text(array: np.ndarray | None, *, dtype: DType | None = None, device="cpu",
+def tensor_text(array: Any, *, dtype: DType | None = None, device="cpu",
                 requires_grad: bool = False, grad_fn_name: str | None = None, prefix: str = "tensor(",
                 is_meta: bool = False, shape: tuple[int, ...] | None = None,
                 default_dtype: DType | None = None) -> str:
-    """`repr(tensor)`. `shape` stands in for the array of a meta tensor; `grad_fn_name`: "MulBackward0"."""
+    """`repr(tensor)` of an array, or of a `shape` where `is_meta`; `grad_fn_name`: "MulBackward0"."""
     dtype = dtypes.of_numpy(array.dtype) if dtype is None else dtype
     shape = array.shape if shape is None else tuple(shape)
     suffixes = _suffixes(shape, dtype, str(device), is_meta, default_dtype or dtypes.get_default_dtype())
@@ -79,7 +80,7 @@ def tensor_text(array: np.ndarray | None, *, dtype: DType | None = None, device=
     return _with_suffixes(prefix + body, suffixes, len(prefix))
 
 
-def parameter_text(array: np.ndarray | None, **keywords) -> str:
+def parameter_text(array: Any, **keywords) -> str:
     """`repr` of an `nn.Parameter`."""
     return "Parameter containing:\n" + tensor_text(array, **keywords)
 
@@ -131,11 +132,9 @@ def _edges(array: np.ndarray) -> tuple[np.ndarray, tuple[bool, ...]]:
     """The first and last `edgeitems` of each long dim, and which dims lost their middle."""
     edge = options.edgeitems
     gaps = tuple(n > 2 * edge for n in array.shape)
-    for dim, gap in enumerate(gaps):
-        if gap:
-            before = (slice(None),) * dim
-            array = np.concatenate([array[(*before, slice(edge))], array[(*before, slice(-edge, None))]], dim)
-    return array, gaps
+    kept = [[*range(edge), *range(n - edge, n)] if gap else range(n)
+            for n, gap in zip(array.shape, gaps, strict=True)]
+    return array[np.ix_(*kept)], gaps
 
 
 def _rows(cells: list[str], shape: tuple[int, ...], gaps: tuple[bool, ...], indent: int,

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -35,8 +36,16 @@ class Generator:
     `next_normal` is the second half of a Box-Muller pair that a sampler left for the next one.
     """
 
-    __slots__ = ("_bits", "_blocks", "_drawn", "_key", "_list", "_out", "_pos", "_seed", "next_normal",
-                 "next_normal32", "__weakref__")
+    __slots__ = ("__weakref__", "_bits", "_blocks", "_drawn", "_key", "_list", "_out", "_pos", "_seed",
+                 "next_normal", "next_normal32")
+
+    _bits: Any  # NumPy's generator once it has taken over
+    _key: Any   # the 624 words of the block; None: the seed says it, or NumPy has it
+    _pos: Any   # how many of them are drawn; None: NumPy knows
+    _out: Any   # the block as drawn, and as a list where single words were asked for
+    _list: Any
+    next_normal: float | None
+    next_normal32: float | None
 
     def __init__(self, device="cpu"):
         kind = str(device)
@@ -77,7 +86,7 @@ class Generator:
     def _reset(self, seed: int) -> None:
         self._seed = seed
         self._key = None
-        # Position in the block of 624; `_drawn` is False until a block was made from the seed.
+        # `_drawn` is False until a block was made from the seed: states tell the two ends of a block apart.
         self._pos, self._drawn = _N, False
         self._out = self._list = None
         self.next_normal = self.next_normal32 = None

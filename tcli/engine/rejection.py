@@ -1,4 +1,4 @@
-"""Samplers that draw, test and draw again: Poisson, gamma, Dirichlet and binomial as PyTorch does on a CPU.
+"""Samplers that draw, test and draw again, as PyTorch does on a CPU: Poisson, gamma, binomial, truncated.
 
 How many words an element takes depends on what it draws, so elements go one after another in row-major
 order. `_Doubles` fetches uniforms in bulk and, at the end, leaves the generator exactly behind the last
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import BadValue, EngineError
 from .random import Generator
-from .samplers import cast, doubles, missing, of
+from .samplers import cast, doubles, missing, normal, of, uniform
 
 
 class _Doubles:
@@ -43,6 +43,43 @@ class _Doubles:
         self._generator.set_state(self._start)
         self._generator.next_normal = normal
         self._generator.words(2 * (self._used + self._position))
+
+
+# Truncated normal.
+
+def trunc_normal(generator: Generator | None, shape, dtype: np.dtype, mean: float = 0.0, std: float = 1.0,
+                 low: float = -2.0, high: float = 2.0) -> np.ndarray:
+    """`nn.init.trunc_normal_(tensor, mean, std, low, high)`, without its warning."""
+    def below(x: float) -> float:
+        return (1.0 + math.erf((x - mean) / std / math.sqrt(2.0))) / 2.0
+
+    if below(high) - below(low) <= 0.3:
+        return _trunc_normal_rare(generator, shape, dtype, mean, std, low, high)
+    found = normal(generator, shape, dtype, mean, std)
+    low, high = float(dtype.type(low)), float(dtype.type(high))
+    while (outside := (found < low) | (found > high)).any():
+        np.copyto(found, normal(generator, shape, dtype, mean, std), where=outside)
+    return found
+
+
+def _trunc_normal_rare(generator: Generator | None, shape, dtype: np.dtype, mean: float, std: float,
+                       low: float, high: float) -> np.ndarray:
+    """Uniform candidates, taken with the density's odds: for intervals that normals seldom hit."""
+    scalar = dtype.type
+    peak = -0.5 * ((max(low, min(mean, high)) - mean) / std) ** 2
+
+    def refused(candidates: np.ndarray) -> np.ndarray:
+        log_density = ((candidates - scalar(mean)) / scalar(std)) ** 2 * scalar(-0.5) - scalar(peak)
+        with np.errstate(divide="ignore"):
+            return np.log(uniform(generator, shape, dtype)) > log_density
+
+    found = uniform(generator, shape, dtype, low, high)
+    pending = refused(found)
+    while pending.any():
+        candidates = uniform(generator, shape, dtype, low, high)
+        np.copyto(found, candidates, where=pending)
+        pending &= refused(candidates)
+    return found
 
 
 def _log(x: float) -> float:
@@ -91,8 +128,29 @@ def _poisson_large(rate: float, u: Callable[[], float]) -> float:
         if k < 0 or (edge < 0.013 and v > edge):
             continue
         if (_log(v) + log_inverse_alpha - math.log(a / (edge * edge) + b)
-                <= -rate + k * log_rate - math.lgamma(k + 1.0)):
+                <= -rate + k * log_rate - _log_factorial(k)):
             return k
+
+
+# Minimax coefficients of fdlibm for Stirling's series of log gamma, from 1/2 log(2 pi) - 1/2 on. The C
+# library's digits matter: at rates of 1e9 and more the terms cancel to the last bits of each.
+_STIRLING = (4.18938533204672725052e-01, 8.33333333333329678849e-02, -2.77777777728775536470e-03,
+             7.93650558643019558500e-04, -5.95187557450339963135e-04, 8.36339918996282139126e-04,
+             -1.63092934096575273989e-03)
+
+
+def _log_factorial(k: int) -> float:
+    if k < 7:
+        return math.log(math.factorial(k))
+    x = k + 1.0
+    log_x = math.log(x)
+    if x >= 2.0**58:
+        return x * (log_x - 1.0)
+    z = 1.0 / x
+    series, square = 0.0, z * z
+    for c in reversed(_STIRLING[1:]):
+        series = series * square + c
+    return (x - 0.5) * (log_x - 1.0) + (_STIRLING[0] + z * series)
 
 
 # Gamma.

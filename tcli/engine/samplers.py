@@ -4,7 +4,8 @@ Every sampler is `name(generator, shape, dtype, parameters...)`; a generator of 
 `dtype` is a NumPy dtype. How many words a number takes and in which precision it is worked out is part
 of the stream: float32 uniforms take one word, anything that goes through float64 takes two, and 16 or
 more normals are made in blocks of 16 whereas fewer go through a cached pair. `fill` writes into strided
-arrays in PyTorch's order. The samplers that reject and try again are in `rejection.py`.
+arrays in PyTorch's order. The samplers that reject and try again are in `rejection.py`. (PyTorch on Intel
+processors draws `bernoulli(p)` and `exponential` from MKL's streams; these are its numbers on all others.)
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _count(shape) -> int:
 
 
 def _real(dtype: np.dtype) -> np.dtype:
-    return {"complex64": _F32, "complex128": _F64}.get(dtype.name, dtype)
+    return _F32 if dtype.name == "complex64" else _F64
 
 
 def cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -342,20 +343,16 @@ def random_(generator: Generator | None, shape, dtype: np.dtype, low: int | None
             high: int | None = None) -> np.ndarray:
     """`tensor.random_()`, `.random_(low, high)`, `.random_(low, None)` (up to the type's largest)."""
     generator, count = of(generator), _count(shape)
-    if low is not None:
-        low, high = _integer_bounds(dtype, low, high)
-    if not count:
-        return np.empty(shape, dtype)
     if low is None:
-        values = _whole_range(generator, count, dtype)
-    elif high - low == 2**64:
-        values = _every_int64(generator, count, dtype)
+        values = _whole_range(generator, count, dtype) if count else np.empty(0)
     else:
-        values = _modulo(generator, count, high - low, low)
+        low, high = _integer_bounds(dtype, low, high)
+        drawn = _every_int64 if high - low == 2**64 else _modulo
+        values = drawn(generator, count, dtype, high - low, low) if count else np.empty(0)
     return cast(values, dtype).reshape(shape)
 
 
-def _every_int64(generator: Generator, count: int, dtype: np.dtype) -> np.ndarray:
+def _every_int64(generator: Generator, count: int, dtype: np.dtype, *_) -> np.ndarray:
     kernel = "random_full_64_bits_range_kernel_cpu"
     if dtype.name in _UNSIGNED or dtype.name in ("float16", "bool"):
         raise missing(kernel, dtype)
@@ -371,7 +368,7 @@ def randint(generator: Generator | None, shape, dtype: np.dtype, low: int, high:
     return random_(generator, shape, dtype, low, high)
 
 
-def _modulo(generator: Generator, count: int, span: int, base: int) -> np.ndarray:
+def _modulo(generator: Generator, count: int, dtype: np.dtype, span: int, base: int) -> np.ndarray:
     """Two words where one would be skewed by more than a sixteenth."""
     if span < 2**28:
         values = (generator.words(count) % np.uint32(span)).astype(np.int64)

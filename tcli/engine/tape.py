@@ -25,12 +25,13 @@ next_sequence = _sequence.__next__
 class _State:
     """Modes that the hot path reads: recording, inference, and whether to note program positions."""
 
-    __slots__ = ("anomaly", "grad", "inference", "saved_hooks", "where")
+    __slots__ = ("anomaly", "grad", "inference", "saved_hooks", "trace", "where")
 
     def __init__(self):
         self.grad = True
         self.inference = False
         self.where = False
+        self.trace = False  # every backward pass is traced
         self.anomaly = False
         self.saved_hooks: list = []
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
-from . import dispatch, dtypes, registry, tape
+from . import dispatch, dtypes, tape
 from .args import Size, type_name
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
@@ -795,54 +795,6 @@ def restore_dtype(g, target: np.dtype):
     if g._a.dtype.kind == "c" and target.kind != "c":
         g = T.real(g)
     return dispatch.cast(g, dtypes.of_numpy(target))
-
-
-OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift",
-             "eq", "ne", "lt", "le", "gt", "ge")
-
-
-def install() -> None:
-    """Gives the class its methods: everything the registry declares at `tensor.`."""
-    for path, o in registry.paths.items():
-        space, _, name = path.partition(".")
-        if space != "tensor":
-            continue
-        if name.endswith("_") and not name.endswith("__") and o.name != name:
-            setattr(Tensor, name, dispatch.make_inplace(o))
-        elif name.startswith("__"):
-            _install_operator(name, o)
-        else:
-            setattr(Tensor, name, o.function)
-    for path, fn in registry.functions.items():
-        space, _, name = path.partition(".")
-        if space == "tensor":
-            setattr(Tensor, name, fn)
-
-
-def _install_operator(name: str, o) -> None:
-    if name.startswith("__i") and name[3:-2] in ("add", "sub", "mul", "truediv") and o.ufunc:
-        setattr(Tensor, name, dispatch.make_inplace_operator(o))
-    elif name.startswith("__i") and name not in ("__invert__",):
-        setattr(Tensor, name, dispatch.make_inplace(o))
-    elif name[2:-2] in OPERATORS and o.ufunc and len(o.tensor_slots) >= 2:
-        setattr(Tensor, name, guarded_operator(dispatch.operator_for(o), name))
-    elif name.startswith("__r") and name[3:-2] in OPERATORS:
-        base = dispatch.operator_for(o) if o.ufunc else o.function
-        setattr(Tensor, name, dispatch.reflected(base))
-    else:
-        setattr(Tensor, name, o.function)
-
-
-def guarded_operator(operator, name: str):
-    """The operator itself; comparisons with things that are no operands answer as Python does."""
-    if name not in ("__eq__", "__ne__"):
-        return operator
-
-    def compare(x, other):
-        if isinstance(other, (Tensor, int, float, complex, list, tuple, np.ndarray, np.generic)):
-            return operator(x, other)
-        return NotImplemented
-    return compare
 
 
 dispatch.bind_classes(Tensor, (Tensor, Parameter), as_tensor)

@@ -83,7 +83,8 @@ class Cursor:
         """The span of tokens first..last; of the end of a line, one column behind its last token."""
         token, end = self.tokens[first], self.tokens[last]
         if token[0] == "INDENT":
-            return self.source.span_of_bytes(token[2], 0, token[2], self.tokens[first + 1][3])
+            text = self.source.line(token[2])
+            return Span(self.source, token[2], 1, token[2], max(len(text) - len(text.lstrip()), 1) + 1)
         if token[0] in ("NEWLINE", "DEDENT", "END"):
             span = self.source.span_of_bytes(token[4], token[5], token[4], token[5])
             span.end_column += 1

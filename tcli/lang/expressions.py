@@ -682,8 +682,8 @@ class Expressions(Strings):
         if isinstance(node, Constant):
             what = {True: "True", False: "False", None: "None"}[node.value] if (
                 isinstance(node.value, (bool, type(None)))) else "..." if node.value is ... else what
-        self.fail_at(f"cannot {verb} {what}", node,
-                     help="write '==' to compare" if verb == "assign to" else None)
+        compared = verb == "assign to" and isinstance(node, (Call, BinOp, UnaryOp, BoolOp, Compare))
+        self.fail_at(f"cannot {verb} {what}", node, help="write '==' to compare" if compared else None)
 
 
 class _Parameters:

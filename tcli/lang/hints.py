@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OPERANDS = frozenset("NAME NUMBER STRING True False None ...".split())
 ENDS = OPERANDS | {")", "]", "}"}
+STARTS = OPERANDS | {"(", "[", "{", "not", "lambda"}
 OTHER_LANGUAGES = {"elseif": "elif", "elsif": "elif", "function": "def", "func": "def", "fn": "def",
                    "let": "", "var": "", "const": "", "switch": "if", "foreach": "for", "until": "while not"}
 
@@ -32,7 +33,9 @@ def explain(cursor: Cursor, expected: str, opener: int | None) -> TsrSyntaxError
 def plain(cursor: Cursor, expected: str, opener: int | None) -> TsrSyntaxError:
     found = described(cursor)
     details: dict[str, Any] = cursor.opened(opener) if opener is not None else {}
-    message = f"expected {expected}, found {found}" if expected != "a statement" else f"unexpected {found}"
+    message = f"expected {expected}, found {found}"
+    if expected == "a statement":
+        message = f"unexpected {found.removeprefix('the ')}"
     return error_at(cursor, cursor.pos, cursor.pos, message, None, **details)
 
 
@@ -154,7 +157,8 @@ def keyword_as_name(cursor: Cursor, expected: str, opener: int | None) -> TsrSyn
         return None
     if word not in KEYWORDS:
         return None
-    help = None if word in CONSTANT_WORDS else f"call it {word}_"
+    imported = place > 0 and cursor.kinds[place - 1] in ("import", "from")
+    help = None if word in CONSTANT_WORDS or imported else f"call it {word}_"
     return error_at(cursor, place, place, f"'{word}' is a keyword, not a name", help)
 
 
@@ -191,10 +195,14 @@ def pipe_stage(cursor: Cursor, expected: str, opener: int | None) -> TsrSyntaxEr
 def missing_comma(cursor: Cursor, expected: str, opener: int | None) -> TsrSyntaxError | None:
     """Two values side by side."""
     kind, before = cursor.kinds[cursor.pos], cursor.kinds[cursor.pos - 1] if cursor.pos else ""
-    if kind not in OPERANDS and kind not in ("(", "[", "{", "not", "lambda") or before not in ENDS:
+    if kind not in STARTS or before not in ENDS:
         return None
     first = cursor.span(cursor.pos - 1, cursor.pos - 1).text
     second = cursor.span(cursor.pos, cursor.pos).text
+    if opener is not None and cursor.tokens[cursor.pos - 1][4] != cursor.tokens[cursor.pos][2]:
+        closing = {"(": ")", "[": "]", "{": "}"}[cursor.kinds[opener]]
+        return error_at(cursor, cursor.pos - 1, cursor.pos - 1, f"a comma or '{closing}' is missing behind this",
+                        None, **cursor.opened(opener))
     if opener is not None:
         return error_at(cursor, cursor.pos - 1, cursor.pos, "a comma is missing here",
                         f"write {short(first)}, {short(second)}", **cursor.opened(opener))

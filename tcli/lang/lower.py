@@ -164,16 +164,14 @@ class Lowering:
         node, parent, field = entry[0], entry[1], entry[2]
         assert isinstance(node, Attribute)
         name = node.attr
-        if name == "__class__" and isinstance(parent, Attribute) and parent.attr == "__name__":
-            if isinstance(parent.ctx, Load):
-                return
-        if name == "format" and field == "func":
+        if name == "__class__" and names_the_class(parent):
+            return
+        # A stage of a pipe is a call, though not yet one.
+        if name == "format" and (field == "func" or (field == "stage" and isinstance(parent, Pipe))):
             return
         store = not isinstance(node.ctx, Load)
         if attribute_problem(name, store=store, on_super=is_super(node.value)):
-            # A stage of a pipe is a call, though not yet one.
-            if not (name == "format" and isinstance(parent, Pipe) and field == "stage"):
-                raise refuse_attribute(name, self.attribute_span(node))
+            raise refuse_attribute(name, self.attribute_span(node))
 
     def attribute_span(self, node: Attribute) -> Span:
         assert node.end_lineno is not None and node.end_col_offset is not None
@@ -247,9 +245,8 @@ class Lowering:
             if self.may_be_list(value):
                 self.lists.add(target.id)
         elif isinstance(target, (Tuple, List)) and isinstance(value, (Tuple, List)):
-            if len(target.elts) == len(value.elts):
-                for one, its_value in zip(target.elts, value.elts, strict=True):
-                    self.learn(one, its_value)
+            for one, its_value in zip(target.elts, value.elts, strict=False):
+                self.learn(one, its_value)
 
     def may_be_list(self, node: AST) -> bool:
         """Whether a value is, as far as the text shows, a list."""
@@ -532,6 +529,11 @@ def has_docstring(body: list[stmt]) -> bool:
         return False
     value = body[0].value
     return isinstance(value, Constant) and isinstance(value.value, str)
+
+
+def names_the_class(parent: AST) -> bool:
+    """Whether `parent` is the `.__name__` of `x.__class__.__name__`, being read."""
+    return isinstance(parent, Attribute) and parent.attr == "__name__" and isinstance(parent.ctx, Load)
 
 
 def is_super(node: expr) -> bool:

@@ -50,6 +50,12 @@ from tcli.lang.expressions import BINARY, DEL, STARTS, STORE, Expressions
 from tcli.lang.nodes import HelpRequest
 from tcli.source import Source
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    Definition = TypeVar("Definition", FunctionDef, ClassDef)
+
 AUGMENTED = {symbol + "=": node for symbol, node in BINARY.items()}
 CONTINUED = ("elif", "else", "except", "finally")
 MAX_ERRORS = 10
@@ -95,13 +101,19 @@ class Statements(Expressions):
 
     def skip_statement(self, start: int, body: list[stmt]) -> None:
         """Go on behind the line of the error; what is indented under it is still read."""
+        if self.kinds[start] == "INDENT":
+            self.pos = start
+            self.indented(body)
+            return
         self.pos = max(self.pos, start)
         while self.kinds[self.pos] not in ("NEWLINE", "END", "DEDENT"):
             self.pos += 1
         if self.pos == start and self.kinds[start] == "DEDENT":
             self.pos += 1
         self.accept("NEWLINE")
-        if self.kinds[self.pos] == "INDENT":
+        if self.kinds[self.pos] == "INDENT" and self.tokens[start][1] == "match":
+            self.skip_block()
+        elif self.kinds[self.pos] == "INDENT":
             outer = self.in_function, self.in_loop
             # A broken `def` or `for` line: `return` and `break` under it are not further errors.
             self.in_function = self.in_loop = True
@@ -111,6 +123,15 @@ class Statements(Expressions):
             while self.kinds[self.pos] not in ("NEWLINE", "END"):
                 self.pos += 1
             self.skip_statement(self.pos, body)
+
+    def skip_block(self) -> None:
+        """Leave out a whole block: the cases of a `match` are no statements."""
+        depth = 0
+        while True:
+            depth += (self.kinds[self.pos] == "INDENT") - (self.kinds[self.pos] == "DEDENT")
+            self.pos += 1
+            if depth == 0:
+                return
 
     def statement(self, body: list[stmt]) -> None:
         kind = self.kinds[self.pos]
@@ -273,7 +294,7 @@ class Statements(Expressions):
 
     def nonlocal_(self) -> stmt:
         start = self.pos
-        if not self.in_function:
+        if not (self.in_function or self.in_class):
             self.fail("'nonlocal' outside a function", start)
         return self.node(Nonlocal(self.names()), start)
 
@@ -542,7 +563,8 @@ class Statements(Expressions):
         self.expect_closing(")", opener)
         returns = self.annotation() if self.accept("->") else None
         body = self.inner_block(f"the head of function {name}", start, True)
-        return self.node(FunctionDef(name, parameters, body, decorators or [], returns, None), start)
+        node = FunctionDef(name, parameters, body, decorators or [], returns, None)
+        return self.node(with_type_parameters(node), start)
 
     def class_(self, decorators: list[expr] | None = None) -> stmt:
         start = self.pos
@@ -552,7 +574,8 @@ class Statements(Expressions):
         assert call is None or isinstance(call, Call)
         bases, keywords = (call.args, call.keywords) if call else ([], [])
         body = self.inner_block(f"the head of class {name}", start, False)
-        return self.node(ClassDef(name, bases, keywords, body, decorators or []), start)
+        node = ClassDef(name, bases, keywords, body, decorators or [])
+        return self.node(with_type_parameters(node), start)
 
     def inner_block(self, after: str, header: int, in_function: bool) -> list[stmt]:
         """The body of a function or class: its own place for `return`, `break` and blocks."""
@@ -575,6 +598,13 @@ class Statements(Expressions):
         if self.kinds[self.pos] == "END":
             self.fail("a decorator stands before a function or class", self.pos, incomplete=True)
         self.unexpected("'def' or 'class' after a decorator")
+
+
+def with_type_parameters(node: Definition) -> Definition:
+    """Python 3.12 added a field to definitions, and wants it filled."""
+    if "type_params" in node._fields:
+        node.type_params = []  # type: ignore[attr-defined]
+    return node
 
 
 def dotted_name(node: expr) -> str | None:

@@ -189,7 +189,7 @@ class Scanner:
             self.line_start = i
             stop = text.find("\n", i)
             rest = text[i:stop].lstrip(" \t\f")
-            if rest and rest[0] != "#":
+            if rest and rest[0] != "#" and (rest != "\\" or stop + 1 >= len(text)):
                 body = stop - len(rest)
                 self.indent(i, body)
                 return body
@@ -223,7 +223,7 @@ class Scanner:
             self.structural("DEDENT", stop)
         if self.indents[-1][0] != width:
             self.error(start, stop, "this line is indented like no block before it",
-                       help=f"indent it by {self.indents[-1][0]} columns, or like the block it belongs to")
+                       help="indent it like the lines of the block it belongs to")
         elif self.indents[-1][1] != narrow:
             self.mixed_tabs(start, stop)
 
@@ -345,7 +345,7 @@ class Scanner:
     def number(self, i: int) -> int:
         words, text = self.words, self.text
         j = words.find(" ", i)
-        if text[j] == "." and text[i:i + 2].lower() not in ("0x", "0b", "0o"):
+        if i == j or (text[j] == "." and text[i:j].replace("_", "").isdigit()):
             j = words.find(" ", j + 1)
         if text[j - 1] in "eE" and text[j] in "+-" and text[j + 1].isdigit():
             j = words.find(" ", j + 1)

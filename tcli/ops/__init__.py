@@ -1,6 +1,6 @@
 """All ops. Importing this package declares every family and gives `Tensor` its methods."""
 
-from ..engine.tensor import install
+from ..engine.methods import install
 from . import families
 
 families.load()

@@ -37,8 +37,8 @@ def add(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     return xp.add(x, _scaled(xp, other, alpha, x))
 
 
-@op("sub", at="torch tensor tensor_", also=["subtract", "tensor.__sub__", "tensor.__isub__"], promote="same",
-    ufunc="subtract", samples=[*PAIRS, "r(3), r(3), alpha=2"],
+@op("sub", at="torch tensor tensor_", also=["subtract", "tensor.__sub__", "tensor.__rsub__", "tensor.__isub__"],
+    promote="same", ufunc="subtract", samples=[*PAIRS, "r(3), r(3), alpha=2"],
     vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: -g if alpha == 1 else g * -alpha})
 def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     """x - alpha * other, elementwise with broadcasting.
@@ -56,7 +56,7 @@ def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     return xp.subtract(x, _scaled(xp, other, alpha, x))
 
 
-@op("rsub", at="torch", also=["tensor.__rsub__"], promote="same", samples=PAIRS,
+@op("rsub", at="torch", promote="same", samples=PAIRS,
     vjp={"x": lambda k, g, alpha: -g if alpha == 1 else g * -alpha, "other": lambda k, g: g})
 def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
     """other - alpha * x, elementwise with broadcasting.

@@ -9,6 +9,7 @@ line that made it. Knows a tensor by its dtype and shape alone.
 from __future__ import annotations
 
 from ..errors import ContractError
+from ..show.place import short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Binding:
         self.size, self.place = size, place
 
     def say(self, name: str) -> str:
-        where = f" (bound at {self.place.line}:{self.place.column})" if self.place is not None else ""
+        where = f" (bound at {short(self.place)})" if self.place is not None else ""
         return f"{name}={_show(self.size)}{where}"
 
 

@@ -20,28 +20,31 @@ _last: list = [None]  # the EngineState whose random stream is in the default ge
 class EngineState:
     """A session's side of the engine's settings; `exchange` swaps it with what is in place."""
 
-    def __init__(self, where: str, dtype: object, seed: int | None, positions: bool,
+    def __init__(self, where: str, dtype: object, seed: int | None, trace: bool,
                  show_trace: Callable[[list], None]):
         self.dtype = dtypes.float32 if dtype is None else _dtype(dtype)
         self.devices = [device.as_device(where)]
         if where != "cpu":
             device.backend(self.devices[0])  # a device that is not here fails now
-        self.modes = (True, False, positions)
+        self.modes = (True, False)
+        # Whether tensors note their place in the program, and whether every backward pass is traced.
+        self.positions = self.trace = trace
         self.on_trace = [show_trace]
-        self.stream = random.Generator()
+        generator = random.Generator()
         if seed is not None:
-            self.stream.manual_seed(seed)
+            generator.manual_seed(seed)
         else:
-            self.stream.seed()
-        self.stream = self.stream.get_state()
+            generator.seed()
+        self.stream = generator.get_state()
 
     def exchange(self) -> None:
         """Puts these settings in place and keeps what was there: called twice, all is as before."""
         state = tape.state
         self.dtype, dtypes._default = dtypes._default, self.dtype
         self.devices, device._default_stack[:] = device._default_stack[:], self.devices
-        self.modes, (state.grad, state.inference, state.where) = (
-            (state.grad, state.inference, state.where), self.modes)
+        self.modes, (state.grad, state.inference) = (state.grad, state.inference), self.modes
+        self.positions, state.where = state.where, self.positions
+        self.trace, state.trace = state.trace, self.trace
         self.on_trace, tracing.on_trace[:] = tracing.on_trace[:], self.on_trace
 
     def take_stream(self) -> None:

@@ -11,6 +11,10 @@ import sys
 from ..errors import ContractError, Label, ShapeError, TcliError, UnknownModule
 from ..source import source_named, span_of_instruction
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _INPLACE = {"+=": "iadd", "-=": "isub", "*=": "imul", "/=": "itruediv", "//=": "ifloordiv", "%=": "imod",
             "@=": "imatmul", "**=": "ipow", "|=": "ior", "^=": "ixor", "&=": "iand", "<<=": "ilshift",
             ">>=": "irshift"}
@@ -63,7 +67,7 @@ def binop(session, symbol: str, a: object, b: object) -> object:
     try:
         return operate(a, b)
     except TypeError as error:
-        if type(a) is not list and type(b) is not list:
+        if not (type(a) is list and _is_numeric(b)) and not (type(b) is list and _is_numeric(a)):
             raise
         refusal = error
     try:
@@ -77,6 +81,10 @@ def unop(session, symbol: str, a: object) -> object:
 
     operate = getattr(_operator, _UNARY[symbol])
     return operate(_promoted(session, a) if type(a) is list else a)
+
+
+def _is_numeric(value: object) -> bool:
+    return type(value) is list or hasattr(value, "__array__") or isinstance(value, (int, float, complex))
 
 
 def _promoted(session, value: object) -> object:
@@ -107,7 +115,7 @@ def matrix(session, rows: list[list]) -> object:
     return tensor(rows)
 
 
-def _block(value: object, tensor) -> object:
+def _block(value: Any, tensor: Any) -> Any:
     """A matrix: a vector is a row."""
     value = value if hasattr(value, "_a") else tensor(value)
     return value.reshape(1, -1) if value.ndim < 2 else value
@@ -115,7 +123,7 @@ def _block(value: object, tensor) -> object:
 
 # ---------------------------------------------------------------- contracts
 
-def contract(session, value: object, spec: tuple, dims: dict, name: str, place: tuple) -> object:
+def contract(session, value: Any, spec: tuple, dims: dict, name: str, place: tuple) -> Any:
     """`name: f32[B, H] = value`: the value, or a ContractError that points at both sides."""
     from .contracts import check
 
@@ -147,7 +155,7 @@ def import_module(session, name: str, whole: bool) -> object:
     return found if whole else session.import_module(name.partition(".")[0])
 
 
-def import_from(session, module: object, name: str) -> object:
+def import_from(session, module: Any, name: str) -> object:
     from .sandbox import safe_getattr
 
     failure = None
@@ -180,12 +188,12 @@ def _unknown_module(name: str) -> UnknownModule:
 
 # ---------------------------------------------------------------- text
 
-def strformat(text: object, /, *args: object, **kwargs: object) -> str:
+def strformat(text: Any, /, *args: object, **kwargs: object) -> str:
     """`text.format(...)`. `str.format("...", x)` arrives with the type as `text`."""
     from .sandbox import safe_format
 
     if text is str:
-        text, *args = args
+        text, args = args[0], args[1:]
     if isinstance(text, str):
         return safe_format(str(text), tuple(args), kwargs)
     return text.format(*args, **kwargs)

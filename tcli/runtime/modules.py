@@ -80,7 +80,7 @@ class Modules:
 
     def _contents(self, name: str) -> dict[str, object]:
         special = _SPECIAL.get(name)
-        if _NAMES[name] == "":
+        if special is not None and _NAMES[name] == "":
             return special(self)
         real = import_module(name)
         names = public_names(real) if _NAMES[name] == "*" else _NAMES[name].split()

@@ -41,7 +41,9 @@ def safe_builtins() -> dict[str, object]:
     names |= {"getattr": safe_getattr, "setattr": safe_setattr, "hasattr": safe_hasattr,
               "delattr": safe_delattr, "type": Type, "vars": safe_vars, "dir": safe_dir, "open": safe_open,
               "exit": leave, "quit": leave}
-    names |= {name: _refusal(name) for name in ("eval", "exec", "compile", "breakpoint", "locals", "__import__")}
+    names |= {name: _refusal(name) for name in ("eval", "exec", "compile", "breakpoint", "locals", "globals")}
+    # Programs cannot say this name, but NumPy imports from C with the builtins of whoever calls it.
+    names["__import__"] = builtins.__import__
     return names
 
 

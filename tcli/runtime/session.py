@@ -23,7 +23,8 @@ from ..source import Source, is_program_code
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import CodeType
+    from types import CodeType, FrameType
+    from typing import Any
 
 _sequence = count(1)
 
@@ -70,8 +71,8 @@ class Session:
         self.builtins.update(helpers_for(self), args=self.args)
         self.globals: dict[str, object] = {"__name__": "__main__", "__builtins__": self.builtins}
         # The tensor names, `namespaces.BareNames`, once the engine is loaded.
-        self.bare = None
-        self.engine = None
+        self.bare: Any = None
+        self.engine: Any = None
         self.value: object = None
 
     # ------------------------------------------------------------ running
@@ -99,9 +100,11 @@ class Session:
 
         failure = None
         try:
-            module, future = lower(parse(source), source, echo=True, known_lists=self._lists())
-            last = module.body[-1] if module.body else None
-            return to_code(module, source, future), type(last) is Expr and not getattr(last, "quiet", False)
+            tree = parse(source)
+            last = tree.body[-1] if tree.body else None
+            shows = type(last) is Expr and not getattr(last, "quiet", False)
+            module, future = lower(tree, source, echo=True, known_lists=self._lists())
+            return to_code(module, source, future), shows
         except TcliError as error:
             failure = error
         failure.__traceback__ = failure.__context__ = None
@@ -115,7 +118,8 @@ class Session:
         """Runs compiled code in the session's names; the value of its last bare expression."""
         self._prepare(code)
         self.value = None
-        failure = cause = None
+        failure: Any = None
+        cause: BaseException | None = None
         try:
             self._execute(code)
         except SystemExit:
@@ -127,6 +131,7 @@ class Session:
         except BaseException as error:
             failure, cause = self._failure(error), error
         if failure is not None:
+            self.globals.pop("__receiver__", None)  # of an echo that was under way
             # Raised outside of the handler: a context would bring the frames back.
             raise failure from (None if cause is failure else cause)
         value, self.value = self.value, None
@@ -148,8 +153,7 @@ class Session:
                 self.engine.exchange()
 
     def _enter_engine(self) -> None:
-        grad, inference, _ = self.engine.modes
-        self.engine.modes = grad, inference, self.positions
+        self.engine.positions = self.positions
         self.engine.take_stream()
         self.engine.exchange()
 
@@ -162,8 +166,9 @@ class Session:
 
     def _prepare(self, code: CodeType) -> None:
         """Binds the tensor names that the code reads; loads the engine only if there are any."""
-        for name in free_names(code):
-            if name in self.globals:
+        free, deleted = free_names(code)
+        for name in free:
+            if name in self.globals and name not in deleted:
                 continue
             if name in self.providers:
                 self.load_engine()
@@ -188,7 +193,11 @@ class Session:
         from .engine_state import EngineState
         from .namespaces import BareNames
 
-        self.engine = EngineState(self.device, self.dtype, self.seed, self.positions, self._traced)
+        self.engine = EngineState(self.device, self.dtype, self.seed, self.trace, self._traced)
+        if self.threads is not None:
+            from .torch_extras import set_num_threads
+
+            set_num_threads(self.threads)
         self.bare = BareNames(self)
         if self._inside:
             self._enter_engine()
@@ -278,7 +287,8 @@ class Session:
 
 def _variables_of_program(names: dict[str, object]) -> dict[str, object]:
     """The globals and the variables of every function of the program that is running."""
-    found, frame = dict(names), sys._getframe(1)
+    found: dict[str, object] = dict(names)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if is_program_code(frame.f_code) and frame.f_globals is names:
             found |= frame.f_locals
@@ -293,23 +303,24 @@ def _silence_numpy() -> None:
     numpy.seterr(all="ignore")
 
 
-def free_names(code: CodeType) -> set[str]:
-    """The global names that a program reads and has not bound before."""
-    bound: set[str] = set()
+def free_names(code: CodeType) -> tuple[set[str], set[str]]:
+    """(the global names that a program reads and has not bound before, the names it deletes)."""
     free: set[str] = set()
-    _scan(code, bound, free)
     inner: set[str] = set()
+    bound, deleted = _scan(code, free)
     todo = _nested(code)
     while todo:
         each = todo.pop()
-        _scan(each, set(), inner)
+        deleted |= _scan(each, inner)[1]
         todo += _nested(each)
-    return free | (inner - bound)
+    return free | (inner - bound), deleted
 
 
-def _scan(code: CodeType, bound: set[str], free: set[str]) -> None:
+def _scan(code: CodeType, free: set[str]) -> tuple[set[str], set[str]]:
     """Walks the instructions in order. `dis` would be an import of ten milliseconds."""
     names, ops, high = code.co_names, code.co_code, 0
+    bound: set[str] = set()
+    deleted: set[str] = set()
     for at in range(0, len(ops), 2):
         op, arg = ops[at], ops[at + 1] | high
         high = arg << 8 if op == _EXTENDED else 0
@@ -320,6 +331,10 @@ def _scan(code: CodeType, bound: set[str], free: set[str]) -> None:
                 free.add(names[arg])
         elif op in _STORES:
             bound.add(names[arg])
+        elif op in _DELETES:
+            bound.discard(names[arg])
+            deleted.add(names[arg])
+    return bound, deleted
 
 
 def _nested(code: CodeType) -> list[CodeType]:
@@ -327,6 +342,7 @@ def _nested(code: CodeType) -> list[CodeType]:
 
 
 _STORES = frozenset((opmap["STORE_NAME"], opmap["STORE_GLOBAL"]))
+_DELETES = frozenset((opmap["DELETE_NAME"], opmap["DELETE_GLOBAL"]))
 _LOAD_NAME, _LOAD_GLOBAL, _EXTENDED = opmap["LOAD_NAME"], opmap["LOAD_GLOBAL"], opmap["EXTENDED_ARG"]
 
 __all__ = ["Session", "free_names"]

@@ -56,7 +56,7 @@ def as_json(error: TcliError) -> dict:
         "notes": list(error.notes),
         "help": error.help,
         "calls": [{"function": name, "times": times, **_place(where)}
-                  for name, where, times in getattr(error, "calls", ())],
+                  for name, where, times in error.calls],
     }
 
 
@@ -256,7 +256,7 @@ def _remarks(error: TcliError, gutter: int, paint) -> list[str]:
     remarks = [(None, note) for note in error.notes]
     if error.help:
         remarks.append(("help", error.help))
-    remarks += [(None, text) for text in _calls(getattr(error, "calls", ()))]
+    remarks += [(None, text) for text in _calls(error.calls)]
     out = []
     for style, text in remarks:
         first, *rest = text.split("\n")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .place import short
 from .units import duration, figure, size
 
 MAX_DEPTH = 24  # deeper rows are drawn at this depth: a chain of a thousand ops stays readable
@@ -87,7 +88,7 @@ def _cells(row, stem: str) -> list[str]:
 
 
 def _place(row) -> str:
-    return f"{row.span.line}:{row.span.column}" if row.span is not None else ""
+    return short(row.span)
 
 
 def _title(row) -> str:

@@ -8,6 +8,7 @@ of an evenly spread sample, marked `~`. Only that sample leaves the device.
 
 from __future__ import annotations
 
+from .place import short
 from .units import figure, spark
 
 SAMPLE = 1_000_000
@@ -41,7 +42,7 @@ def gradient_of(tensor: object) -> str:
     name = getattr(node, "op", None)
     name = getattr(name, "name", None) or type(node).__name__
     span = node.span() if callable(getattr(node, "span", None)) else None
-    return f"grad: {name} {span.line}:{span.column}" if span is not None else f"grad: {name}"
+    return f"grad: {name} {short(span)}" if span is not None else f"grad: {name}"
 
 
 def statistics(tensor: object) -> str:

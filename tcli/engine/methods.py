@@ -1,0 +1,55 @@
+"""Gives `Tensor` its methods and operators from the registry; called once, when all ops are declared."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import dispatch, registry
+from .tensor import Tensor
+
+OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift",
+             "eq", "ne", "lt", "le", "gt", "ge")
+
+
+def install() -> None:
+    """Gives the class its methods: everything the registry declares at `tensor.`."""
+    for path, o in registry.paths.items():
+        space, _, name = path.partition(".")
+        if space != "tensor":
+            continue
+        if name.endswith("_") and not name.endswith("__") and o.name != name:
+            setattr(Tensor, name, dispatch.make_inplace(o))
+        elif name.startswith("__"):
+            _install_operator(name, o)
+        else:
+            setattr(Tensor, name, o.function)
+    for path, fn in registry.functions.items():
+        space, _, name = path.partition(".")
+        if space == "tensor":
+            setattr(Tensor, name, fn)
+
+
+def _install_operator(name: str, o) -> None:
+    if name.startswith("__i") and name[3:-2] in ("add", "sub", "mul", "truediv") and o.ufunc:
+        setattr(Tensor, name, dispatch.make_inplace_operator(o))
+    elif name.startswith("__i") and name not in ("__invert__",):
+        setattr(Tensor, name, dispatch.make_inplace(o))
+    elif name[2:-2] in OPERATORS and o.ufunc and len(o.tensor_slots) >= 2:
+        setattr(Tensor, name, guarded_operator(dispatch.operator_for(o), name))
+    elif name.startswith("__r") and name[3:-2] in OPERATORS:
+        base = dispatch.operator_for(o) if o.ufunc else o.function
+        setattr(Tensor, name, dispatch.reflected(base))
+    else:
+        setattr(Tensor, name, o.function)
+
+
+def guarded_operator(operator, name: str):
+    """The operator itself; comparisons with things that are no operands answer as Python does."""
+    if name not in ("__eq__", "__ne__"):
+        return operator
+
+    def compare(x, other):
+        if isinstance(other, (Tensor, int, float, complex, list, tuple, np.ndarray, np.generic)):
+            return operator(x, other)
+        return NotImplemented
+    return compare

@@ -1,0 +1,129 @@
+"""`torch.autograd.gradcheck`: analytical gradients against central differences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..engine import autograd
+from ..engine.registry import T
+from ..engine.tensor import Tensor
+from ..errors import BadValue, EngineError
+from .trees import flatten
+
+
+class GradcheckError(EngineError):
+    """The analytical and the numerical gradient differ."""
+
+    code = "gradcheck"
+
+
+def gradcheck(func, inputs, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True,
+              nondet_tol: float = 0.0, check_undefined_grad: bool = True, check_grad_dtypes: bool = False,
+              check_batched_grad: bool = False, check_batched_forward_grad: bool = False, check_forward_ad: bool = False,
+              check_backward_ad: bool = True, fast_mode: bool = False, masked: bool | None = None) -> bool:
+    """True if the gradients of `func` at `inputs` match differences; else raises (or gives False).
+
+    inputs: a tensor or a tuple; those that require gradients are checked and should be float64.
+    """
+    try:
+        inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+        _check_inputs(inputs)
+        outputs = _outputs(func, inputs)
+        for i, y in enumerate(outputs):
+            for j, x in enumerate(inputs):
+                if isinstance(x, Tensor) and x.requires_grad:
+                    _compare(func, inputs, i, y, j, x, eps, atol, rtol)
+        return True
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+
+
+def gradgradcheck(func, inputs, grad_outputs=None, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+                  gen_non_contig_grad_outputs: bool = False, raise_exception: bool = True, nondet_tol: float = 0.0,
+                  **options) -> bool:
+    """`gradcheck` of the gradient of `func`."""
+    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    outputs = _outputs(func, inputs)
+    if grad_outputs is None:
+        seeds = [T.randn_like(y).requires_grad_(True) for y in outputs]
+    else:
+        seeds = list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
+    n = len(seeds)
+
+    def gradient(*args):
+        xs, vs = args[:-n], args[-n:]
+        leaves = [x for x in xs if isinstance(x, Tensor) and x.requires_grad]
+        found = autograd.grad(_outputs(func, xs), leaves, list(vs), create_graph=True, allow_unused=True)
+        return tuple(g for g in found if g is not None)
+
+    return gradcheck(gradient, inputs + tuple(seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+
+
+def _check_inputs(inputs) -> None:
+    live = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad]
+    if not live:
+        raise BadValue("gradcheck expects at least one input tensor to require gradient, but none of the them have "
+                       "requires_grad=True.")
+    for i, x in enumerate(inputs):
+        if isinstance(x, Tensor) and x.requires_grad and x.dtype.name not in ("float64", "complex128"):
+            import warnings
+
+            warnings.warn(f"Input #{i} requires gradient and is not a double precision floating point or complex. This "
+                          "check will likely fail if all the inputs are not of double precision floating point or "
+                          "complex. ", UserWarning, stacklevel=3)
+
+
+def _outputs(func, inputs) -> list:
+    with autograd.enable_grad():
+        return [y for y in flatten(func(*inputs)) if isinstance(y, Tensor) and y.dtype.category >= 2]
+
+
+def _compare(func, inputs, i: int, y, j: int, x, eps, atol, rtol) -> None:
+    numerical = _numerical(func, inputs, i, j, x, eps)
+    analytical = _analytical(y, x)
+    if not np.allclose(analytical, numerical, rtol=rtol, atol=atol, equal_nan=True):
+        raise GradcheckError(f"Jacobian mismatch for output {i} with respect to input {j},\nnumerical:{T_text(numerical)}\n"
+                             f"analytical:{T_text(analytical)}\n")
+
+
+def T_text(array) -> str:
+    from ..engine.tensor import from_numpy
+
+    return str(from_numpy(np.ascontiguousarray(array)))
+
+
+def _numerical(func, inputs, i: int, j: int, x, eps: float) -> np.ndarray:
+    rows = []
+    flat = x._a.reshape(-1)
+    if flat.base is None and x._a.size and not np.shares_memory(flat, x._a):
+        x._a = np.ascontiguousarray(x._a)
+        flat = x._a.reshape(-1)
+    for k in range(flat.size):
+        kept = flat[k]
+        ends = []
+        for step in (eps, -eps):
+            flat[k] = kept + step
+            with autograd.no_grad():
+                ends.append(np.array(_outputs_plain(func, inputs)[i]._a, copy=True).reshape(-1))
+        flat[k] = kept
+        rows.append((ends[0] - ends[1]) / (2 * eps))
+    return np.array(rows) if rows else np.zeros((0, 0))
+
+
+def _outputs_plain(func, inputs) -> list:
+    # A gradient inside of `func` needs the tape: detached copies of the inputs keep their flag.
+    with autograd.enable_grad():
+        return [y for y in flatten(func(*inputs)) if isinstance(y, Tensor) and y.dtype.category >= 2]
+
+
+def _analytical(y, x) -> np.ndarray:
+    columns = []
+    flat = y.reshape(-1)
+    for k in range(y.numel()):
+        g = None
+        if y.requires_grad:
+            g, = autograd.grad(flat[k], x, retain_graph=True, allow_unused=True)
+        columns.append(np.zeros(x._a.size, x._a.dtype) if g is None else g._a.reshape(-1))
+    return np.array(columns).T if columns else np.zeros((x._a.size, 0))

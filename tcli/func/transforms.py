@@ -1,0 +1,210 @@
+"""Gradients and Jacobians as functions of functions, over the tape.
+
+Each transform runs the function on inputs of its own, so that transforms nest: inside of another one
+(or where a captured tensor requires a gradient) the result stays on the tape; at the outside, a result
+that depends on nothing but the transform's own inputs comes back free of it.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from ..engine import autograd, tape
+from ..engine.registry import T
+from ..engine.tensor import Tensor
+from ..errors import ArgumentError, EngineError
+from .trees import flatten, map_tensors, rebuild
+
+
+def own_input(x):
+    """A tensor to differentiate with respect to, connected to the history of `x` if it has one."""
+    if not isinstance(x, Tensor):
+        return x
+    if x.requires_grad:
+        return T.view_as(x, x)
+    return x.detach().requires_grad_(True) if x.is_floating_point() or x.is_complex() else x
+
+
+def released(result, mine: list):
+    """The result without its history, where that leads to nothing but the transform's own inputs."""
+    own = {tape.edge_of(t) for t in mine if isinstance(t, Tensor) and t._node is None and t._rg}
+
+    def release(t):
+        if not t.requires_grad or _reaches_others(tape.edge_of(t), own):
+            return t
+        return t.detach()
+    return map_tensors(release, result)
+
+
+def _reaches_others(root, own: set) -> bool:
+    seen, stack = set(), [root]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if type(node) is tape.AccumulateGrad and node not in own:
+            return True
+        stack.extend(node.edges)
+    return False
+
+
+def _argnums(argnums) -> tuple:
+    return argnums if isinstance(argnums, tuple) else (argnums,)
+
+
+def _with_inputs(args: tuple, argnums) -> tuple[tuple, list]:
+    """The arguments with own inputs at `argnums`, and these inputs as a flat list."""
+    args = list(args)
+    mine: list = []
+    for i in _argnums(argnums):
+        if not -len(args) <= i < len(args):
+            raise EngineError(f"Got argnum={i}, but only {len(args)} positional inputs")
+        args[i] = map_tensors(own_input, args[i])
+        mine.extend(flatten(args[i]))
+    return tuple(args), mine
+
+
+def grad_and_value(func, argnums=0, has_aux: bool = False):
+    """A function that gives (gradient, value) of `func`, a function with a scalar result."""
+    @functools.wraps(func)
+    def wrapper(*args, **kwargs):
+        with autograd.enable_grad():
+            args, mine = _with_inputs(args, argnums)
+            result = func(*args, **kwargs)
+            output, aux = result if has_aux else (result, None)
+            _check_scalar(output)
+            gradients = _gradients([output], mine, None)
+        chosen = [args[i] for i in _argnums(argnums)]
+        tree = tuple(chosen) if isinstance(argnums, tuple) else chosen[0]
+        found = released(rebuild(tree, gradients), mine)
+        value = released(output, mine)
+        return found, ((value, map_tensors(lambda t: released(t, mine), aux)) if has_aux else value)
+    return wrapper
+
+
+def _check_scalar(output) -> None:
+    if not isinstance(output, Tensor):
+        raise EngineError(f"Expected f(*args) to return a tensor, got {type(output)}" if not isinstance(output, tuple) else
+                          "If has_aux is False, function passed to grad should return a tensor")
+    if output.dim() != 0:
+        raise EngineError(f"Expected f(*args) to return a scalar tensor, got tensor with {output.dim()} dims. Maybe you "
+                          "wanted to use the vjp or jacrev APIs instead?")
+
+
+def _gradients(outputs: list, inputs: list, seeds) -> list:
+    live = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]
+    result = [T.zeros_like(t) if isinstance(t, Tensor) else t for t in inputs]
+    roots = [(o, None if seeds is None else seeds[j]) for j, o in enumerate(outputs) if o.requires_grad]
+    if not roots or not live:
+        return result
+    found = autograd.grad([o for o, _ in roots], [inputs[i] for i in live], None if seeds is None else [s for _, s in roots],
+                          create_graph=True, allow_unused=True)
+    for i, g in zip(live, found, strict=True):
+        if g is not None:
+            result[i] = g
+    return result
+
+
+def grad(func, argnums=0, has_aux: bool = False):
+    """A function that gives the gradient of `func` with respect to the arguments at `argnums`."""
+    both = grad_and_value(func, argnums, has_aux)
+
+    @functools.wraps(func)
+    def wrapper(*args, **kwargs):
+        found, value = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+    return wrapper
+
+
+def vjp(func, *primals, has_aux: bool = False):
+    """(func(*primals), a function from a cotangent of the output to the tuple of input gradients)."""
+    with autograd.enable_grad():
+        args, mine = _with_inputs(primals, tuple(range(len(primals))))
+        result = func(*args)
+    output, aux = result if has_aux else (result, None)
+    outputs = flatten(output)
+
+    def pull_back(*cotangents, **kwargs):
+        seeds = flatten(cotangents[0] if len(cotangents) == 1 else cotangents)
+        with autograd.enable_grad():
+            gradients = _gradients(outputs, mine, seeds)
+        return released(rebuild(tuple(args), gradients), mine)
+
+    value = released(output, mine)
+    return (value, pull_back, map_tensors(lambda t: t.detach(), aux)) if has_aux else (value, pull_back)
+
+
+def jvp(func, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux: bool = False):
+    """(func(*primals), the derivative of func in the direction of the tangents).
+
+    The gradient is linear in the cotangent of the output; its gradient with respect to that cotangent,
+    in the direction of the tangents, is the directional derivative.
+    """
+    if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
+        raise ArgumentError("jvp(f, primals, tangents): Expected primals and tangents to be tuples")
+    if len(primals) != len(tangents):
+        raise EngineError("jvp(f, primals, tangents): Expected primals and tangents to have the same structure")
+    with autograd.enable_grad():
+        args, mine = _with_inputs(primals, tuple(range(len(primals))))
+        result = func(*args)
+        output, aux = result if has_aux else (result, None)
+        outputs = flatten(output)
+        cotangents = [T.zeros_like(o).requires_grad_(True) for o in outputs]
+        gradients = _gradients(outputs, mine, cotangents)
+        along = _gradients([g for g in gradients if isinstance(g, Tensor)], cotangents,
+                           [t for t in flatten(tangents) if isinstance(t, Tensor)])
+    mine = mine + cotangents
+    found = released(rebuild(output, along), mine)
+    value = released(output, mine)
+    return (value, found, map_tensors(lambda t: t.detach(), aux)) if has_aux else (value, found)
+
+
+def linearize(func, *primals):
+    """(func(*primals), the linear map from tangents to the derivative in their direction)."""
+    return func(*primals), lambda *tangents: jvp(func, primals, tangents)[1]
+
+
+def _jacobian(func, argnums, has_aux: bool):
+    @functools.wraps(func)
+    def wrapper(*args, **kwargs):
+        with autograd.enable_grad():
+            args, mine = _with_inputs(args, argnums)
+            result = func(*args, **kwargs)
+            output, aux = result if has_aux else (result, None)
+            rows = [_rows(o, mine) for o in flatten(output)]
+        chosen = [args[i] for i in _argnums(argnums)]
+        tree = tuple(chosen) if isinstance(argnums, tuple) else chosen[0]
+        found = rebuild(output, [released(rebuild(tree, each), mine) for each in rows])
+        return (found, map_tensors(lambda t: released(t, mine), aux)) if has_aux else found
+    return wrapper
+
+
+def _rows(output, inputs: list) -> list:
+    """The Jacobian of one output with respect to each input: shape output.shape + input.shape."""
+    n = output.numel()
+    columns: list[list] = [[] for _ in inputs]
+    flat = output.reshape(-1)
+    for i in range(n):
+        for column, g in zip(columns, _gradients([flat[i]], inputs, None), strict=True):
+            column.append(g)
+    shape = tuple(output.shape)
+    return [T.stack(column, 0).reshape(shape + tuple(x.shape)) if column else T.zeros(shape + tuple(x.shape), dtype=x.dtype)
+            for column, x in zip(columns, inputs, strict=True)]
+
+
+def jacrev(func, argnums=0, *, has_aux: bool = False, chunk_size=None, _preallocate_and_copy: bool = False):
+    """A function that gives the Jacobian of `func`: shape output.shape + input.shape."""
+    return _jacobian(func, argnums, has_aux)
+
+
+def jacfwd(func, argnums=0, has_aux: bool = False, *, randomness: str = "error"):
+    """The same Jacobian as `jacrev`."""
+    return _jacobian(func, argnums, has_aux)
+
+
+def hessian(func, argnums=0):
+    """A function that gives the matrix of second derivatives of `func`."""
+    return jacfwd(jacrev(func, argnums), argnums)
+
+

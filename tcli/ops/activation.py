@@ -1,0 +1,328 @@
+"""Activations made of straight pieces, and softmax.
+
+Gradients that a training step runs often are ops of their own (`_..._adjoint`): one pass over memory
+instead of one per operator, and differentiable again.
+"""
+
+import numpy as np
+
+from ..engine.registry import T, composite, op
+from ..errors import BadValue, EngineError, Unsupported
+from .arrays import gate, refuse, select
+
+EVERYWHERE = "torch tensor tensor_"
+SAMPLES = ["away(3, 4)", "away()", "away(0, 2)"]
+
+
+@op("relu", at="torch tensor tensor_ F", samples=SAMPLES, vjp={"x": lambda k, g, out: k._relu_adjoint(g, out)})
+def relu(xp, x, inplace: "bool" = False):
+    """The larger of x and 0, elementwise; the gradient at 0 is 0.
+
+    >>> relu(tensor([-1., 0., 2.]))
+    ?
+    """
+    if x.dtype == np.bool_:
+        raise EngineError("Boolean inputs not supported for relu")
+    if x.dtype.kind == "c":
+        raise Unsupported("clamp is not supported for complex types")
+    return xp.maximum(x, x.dtype.type(0))
+
+
+@op("_relu_adjoint", at="", samples=["r(3), pos(3)"], grad_name="ThresholdBackwardBackward0",
+    vjp={"g": lambda k, gg, out: k._relu_adjoint(gg, out)})
+def _relu_adjoint(xp, g, out: "Index"):
+    return gate(xp, xp.greater(out, 0), g)
+
+
+@op("threshold", at="torch F", samples=["away(3, 4), 0.1, 5.0"],
+    vjp={"x": lambda k, g, x, threshold: k._gate(x > threshold, g)})
+def threshold(xp, x, threshold: "Scalar", value: "Scalar", inplace: "bool" = False):
+    """x where it is larger than the threshold, else value.
+
+    >>> threshold(tensor([-1., 2.]), 0.5, 9.)
+    ?
+    """
+    refuse(x, "bc", "threshold_cpu")
+    return xp.where(xp.less_equal(x, threshold), xp.asarray(value).astype(x.dtype), x)
+
+
+@op("leaky_relu", at="F", samples=["away(3, 4)", "away(3), 0.2"],
+    vjp={"x": lambda k, g, x, negative_slope: k._leaky_adjoint(g, x, negative_slope)})
+def leaky_relu(xp, x, negative_slope: "float" = 0.01, inplace: "bool" = False):
+    """x where it is positive, else negative_slope * x.
+
+    >>> F.leaky_relu(tensor([-1., 2.]))
+    ?
+    """
+    refuse(x, "biuc", "leaky_relu_cpu")
+    if 0 <= negative_slope <= 1:
+        scaled = x * negative_slope
+        return xp.maximum(x, scaled, out=scaled) if scaled.ndim else xp.maximum(x, scaled)
+    return select(xp, xp.greater(x, 0), x, x * x.dtype.type(negative_slope))
+
+
+@op("_leaky_adjoint", at="", samples=["r(3), away(3), 0.2"], grad_name="LeakyReluBackwardBackward0",
+    vjp={"g": lambda k, gg, x, slope: k._leaky_adjoint(gg, x, slope)})
+def _leaky_adjoint(xp, g, x: "Index", slope: "float"):
+    """g where x > 0, else slope * g."""
+    return select(xp, xp.greater(x, 0), g, g * slope)
+
+
+def _hardtanh(xp, x, low, high):
+    if x.dtype == np.bool_:
+        raise EngineError("Bool inputs not supported for hardtanh")
+    if x.dtype.kind == "c":
+        raise Unsupported("clamp is not supported for complex types")
+    if x.dtype.kind == "u" and low < 0:
+        raise EngineError("cannot do hardtanh on an unsigned type with negative limits")
+    kind = x.dtype.type
+    return xp.minimum(xp.maximum(x, kind(low)), kind(high))
+
+
+@op("hardtanh", at="F", samples=["away(3, 4) * 2", "r(3), -0.2, 0.3"],
+    vjp={"x": lambda k, g, x, min_val, max_val: k._gate((x > min_val) & (x < max_val), g)})
+def hardtanh(xp, x, min_val: "Scalar" = -1.0, max_val: "Scalar" = 1.0, inplace: "bool" = False):
+    """x brought into [min_val, max_val]; the gradient at the bounds is 0.
+
+    >>> F.hardtanh(tensor([-3., 0.5, 2.]))
+    ?
+    """
+    if min_val > max_val:
+        raise BadValue("min_val cannot be greater than max_val")
+    return _hardtanh(xp, x, min_val, max_val)
+
+
+@op("relu6", at="F", samples=["away(3, 4) * 5"], grad_name="HardtanhBackward0",
+    vjp={"x": lambda k, g, x: k._gate((x > 0) & (x < 6), g)})
+def relu6(xp, x, inplace: "bool" = False):
+    """x brought into [0, 6].
+
+    >>> F.relu6(tensor([-3., 5., 8.]))
+    ?
+    """
+    return _hardtanh(xp, x, 0, 6)
+
+
+@op("hardsigmoid", at="F", samples=["r(3, 4) * 4"], vjp={"x": lambda k, g, x: k._gate((x > -3) & (x < 3), g / 6)})
+def hardsigmoid(xp, x, inplace: "bool" = False):
+    """(x + 3) / 6 brought into [0, 1].
+
+    >>> F.hardsigmoid(tensor([-4., 0., 1.]))
+    ?
+    """
+    refuse(x, "biuc", "hardsigmoid_cpu")
+    return xp.minimum(xp.maximum(x + 3, 0), 6) / 6
+
+
+def _hardswish_gradient(k, g, x):
+    inner = g * (x / 3 + 0.5)
+    return k._gate(x > -3, k._where(x < 3, inner, g))
+
+
+@op("hardswish", at="F", samples=["r(3, 4) * 4"], vjp={"x": _hardswish_gradient})
+def hardswish(xp, x, inplace: "bool" = False):
+    """x * hardsigmoid(x).
+
+    >>> F.hardswish(tensor([-4., 1., 4.]))
+    ?
+    """
+    refuse(x, "biuc", "hardswish_cpu")
+    return x * xp.minimum(xp.maximum(x + 3, 0), 6) / 6
+
+
+@op("hardshrink", at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
+    vjp={"x": lambda k, g, x, lambd: k._gate((x < -lambd) | (x > lambd), g)})
+def hardshrink(xp, x, lambd: "Scalar" = 0.5):
+    """x outside [-lambd, lambd], 0 inside.
+
+    >>> F.hardshrink(tensor([-1., 0.2, 2.]))
+    ?
+    """
+    refuse(x, "biuc", "hardshrink_cpu")
+    return gate(xp, ~(xp.greater_equal(x, -lambd) & xp.less_equal(x, lambd)), x)
+
+
+@op("softshrink", at="F", samples=["away(3, 4)", "r(3), 0.3"],
+    vjp={"x": lambda k, g, x, lambd: k._gate((x < -lambd) | (x > lambd), g)})
+def softshrink(xp, x, lambd: "float" = 0.5):
+    """x drawn lambd towards 0, and 0 where it is nearer than that.
+
+    >>> F.softshrink(tensor([-1., 0.2, 2.]))
+    ?
+    """
+    refuse(x, "biuc", "softshrink_check")
+    if lambd < 0:
+        raise EngineError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
+    return x - xp.minimum(xp.maximum(x, -lambd), lambd)
+
+
+def _prelu_shaped(x, weight):
+    """The slopes with a shape that broadcasts along dim 1 of x."""
+    if weight.numel() != 1:
+        if x.ndim == 0:
+            raise EngineError("Not allow zero-dim input tensor.")
+        channels = x.shape[1] if x.ndim > 1 else 1
+        if channels != weight.numel():
+            raise EngineError(f"Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                              f"{weight.numel()} and channel size = {channels}.")
+    if weight.ndim > 1:
+        raise EngineError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
+    if x.ndim == 0 and weight.numel() == 1:
+        return T.reshape(weight, ())
+    return T.reshape(weight, (1, -1) + (1,) * (x.ndim - 2)) if x.ndim > 1 else weight
+
+
+@op("_prelu", at="", samples=["away(3, 4), r(1, 4)"], grad_name="PreluKernelBackward0",
+    vjp={"x": lambda k, g, x, weight: k._where(x > 0, g, g * weight),
+         "weight": lambda k, g, x: k._gate(x <= 0, g * x)})
+def _prelu(xp, x, weight):
+    refuse(x, "biuc", "prelu_cpu")
+    return select(xp, xp.greater(x, 0), x, weight * x)
+
+
+@composite("prelu", at="torch tensor F", samples=["away(3, 4), r(4)", "away(2, 3, 2), r(3)", "away(3), r(1)"], out=False)
+def prelu(x, weight):
+    """x where it is positive, else weight * x, with one weight per channel (dim 1) or one for all.
+
+    >>> F.prelu(tensor([-2., 3.]), tensor([0.25]))
+    ?
+    """
+    return T._prelu(x, _prelu_shaped(x, weight))
+
+
+@composite("glu", at="F", samples=["r(3, 4)", "r(4, 3), 0"], grad_name="GluBackward0", out=False)
+def glu(x, dim: "Dim" = -1):
+    """a * sigmoid(b), where a and b are the halves of x along dim.
+
+    >>> F.glu(tensor([1., 2., 0., 0.]))
+    ?
+    """
+    refuse(x._a, "biuc", "glu_cpu")
+    if x.ndim == 0:
+        raise EngineError("glu does not support 0-dimensional tensors")
+    size = x.shape[dim]
+    if size % 2:
+        raise EngineError(f"Halving dimension must be even, but dimension {dim} is size {size}")
+    return T.narrow(x, dim, 0, size // 2) * T.sigmoid(T.narrow(x, dim, size // 2, size // 2))
+
+
+# ---------------------------------------------------------------- softmax
+
+def _softmax_dim(name: str, ndim: int) -> int:
+    import warnings
+
+    warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
+                  "argument.", UserWarning, stacklevel=5)
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+def _shifted(xp, x, dim, kernel: str):
+    """x less its maximum along dim, in memory of its own."""
+    refuse(x, "biuc", kernel + "_lastdim_kernel_impl")
+    return xp.subtract(x, x.max(axis=dim, keepdims=True))
+
+
+@op("_softmax", at="", samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
+    vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)})
+def _softmax(xp, x, dim: "Dim"):
+    if x.ndim == 0:
+        return _softmax(xp, x.reshape(1), 0).reshape(())
+    if x.size == 0:
+        return x.copy()
+    e = _shifted(xp, x, dim, "softmax")
+    xp.exp(e, out=e)
+    e /= e.sum(axis=dim, keepdims=True)
+    return e
+
+
+def _softmax_out_gradient(k, gg, g, out, dim):
+    return gg * (g - k.sum(g * out, dim, True)) - g * k.sum(gg * out, dim, True)
+
+
+@op("_softmax_adjoint", at="", samples=["r(3, 4), unit(3, 4), 1"], grad_name="SoftmaxBackwardBackward0",
+    vjp={"g": lambda k, gg, out, dim: k._softmax_adjoint(gg, out, dim), "out": _softmax_out_gradient})
+def _softmax_adjoint(xp, g, out, dim: "Dim"):
+    """out * (g - sum(g * out))."""
+    if out.ndim == 0:
+        return xp.zeros_like(g)
+    r = xp.multiply(g, out)
+    r -= out * r.sum(axis=dim, keepdims=True)
+    return r
+
+
+@op("_log_softmax", at="", samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
+    vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)})
+def _log_softmax(xp, x, dim: "Dim"):
+    if x.ndim == 0:
+        return _log_softmax(xp, x.reshape(1), 0).reshape(())
+    if x.size == 0:
+        return x.copy()
+    e = _shifted(xp, x, dim, "log_softmax")
+    e -= xp.log(xp.exp(e).sum(axis=dim, keepdims=True))
+    return e
+
+
+@op("_log_softmax_adjoint", at="", samples=["r(3, 4), r(3, 4), 1"], grad_name="LogSoftmaxBackwardBackward0",
+    vjp={"g": lambda k, gg, out, dim: gg - k.sum(gg * k.exp(out), dim, True),
+         "out": lambda k, gg, g, out, dim: -gg * k.exp(out) * k.sum(g, dim, True)})
+def _log_softmax_adjoint(xp, g, out, dim: "Dim"):
+    """g - softmax * sum(g)."""
+    if out.ndim == 0:
+        return xp.zeros_like(g)
+    r = xp.exp(out)
+    r *= g.sum(axis=dim, keepdims=True)
+    return xp.subtract(g, r, out=r)
+
+
+def _converted(x, dtype):
+    return x if dtype is None else x.to(dtype)
+
+
+@composite("softmax", at="torch tensor", samples=["r(3, 4), 1", "r(2, 3), dim=0", "r(2, 3), 1, torch.float64"])
+def softmax(x, dim: "Dim", dtype: "DType?" = None):
+    """exp(x) / sum(exp(x)) along dim: positive numbers that add up to 1.
+
+    >>> softmax(tensor([1., 2., 3.]), dim=0)
+    ?
+    """
+    return T._softmax(_converted(x, dtype), dim)
+
+
+@composite("log_softmax", at="torch tensor", samples=["r(3, 4), 1", "r(2, 3), dim=0", "r(2, 3), 1, torch.float64"])
+def log_softmax(x, dim: "Dim", dtype: "DType?" = None):
+    """The logarithm of softmax along dim, exact where softmax underflows.
+
+    >>> log_softmax(tensor([1., 2., 3.]), dim=0)
+    ?
+    """
+    return T._log_softmax(_converted(x, dtype), dim)
+
+
+@composite("_softmax_f", at="", also=["F.softmax"], samples=[], out=False)
+def _softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = None):
+    return T._softmax(_converted(x, dtype), _softmax_dim("softmax", x.ndim) if dim is None else dim)
+
+
+@composite("_log_softmax_f", at="", also=["F.log_softmax"], samples=[], out=False)
+def _log_softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = None):
+    return T._log_softmax(_converted(x, dtype), _softmax_dim("log_softmax", x.ndim) if dim is None else dim)
+
+
+@composite("softmin", at="F", samples=["r(3, 4), 1"], out=False)
+def softmin(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = None):
+    """softmax of -x along dim.
+
+    >>> F.softmin(tensor([1., 2., 3.]), dim=0)
+    ?
+    """
+    return T._softmax(-_converted(x, dtype), _softmax_dim("softmin", x.ndim) if dim is None else dim)
+
+
+@composite("_softmax_special", at="", also=["special.softmax"], samples=[])
+def _softmax_special(x, dim: "Dim", *, dtype: "DType?" = None):
+    return T._softmax(_converted(x, dtype), dim)
+
+
+@composite("_log_softmax_special", at="", also=["special.log_softmax"], samples=[])
+def _log_softmax_special(x, dim: "Dim", *, dtype: "DType?" = None):
+    return T._log_softmax(_converted(x, dtype), dim)

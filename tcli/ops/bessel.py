@@ -1,0 +1,66 @@
+"""Bessel and Airy functions. PyTorch differentiates i0, i0e, i1 and i1e only."""
+
+from ..engine.registry import op
+from .arrays import refuse, special
+from .special import SAMPLES, evaluated, unary
+
+PLAIN = ("torch.tensor([0.5, 1.0, 3.0])",)
+
+
+def _i1_gradient(k, g, x, out):
+    slope = k.i0(x) - out / k._where(x == 0, 1.0, x)
+    return g * k._where(x == 0, 0.5, slope)
+
+
+def _i1e_gradient(k, g, x, out):
+    safe = k._where(x == 0, 1.0, x)
+    slope = k.i0e(x) - out * (k.sgn(x) + k.reciprocal(safe))
+    return g * k._where(x == 0, 0.5, slope)
+
+
+unary("i0", "i0", "The modified Bessel function of the first kind, order 0", "i0(tensor([0., 1.]))", "?",
+      lambda k, g, x: g * k.i1(x), kernel_name="i0_vml_cpu")
+unary("i0e", "i0e", "exp(-abs(x)) * i0(x)", "special.i0e(tensor([0., 1.]))", "?",
+      lambda k, g, x, out: g * (k.i1e(x) - k.sgn(x) * out), at="special")
+unary("i1", "i1", "The modified Bessel function of the first kind, order 1", "special.i1(tensor([0., 1.]))", "?",
+      _i1_gradient, at="special", samples=SAMPLES)
+unary("i1e", "i1e", "exp(-abs(x)) * i1(x)", "special.i1e(tensor([0., 1.]))", "?", _i1e_gradient, at="special")
+
+_KIND = {"bessel_j": "The Bessel function of the first kind", "bessel_y": "The Bessel function of the second kind",
+         "modified_bessel_i": "The modified Bessel function of the first kind",
+         "modified_bessel_k": "The modified Bessel function of the second kind",
+         "scaled_modified_bessel_k": "exp(x) times the modified Bessel function of the second kind"}
+
+for _name, _function, _shown in (
+        ("bessel_j0", "j0", "?0"), ("bessel_j1", "j1", "?1"), ("bessel_y0", "y0", "?2"), ("bessel_y1", "y1", "?3"),
+        ("modified_bessel_i0", "i0", "?4"), ("modified_bessel_i1", "i1", "?5"), ("modified_bessel_k0", "k0", "?6"),
+        ("modified_bessel_k1", "k1", "?7"), ("scaled_modified_bessel_k0", "k0e", "?8"),
+        ("scaled_modified_bessel_k1", "k1e", "?9")):
+    unary(_name, _function, f"{_KIND[_name[:-1]]}, order {_name[-1]}", f"special.{_name}(tensor([0.5, 1.]))", _shown,
+          samples=PLAIN, at="special")
+
+
+@op("spherical_bessel_j0", at="special", promote="float", samples=PLAIN, nograd=True)
+def spherical_bessel_j0(xp, x):
+    """sin(x) / x, and 1 at 0.
+
+    >>> special.spherical_bessel_j0(tensor([0., 1.]))
+    ?
+    """
+    refuse(x, "c", "spherical_bessel_j0_cpu")
+    zero = xp.equal(x, 0)
+    out = (xp.sin(x) + zero) / (x + zero)
+    return xp.where(xp.isinf(x), x.dtype.type(0), out)
+
+
+@op("airy_ai", at="special", promote="float", samples=PLAIN, nograd=True)
+def airy_ai(xp, x):
+    """The Airy function Ai.
+
+    >>> special.airy_ai(tensor([0., 1.]))
+    ?
+    """
+    refuse(x, "c", "airy_ai_cpu")
+    return xp.asarray(special(xp).airy(x)[0]).astype(x.dtype, copy=False)
+
+

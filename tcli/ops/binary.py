@@ -1,0 +1,257 @@
+"""Functions of two numbers: remainders, angles, sums of exponentials, and nearness."""
+
+import math
+
+import numpy as np
+
+from ..engine import dtypes
+from ..engine.registry import T, composite, function, op
+from ..engine.tensor import Tensor
+from ..errors import ArgumentError, EngineError
+from .arrays import not_implemented, refuse
+
+EVERYWHERE = "torch tensor tensor_"
+PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)"]
+DIVISORS = ["r(3, 4), away(3, 4)", "r(3, 4), away(4)", "r(3), 2.5", "r(3), -0.7"]
+
+
+def _checked(x, other, kernel: str):
+    first = x if hasattr(x, "dtype") else other
+    refuse(first, "bc", kernel)
+    return first
+
+
+# ---------------------------------------------------------------- remainders
+
+def _integer_divisor(xp, other) -> None:
+    if xp.any(xp.equal(other, 0)):
+        raise EngineError("ZeroDivisionError")
+
+
+@op("remainder", at=EVERYWHERE, also=["tensor.__mod__", "tensor.__rmod__", "tensor.__imod__"], promote="same",
+    samples=[*DIVISORS, "2.5, away(3)"],
+    vjp={"x": lambda k, g: g, "other": lambda k, g, x, other: g * -k.div(x, other, rounding_mode="floor")})
+def remainder(xp, x: "Operand", other: "Operand"):
+    """The remainder of x / other, with the sign of other (Python's %).
+
+    >>> remainder(tensor([-3., 5.]), 2)
+    ?
+    """
+    if _checked(x, other, "remainder_cpu").dtype.kind in "iu":
+        _integer_divisor(xp, other)
+    return xp.remainder(x, other)
+
+
+@op("fmod", at=EVERYWHERE, promote="same", samples=DIVISORS,
+    vjp={"x": lambda k, g: g, "other": lambda k, g, x, other: g * -k.div(x, other, rounding_mode="trunc")})
+def fmod(xp, x: "Operand", other: "Operand"):
+    """The remainder of x / other, with the sign of x (C's fmod).
+
+    >>> fmod(tensor([-3., 5.]), 2)
+    ?
+    """
+    if _checked(x, other, "fmod_cpu").dtype.kind in "iu":
+        _integer_divisor(xp, other)
+    return xp.fmod(x, other)
+
+
+# ---------------------------------------------------------------- geometry
+
+def _slope_of_angle(k, g, one, x, other):
+    square = x * x + other * other
+    return k.where(square == 0, 0.0, g * (one / square))
+
+
+@op("atan2", at=EVERYWHERE, also=["arctan2"], promote="float", samples=PAIRS, ufunc="arctan2",
+    vjp={"x": lambda k, g, x, other: _slope_of_angle(k, g, other, x, other),
+         "other": lambda k, g, x, other: _slope_of_angle(k, g, -x, x, other)})
+def atan2(xp, x, other):
+    """The angle of the point (other, x), in (-pi, pi].
+
+    >>> atan2(tensor([1., -1.]), tensor([1., -1.]))
+    ?
+    """
+    refuse(x, "c", "atan2_cpu")
+    return xp.arctan2(x, other)
+
+
+@op("hypot", at=EVERYWHERE, promote="same", samples=PAIRS,
+    vjp={"x": lambda k, g, x, out: g * (x / out), "other": lambda k, g, other, out: g * (other / out)})
+def hypot(xp, x, other):
+    """sqrt(x^2 + other^2) without overflow.
+
+    >>> hypot(tensor([3., 5.]), tensor([4., 12.]))
+    ?
+    """
+    refuse(x, "biuc", "hypot_cpu")
+    return xp.hypot(x, other)
+
+
+@op("copysign", at=EVERYWHERE, promote="float", samples=["away(3, 4), away(3, 4)", "away(3), -1.0", "away(3), away(1)"],
+    vjp={"x": lambda k, g, x, out: k.where(x == 0, 0.0, g * (out / x)), "other": lambda k, g: k.zeros_like(g)})
+def copysign(xp, x, other: "Operand"):
+    """The magnitude of x with the sign of other.
+
+    >>> copysign(tensor([1., 2.]), tensor([-1., 0.]))
+    ?
+    """
+    refuse(x, "c", "copysign_cpu")
+    return xp.copysign(x, other)
+
+
+@op("nextafter", at=EVERYWHERE, promote="same", half=False,
+    samples=["torch.tensor([1.0, 2.0]), torch.tensor([2.0, 1.0])"],
+    vjp={"x": not_implemented("nextafter"), "other": not_implemented("nextafter")})
+def nextafter(xp, x, other):
+    """The next number after x in the direction of other.
+
+    >>> nextafter(tensor([1.]), tensor([2.])) > 1
+    ?
+    """
+    refuse(x, "biuc", "nextafter_cpu")
+    return xp.nextafter(x, other)
+
+
+@op("heaviside", at=EVERYWHERE, promote="same", nograd=True, samples=["torch.tensor([-1.0, 0.0, 2.0]), torch.tensor(0.5)"])
+def heaviside(xp, x, values):
+    """0 below 0, 1 above 0 and `values` at 0.
+
+    >>> heaviside(tensor([-1., 0., 2.]), tensor(0.5))
+    ?
+    """
+    if x.dtype.kind == "c":
+        raise EngineError("heaviside is not yet implemented for complex tensors.")
+    return xp.where(xp.equal(x, 0), values, xp.greater(x, 0).astype(x.dtype))
+
+
+# ---------------------------------------------------------------- sums of exponentials
+
+def _share_of_sum(k, g, x, other, base):
+    """1 / (1 + base^(other - x)): the part of the sum that is base^x; one half where both are infinite."""
+    step = k.where(x == other, k.zeros_like(x), other - x)
+    return g * k.conj_of(k.sigmoid(step * -base) if step.is_complex() else k.sigmoid(step * -base))
+
+
+@op("logaddexp", at="torch tensor", promote="same", samples=[*PAIRS, "c(3), c(3)"],
+    vjp={"x": lambda k, g, x, other: _share_of_sum(k, g, x, other, 1.0),
+         "other": lambda k, g, x, other: _share_of_sum(k, g, other, x, 1.0)})
+def logaddexp(xp, x, other):
+    """log(exp(x) + exp(other)) without overflow.
+
+    >>> logaddexp(tensor([0., 1000.]), tensor([0., 1000.]))
+    ?
+    """
+    refuse(x, "biu", "logaddexp_cpu")
+    if x.dtype.kind == "c":
+        high = xp.where(xp.greater_equal(x.real, other.real), x, other)
+        low = xp.where(xp.greater_equal(x.real, other.real), other, x)
+        return high + xp.log1p(xp.exp(low - high))
+    return xp.logaddexp(x, other)
+
+
+@op("logaddexp2", at="torch tensor", promote="same", samples=PAIRS,
+    vjp={"x": lambda k, g, x, other: _share_of_sum(k, g, x, other, math.log(2)),
+         "other": lambda k, g, x, other: _share_of_sum(k, g, other, x, math.log(2))})
+def logaddexp2(xp, x, other):
+    """log2(2^x + 2^other) without overflow.
+
+    >>> logaddexp2(tensor([1., 3.]), tensor([1., 1.]))
+    ?
+    """
+    refuse(x, "biuc", "logaddexp2_cpu")
+    return xp.logaddexp2(x, other)
+
+
+# ---------------------------------------------------------------- powers of two, float powers
+
+@composite("ldexp", at=EVERYWHERE, samples=["r(3, 4), ints(4)", "r(3), ints(1)", "ints(3), ints(3)"])
+def ldexp(x, other):
+    """x * 2 ** other.
+
+    >>> ldexp(tensor([1., 3.]), tensor([2, -1]))
+    ?
+    """
+    return x * T.pow(2.0, other)
+
+
+@op("frexp", at="torch tensor", outs=2, fields=("mantissa", "exponent"), samples=["away(3, 4)", "away()"],
+    vjp={"x": lambda k, g, out1: g[0] / k.exp2(out1) if g[0] is not None else None})
+def frexp(xp, x):
+    """(mantissa, exponent) with x = mantissa * 2 ** exponent and the mantissa in [0.5, 1).
+
+    >>> frexp(tensor([6., 0.5])).exponent
+    ?
+    """
+    if x.dtype.kind != "f":
+        raise EngineError("torch.frexp() only supports floating-point dtypes")
+    mantissa, exponent = xp.frexp(x)
+    return mantissa, exponent.astype(np.int32)
+
+
+@composite("float_power", at=EVERYWHERE, samples=["pos(3, 4), 2.5", "pos(3), r(3)", "2.0, r(3)", "ints(3), 2"])
+def float_power(x: "Operand", exponent: "Operand"):
+    """x to the power of exponent in float64 (complex128).
+
+    >>> float_power(tensor([2, 3]), 2)
+    ?
+    """
+    tensors = [v for v in (x, exponent) if isinstance(v, Tensor)]
+    if not tensors:
+        raise ArgumentError("float_power(): argument 'input' must be Tensor")
+    wide = any(isinstance(v, complex) or isinstance(v, Tensor) and v.is_complex() for v in (x, exponent))
+    target = dtypes.complex128 if wide else dtypes.float64
+    return T.pow(*(v.to(target) if isinstance(v, Tensor) else complex(v) if wide else float(v) for v in (x, exponent)))
+
+
+# ---------------------------------------------------------------- nearness and equality
+
+@op("isclose", at="torch tensor", nograd=True, half=True, samples=["r(3), r(3)", "pos(3), pos(3), 0.5, 0.1"])
+def isclose(xp, x, other, rtol: "float" = 1e-05, atol: "float" = 1e-08, equal_nan: "bool" = False):
+    """Whether abs(x - other) <= atol + rtol * abs(other), elementwise.
+
+    >>> isclose(tensor([1., 2.]), tensor([1., 2.1]))
+    ?
+    """
+    if x.dtype != other.dtype:
+        a, b = (dtypes.scalar_name(dtypes.of_numpy(v.dtype)) for v in (x, other))
+        raise EngineError(f"{a} did not match {b}")
+    if rtol < 0 or atol < 0:
+        word, value = ("rtol", rtol) if rtol < 0 else ("atol", atol)
+        raise EngineError(f"{word} must be greater than or equal to zero, but got {value:g}")
+    close = xp.equal(x, other)
+    if equal_nan and x.dtype.kind in "fc":
+        close = close | (xp.isnan(x) & xp.isnan(other))
+    if rtol == 0 and atol == 0:
+        return close
+    if x.dtype.kind in "biu":
+        x, other = x.astype(np.float64), other.astype(np.float64)
+    error = xp.absolute(x - other)
+    return close | (xp.isfinite(error) & xp.less_equal(error, atol + xp.absolute(rtol * other)))
+
+
+@function("torch.allclose", "tensor.allclose")
+def allclose(input, other, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether all elements are close, as a bool: abs(input - other) <= atol + rtol * abs(other).
+
+    >>> allclose(tensor([1., 2.]), tensor([1., 2.1]))
+    False
+    """
+    return bool(T.isclose(input, other, rtol, atol, equal_nan)._a.all())
+
+
+@function("torch.equal", "tensor.equal")
+def equal(input, other) -> bool:
+    """Whether two tensors have the same size and elements, as a bool.
+
+    >>> equal(tensor([1, 2]), tensor([1, 2]))
+    True
+    """
+    for i, value in enumerate((input, other)):
+        if not isinstance(value, Tensor):
+            raise ArgumentError(f"equal(): argument '{('input', 'other')[i]}' (position {i + 1}) must be Tensor, not "
+                                f"{type(value).__name__}")
+    if input._a.shape != other._a.shape:
+        return False
+    return bool((input._a == other._a).all())
+
+

@@ -1,0 +1,153 @@
+"""Bits and truth values: and, or, xor, not, shifts, gcd and lcm."""
+
+from ..engine.registry import op
+from .arrays import kind_of, refuse
+
+EVERYWHERE = "torch tensor tensor_"
+INTEGERS = ["ints(3, 4), ints(3, 4)", "ints(3, 4), ints(4)", "ints(3), 3", "b(3), b(3)"]
+
+
+def _kernel_dtype(*values):
+    return next(v for v in values if hasattr(v, "dtype"))
+
+
+def _bitwise(word: str, symbol: str, method: str, shown: str):
+    name, dunder = f"bitwise_{word}", f"__{method}__"
+
+    @op(name, at=EVERYWHERE, also=[f"tensor.{dunder}", f"tensor.__r{method}__", f"tensor.__i{method}__"],
+        promote="same", samples=INTEGERS, nograd=True, ufunc=name)
+    def kernel(xp, x: "Operand", other: "Operand"):
+        refuse(_kernel_dtype(x, other), "fc", name + "_cpu")
+        return getattr(xp, name)(x, other)
+
+    kernel.__doc__ = f"""x {symbol} other: {word} of the bits of integers, or of truth values.
+
+    >>> {name}(tensor([1, 6]), tensor([3, 2]))
+    {shown}
+    """
+
+
+_bitwise("and", "&", "and", "?")
+_bitwise("or", "|", "or", "?")
+_bitwise("xor", "^", "xor", "?")
+
+
+@op("bitwise_not", at=EVERYWHERE, also=["tensor.__invert__"], samples=["ints(3)", "b(3)"], nograd=True)
+def bitwise_not(xp, x):
+    """~x: the bits of integers inverted, truth values negated.
+
+    >>> bitwise_not(tensor([0, 5]))
+    ?
+    """
+    refuse(x, "fc", "bitwise_not_cpu")
+    return xp.invert(x)
+
+
+# ---------------------------------------------------------------- shifts
+
+def _bits(x) -> int:
+    return x.dtype.itemsize * 8
+
+
+def _shift_operands(xp, x, other, kernel: str):
+    first = _kernel_dtype(x, other)
+    refuse(first, "bfc", kernel)
+    return xp.asarray(x, first.dtype), xp.asarray(other, first.dtype)
+
+
+@op("bitwise_left_shift", at=EVERYWHERE, promote="same", samples=INTEGERS[:3], nograd=True)
+def bitwise_left_shift(xp, x: "Operand", other: "Operand"):
+    """x * 2 ** other for integers; 0 where the shift is negative or as wide as the type.
+
+    >>> bitwise_left_shift(tensor([1, 3]), tensor([4, 1]))
+    ?
+    """
+    x, other = _shift_operands(xp, x, other, "lshift_cpu")
+    wide = xp.greater_equal(other, _bits(x)) | xp.less(other, 0)
+    return xp.where(wide, xp.zeros((), x.dtype), xp.left_shift(x, xp.where(wide, other.dtype.type(0), other)))
+
+
+@op("bitwise_right_shift", at=EVERYWHERE, promote="same", samples=INTEGERS[:3], nograd=True)
+def bitwise_right_shift(xp, x: "Operand", other: "Operand"):
+    """x // 2 ** other for integers (the sign fills in).
+
+    >>> bitwise_right_shift(tensor([16, -5]), tensor([2, 1]))
+    ?
+    """
+    x, other = _shift_operands(xp, x, other, "rshift_cpu")
+    most = _bits(x) - (1 if x.dtype.kind == "i" else 0)
+    wide = xp.greater_equal(other, most) | xp.less(other, 0)
+    if x.dtype.kind == "u":
+        return xp.where(wide, xp.zeros((), x.dtype), xp.right_shift(x, xp.where(wide, other.dtype.type(0), other)))
+    return xp.right_shift(x, xp.where(wide, other.dtype.type(most), other))
+
+
+def _operator(name: str, base, factor):
+    """`x << n` also takes floats, as x * 2 ** n."""
+    reflected, in_place = name.replace("__", "__r", 1), name.replace("__", "__i", 1)
+
+    @op("_" + base.__name__, at="", also=[f"tensor.{name}", f"tensor.{reflected}", f"tensor.{in_place}"], promote="same",
+        samples=[], nograd=True)
+    def kernel(xp, x: "Operand", other: "Operand"):
+        if kind_of(x, other) == "f":
+            return factor(xp, x, xp.power(2.0, other).astype(_kernel_dtype(x, other).dtype))
+        return base(xp, x, other)
+
+
+_operator("__lshift__", bitwise_left_shift, lambda xp, x, scale: x * scale)
+_operator("__rshift__", bitwise_right_shift, lambda xp, x, scale: x / scale)
+
+
+# ---------------------------------------------------------------- truth values
+
+def _logical(word: str, shown: str):
+    name = f"logical_{word}"
+
+    @op(name, at=EVERYWHERE, promote="compare", samples=["b(3, 4), b(4)", "r(3), r(3)", "ints(3), b(3)"], nograd=True)
+    def kernel(xp, x, other):
+        return getattr(xp, name)(x, other)
+
+    kernel.__doc__ = f"""Logical {word} of x and other, elementwise; anything but 0 counts as true.
+
+    >>> {name}(tensor([True, True, False]), tensor([True, False, False]))
+    {shown}
+    """
+
+
+_logical("and", "?")
+_logical("or", "?")
+_logical("xor", "?")
+
+
+@op("logical_not", at=EVERYWHERE, samples=["b(3)", "r(3)", "ints(3)"], nograd=True)
+def logical_not(xp, x):
+    """Whether x is 0 (or false), elementwise.
+
+    >>> logical_not(tensor([0., 2.]))
+    ?
+    """
+    return xp.logical_not(x)
+
+
+# ---------------------------------------------------------------- divisors
+
+@op("gcd", at=EVERYWHERE, promote="same", samples=["ints(3, 4), ints(4)"], nograd=True)
+def gcd(xp, x, other):
+    """The greatest common divisor of integers.
+
+    >>> gcd(tensor([12, 7]), tensor([18, 21]))
+    ?
+    """
+    refuse(x, "bfc", "gcd_cpu")
+    return xp.gcd(x, other)
+
+
+@op("lcm", at=EVERYWHERE, promote="same", samples=["ints(3, 4), ints(4)"], nograd=True)
+def lcm(xp, x, other):
+    """The least common multiple of integers.
+
+    >>> lcm(tensor([4, 7]), tensor([6, 3]))
+    ?
+    """
+    refuse(x, "bfc", "lcm_cpu")
+    return xp.lcm(x, other)

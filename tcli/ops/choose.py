@@ -1,0 +1,149 @@
+"""Choosing and mixing elementwise: where, masked_fill, lerp and the fused multiply-adds."""
+
+import numpy as np
+
+from ..engine import dtypes
+from ..engine.registry import T, composite, op
+from ..errors import EngineError
+from .arrays import gate, refuse, select
+
+
+def _as_mask(condition, what: str):
+    """The condition as bools; PyTorch still takes uint8."""
+    d = condition.dtype
+    if d == np.bool_:
+        return condition
+    if d == np.uint8:
+        return condition.astype(np.bool_)
+    raise EngineError(f"where expected condition to be a boolean tensor, but got a tensor with dtype "
+                      f"{dtypes.scalar_name(dtypes.of_numpy(d))}")
+
+
+@op("_where", at="", promote="same", grad_name="WhereBackward0",
+    samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3, 1), r(4), r(3, 4)", "b(3), r(3), 2.0", "b(3), 0.0, r(3)", "b(), r(), r(2)"],
+    vjp={"x": lambda k, g, condition: k._gate(condition, g), "other": lambda k, g, condition: k._gate(~condition, g)})
+def _where(xp, condition: "Index", x: "Operand", other: "Operand"):
+    mask = _as_mask(condition, "where")
+    if hasattr(x, "dtype") and not hasattr(other, "dtype") and other == 0 and x.dtype.kind == "f":
+        return gate(xp, mask, x)
+    if hasattr(other, "dtype") and not hasattr(x, "dtype") and x == 0 and other.dtype.kind == "f":
+        return gate(xp, ~mask, other)
+    return select(xp, mask, x, other)
+
+
+@composite("where", at="torch", samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3), r(3), 0.5", "b(3), 1.0, 0.0"])
+def where(condition: "Index", x: "Operand?" = None, other: "Operand?" = None):
+    """x where the condition holds, else other, with broadcasting; with the condition alone, where it holds.
+
+    >>> where(tensor([True, False]), tensor([1., 2.]), 0.)
+    tensor([1., 0.])
+    """
+    if x is None and other is None:
+        return T.nonzero(condition, as_tuple=True)
+    return T._where(condition, x, other)
+
+
+@composite("_method_where", at="", also=["tensor.where"], samples=[], out=False)
+def _method_where(x: "Operand", condition: "Index", other: "Operand"):
+    return T._where(condition, x, other)
+
+
+@op("masked_fill", at="torch tensor tensor_", promote=None, half=False,
+    samples=["r(3, 4), b(3, 4), 0.5", "r(3, 4), b(4), 1", "r(4), b(3, 4), -1.0", "r(3), b(3), r()"],
+    vjp={"x": lambda k, g, mask: k._gate(~mask, g), "value": lambda k, g, mask: k.sum(k._gate(mask, g))})
+def masked_fill(xp, x, mask: "Index", value: "Operand"):
+    """x with the elements where the mask is true replaced by a number or 0-d tensor.
+
+    >>> masked_fill(tensor([1, 2, 3]), tensor([True, False, True]), 0)
+    tensor([0, 2, 0])
+    """
+    if mask.dtype != np.bool_:
+        raise EngineError("masked_fill_ only supports boolean masks, but got mask with dtype "
+                          + dtypes.C_NAMES[dtypes.of_numpy(mask.dtype).name])
+    value = _fill_value(xp, x, value)
+    if x.shape != mask.shape:
+        x, mask = xp.broadcast_arrays(x, mask)
+    if value == 0 and not np.signbit(value.real) and x.dtype.kind == "f":
+        return gate(xp, ~mask, x)
+    out = xp.array(x)
+    xp.copyto(out, value, where=mask)
+    return out
+
+
+def _fill_value(xp, x, value):
+    """The number in the dtype of `x`; refused where it does not fit."""
+    if getattr(value, "ndim", 0):
+        raise EngineError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
+                          "dimension(s).")
+    have, want = dtypes.of_scalar(value) if not hasattr(value, "dtype") else dtypes.of_numpy(value.dtype), x.dtype
+    if have.category == dtypes.COMPLEX and want.kind != "c" or have.category == dtypes.FLOAT and want.kind in "biu":
+        names = dtypes.C_NAMES
+        raise EngineError(f"value cannot be converted to type {names[dtypes.of_numpy(want).name]} without overflow")
+    return xp.asarray(value).astype(want)
+
+
+# ---------------------------------------------------------------- mixing
+
+def _mix_weight(k, g, x, end):
+    return g * k.conj_of(end - x)
+
+
+@op("lerp", at="torch tensor tensor_", promote="same",
+    samples=["r(3, 4), r(3, 4), 0.3", "r(3), r(3), r(3)", "r(2, 3), r(3), r()", "r(3), r(3), 0.8", "c(3), c(3), c(3)"],
+    vjp={"x": lambda k, g, weight: g * k.conj_of(1 - weight), "end": lambda k, g, weight: g * k.conj_of(weight),
+         "weight": _mix_weight})
+def lerp(xp, x, end, weight: "Operand"):
+    """x + weight * (end - x), elementwise.
+
+    >>> lerp(tensor([0., 10.]), tensor([10., 20.]), 0.25)
+    ?
+    """
+    refuse(x, "biu", "lerp_kernel_" + ("tensor" if hasattr(weight, "dtype") else "scalar"))
+    span = end - x
+    if not hasattr(weight, "dtype"):
+        # From the nearer end: exact at both.
+        near = np.abs(weight) < 0.5
+        return x + weight * span if near else end - span * (1 - weight)
+    return xp.where(xp.absolute(weight) < 0.5, x + weight * span, end - span * (1 - weight))
+
+
+def _scaled(value, product):
+    return product if value == 1 else product * value
+
+
+@op("addcmul", at="torch tensor tensor_", promote="same",
+    samples=["r(3, 4), r(3, 4), r(4)", "r(3), r(3), r(3), value=0.5", "r(2, 1), r(3), r(), value=-2", "c(2), c(2), c(2)"],
+    vjp={"x": lambda k, g: g,
+         "tensor1": lambda k, g, tensor2, value: g * k.conj_of(_scaled(value, tensor2)),
+         "tensor2": lambda k, g, tensor1, value: g * k.conj_of(_scaled(value, tensor1))})
+def addcmul(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
+    """x + value * tensor1 * tensor2, elementwise.
+
+    >>> addcmul(tensor([1., 1.]), tensor([2., 3.]), tensor([4., 5.]), value=0.5)
+    ?
+    """
+    refuse(x, "b", "addcmul_cpu_out")
+    if x.dtype.kind in "iu" and isinstance(value, float):
+        raise EngineError("value cannot be converted to type int64_t without overflow")
+    return x + _scaled(value, tensor1 * tensor2)
+
+
+@op("addcdiv", at="torch tensor tensor_", promote="same",
+    samples=["r(3, 4), r(3, 4), away(4)", "r(3), r(3), away(3), value=0.5", "c(2), c(2), c(2)"],
+    vjp={"x": lambda k, g: g,
+         "tensor1": lambda k, g, tensor2, value: g * k.conj_of(value / tensor2),
+         "tensor2": lambda k, g, tensor1, tensor2, value: g * -k.conj_of(_scaled(value, tensor1) / (tensor2 * tensor2))})
+def addcdiv(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
+    """x + value * tensor1 / tensor2, elementwise.
+
+    >>> addcdiv(tensor([1., 1.]), tensor([2., 3.]), tensor([4., 6.]), value=2)
+    ?
+    """
+    if x.dtype.kind in "biu":
+        raise EngineError(
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true "
+            "division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
+            "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
+            "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * "
+            "tensor1 / tensor2), for all dtypes.")
+    return x + _scaled(value, tensor1) / tensor2

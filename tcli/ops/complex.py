@@ -1,0 +1,201 @@
+"""Complex numbers: parts, conjugate, angle, and views as pairs of real numbers.
+
+The gradient of a real result with respect to z = a + bi is dL/da + i dL/db, as in PyTorch.
+"""
+
+import numpy as np
+
+from ..engine import dtypes
+from ..engine.registry import T, composite, function, op
+from ..engine.tensor import Tensor, as_tensor
+from ..errors import EngineError, ShapeError
+
+COMPLEX = ["c(3, 4)", "c()", "c(0, 2)"]
+
+
+@op("_real", at="", view=True, samples=COMPLEX, grad_name="RealBackward0", vjp={"x": lambda k, g: g})
+def _real(xp, x):
+    return x.real
+
+
+@composite("real", at="torch", samples=[*COMPLEX, "r(3)"], out=False)
+def real(x):
+    """The real part, as a view; a real tensor itself.
+
+    >>> real(tensor([1 + 2j, 3 - 1j]))
+    ?
+    """
+    return T._real(x) if x._a.dtype.kind == "c" else x
+
+
+@op("imag", at="torch", view=True, samples=COMPLEX, vjp={"x": lambda k, g: g * 1j})
+def imag(xp, x):
+    """The imaginary part, as a view.
+
+    >>> imag(tensor([1 + 2j, 3 - 1j]))
+    ?
+    """
+    if x.dtype.kind != "c":
+        raise EngineError("imag is not implemented for tensors with non-complex dtypes.")
+    return x.imag
+
+
+@op("conj_physical", at="torch tensor tensor_", samples=[*COMPLEX, "r(3)"], vjp={"x": lambda k, g: k.conj_of(g)})
+def conj_physical(xp, x):
+    """The complex conjugate.
+
+    >>> conj_physical(tensor([1 + 2j]))
+    ?
+    """
+    return xp.conj(x) if x.dtype.kind == "c" else x.copy()
+
+
+@op("_conj", at="", samples=COMPLEX, grad_name="ConjBackward0", vjp={"x": lambda k, g: k.conj_of(g)})
+def _conj(xp, x):
+    return xp.conj(x)
+
+
+@composite("conj", at="torch tensor", samples=[*COMPLEX, "r(3)"], out=False)
+def conj(x):
+    """The complex conjugate; a real tensor itself.
+
+    >>> conj(tensor([1 + 2j, 3 - 1j]))
+    ?
+    """
+    return T._conj(x) if x._a.dtype.kind == "c" else x
+
+
+@composite("resolve_conj", at="torch tensor", samples=["c(3)", "r(3)"], out=False)
+def resolve_conj(x):
+    """x itself: conjugates are always carried out here.
+
+    >>> resolve_conj(tensor([1 + 2j]).conj())
+    ?
+    """
+    return x
+
+
+@composite("resolve_neg", at="torch tensor", samples=["c(3)", "r(3)"], out=False)
+def resolve_neg(x):
+    """x itself: negations are always carried out here.
+
+    >>> resolve_neg(tensor([1., 2.]))
+    ?
+    """
+    return x
+
+
+def _angle_gradient(k, g, x):
+    if not x.is_complex():
+        return k.zeros_like(g)
+    size = k.abs(x)
+    return k.where(size == 0, 0.0, g * x / (size * size) * 1j)
+
+
+@op("angle", at="torch tensor", promote="float", samples=["c(3, 4)", "away(3)"], vjp={"x": _angle_gradient})
+def angle(xp, x):
+    """The angle of a complex number; 0 or pi for real ones.
+
+    >>> angle(tensor([1 + 1j, -1 + 0j]))
+    ?
+    """
+    if x.dtype.kind == "c":
+        return xp.angle(x)
+    return xp.where(xp.isnan(x), x, xp.less(x, 0).astype(x.dtype) * x.dtype.type(np.pi))
+
+
+def _both_real(x, other) -> None:
+    names = [dtypes.scalar_name(dtypes.of_numpy(v.dtype)) for v in (x, other)]
+    if any(v.dtype.kind != "f" for v in (x, other)):
+        raise EngineError(f"Expected both inputs to be Half, Float or Double tensors but got {names[0]} and {names[1]}")
+    if x.dtype != other.dtype:
+        raise EngineError(f"Expected object of scalar type {names[0]} but got scalar type {names[1]} for second argument")
+
+
+@op("complex", at="torch", samples=["r(3, 4), r(3, 4)", "r(3, 1), r(4)", "r(), r()"],
+    vjp={"real": lambda k, g: k.real(g), "imag": lambda k, g: k.imag(g)})
+def complex(xp, real, imag):
+    """The complex numbers with these real and imaginary parts.
+
+    >>> complex(tensor([1., 2.]), tensor([3., 4.]))
+    ?
+    """
+    _both_real(real, imag)
+    shape = xp.broadcast_shapes(real.shape, imag.shape)
+    out = xp.empty(shape, np.complex128 if real.dtype == np.float64 else np.complex64)
+    out.real, out.imag = real, imag
+    return out
+
+
+@op("polar", at="torch", samples=["pos(3, 4), r(3, 4)", "r(3, 1), r(4)"],
+    vjp={"abs": lambda k, g, angle: k.real(k.conj(g) * k.complex(k.cos(angle), k.sin(angle))),
+         "angle": lambda k, g, out: k.real(k.conj(g) * (out * 1j))})
+def polar(xp, abs, angle):
+    """The complex numbers with these magnitudes and angles.
+
+    >>> polar(tensor([1., 2.]), tensor([0., 1.5707963]))
+    ?
+    """
+    _both_real(abs, angle)
+    return complex(xp, abs * xp.cos(angle), abs * xp.sin(angle))
+
+
+@op("view_as_real", at="torch", view=True, samples=["c(3, 4)", "c()"], vjp={"x": lambda k, g: k.view_as_complex(g)})
+def view_as_real(xp, x):
+    """A view of complex numbers as pairs of real ones: one more dim, of size 2.
+
+    >>> view_as_real(tensor([1 + 2j, 3 - 1j]))
+    ?
+    """
+    if x.dtype.kind != "c":
+        raise EngineError("view_as_real is only supported for complex tensors")
+    part = x.real
+    return xp.lib.stride_tricks.as_strided(part, (*x.shape, 2), (*part.strides, part.itemsize)) if x.size else \
+        xp.empty((*x.shape, 2), part.dtype)
+
+
+@op("view_as_complex", at="torch", view=True, samples=["r(3, 2)", "r(2)"], vjp={"x": lambda k, g: k.view_as_real(g)})
+def view_as_complex(xp, x):
+    """A view of pairs of real numbers (a last dim of size 2) as complex ones.
+
+    >>> view_as_complex(tensor([[1., 2.], [3., -1.]]))
+    ?
+    """
+    if x.dtype.kind != "f":
+        raise EngineError("view_as_complex is only supported for half, float and double tensors, but got a tensor of "
+                          f"scalar type: {dtypes.scalar_name(dtypes.of_numpy(x.dtype))}")
+    if x.ndim == 0:
+        raise EngineError("Input tensor must have one or more dimensions")
+    if x.shape[-1] != 2:
+        raise ShapeError("Tensor must have a last dimension of size 2")
+    if x.strides[-1] != x.itemsize:
+        raise EngineError("Tensor must have a last dimension with stride 1")
+    target = np.dtype(np.complex128 if x.dtype == np.float64 else np.complex64)
+    if any(s % target.itemsize for s in x.strides[:-1]):
+        raise EngineError("Tensor must have a stride divisible by 2 for all but last dimension")
+    return x.view(target)[..., 0]
+
+
+@function("torch.is_complex")
+def is_complex(input) -> bool:
+    """Whether the dtype is complex.
+
+    >>> is_complex(tensor([1j]))
+    True
+    """
+    return Tensor.is_complex(input)
+
+
+def _part(which: str):
+    """`x.real` and `x.imag`: the parts as properties, which can be assigned to."""
+    def get(x):
+        return getattr(T, which)(x)
+
+    def put(x, value):
+        get(x).copy_(value if isinstance(value, Tensor) else as_tensor(value))
+
+    return property(get, put)
+
+
+function("tensor.real")(_part("real"))
+function("tensor.imag")(_part("imag"))

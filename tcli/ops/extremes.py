@@ -1,0 +1,149 @@
+"""The larger or smaller of two numbers, and bounds on one."""
+
+import numpy as np
+
+from ..engine.registry import op
+from ..errors import EngineError, Unsupported
+from .arrays import gate, kind_of
+
+PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)", "torch.ones(2), torch.ones(2)"]
+
+
+def _real(name: str, x) -> None:
+    if x.dtype.kind == "c":
+        raise EngineError(f"{name} not implemented for complex tensors.")
+
+
+@op("_share", at="", samples=["r(3), distinct(3), r(3)"], grad_name="MaskedFillBackward0",
+    vjp={"g": lambda k, gg, x, other: k._share(gg, x, other)})
+def _share(xp, g, x: "Index", other: "Index"):
+    """g where x > other, half of it at ties, 0 where x < other."""
+    taken = gate(xp, ~xp.less(x, other), xp.broadcast_to(g, xp.broadcast_shapes(g.shape, x.shape, other.shape)))
+    tied = xp.equal(x, other)
+    if xp.any(tied):
+        taken = xp.where(tied, taken * np.float32(0.5) if taken.dtype == np.float32 else taken * 0.5, taken)
+    return taken
+
+
+@op("maximum", at="torch tensor", promote="same", samples=PAIRS,
+    vjp={"x": lambda k, g, x, other: k._share(g, x, other), "other": lambda k, g, x, other: k._share(g, other, x)})
+def maximum(xp, x, other):
+    """The larger of x and other, elementwise; nan if one is nan. A tie splits the gradient.
+
+    >>> maximum(tensor([1, 5]), tensor([3, 2]))
+    ?
+    """
+    _real("maximum", x)
+    return xp.maximum(x, other)
+
+
+@op("minimum", at="torch tensor", promote="same", samples=PAIRS,
+    vjp={"x": lambda k, g, x, other: k._share(g, other, x), "other": lambda k, g, x, other: k._share(g, x, other)})
+def minimum(xp, x, other):
+    """The smaller of x and other, elementwise; nan if one is nan. A tie splits the gradient.
+
+    >>> minimum(tensor([1, 5]), tensor([3, 2]))
+    ?
+    """
+    _real("minimum", x)
+    return xp.minimum(x, other)
+
+
+@op("fmax", at="torch tensor", promote="same", samples=PAIRS,
+    vjp={"x": lambda k, g, x, other: k._gate((x >= other) | k.isnan(other), g),
+         "other": lambda k, g, x, other: k._gate(~((x >= other) | k.isnan(other)), g)})
+def fmax(xp, x, other):
+    """The larger of x and other, elementwise; the number where one of them is nan.
+
+    >>> fmax(tensor([1.0, nan]), tensor([3.0, 2.0]))
+    ?
+    """
+    _real("fmax", x)
+    return xp.fmax(x, other)
+
+
+@op("fmin", at="torch tensor", promote="same", samples=PAIRS,
+    vjp={"x": lambda k, g, x, other: k._gate((x <= other) | k.isnan(other), g),
+         "other": lambda k, g, x, other: k._gate(~((x <= other) | k.isnan(other)), g)})
+def fmin(xp, x, other):
+    """The smaller of x and other, elementwise; the number where one of them is nan.
+
+    >>> fmin(tensor([1.0, nan]), tensor([3.0, 2.0]))
+    ?
+    """
+    _real("fmin", x)
+    return xp.fmin(x, other)
+
+
+# ---------------------------------------------------------------- bounds
+
+def _bounded(xp, x, low, high):
+    """min(max(x, low), high); nan stays nan, and `high` wins where the bounds cross."""
+    if low is None:
+        return xp.minimum(x, high)
+    out = xp.maximum(x, low)
+    if high is None:
+        return out
+    if getattr(high, "ndim", 0) or not out.ndim:
+        return xp.minimum(out, high)
+    return xp.minimum(out, high, out=out)
+
+
+def _within(k, g, x, min, max):
+    if min is None:
+        return k._gate(x <= max, g)
+    return k._gate(x >= min, g) if max is None else k._gate(k._between(x, min, max), g)
+
+
+@op("_between", at="", samples=[], nograd=True, promote="compare")
+def _between(xp, x, low: "Operand", high: "Operand"):
+    inside = xp.greater_equal(x, low)
+    return inside & xp.less_equal(x, high)
+
+
+def _at_low(k, g, x, min, max):
+    below = x < min
+    return k._gate(below if max is None else below & (min < max), g)
+
+
+def _at_high(k, g, x, min, max):
+    above = x > max
+    return k._gate(above if min is None else above | (max < min), g)
+
+
+@op("clamp", at="torch tensor tensor_", also=["clip"], promote="same",
+    samples=["r(3, 4), -0.5, 0.5", "r(3), min=0", "r(3), max=0.1", "r(3, 4), r(4), r(3, 1)", "r(3), None, r(3)"],
+    vjp={"x": _within, "min": _at_low, "max": _at_high})
+def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
+    """x brought into [min, max], elementwise; a bound may be a number, a tensor or None.
+
+    >>> clamp(tensor([-2., 0.5, 3.]), 0, 1)
+    ?
+    """
+    if min is None and max is None:
+        raise EngineError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if kind_of(x) == "c":
+        raise Unsupported("clamp is not supported for complex types")
+    return _bounded(xp, x, min, max)
+
+
+@op("clamp_min", at="torch tensor tensor_", promote="same", samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
+    vjp={"x": lambda k, g, x, min: k._gate(x >= min, g), "min": lambda k, g, x, min: k._gate(x < min, g)})
+def clamp_min(xp, x, min: "Operand"):
+    """The larger of x and min; the gradient goes to x where they are equal.
+
+    >>> clamp_min(tensor([-2., 0.5]), 0)
+    ?
+    """
+    return _bounded(xp, x, min, None)
+
+
+@op("clamp_max", at="torch tensor tensor_", promote="same", samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
+    vjp={"x": lambda k, g, x, max: k._gate(x <= max, g), "max": lambda k, g, x, max: k._gate(x > max, g)})
+def clamp_max(xp, x, max: "Operand"):
+    """The smaller of x and max; the gradient goes to x where they are equal.
+
+    >>> clamp_max(tensor([-2., 0.5]), 0)
+    ?
+    """
+    return _bounded(xp, x, None, max)

@@ -1,0 +1,271 @@
+"""Exponentials, logarithms, roots, angles: the functions of one number that NumPy has as a ufunc.
+
+Each is one row: the ufunc, what it is, an executed example, its gradient and where calls of it are tried.
+The gradient of a complex function is the conjugate of its derivative times `g`, hence `conj_of`.
+"""
+
+import math
+
+import numpy as np
+
+from ..engine import dtypes
+from ..engine.registry import composite, op
+from ..errors import EngineError, Unsupported
+from .arrays import refuse
+
+EVERYWHERE = "torch tensor tensor_"
+PLAIN = ("r(3, 4)", "r()", "r(0, 2)", "r(3, 4).t()", "c(2, 3)")
+POSITIVE = ("pos(3, 4)", "pos()", "pos(0, 2)", "c(2, 3)")
+UNIT = ("unit(3, 4)", "unit()", "unit(0, 2)", "c(2, 3)")
+AWAY = ("away(3, 4)", "away()", "away(0, 2)")
+
+
+def unary(name: str, ufunc: str, what: str, example: str, shown: str, gradient, samples=PLAIN, also=(),
+          at: str = EVERYWHERE):
+    """Declares the op that is exactly one ufunc; integers go to the default float type."""
+    @op(name, at=at, also=also, promote="float", ufunc=ufunc, samples=list(samples), vjp={"x": gradient})
+    def kernel(xp, x):
+        return getattr(xp, ufunc)(x)
+
+    kernel.__doc__ = f"""{what}, elementwise.
+
+    >>> {example}
+    {shown}
+    """
+
+
+# ---------------------------------------------------------------- exponentials and logarithms
+
+unary("exp", "exp", "e to the power of x", "exp(tensor([0., 1., 2.]))", "tensor([1.0000, 2.7183, 7.3891])",
+      lambda k, g, out: g * k.conj_of(out))
+unary("exp2", "exp2", "2 to the power of x", "exp2(tensor([0., 1., 3.]))", "tensor([1., 2., 8.])",
+      lambda k, g, out: g * k.conj_of(out) * math.log(2), at="torch tensor tensor_ special")
+unary("expm1", "expm1", "exp(x) - 1, exact near 0", "expm1(tensor([0., 1.]))", "tensor([0.0000, 1.7183])",
+      lambda k, g, out: g * (k.conj_of(out) + 1), at="torch tensor tensor_ special")
+unary("log", "log", "The natural logarithm", "log(tensor([1., 2., 10.]))", "?",
+      lambda k, g, x: g / k.conj_of(x), POSITIVE)
+unary("log2", "log2", "The logarithm to base 2", "log2(tensor([1., 2., 8.]))", "?",
+      lambda k, g, x: g / (k.conj_of(x) * math.log(2)), POSITIVE)
+unary("log10", "log10", "The logarithm to base 10", "log10(tensor([1., 10., 1000.]))", "?",
+      lambda k, g, x: g / (k.conj_of(x) * math.log(10)), POSITIVE)
+unary("log1p", "log1p", "log(1 + x), exact near 0", "log1p(tensor([0., 1.]))", "?",
+      lambda k, g, x: g / (k.conj_of(x) + 1), POSITIVE, at="torch tensor tensor_ special")
+unary("sqrt", "sqrt", "The square root", "sqrt(tensor([4., 2., 0.]))", "?",
+      lambda k, g, out: g / (k.conj_of(out) * 2), POSITIVE)
+
+
+# ---------------------------------------------------------------- circular and hyperbolic functions
+
+unary("sin", "sin", "The sine", "sin(tensor([0., 1.]))", "?", lambda k, g, x: g * k.conj_of(k.cos(x)))
+unary("cos", "cos", "The cosine", "cos(tensor([0., 1.]))", "?", lambda k, g, x: g * -k.conj_of(k.sin(x)))
+unary("tan", "tan", "The tangent", "tan(tensor([0., 1.]))", "?", lambda k, g, out: g * k.conj_of(out * out + 1), UNIT)
+unary("sinh", "sinh", "The hyperbolic sine", "sinh(tensor([0., 1.]))", "?",
+      lambda k, g, x: g * k.conj_of(k.cosh(x)))
+unary("cosh", "cosh", "The hyperbolic cosine", "cosh(tensor([0., 1.]))", "?",
+      lambda k, g, x: g * k.conj_of(k.sinh(x)))
+unary("tanh", "tanh", "The hyperbolic tangent", "tanh(tensor([0., 1.]))", "?",
+      lambda k, g, out: k._tanh_adjoint(g, out), also=["F.tanh"])
+unary("asin", "arcsin", "The angle whose sine is x", "asin(tensor([0., 1.]))", "?",
+      lambda k, g, x: g * k.conj_of(k.rsqrt(1 - x * x)), UNIT, also=["arcsin"])
+unary("acos", "arccos", "The angle whose cosine is x", "acos(tensor([0., 1.]))", "?",
+      lambda k, g, x: g * -k.conj_of(k.rsqrt(1 - x * x)), UNIT, also=["arccos"])
+unary("atan", "arctan", "The angle whose tangent is x", "atan(tensor([0., 1.]))", "?",
+      lambda k, g, x: g / k.conj_of(x * x + 1), also=["arctan"])
+unary("asinh", "arcsinh", "The inverse of the hyperbolic sine", "asinh(tensor([0., 1.]))", "?",
+      lambda k, g, x: g * k.conj_of(k.rsqrt(x * x + 1)), also=["arcsinh"])
+unary("acosh", "arccosh", "The inverse of the hyperbolic cosine", "acosh(tensor([1., 2.]))", "?",
+      lambda k, g, x: g * k.conj_of(k.rsqrt(x * x - 1)), ("pos(3, 4) + 1", "pos() + 1"), also=["arccosh"])
+unary("atanh", "arctanh", "The inverse of the hyperbolic tangent", "atanh(tensor([0., 0.5]))", "?",
+      lambda k, g, x: g / k.conj_of(1 - x * x), UNIT, also=["arctanh"])
+unary("deg2rad", "deg2rad", "Degrees as radians", "deg2rad(tensor([180., 90.]))", "?",
+      lambda k, g: g * (math.pi / 180), PLAIN[:3])
+unary("rad2deg", "rad2deg", "Radians as degrees", "rad2deg(tensor([3.14159265, 1.]))", "?",
+      lambda k, g: g * (180 / math.pi), PLAIN[:3])
+
+
+@op("_tanh_adjoint", at="", samples=["r(3), unit(3)", "c(3), c(3)"], grad_name="TanhBackwardBackward0",
+    vjp={"g": lambda k, gg, out: k._tanh_adjoint(gg, out),
+         "out": lambda k, gg, g, out: gg * k.conj_of(g) * out * -2 if g.is_complex() else gg * g * out * -2})
+def _tanh_adjoint(xp, g, out):
+    """g * (1 - out * out), the gradient of tanh."""
+    if out.dtype.kind == "c":
+        return g * xp.conj(1 - out * out)
+    slope = xp.multiply(out, out)
+    slope = xp.subtract(1, slope)
+    return slope * g
+
+
+# ---------------------------------------------------------------- powers
+
+@op("rsqrt", at=EVERYWHERE, promote="float", samples=POSITIVE,
+    vjp={"x": lambda k, g, out: g * k.conj_of(out * out * out) * -0.5})
+def rsqrt(xp, x):
+    """1 / sqrt(x), elementwise.
+
+    >>> rsqrt(tensor([4., 1.]))
+    ?
+    """
+    return xp.reciprocal(xp.sqrt(x))
+
+
+@op("reciprocal", at=EVERYWHERE, promote="float", samples=AWAY, ufunc="reciprocal",
+    vjp={"x": lambda k, g, out: -g * k.conj_of(out * out)})
+def reciprocal(xp, x):
+    """1 / x, elementwise.
+
+    >>> reciprocal(tensor([4., 0.5]))
+    ?
+    """
+    return xp.reciprocal(x)
+
+
+@op("square", at=EVERYWHERE, samples=PLAIN, ufunc="square", grad_name="PowBackward0",
+    vjp={"x": lambda k, g, x: g * (k.conj_of(x) * 2)})
+def square(xp, x):
+    """x * x, elementwise.
+
+    >>> square(tensor([1., -2., 3.]))
+    ?
+    """
+    return xp.square(x.astype(np.int64) if x.dtype == np.bool_ else x)
+
+
+# ---------------------------------------------------------------- sigmoid and its inverse
+
+@op("sigmoid", at=EVERYWHERE, also=["F.sigmoid", "special.expit"], promote="float", samples=PLAIN,
+    vjp={"x": lambda k, g, out: k._sigmoid_adjoint(g, out)})
+def sigmoid(xp, x):
+    """1 / (1 + exp(-x)), elementwise: the real line squeezed into (0, 1).
+
+    >>> sigmoid(tensor([-1., 0., 1.]))
+    ?
+    """
+    e = xp.negative(x)
+    if not isinstance(e, np.ndarray) and xp is np:
+        return 1 / (1 + xp.exp(e))
+    xp.exp(e, out=e)
+    e += 1
+    return xp.reciprocal(e, out=e)
+
+
+@op("_sigmoid_adjoint", at="", samples=["r(3), unit(3)", "c(3), c(3)"], grad_name="SigmoidBackwardBackward0",
+    vjp={"g": lambda k, gg, out: k._sigmoid_adjoint(gg, out),
+         "out": lambda k, gg, g, out: gg * k.conj_of(g) * (1 - 2 * out)})
+def _sigmoid_adjoint(xp, g, out):
+    """g * out * (1 - out), the gradient of sigmoid."""
+    slope = (1 - out) * out
+    return g * (xp.conj(slope) if slope.dtype.kind == "c" else slope)
+
+
+def _logit_gradient(k, g, x, eps):
+    slope = g / (x * (1 - x))
+    if eps is None:
+        return k.where((x >= 0) & (x <= 1), slope, math.nan)
+    return k.where((x >= eps) & (x <= 1 - eps), slope, 0.0)
+
+
+@op("logit", at="torch tensor tensor_ special", promote="float", vjp={"x": _logit_gradient},
+    samples=["pos(3) / 3", "pos(3) / 3, 0.2", "pos(3) / 3, eps=0.1"])
+def logit(xp, x, eps: "float?" = None):
+    """log(x / (1 - x)), elementwise; eps keeps x in [eps, 1 - eps] first.
+
+    >>> logit(tensor([0.25, 0.5]))
+    ?
+    """
+    refuse(x, "c", "logit_cpu")
+    if eps is not None:
+        x = xp.minimum(xp.maximum(x, eps), 1 - eps)
+    return xp.log(x / (1 - x))
+
+
+def _sinc_gradient(k, g, x):
+    """(pi x cos(pi x) - sin(pi x)) / (pi x^2); 0 where x is 0."""
+    turn = x * math.pi
+    area = turn * x
+    slope = g * k.conj_of((turn * k.cos(turn) - k.sin(turn)) / area)
+    return k.where(area == 0, 0.0, slope)
+
+
+@op("sinc", at="torch tensor tensor_ special", promote="float", samples=["away(3, 4)", "away()", "c(3)"],
+    vjp={"x": _sinc_gradient})
+def sinc(xp, x):
+    """sin(pi x) / (pi x), and 1 at 0.
+
+    >>> sinc(tensor([0., 0.5, 1.5]))
+    ?
+    """
+    turn = x * math.pi
+    # The quotient is 0 / 0 at 0 only; adding the mask to both sides makes it 1 there.
+    zero = xp.equal(turn, 0)
+    return (xp.sin(turn) + zero) / (turn + zero)
+
+
+# ---------------------------------------------------------------- sign and size
+
+@op("abs", at=EVERYWHERE, also=["absolute", "tensor.__abs__"], samples=[*AWAY, "c(2, 3)"], ufunc="absolute",
+    vjp={"x": lambda k, g, x: g * k.sgn(x)})
+def abs(xp, x):
+    """The absolute value; the magnitude of complex numbers.
+
+    >>> abs(tensor([-1., 2.]))
+    ?
+    """
+    refuse(x, "b", "abs_cpu")
+    return xp.absolute(x)
+
+
+@op("sign", at=EVERYWHERE, samples=AWAY, vjp={"x": lambda k, g: k.zeros_like(g)})
+def sign(xp, x):
+    """-1, 0 or 1, by the sign of x.
+
+    >>> sign(tensor([-3., 0., 2.]))
+    ?
+    """
+    if x.dtype.kind == "c":
+        raise Unsupported("Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn "
+                          "instead.")
+    return _sign(xp, x)
+
+
+def _sign(xp, x):
+    if x.dtype.kind == "b":
+        return x.copy()
+    if x.dtype.kind != "f":
+        return xp.sign(x)
+    # PyTorch gives 0 for nan, and comparisons are quicker than NumPy's sign.
+    positive = xp.greater(x, 0).view(np.int8)
+    return (positive - xp.less(x, 0).view(np.int8)).astype(x.dtype)
+
+
+def _sgn_gradient(k, g, x, out):
+    """For complex numbers the part of `g` across the direction of x, over the size of x."""
+    if not x.is_complex():
+        return k.zeros_like(g)
+    size = k.abs(x)
+    along = k.real(k.conj(out) * g)
+    return k.where(size == 0, 0.0, (g - along * out) / size)
+
+
+@op("sgn", at=EVERYWHERE, samples=[*AWAY, "c(3)"], vjp={"x": _sgn_gradient})
+def sgn(xp, x):
+    """The sign; x / abs(x) for complex numbers, and 0 at 0.
+
+    >>> sgn(tensor([3 + 4j, 0j]))
+    ?
+    """
+    if x.dtype.kind != "c":
+        return _sign(xp, x)
+    size = xp.absolute(x)
+    return xp.where(size == 0, xp.zeros((), x.dtype), x / size)
+
+
+@composite("positive", at="torch tensor", also=["tensor.__pos__"], samples=AWAY, out=False)
+def positive(x):
+    """x itself.
+
+    >>> positive(tensor([-1, 2]))
+    ?
+    """
+    if x.dtype is dtypes.bool_:
+        raise EngineError("The `+` operator, on a bool tensor is not supported.")
+    return x

@@ -1,0 +1,235 @@
+"""Special functions: error functions, the normal distribution, gamma and its kin, zeta.
+
+The values come from SciPy (CuPy's twin on a GPU), which is imported when the first of them runs.
+"""
+
+import math
+
+import numpy as np
+
+from ..engine import dtypes
+from ..engine.registry import T, composite, op
+from ..errors import EngineError
+from .arrays import not_implemented, refuse, special
+
+EVERYWHERE = "torch tensor tensor_ special"
+SAMPLES = ("r(3, 4)", "r()", "r(0, 2)")
+POSITIVE = ("pos(3, 4)", "pos()", "pos(0, 2)")
+UNIT = ("unit(3, 4)", "unit()", "unit(0, 2)")
+
+
+def evaluated(xp, function: str, *values):
+    """A special function of promoted operands, in their dtype."""
+    like = next(v for v in values if hasattr(v, "dtype"))
+    return xp.asarray(getattr(special(xp), function)(*values)).astype(like.dtype, copy=False)
+
+
+def unary(name: str, function: str, what: str, example: str, shown: str, gradient=None, samples=SAMPLES, also=(),
+          at: str = EVERYWHERE, kernel_name: str = ""):
+    """Declares a special function of one number; integers go to the default float type."""
+    @op(name, at=at, also=also, promote="float", samples=list(samples), vjp={"x": gradient} if gradient else None,
+        nograd=gradient is None)
+    def kernel(xp, x):
+        refuse(x, "c", kernel_name or name + "_cpu")
+        return evaluated(xp, function, x)
+
+    kernel.__doc__ = f"""{what}, elementwise.
+
+    >>> {example}
+    {shown}
+    """
+
+
+# ---------------------------------------------------------------- error functions
+
+unary("erf", "erf", "The error function", "erf(tensor([0., 0.5]))", "?",
+      lambda k, g, x: g * (k.exp(-x * x) * (2 / math.sqrt(math.pi))), kernel_name="erf_vml_cpu")
+unary("erfc", "erfc", "1 - erf(x), exact for large x", "erfc(tensor([0., 2.]))", "?",
+      lambda k, g, x: g * (k.exp(-x * x) * (-2 / math.sqrt(math.pi))), kernel_name="erfc_vml_cpu")
+unary("erfinv", "erfinv", "The inverse of the error function", "erfinv(tensor([0., 0.5]))", "?",
+      lambda k, g, out: g * (k.exp(out * out) * (math.sqrt(math.pi) / 2)), UNIT, kernel_name="erfinv_vml_cpu")
+unary("erfcx", "erfcx", "exp(x^2) * erfc(x), which does not underflow", "special.erfcx(tensor([0., 5.]))", "?",
+      lambda k, g, x, out: g * (x * out * 2 - 2 / math.sqrt(math.pi)), at="special")
+
+
+# ---------------------------------------------------------------- the normal distribution
+
+unary("ndtr", "ndtr", "The probability that a normal number is below x", "special.ndtr(tensor([0., 1.]))", "?",
+      lambda k, g, x: g * (k.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))), at="special", kernel_name="erf_vml_cpu")
+unary("ndtri", "ndtri", "The x below which a normal number is with this probability",
+      "special.ndtri(tensor([0.5, 0.975]))", "?",
+      lambda k, g, out: g * (k.exp(out * out * 0.5) * math.sqrt(2 * math.pi)), ["pos(3) / 3"], at="special")
+unary("log_ndtr", "log_ndtr", "The logarithm of ndtr(x), exact far in the tail", "special.log_ndtr(tensor([0., -20.]))", "?",
+      lambda k, g, x: g / k.erfcx(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi), at="special")
+
+
+@op("entr", at="special", promote="float", samples=["pos(3, 4)", "pos()"],
+    vjp={"x": lambda k, g, x: g * -(k.log(x) + 1)})
+def entr(xp, x):
+    """-x * log(x), 0 at 0 and -inf below.
+
+    >>> special.entr(tensor([0., 0.5, 1.]))
+    ?
+    """
+    refuse(x, "c", "entr_cpu")
+    return evaluated(xp, "entr", x)
+
+
+# ---------------------------------------------------------------- gamma
+
+unary("lgamma", "gammaln", "The logarithm of the absolute value of gamma(x)", "lgamma(tensor([1., 5.]))", "?",
+      lambda k, g, x: g * k.digamma(x), POSITIVE, also=["special.gammaln"], at="torch tensor tensor_",
+      kernel_name="lgamma_vml_cpu")
+
+
+@op("digamma", at=EVERYWHERE, also=["special.psi"], promote="float", samples=POSITIVE,
+    vjp={"x": lambda k, g, x: g * k.polygamma(1, x)})
+def digamma(xp, x):
+    """The derivative of lgamma.
+
+    >>> digamma(tensor([1., 0.5]))
+    ?
+    """
+    refuse(x, "c", "digamma")
+    out = evaluated(xp, "psi", x)
+    return xp.where(xp.equal(x, 0), xp.copysign(x.dtype.type(np.inf), -x), out)
+
+
+@op("polygamma", at="torch special", promote="float", samples=["1, pos(3, 4)", "2, pos(3)", "0, pos(3)"],
+    vjp={"x": lambda k, g, n, x: g * k.polygamma(n + 1, x)})
+def polygamma(xp, n: "int", x):
+    """The n-th derivative of digamma.
+
+    >>> polygamma(1, tensor([1., 0.5]))
+    ?
+    """
+    if n < 0:
+        raise EngineError("polygamma(n, x) does not support negative n.")
+    refuse(x, "c", {0: "digamma", 1: "trigamma"}.get(n, "polygamma"))
+    if n == 0:
+        return digamma(xp, x)
+    if n == 1:
+        return _trigamma(xp, x)
+    out = evaluated(xp, "zeta", x.dtype.type(n + 1), x)
+    return out * x.dtype.type((-1.0) ** (n + 1) * math.exp(math.lgamma(n + 1.0)))
+
+
+def _trigamma(xp, x):
+    """zeta(2, x); below 1/2 by reflection."""
+    low = xp.less(x, 0.5)
+    out = evaluated(xp, "zeta", x.dtype.type(2), xp.where(low, 1 - x, x))
+    if not xp.any(low):
+        return out
+    return xp.where(low, (np.pi / xp.sin(np.pi * x)) ** 2 - out, out).astype(x.dtype)
+
+
+@composite("_method_polygamma", at="", also=["tensor.polygamma", "tensor.polygamma_"], samples=[], out=False)
+def _method_polygamma(x, n: "int"):
+    return T.polygamma(n, x)
+
+
+@composite("mvlgamma", at="torch tensor tensor_", also=["special.multigammaln"], samples=["pos(3, 4) + 2, 3", "pos(3), 1"],
+           grad_name="MvlgammaBackward0")
+def mvlgamma(x, p: "int"):
+    """The logarithm of the multivariate gamma function of dimension p.
+
+    >>> mvlgamma(tensor([2., 3.]), 2)
+    ?
+    """
+    if x._a.dtype.kind == "b":
+        raise EngineError("The input tensor may not be a boolean tensor.")
+    if p < 1:
+        raise EngineError("p has to be greater than or equal to 1")
+    if x._a.dtype.kind in "iu":
+        x = x.to(dtypes.get_default_dtype())
+    total = T.lgamma(x)
+    for j in range(1, p):
+        total = total + T.lgamma(x - j / 2)
+    return total + p * (p - 1) / 4 * math.log(math.pi)
+
+
+def _density(k, g, x, other):
+    return g * k.exp((x - 1) * k.log(other) - other - k.lgamma(x))
+
+
+@op("igamma", at="torch tensor tensor_", also=["special.gammainc"], promote="same", samples=[],
+    vjp={"x": not_implemented("igamma: input"), "other": _density})
+def igamma(xp, x, other):
+    """The regularised lower incomplete gamma function.
+
+    >>> igamma(tensor([1., 2.]), tensor([1., 1.]))
+    ?
+    """
+    refuse(x, "biuc", "igamma_cpu")
+    return evaluated(xp, "gammainc", x, other)
+
+
+@op("igammac", at="torch tensor tensor_", also=["special.gammaincc"], promote="same", samples=[],
+    vjp={"x": not_implemented("igammac: input"), "other": lambda k, g, x, other: -_density(k, g, x, other)})
+def igammac(xp, x, other):
+    """The regularised upper incomplete gamma function: 1 - igamma.
+
+    >>> igammac(tensor([1., 2.]), tensor([1., 1.]))
+    ?
+    """
+    refuse(x, "biuc", "igammac_cpu")
+    return evaluated(xp, "gammaincc", x, other)
+
+
+@op("zeta", at="special", promote="float", samples=[],
+    vjp={"x": not_implemented("zeta"), "other": lambda k, g, x, other: g * -x * k.zeta(x + 1.0, other)})
+def zeta(xp, x: "Operand", other: "Operand"):
+    """The Hurwitz zeta function: the sum of 1 / (n + other) ** x over n >= 0.
+
+    >>> special.zeta(tensor([2., 4.]), 1)
+    ?
+    """
+    for v in (x, other):
+        refuse(v, "c", "zeta_cpu")
+    like = next(v for v in (x, other) if hasattr(v, "dtype"))
+    return evaluated(xp, "zeta", xp.asarray(x, like.dtype), xp.asarray(other, like.dtype))
+
+
+# ---------------------------------------------------------------- x log y
+
+def _xlogy(xp, x, other, logarithm):
+    """x * log(other), 0 where x is 0, nan where other is."""
+    like = next(v for v in (x, other) if hasattr(v, "dtype"))
+    refuse(like, "c", "xlogy_cpu" if logarithm == "log" else "xlog1py_cpu")
+    x, other = xp.asarray(x, like.dtype), xp.asarray(other, like.dtype)
+    out = x * getattr(xp, logarithm)(other)
+    return xp.where(xp.equal(x, 0) & ~xp.isnan(other), xp.zeros((), out.dtype), out)
+
+
+def _nonzero(x):
+    return (x != 0).to(x.dtype) if hasattr(x, "dtype") else float(x != 0)
+
+
+@op("xlogy", at=EVERYWHERE, promote="float", samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)", "torch.zeros(2), pos(2)"],
+    vjp={"x": lambda k, g, x, other: g * k._where((x == 0) & (other <= 0), 0.0, k.log(other))
+         if hasattr(other, "dtype") else g * _plain_log(k, x, other),
+         "other": lambda k, g, x, other: g * (x / other)})
+def xlogy(xp, x: "Operand", other: "Operand"):
+    """x * log(other), and 0 where x is 0.
+
+    >>> xlogy(tensor([0., 2.]), tensor([0., 3.]))
+    ?
+    """
+    return _xlogy(xp, x, other, "log")
+
+
+def _plain_log(k, x, other):
+    if other > 0:
+        return math.log(other)
+    return k._where(x == 0, 0.0, -math.inf if other == 0 else math.nan)
+
+
+@op("xlog1py", at="special", promote="float", samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)"],
+    vjp={"x": lambda k, g, x, other: g * k.xlog1py(_nonzero(x), other), "other": lambda k, g, x, other: g * (x / (other + 1))})
+def xlog1py(xp, x: "Operand", other: "Operand"):
+    """x * log1p(other), and 0 where x is 0.
+
+    >>> special.xlog1py(tensor([0., 2.]), tensor([-1., 3.]))
+    ?
+    """
+    return _xlogy(xp, x, other, "log1p")

@@ -1,0 +1,201 @@
+"""The prompt, driven by keys."""
+
+import doctest
+import re
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from tcli.cli import complete, highlight, keys, repl
+from tcli.cli.options import Settings
+from tcli.runtime.session import Session
+
+
+@pytest.fixture
+def typed(capsys):
+    """Types keys into a fresh prompt; gives (what was shown, stderr, the session, the exit code)."""
+    def type_keys(text, session=None, history=()):
+        session, shown = session or Session(), []
+        memory = InMemoryHistory(list(reversed(history)))
+        with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+            prompt = repl.Repl(session, Settings(), write=shown.append, history=memory, input=pipe,
+                               output=DummyOutput())
+            pipe.send_text(text + "\x04")
+            code = prompt.loop()
+        return shown[1:], capsys.readouterr().err, session, code
+    return type_keys
+
+
+@pytest.mark.parametrize("module", [complete, highlight, keys, repl])
+def test_the_examples_in_the_docstrings_hold(module):
+    assert doctest.testmod(module).failed == 0
+
+
+# ---------------------------------------------------------------- running entries
+
+def test_an_entry_runs_and_shows_its_value(typed):
+    shown, _, session, code = typed("x = 20\rx + 1\r")
+    assert shown == ["21"]
+    assert session["x"] == 20
+    assert code == 0
+
+
+def test_a_tensor_is_shown_under_a_header_line(typed):
+    shown = typed("ones(2, 3)\r")[0]
+    assert shown[0].split("\n")[0] == "f32[2, 3]  cpu  |  all 1.00"
+    assert "tensor([[1., 1., 1.]," in shown[0]
+
+
+def test_names_bound_by_a_contract_are_in_the_header(typed):
+    assert typed("h: f32[B, C] = ones(2, 3)\rh\r")[0][0].startswith("f32[B=2, C=3]  cpu")
+
+
+def test_the_underscore_is_the_last_result_until_the_program_binds_it(typed):
+    assert typed("3 * 7\r_ + 1\r")[0] == ["21", "22"]
+    assert typed("_ = 5\r1\r_\r")[0] == ["1", "5"]
+
+
+def test_an_error_is_shown_and_the_prompt_goes_on(typed):
+    shown, err, _, _ = typed("1/0\r2\r")
+    assert "error[ZeroDivisionError]: division by zero" in err
+    assert shown == ["2"]
+
+
+def test_a_line_that_fails_changes_no_binding(typed):
+    session = typed("x = 1\rx = 2; y = 3; 1/0\r")[2]
+    assert session["x"] == 1
+    assert "y" not in session
+
+
+def test_exit_leaves_with_its_code(typed):
+    assert typed("exit(4)\r")[3] == 4
+
+
+def test_a_long_result_is_cut_with_a_footer(typed):
+    shown = typed("list(range(10000))\r")[0][0]
+    assert len(shown) < 21_000
+    assert shown.endswith("more characters: print(_) shows all")
+
+
+def test_a_question_mark_shows_help(typed):
+    shown = typed("len?\r?len\rlenn?\r")[0]
+    assert shown[0].startswith("len(obj, /)")
+    assert shown[1] == shown[0]
+    assert shown[2] == "no help: lenn is not defined (did you mean 'len'?)"
+
+
+# ---------------------------------------------------------------- several lines
+
+def test_a_block_goes_on_until_an_empty_line(typed):
+    shown, _, session, _ = typed("for i in range(3):\rx = i\r\x7f\rx\r")
+    assert session["x"] == 2
+    assert shown == ["2"]
+
+
+def test_an_open_bracket_goes_on(typed):
+    assert typed("(1 +\r2)\r")[0] == ["3"]
+
+
+def test_a_wrong_line_is_told_at_once(typed):
+    assert "error[syntax]" in typed("x = )\r")[1]
+
+
+def test_alt_enter_starts_a_new_line(typed):
+    assert typed("x = 1\x1b\rx + 1\r")[0] == ["2"]
+
+
+@pytest.mark.parametrize("pasted", [
+    ">>> x = 2\n>>> x * 3\n6\n", "tcli> x = 2\ntcli> x * 3\n6\n",
+    ">>> def f(y):\n...     return y * 3\n...\n>>> f(2)\n6"])
+def test_a_pasted_transcript_loses_its_prompts(typed, pasted):
+    assert typed(f"\x1b[200~{pasted}\x1b[201~\r")[0] == ["6"]
+
+
+def test_up_finds_the_entry_with_the_same_beginning(typed):
+    assert typed("xs\x1b[A\r", history=["xs = 41; xs + 1", "y = 2"])[0] == ["42"]
+
+
+@pytest.mark.parametrize(("line", "width"), [("if x:", 4), ("    for i in y:  # loop", 8), ("    return x", 0),
+                                             ("    x = 1", 4), ("pass", 0)])
+def test_indentation_follows_the_line_before(line, width):
+    assert keys.indent_after(line) == " " * width
+
+
+# ---------------------------------------------------------------- completion
+
+NAMES = {"weights": [1], "weird": 2, "torch": pytest, "softmax": lambda x, dim: None}
+
+
+def found(text):
+    length, candidates = complete.candidates(text, lambda: NAMES, NAMES.__getitem__)
+    return length, [name for name, _ in candidates]
+
+
+def test_names_and_keywords_complete():
+    assert found("y = wei") == (3, ["weights", "weird"])
+    assert found("whi") == (3, ["while"])
+
+
+def test_attributes_of_a_value_complete():
+    assert found("weights.app") == (3, ["append"])
+    assert "raises" in found("torch.ra")[1]
+
+
+def test_private_attributes_are_hidden_until_asked_for():
+    assert not any(name.startswith("_") for name in found("weights.")[1])
+
+
+def test_keyword_names_complete_inside_a_call():
+    assert "dim=" in found("softmax(weights, ")[1]
+    assert found("softmax(weights, d")[1][0] == "dim="
+
+
+def test_files_complete_inside_load(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data.npy").touch()
+    (tmp_path / "deep").mkdir()
+    assert found('x = load("d') == (1, ["data.npy", "deep/"])
+    assert found('print("d')[1] == []
+
+
+def test_an_unknown_value_completes_to_nothing():
+    assert found("nothing.x") == (1, [])
+
+
+@pytest.mark.parametrize(("text", "call"), [
+    ("relu(", "relu"), ("x + F.relu(y, ", "F.relu"), ("f(g(1), ", "f"), ("f(1)", None), ("f(')', ", "f"), ("(", None)])
+def test_the_open_call_is_found(text, call):
+    assert complete.open_call(text) == call
+
+
+def test_the_completer_replaces_the_typed_part():
+    from prompt_toolkit.completion import CompleteEvent
+    from prompt_toolkit.document import Document
+
+    completer = complete.TcliCompleter(lambda: NAMES, NAMES.__getitem__)
+    completions = list(completer.get_completions(Document("y = wei"), CompleteEvent()))
+    assert [(each.text, each.start_position) for each in completions] == [("weights", -3), ("weird", -3)]
+
+
+# ---------------------------------------------------------------- looks
+
+def test_every_character_of_a_text_is_kept_by_the_highlighter():
+    text = "x = f('a', 1)  # c\n  y |> z $ ("
+    assert "\n".join("".join(part for _, part in line) for line in highlight.fragments(text)) == text
+
+
+def test_the_style_has_a_colour_for_every_kind_of_token():
+    names = {rule[0] for rule in highlight.STYLE.style_rules}
+    styles = {style for line in highlight.fragments("def f(x): return x.a + 'b' # c") for style, _ in line if style}
+    assert {re.sub("^class:", "", style) for style in styles} <= names
+
+
+def test_the_history_file_lies_where_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("TCLI_HISTORY", str(tmp_path / "h" / "history"))
+    assert repl.open_history().filename == str(tmp_path / "h" / "history")
+    monkeypatch.delenv("TCLI_HISTORY")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert repl.open_history().filename == str(tmp_path / "state" / "tcli" / "history")

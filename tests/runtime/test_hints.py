@@ -1,0 +1,50 @@
+"""Hints: tried on the shapes, and silent where several would do."""
+
+import doctest
+
+import pytest
+
+import tcli
+from tcli.runtime import hints
+from tcli.runtime.hints import Operand, mend
+
+
+def hint(text, setup=""):
+    session = tcli.Session()
+    session.run(setup)
+    with pytest.raises(tcli.TcliError) as caught:
+        session.run(text)
+    return caught.value.help
+
+
+def test_the_examples_in_the_docstrings_hold():
+    assert doctest.testmod(hints).failed == 0
+
+
+def test_a_transposed_factor_is_offered_where_only_one_fits():
+    assert hint("x @ w", "x = ones(64, 784); w = ones(10, 784)") == "this fits: x @ w.T is f32[64, 10]"
+
+
+def test_nothing_is_offered_where_two_would_do():
+    assert hint("x @ x", "x = ones(3, 4)") is None
+
+
+def test_keepdim_is_offered_for_a_reduction():
+    assert hint("(h - h.sum(1)).mean()", "h = ones(64, 10)") == \
+        "keepdim makes it fit: h.sum(1, keepdim=True) is f32[64, 1]"
+
+
+def test_a_dim_is_put_in_where_one_place_fits():
+    assert hint("x + b", "x = ones(3, 4); b = ones(3)") == "this fits: b.unsqueeze(1) is f32[3, 1]"
+
+
+@pytest.mark.parametrize(("code", "symbol", "left", "right", "said"), [
+    ("shape", "+", ("a + b", "f32[3]"), ("x", "f32[3, 4]"), "this fits: (a + b).unsqueeze(1) is f32[3, 1]"),
+    ("shape", "+", ("a", "f32[3]"), ("x", "f32[3, 3]"), None),
+    ("shape", "*", ("a", "f32[3, 4]"), ("b", "f32[4, 3]"), "this fits: a * b.T is f32[3, 4]"),
+    ("shape", "@", ("a", "f32[N=3, 4]"), ("b", "f32[M=5, 4]"), "this fits: a @ b.T is f32[3, 5]"),
+    ("dtype", "@", ("a", "i64[3, 4]"), ("b", "f32[4, 5]"), "this fits: a.float() is f32"),
+    ("index", "@", ("a", "i64[3, 4]"), ("b", "f32[4, 5]"), None),
+])
+def test_mends(code, symbol, left, right, said):
+    assert mend(code, symbol, Operand(*left), Operand(*right)) == said
