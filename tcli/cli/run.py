@@ -20,6 +20,8 @@ def execute(settings: Settings) -> int:
 
         print(f"tcli {__version__}")
         return 0
+    if settings.interactive and not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+        raise UsageError("-i opens the prompt, which needs a terminal")
     _limit_threads_at_start()
     programs = _programs(settings)
     if programs is None:

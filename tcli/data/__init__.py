@@ -1,7 +1,16 @@
 """`torch.utils.data`: data sets, samplers and the loader that makes batches of them."""
 
 from .collate import default_collate, default_convert
-from .datasets import ChainDataset, ConcatDataset, Dataset, IterableDataset, StackDataset, Subset, TensorDataset, random_split
+from .datasets import (
+           ChainDataset,
+           ConcatDataset,
+           Dataset,
+           IterableDataset,
+           StackDataset,
+           Subset,
+           TensorDataset,
+           random_split,
+)
 from .loader import DataLoader, get_worker_info
 from .samplers import BatchSampler, RandomSampler, Sampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler
 

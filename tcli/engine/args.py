@@ -5,9 +5,10 @@ one converter here. A converter takes (value, first tensor argument, op name, pa
 returns the value in normal form or raises the error PyTorch raises. No annotation on a parameter
 without default means `Tensor`.
 
-kinds: Tensor, Tensor? (optional), Tensors (list), Operand (tensor or number), Operand?, Index (a tensor
-that takes no part in promotion: indices, masks, conditions), Index?, Dim, Dim?, Dims, Dims?, Shape, DType?, Device?, int, int?, float, float?, Scalar, Scalar?, bool, str, any. A
-star (`Shape*`, `Dims*`, `int*`) also takes the values as separate positional arguments.
+kinds: Tensor, Tensor? (optional), Tensors (list), Operand (tensor or number), Operand?, Index (a
+tensor that takes no part in promotion: indices, masks, conditions), Index?, Dim, Dim?, Dims, Dims?,
+Shape, DType?, Device?, int, int?, float, float?, Scalar, Scalar?, bool, str, any. A star (`Shape*`,
+`Dims*`, `int*`) also takes the values as separate positional arguments.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from .dispatch import wrap
 from .tape import edge_of, state
 from .tensor import Tensor
 
-
 # ---------------------------------------------------------------- backward and grad
 
 def backward(tensors, grad_tensors=None, retain_graph=None, create_graph: bool = False, grad_variables=None,

@@ -24,8 +24,7 @@ TENSORS: frozenset = frozenset()
 as_tensor = None
 
 # dtypes on which NumPy's own ufuncs do exactly what PyTorch does, and the float ones among them
-PLAIN = frozenset(np.dtype(d) for d in ("float32", "float64", "int64", "int32", "int16", "int8", "uint8",
-                                        "complex64", "complex128"))
+PLAIN = frozenset(np.dtype(d) for d in ("float32", "float64", "int64", "int32", "int16", "int8", "uint8"))
 FLOATS = frozenset(np.dtype(d) for d in ("float32", "float64"))
 HALVES = {np.dtype("float16")}
 _FLOAT32 = np.dtype("float32")
@@ -244,6 +243,8 @@ def describe_operands(o: Op, args, kwargs) -> list:
 def execute(o: Op, values: list):
     """Runs an op on bound arguments: normal forms, promotion, kernel, tape."""
     normalise(o, values)
+    if o.check is not None:
+        o.check(values)
     if o.promote is not None:
         promote(o, values)
     if o.composite:

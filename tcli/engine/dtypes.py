@@ -35,7 +35,7 @@ class dtype:
                 import ml_dtypes
 
                 self._numpy = np.dtype(getattr(ml_dtypes, self._numpy_name))
-            _by_numpy[self._numpy] = self
+            _by_numpy.setdefault(self._numpy, self)  # complex32 is stored as complex64
         return self._numpy
 
     @property
@@ -97,7 +97,7 @@ NAMES: dict[str, dtype] = {d.name: d for d in ALL} | {
 
 for _d in (bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16, float32, float64,
            complex64, complex128):
-    _d.numpy  # noqa: B018  registers the NumPy twin
+    _by_numpy[_d.numpy] = _d
 
 _PYTHON = {bool: bool_, int: int64, float: float32, complex: complex64}
 _default = float32
@@ -126,7 +126,6 @@ def of_numpy(d: np.dtype) -> dtype:
         for candidate in ALL:
             if candidate._numpy_name == d.name:
                 found = candidate
-                candidate.numpy
                 break
         else:
             raise ArgumentError(

@@ -7,8 +7,8 @@ import numpy as np
 from . import dispatch, registry
 from .tensor import Tensor
 
-OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift",
-             "eq", "ne", "lt", "le", "gt", "ge")
+OPERATORS = ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift",
+             "rshift", "eq", "ne", "lt", "le", "gt", "ge")
 
 
 def install() -> None:

@@ -36,7 +36,7 @@ class Op:
     __slots__ = ("alternatives", "at", "composite", "cost", "defaults", "doc_example", "family", "fn", "grad_name_",
                  "half", "index", "kinds", "list_slot", "name", "names", "nograd", "n_positional",
                  "out_count", "paths", "plans", "promote", "public", "ref", "required", "rules", "samples", "star",
-                 "tensor_slots", "ufunc", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out", "shape", "errors")
+                 "tensor_slots", "ufunc", "check", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out", "shape", "errors")
 
     @property
     def grad_name(self) -> str:
@@ -72,14 +72,18 @@ functions: dict[str, object] = {}  # plain functions on tensors that are no ops:
 
 def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = None, vjp=None, nograd: bool = False,
        samples=(), errors=(), view: bool = False, half: bool = True, ufunc: str | None = None, ref=None, cost=None,
-       shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: bool | None = None):
-    """Declares an op by its kernel `(xp, args...) -> array` (or a tuple of arrays when outs > 1)."""
+       shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: bool | None = None,
+       check=None):
+    """Declares an op by its kernel `(xp, args...) -> array` (or a tuple of arrays when outs > 1).
+
+    `check(values)` sees the bound values before promotion and may raise.
+    """
     def declare(fn):
         o = _declare(name, fn, at, also, samples, grad_name, skip=1)
         o.promote, o.view, o.half, o.ufunc, o.ref = promote, view, half and not view, ufunc, ref
         o.cost, o.shape, o.out_count, o.raw_vjp, o.errors = cost, shape, outs, raw_vjp, errors
         o.vjp, o.nograd, o.composite, o.fields = vjp or {}, nograd, False, fields
-        o.takes_out = (not view) if out is None else out
+        o.takes_out, o.check = (not view) if out is None else out, check
         _validate(o)
         return fn
     return declare
@@ -92,7 +96,7 @@ def composite(name: str, at: str = "torch tensor", *, also=(), samples=(), error
         o = _declare(name, fn, at, also, samples, grad_name, skip=0)
         o.promote, o.view, o.half, o.ufunc, o.ref, o.cost, o.shape = promote, False, False, None, None, None, None
         o.out_count, o.raw_vjp, o.vjp, o.nograd, o.composite = 1, None, {}, nograd, True
-        o.takes_out, o.errors, o.fields, o.rules = out, errors, fields, []
+        o.takes_out, o.errors, o.fields, o.rules, o.check = out, errors, fields, [], None
         return fn
     return declare
 

@@ -27,7 +27,7 @@ def _swap(module, tensors: dict) -> list:
         owner, leaf = module, name
         *path, leaf = name.split(".")
         for part in path:
-            owner = owner._modules[part] if part in owner._modules else None
+            owner = owner._modules.get(part, None)
             if owner is None:
                 raise ArgumentError(f"the module has no parameter or buffer named '{name}'")
         table = owner._parameters if leaf in owner._parameters else owner._buffers

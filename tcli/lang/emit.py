@@ -30,6 +30,7 @@ from _ast import (
     stmt,
 )
 
+from tcli.errors import TsrSyntaxError
 from tcli.lang.contracts import is_contract
 from tcli.lang.lower import has_docstring, python_knows
 from tcli.lang.nodes import HelpRequest, Matrix, Pipe
@@ -63,7 +64,11 @@ def emit(source: Source, mode: str = "torch", names: Mapping[str, str] | None = 
     x = torch.tensor([[1, 2], [3, 4]])  # two rows
     print(sum(x))
     """
-    return Emitter(source, mode, dict(names or {})).text()
+    try:
+        return Emitter(source, mode, dict(names or {})).text()
+    except RecursionError:
+        pass
+    raise TsrSyntaxError("nested too deeply", help="compute parts of it first and name them")
 
 
 class Emitter:

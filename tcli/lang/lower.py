@@ -248,30 +248,31 @@ class Lowering:
             for one, its_value in zip(target.elts, value.elts, strict=False):
                 self.learn(one, its_value)
 
-    def may_be_list(self, node: AST) -> bool:
-        """Whether a value is, as far as the text shows, a list."""
+    def may_be_list(self, node: AST, levels: int = 20) -> bool:
+        """Whether a value is, as far as the text shows, a list. Looks a few `levels` into sums."""
         if isinstance(node, Name):
             return node.id in self.lists
         if isinstance(node, (List, ListComp)):
             return True
         if isinstance(node, Subscript):
-            return isinstance(node.slice, Slice) and self.may_be_list(node.value)
+            return levels > 0 and isinstance(node.slice, Slice) and self.may_be_list(node.value, levels - 1)
         if isinstance(node, IfExp):
-            return self.may_be_list(node.body) or self.may_be_list(node.orelse)
+            return levels > 0 and (self.may_be_list(node.body, levels - 1) or self.may_be_list(node.orelse, levels - 1))
         if isinstance(node, Call):
-            return self.call_gives_list(node)
+            return levels > 0 and self.call_gives_list(node, levels - 1)
         if isinstance(node, BinOp):
-            joins = SYMBOLS[type(node.op)] in "+*"
-            return joins and (self.may_be_list(node.left) or self.may_be_list(node.right))
+            joins = levels > 0 and SYMBOLS[type(node.op)] in "+*"
+            return joins and (self.may_be_list(node.left, levels - 1) or self.may_be_list(node.right, levels - 1))
         return False
 
-    def call_gives_list(self, node: Call) -> bool:
+    def call_gives_list(self, node: Call, levels: int) -> bool:
         function = node.func
         if isinstance(function, Attribute):
-            return function.attr == "tolist" or (function.attr == "copy" and self.may_be_list(function.value))
+            copied = function.attr == "copy" and self.may_be_list(function.value, levels)
+            return function.attr == "tolist" or copied
         if isinstance(function, Name):
             if function.id == "__binop__":
-                return any(self.may_be_list(value) for value in node.args[1:])
+                return any(self.may_be_list(value, levels) for value in node.args[1:])
             return function.id in LIST_MAKERS
         return False
 
@@ -590,4 +591,9 @@ def lower(module: Module, source: Source, *, echo: bool = True,
           known_lists: frozenset[str] = frozenset()) -> tuple[Module, bool]:
     """(the lowered module, whether it asked for `from __future__ import annotations`)."""
     lowering = Lowering(source, echo, known_lists)
-    return lowering.run(module), lowering.future_annotations
+    try:
+        return lowering.run(module), lowering.future_annotations
+    except RecursionError:
+        pass
+    span = source.span_of_node(module.body[0]) if module.body else None
+    raise TsrSyntaxError("nested too deeply", span=span, help="compute parts of it first and name them")

@@ -1,7 +1,8 @@
 """Which names a program may use: the language's half of the sandbox.
 
 A program reaches Python's internals only through attributes with telling names: dunders, and the
-fields of frames, code objects and generators. Dunders are refused but for the lists below; the fields
+fields of frames, code objects and generators, and what leads from NumPy's and the standard library's
+objects to files, memory and modules. Dunders are refused but for the lists below; the fields
 are refused by name. The runtime asks `attribute_problem` in its own `getattr`, `setattr`, `hasattr`.
 """
 
@@ -42,6 +43,7 @@ INTERNALS = frozenset("""
     tb_frame tb_lasti tb_lineno tb_next with_traceback
     co_code co_consts co_names co_varnames co_filename co_freevars co_cellvars co_positions co_lines
     func_globals func_code func_closure func_defaults im_class im_func im_self mro
+    ctypes cffi tofile dump _convert_ _convert _ctypes _os _sys _module _finders pathmod
 """.split())
 
 # For the message about an unknown name: what it is called here.

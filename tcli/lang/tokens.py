@@ -119,8 +119,11 @@ class Scanner:
                 if not word.isascii():
                     word = self.normalized(word)
                 column = i - line_start
-                append((keyword(word, "NAME"), word, line, column, line, column + j - i, i, j))
+                kind = keyword(word, "NAME")
+                append((kind, word, line, column, line, column + j - i, i, j))
                 i = j
+                if self.brackets and kind in STATEMENT_WORDS and self.starts_statement():
+                    return size
             elif c in SINGLE:
                 if c in "([{":
                     self.brackets.append(len(tokens))
@@ -309,6 +312,11 @@ class Scanner:
         if restart is not None:
             self.structural("NEWLINE", restart - 1)
         return restart
+
+    def starts_statement(self) -> bool:
+        """Whether the last token, inside brackets, can only be a new statement: `x = (` and then `def f():`."""
+        token, before = self.tokens[-1], self.tokens[-2]
+        return not self.nested and token[2] > before[4] and token[6] - self.start_of(token) <= self.indents[-1][0]
 
     def restart_index(self, opener: int) -> int | None:
         tokens, base = self.tokens, self.indents[-1][0]

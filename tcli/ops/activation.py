@@ -19,13 +19,13 @@ def relu(xp, x, inplace: "bool" = False):
     """The larger of x and 0, elementwise; the gradient at 0 is 0.
 
     >>> relu(tensor([-1., 0., 2.]))
-    ?
+    tensor([0., 0., 2.])
     """
     if x.dtype == np.bool_:
         raise EngineError("Boolean inputs not supported for relu")
     if x.dtype.kind == "c":
         raise Unsupported("clamp is not supported for complex types")
-    return xp.maximum(x, x.dtype.type(0))
+    return xp.maximum(x.dtype.type(0), x)  # this order keeps -0., as PyTorch does
 
 
 @op("_relu_adjoint", at="", samples=["r(3), pos(3)"], grad_name="ThresholdBackwardBackward0",
@@ -40,7 +40,7 @@ def threshold(xp, x, threshold: "Scalar", value: "Scalar", inplace: "bool" = Fal
     """x where it is larger than the threshold, else value.
 
     >>> threshold(tensor([-1., 2.]), 0.5, 9.)
-    ?
+    tensor([9., 2.])
     """
     refuse(x, "bc", "threshold_cpu")
     return xp.where(xp.less_equal(x, threshold), xp.asarray(value).astype(x.dtype), x)
@@ -52,10 +52,10 @@ def leaky_relu(xp, x, negative_slope: "float" = 0.01, inplace: "bool" = False):
     """x where it is positive, else negative_slope * x.
 
     >>> F.leaky_relu(tensor([-1., 2.]))
-    ?
+    tensor([-0.0100,  2.0000])
     """
     refuse(x, "biuc", "leaky_relu_cpu")
-    if 0 <= negative_slope <= 1:
+    if 0 < negative_slope <= 1:
         scaled = x * negative_slope
         return xp.maximum(x, scaled, out=scaled) if scaled.ndim else xp.maximum(x, scaled)
     return select(xp, xp.greater(x, 0), x, x * x.dtype.type(negative_slope))
@@ -76,7 +76,7 @@ def _hardtanh(xp, x, low, high):
     if x.dtype.kind == "u" and low < 0:
         raise EngineError("cannot do hardtanh on an unsigned type with negative limits")
     kind = x.dtype.type
-    return xp.minimum(xp.maximum(x, kind(low)), kind(high))
+    return xp.minimum(kind(high), xp.maximum(kind(low), x))
 
 
 @op("hardtanh", at="F", samples=["away(3, 4) * 2", "r(3), -0.2, 0.3"],
@@ -85,7 +85,7 @@ def hardtanh(xp, x, min_val: "Scalar" = -1.0, max_val: "Scalar" = 1.0, inplace: 
     """x brought into [min_val, max_val]; the gradient at the bounds is 0.
 
     >>> F.hardtanh(tensor([-3., 0.5, 2.]))
-    ?
+    tensor([-1.0000,  0.5000,  1.0000])
     """
     if min_val > max_val:
         raise BadValue("min_val cannot be greater than max_val")
@@ -98,7 +98,7 @@ def relu6(xp, x, inplace: "bool" = False):
     """x brought into [0, 6].
 
     >>> F.relu6(tensor([-3., 5., 8.]))
-    ?
+    tensor([0., 5., 6.])
     """
     return _hardtanh(xp, x, 0, 6)
 
@@ -108,7 +108,7 @@ def hardsigmoid(xp, x, inplace: "bool" = False):
     """(x + 3) / 6 brought into [0, 1].
 
     >>> F.hardsigmoid(tensor([-4., 0., 1.]))
-    ?
+    tensor([0.0000, 0.5000, 0.6667])
     """
     refuse(x, "biuc", "hardsigmoid_cpu")
     return xp.minimum(xp.maximum(x + 3, 0), 6) / 6
@@ -124,7 +124,7 @@ def hardswish(xp, x, inplace: "bool" = False):
     """x * hardsigmoid(x).
 
     >>> F.hardswish(tensor([-4., 1., 4.]))
-    ?
+    tensor([-0.0000, 0.6667, 4.0000])
     """
     refuse(x, "biuc", "hardswish_cpu")
     return x * xp.minimum(xp.maximum(x + 3, 0), 6) / 6
@@ -136,7 +136,7 @@ def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     """x outside [-lambd, lambd], 0 inside.
 
     >>> F.hardshrink(tensor([-1., 0.2, 2.]))
-    ?
+    tensor([-1.,  0.,  2.])
     """
     refuse(x, "biuc", "hardshrink_cpu")
     return gate(xp, ~(xp.greater_equal(x, -lambd) & xp.less_equal(x, lambd)), x)
@@ -148,7 +148,7 @@ def softshrink(xp, x, lambd: "float" = 0.5):
     """x drawn lambd towards 0, and 0 where it is nearer than that.
 
     >>> F.softshrink(tensor([-1., 0.2, 2.]))
-    ?
+    tensor([-0.5000,  0.0000,  1.5000])
     """
     refuse(x, "biuc", "softshrink_check")
     if lambd < 0:
@@ -185,7 +185,7 @@ def prelu(x, weight):
     """x where it is positive, else weight * x, with one weight per channel (dim 1) or one for all.
 
     >>> F.prelu(tensor([-2., 3.]), tensor([0.25]))
-    ?
+    tensor([-0.5000,  3.0000])
     """
     return T._prelu(x, _prelu_shaped(x, weight))
 
@@ -195,7 +195,7 @@ def glu(x, dim: "Dim" = -1):
     """a * sigmoid(b), where a and b are the halves of x along dim.
 
     >>> F.glu(tensor([1., 2., 0., 0.]))
-    ?
+    tensor([0.5000, 1.0000])
     """
     refuse(x._a, "biuc", "glu_cpu")
     if x.ndim == 0:
@@ -203,7 +203,8 @@ def glu(x, dim: "Dim" = -1):
     size = x.shape[dim]
     if size % 2:
         raise EngineError(f"Halving dimension must be even, but dimension {dim} is size {size}")
-    return T.narrow(x, dim, 0, size // 2) * T.sigmoid(T.narrow(x, dim, size // 2, size // 2))
+    before, half = (slice(None),) * dim, size // 2
+    return x[(*before, slice(0, half))] * T.sigmoid(x[(*before, slice(half, size))])
 
 
 # ---------------------------------------------------------------- softmax
@@ -283,7 +284,7 @@ def softmax(x, dim: "Dim", dtype: "DType?" = None):
     """exp(x) / sum(exp(x)) along dim: positive numbers that add up to 1.
 
     >>> softmax(tensor([1., 2., 3.]), dim=0)
-    ?
+    tensor([0.0900, 0.2447, 0.6652])
     """
     return T._softmax(_converted(x, dtype), dim)
 
@@ -293,7 +294,7 @@ def log_softmax(x, dim: "Dim", dtype: "DType?" = None):
     """The logarithm of softmax along dim, exact where softmax underflows.
 
     >>> log_softmax(tensor([1., 2., 3.]), dim=0)
-    ?
+    tensor([-2.4076, -1.4076, -0.4076])
     """
     return T._log_softmax(_converted(x, dtype), dim)
 
@@ -313,9 +314,9 @@ def softmin(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = Non
     """softmax of -x along dim.
 
     >>> F.softmin(tensor([1., 2., 3.]), dim=0)
-    ?
+    tensor([0.6652, 0.2447, 0.0900])
     """
-    return T._softmax(-_converted(x, dtype), _softmax_dim("softmin", x.ndim) if dim is None else dim)
+    return T._softmax(_converted(-x, dtype), _softmax_dim("softmin", x.ndim) if dim is None else dim)
 
 
 @composite("_softmax_special", at="", also=["special.softmax"], samples=[])

@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 
+from ..engine.dispatch import is_half
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError
+from .arrays import refuse
 
 PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(2, 3)", "r(3), 2.5", "r(0, 3), r(3)", "r(2, 1, 3), r(4, 1)"]
 
@@ -37,8 +39,19 @@ def add(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     return xp.add(x, _scaled(xp, other, alpha, x))
 
 
+def _no_bools(values: list) -> None:
+    """PyTorch refuses bools as operands of `-`."""
+    found = [_is_bool(getattr(v, "_a", v)) for v in values[:2]]
+    if all(found):
+        raise EngineError("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+                          "`logical_xor()` operator instead.")
+    if any(found):
+        raise EngineError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+                          "invert a mask, use the `~` or `logical_not()` operator instead.")
+
+
 @op("sub", at="torch tensor tensor_", also=["subtract", "tensor.__sub__", "tensor.__rsub__", "tensor.__isub__"],
-    promote="same", ufunc="subtract", samples=[*PAIRS, "r(3), r(3), alpha=2"],
+    promote="same", ufunc="subtract", check=_no_bools, samples=[*PAIRS, "r(3), r(3), alpha=2"],
     vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: -g if alpha == 1 else g * -alpha})
 def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     """x - alpha * other, elementwise with broadcasting.
@@ -46,17 +59,10 @@ def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     >>> sub(tensor([3., 2.]), tensor([1., 1.]))
     tensor([2., 1.])
     """
-    if _is_bool(x) and _is_bool(other):
-        raise EngineError("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
-                          "`logical_xor()` operator instead.")
-    if _is_bool(x) or _is_bool(other):
-        if (getattr(x, "dtype", None) == np.bool_) or (getattr(other, "dtype", None) == np.bool_):
-            raise EngineError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
-                              "invert a mask, use the `~` or `logical_not()` operator instead.")
     return xp.subtract(x, _scaled(xp, other, alpha, x))
 
 
-@op("rsub", at="torch", promote="same", samples=PAIRS,
+@op("rsub", at="torch", promote="same", check=_no_bools, samples=PAIRS,
     vjp={"x": lambda k, g, alpha: -g if alpha == 1 else g * -alpha, "other": lambda k, g: g})
 def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
     """other - alpha * x, elementwise with broadcasting.
@@ -115,7 +121,7 @@ def _floored(xp, x, other):
     return xp.where(xp.equal(other, 0), xp.true_divide(x, other), nearest).astype(quotient.dtype)
 
 
-@op("_true_divide", at="", also=["tensor.__truediv__", "tensor.__rtruediv__"], promote="float", ufunc="true_divide",
+@op("_true_divide", at="", also=["tensor.__truediv__", "tensor.__rtruediv__", "tensor.__rdiv__"], promote="float", ufunc="true_divide",
     samples=DIVISORS, grad_name="DivBackward0",
     vjp={"x": lambda k, g, other: g / k.conj_of(other), "other": lambda k, g, x, other: -g * k.conj_of((x / other) / other)})
 def _true_divide(xp, x, other: "Operand"):
@@ -125,16 +131,18 @@ def _true_divide(xp, x, other: "Operand"):
 @op("_div_trunc", at="", promote="same", samples=[], grad_name="DivBackward1",
     vjp={"x": lambda k, g: k.zeros_like(g), "other": lambda k, g: k.zeros_like(g)})
 def _div_trunc(xp, x, other: "Operand"):
+    refuse(x if hasattr(x, "dtype") else other, "bc", "div_trunc_cpu")
     return _truncated(xp, x, other)
 
 
 @op("_div_floor", at="", promote="same", samples=[], grad_name="DivBackward1",
     vjp={"x": lambda k, g: k.zeros_like(g), "other": lambda k, g: k.zeros_like(g)})
 def _div_floor(xp, x, other: "Operand"):
+    refuse(x if hasattr(x, "dtype") else other, "bc", "div_floor_cpu")
     return _floored(xp, x, other)
 
 
-@composite("div", at="torch tensor tensor_", also=["divide", "tensor.__itruediv__"],
+@composite("div", at="torch tensor tensor_", also=["divide", "tensor.__itruediv__", "tensor.__div__", "tensor.__idiv__"],
            samples=[*DIVISORS, "r(3), away(3), rounding_mode='floor'", "r(3), away(3), rounding_mode='trunc'"])
 def div(x: "Operand", other: "Operand", *, rounding_mode: "str?" = None):
     """x / other; rounding_mode "trunc" rounds towards zero, "floor" down.
@@ -146,7 +154,11 @@ def div(x: "Operand", other: "Operand", *, rounding_mode: "str?" = None):
         return T._true_divide(x, other)
     if rounding_mode not in ("trunc", "floor"):
         raise BadValue(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
-    return T._div_trunc(x, other) if rounding_mode == "trunc" else T._div_floor(x, other)
+    if rounding_mode == "floor":
+        return T._div_floor(x, other)
+    if any(hasattr(v, "_a") and is_half(v._a.dtype) for v in (x, other)):
+        return T.trunc(T._true_divide(x, other))  # the quotient is rounded to its dtype first
+    return T._div_trunc(x, other)
 
 
 @composite("true_divide", at="torch tensor tensor_", samples=DIVISORS)
@@ -167,6 +179,7 @@ def floor_divide(xp, x, other: "Operand"):
     >>> floor_divide(tensor([7, -7]), 2)
     tensor([ 3, -4])
     """
+    refuse(x if hasattr(x, "dtype") else other, "bc", "div_floor_cpu")
     return _floored(xp, x, other)
 
 
@@ -218,6 +231,10 @@ def pow(xp, x: "Operand", exponent: "Operand"):
     tensor([1., 4., 9.])
     """
     d = getattr(x, "dtype", None) if getattr(x, "dtype", None) is not None else exponent.dtype
+    if d.kind == "b":
+        if hasattr(exponent, "dtype"):
+            refuse(exponent, "b", "pow")
+        return xp.array(x) if exponent else xp.ones_like(x)
     if d.kind in "iu":
         return _integer_power(xp, x, exponent, d)
     if type(exponent) in (int, float):
@@ -255,6 +272,8 @@ def _comparison(name: str, symbol: str, also, ufunc: str):
     @op(name, at="torch tensor tensor_", also=[*also, f"tensor.__{name}__"], promote="compare", ufunc=ufunc, nograd=True,
         samples=PAIRS)
     def compare(xp, x, other: "Operand"):
+        if name not in ("eq", "ne"):
+            refuse(x if hasattr(x, "dtype") else other, "c", name + "_cpu")
         return getattr(xp, ufunc)(x, other)
 
     compare.__doc__ = f"""x {symbol} other, elementwise with broadcasting; a bool tensor.

@@ -8,7 +8,7 @@ from ..engine import dtypes
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, EngineError
-from .arrays import not_implemented, refuse
+from .arrays import not_implemented, refuse, select
 
 EVERYWHERE = "torch tensor tensor_"
 PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)"]
@@ -35,11 +35,15 @@ def remainder(xp, x: "Operand", other: "Operand"):
     """The remainder of x / other, with the sign of other (Python's %).
 
     >>> remainder(tensor([-3., 5.]), 2)
-    ?
+    tensor([1., 1.])
     """
     if _checked(x, other, "remainder_cpu").dtype.kind in "iu":
         _integer_divisor(xp, other)
-    return xp.remainder(x, other)
+        return xp.remainder(x, other)
+    # C's remainder, moved by one divisor where its sign is wrong: zeros keep the sign of x.
+    r = xp.fmod(x, other)
+    wrong = xp.not_equal(r, 0) & (xp.less(other, 0) != xp.less(r, 0))
+    return select(xp, wrong, r + other, r) if xp.any(wrong) else r
 
 
 @op("fmod", at=EVERYWHERE, promote="same", samples=DIVISORS,
@@ -48,7 +52,7 @@ def fmod(xp, x: "Operand", other: "Operand"):
     """The remainder of x / other, with the sign of x (C's fmod).
 
     >>> fmod(tensor([-3., 5.]), 2)
-    ?
+    tensor([-1.,  1.])
     """
     if _checked(x, other, "fmod_cpu").dtype.kind in "iu":
         _integer_divisor(xp, other)
@@ -69,7 +73,7 @@ def atan2(xp, x, other):
     """The angle of the point (other, x), in (-pi, pi].
 
     >>> atan2(tensor([1., -1.]), tensor([1., -1.]))
-    ?
+    tensor([ 0.7854, -2.3562])
     """
     refuse(x, "c", "atan2_cpu")
     return xp.arctan2(x, other)
@@ -81,7 +85,7 @@ def hypot(xp, x, other):
     """sqrt(x^2 + other^2) without overflow.
 
     >>> hypot(tensor([3., 5.]), tensor([4., 12.]))
-    ?
+    tensor([ 5., 13.])
     """
     refuse(x, "biuc", "hypot_cpu")
     return xp.hypot(x, other)
@@ -93,7 +97,7 @@ def copysign(xp, x, other: "Operand"):
     """The magnitude of x with the sign of other.
 
     >>> copysign(tensor([1., 2.]), tensor([-1., 0.]))
-    ?
+    tensor([-1.,  2.])
     """
     refuse(x, "c", "copysign_cpu")
     return xp.copysign(x, other)
@@ -101,23 +105,24 @@ def copysign(xp, x, other: "Operand"):
 
 @op("nextafter", at=EVERYWHERE, promote="same", half=False,
     samples=["torch.tensor([1.0, 2.0]), torch.tensor([2.0, 1.0])"],
-    vjp={"x": not_implemented("nextafter"), "other": not_implemented("nextafter")})
+    vjp={"x": lambda k, g, x, other: k._gate(x != other, g), "other": lambda k, g: k.zeros_like(g)})
 def nextafter(xp, x, other):
     """The next number after x in the direction of other.
 
     >>> nextafter(tensor([1.]), tensor([2.])) > 1
-    ?
+    tensor([True])
     """
     refuse(x, "biuc", "nextafter_cpu")
     return xp.nextafter(x, other)
 
 
-@op("heaviside", at=EVERYWHERE, promote="same", nograd=True, samples=["torch.tensor([-1.0, 0.0, 2.0]), torch.tensor(0.5)"])
+@op("heaviside", at=EVERYWHERE, promote="same", samples=["torch.tensor([-1.0, 0.0, 2.0]), torch.tensor(0.5)"],
+    vjp={"x": not_implemented("heaviside"), "values": not_implemented("heaviside")})
 def heaviside(xp, x, values):
     """0 below 0, 1 above 0 and `values` at 0.
 
     >>> heaviside(tensor([-1., 0., 2.]), tensor(0.5))
-    ?
+    tensor([0.0000, 0.5000, 1.0000])
     """
     if x.dtype.kind == "c":
         raise EngineError("heaviside is not yet implemented for complex tensors.")
@@ -139,7 +144,7 @@ def logaddexp(xp, x, other):
     """log(exp(x) + exp(other)) without overflow.
 
     >>> logaddexp(tensor([0., 1000.]), tensor([0., 1000.]))
-    ?
+    tensor([6.9315e-01, 1.0007e+03])
     """
     refuse(x, "biu", "logaddexp_cpu")
     if x.dtype.kind == "c":
@@ -156,7 +161,7 @@ def logaddexp2(xp, x, other):
     """log2(2^x + 2^other) without overflow.
 
     >>> logaddexp2(tensor([1., 3.]), tensor([1., 1.]))
-    ?
+    tensor([2.0000, 3.3219])
     """
     refuse(x, "biuc", "logaddexp2_cpu")
     return xp.logaddexp2(x, other)
@@ -169,9 +174,12 @@ def ldexp(x, other):
     """x * 2 ** other.
 
     >>> ldexp(tensor([1., 3.]), tensor([2, -1]))
-    ?
+    tensor([4.0000, 1.5000])
     """
-    return x * T.pow(2.0, other)
+    factor = T.pow(2.0, other)
+    if x.is_floating_point() and not (other.is_floating_point() or other.is_complex()):
+        factor = factor.to(x.dtype)
+    return x * factor
 
 
 @op("frexp", at="torch tensor", outs=2, fields=("mantissa", "exponent"), samples=["away(3, 4)", "away()"],
@@ -180,7 +188,7 @@ def frexp(xp, x):
     """(mantissa, exponent) with x = mantissa * 2 ** exponent and the mantissa in [0.5, 1).
 
     >>> frexp(tensor([6., 0.5])).exponent
-    ?
+    tensor([3, 0], dtype=torch.int32)
     """
     if x.dtype.kind != "f":
         raise EngineError("torch.frexp() only supports floating-point dtypes")
@@ -193,7 +201,7 @@ def float_power(x: "Operand", exponent: "Operand"):
     """x to the power of exponent in float64 (complex128).
 
     >>> float_power(tensor([2, 3]), 2)
-    ?
+    tensor([4., 9.], dtype=torch.float64)
     """
     tensors = [v for v in (x, exponent) if isinstance(v, Tensor)]
     if not tensors:
@@ -210,7 +218,7 @@ def isclose(xp, x, other, rtol: "float" = 1e-05, atol: "float" = 1e-08, equal_na
     """Whether abs(x - other) <= atol + rtol * abs(other), elementwise.
 
     >>> isclose(tensor([1., 2.]), tensor([1., 2.1]))
-    ?
+    tensor([ True, False])
     """
     if x.dtype != other.dtype:
         a, b = (dtypes.scalar_name(dtypes.of_numpy(v.dtype)) for v in (x, other))

@@ -1,7 +1,7 @@
 """Bits and truth values: and, or, xor, not, shifts, gcd and lcm."""
 
 from ..engine.registry import op
-from .arrays import kind_of, refuse
+from .arrays import refuse
 
 EVERYWHERE = "torch tensor tensor_"
 INTEGERS = ["ints(3, 4), ints(3, 4)", "ints(3, 4), ints(4)", "ints(3), 3", "b(3), b(3)"]
@@ -15,7 +15,7 @@ def _bitwise(word: str, symbol: str, method: str, shown: str):
     name, dunder = f"bitwise_{word}", f"__{method}__"
 
     @op(name, at=EVERYWHERE, also=[f"tensor.{dunder}", f"tensor.__r{method}__", f"tensor.__i{method}__"],
-        promote="same", samples=INTEGERS, nograd=True, ufunc=name)
+        promote="same", half=False, samples=INTEGERS, nograd=True, ufunc=name)
     def kernel(xp, x: "Operand", other: "Operand"):
         refuse(_kernel_dtype(x, other), "fc", name + "_cpu")
         return getattr(xp, name)(x, other)
@@ -27,23 +27,27 @@ def _bitwise(word: str, symbol: str, method: str, shown: str):
     """
 
 
-_bitwise("and", "&", "and", "?")
-_bitwise("or", "|", "or", "?")
-_bitwise("xor", "^", "xor", "?")
+_bitwise("and", "&", "and", "tensor([1, 2])")
+_bitwise("or", "|", "or", "tensor([3, 6])")
+_bitwise("xor", "^", "xor", "tensor([2, 4])")
 
 
-@op("bitwise_not", at=EVERYWHERE, also=["tensor.__invert__"], samples=["ints(3)", "b(3)"], nograd=True)
+@op("bitwise_not", at=EVERYWHERE, also=["tensor.__invert__"], half=False, samples=["ints(3)", "b(3)"], nograd=True)
 def bitwise_not(xp, x):
     """~x: the bits of integers inverted, truth values negated.
 
     >>> bitwise_not(tensor([0, 5]))
-    ?
+    tensor([-1, -6])
     """
     refuse(x, "fc", "bitwise_not_cpu")
     return xp.invert(x)
 
 
 # ---------------------------------------------------------------- shifts
+
+def _shift_names(side: str) -> list:
+    return [f"tensor.__{prefix}{side}shift__" for prefix in ("", "r", "i")]
+
 
 def _bits(x) -> int:
     return x.dtype.itemsize * 8
@@ -55,24 +59,24 @@ def _shift_operands(xp, x, other, kernel: str):
     return xp.asarray(x, first.dtype), xp.asarray(other, first.dtype)
 
 
-@op("bitwise_left_shift", at=EVERYWHERE, promote="same", samples=INTEGERS[:3], nograd=True)
+@op("bitwise_left_shift", at=EVERYWHERE, also=_shift_names("l"), promote="same", half=False, samples=INTEGERS[:3], nograd=True)
 def bitwise_left_shift(xp, x: "Operand", other: "Operand"):
     """x * 2 ** other for integers; 0 where the shift is negative or as wide as the type.
 
     >>> bitwise_left_shift(tensor([1, 3]), tensor([4, 1]))
-    ?
+    tensor([16,  6])
     """
     x, other = _shift_operands(xp, x, other, "lshift_cpu")
     wide = xp.greater_equal(other, _bits(x)) | xp.less(other, 0)
     return xp.where(wide, xp.zeros((), x.dtype), xp.left_shift(x, xp.where(wide, other.dtype.type(0), other)))
 
 
-@op("bitwise_right_shift", at=EVERYWHERE, promote="same", samples=INTEGERS[:3], nograd=True)
+@op("bitwise_right_shift", at=EVERYWHERE, also=_shift_names("r"), promote="same", half=False, samples=INTEGERS[:3], nograd=True)
 def bitwise_right_shift(xp, x: "Operand", other: "Operand"):
     """x // 2 ** other for integers (the sign fills in).
 
     >>> bitwise_right_shift(tensor([16, -5]), tensor([2, 1]))
-    ?
+    tensor([ 4, -3])
     """
     x, other = _shift_operands(xp, x, other, "rshift_cpu")
     most = _bits(x) - (1 if x.dtype.kind == "i" else 0)
@@ -80,22 +84,6 @@ def bitwise_right_shift(xp, x: "Operand", other: "Operand"):
     if x.dtype.kind == "u":
         return xp.where(wide, xp.zeros((), x.dtype), xp.right_shift(x, xp.where(wide, other.dtype.type(0), other)))
     return xp.right_shift(x, xp.where(wide, other.dtype.type(most), other))
-
-
-def _operator(name: str, base, factor):
-    """`x << n` also takes floats, as x * 2 ** n."""
-    reflected, in_place = name.replace("__", "__r", 1), name.replace("__", "__i", 1)
-
-    @op("_" + base.__name__, at="", also=[f"tensor.{name}", f"tensor.{reflected}", f"tensor.{in_place}"], promote="same",
-        samples=[], nograd=True)
-    def kernel(xp, x: "Operand", other: "Operand"):
-        if kind_of(x, other) == "f":
-            return factor(xp, x, xp.power(2.0, other).astype(_kernel_dtype(x, other).dtype))
-        return base(xp, x, other)
-
-
-_operator("__lshift__", bitwise_left_shift, lambda xp, x, scale: x * scale)
-_operator("__rshift__", bitwise_right_shift, lambda xp, x, scale: x / scale)
 
 
 # ---------------------------------------------------------------- truth values
@@ -114,9 +102,9 @@ def _logical(word: str, shown: str):
     """
 
 
-_logical("and", "?")
-_logical("or", "?")
-_logical("xor", "?")
+_logical("and", "tensor([ True, False, False])")
+_logical("or", "tensor([ True,  True, False])")
+_logical("xor", "tensor([False,  True, False])")
 
 
 @op("logical_not", at=EVERYWHERE, samples=["b(3)", "r(3)", "ints(3)"], nograd=True)
@@ -124,30 +112,30 @@ def logical_not(xp, x):
     """Whether x is 0 (or false), elementwise.
 
     >>> logical_not(tensor([0., 2.]))
-    ?
+    tensor([ True, False])
     """
     return xp.logical_not(x)
 
 
 # ---------------------------------------------------------------- divisors
 
-@op("gcd", at=EVERYWHERE, promote="same", samples=["ints(3, 4), ints(4)"], nograd=True)
+@op("gcd", at=EVERYWHERE, promote="same", half=False, samples=["ints(3, 4), ints(4)"], nograd=True)
 def gcd(xp, x, other):
     """The greatest common divisor of integers.
 
     >>> gcd(tensor([12, 7]), tensor([18, 21]))
-    ?
+    tensor([6, 7])
     """
     refuse(x, "bfc", "gcd_cpu")
     return xp.gcd(x, other)
 
 
-@op("lcm", at=EVERYWHERE, promote="same", samples=["ints(3, 4), ints(4)"], nograd=True)
+@op("lcm", at=EVERYWHERE, promote="same", half=False, samples=["ints(3, 4), ints(4)"], nograd=True)
 def lcm(xp, x, other):
     """The least common multiple of integers.
 
     >>> lcm(tensor([4, 7]), tensor([6, 3]))
-    ?
+    tensor([12, 21])
     """
     refuse(x, "bfc", "lcm_cpu")
     return xp.lcm(x, other)

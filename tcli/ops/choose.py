@@ -1,11 +1,13 @@
 """Choosing and mixing elementwise: where, masked_fill, lerp and the fused multiply-adds."""
 
+import math
+
 import numpy as np
 
 from ..engine import dtypes
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
-from .arrays import gate, refuse, select
+from .arrays import gate, kind_of, refuse, select
 
 
 def _as_mask(condition, what: str):
@@ -19,14 +21,19 @@ def _as_mask(condition, what: str):
                       f"{dtypes.scalar_name(dtypes.of_numpy(d))}")
 
 
+def _is_zero(value) -> bool:
+    """Whether this is the Python number 0 (not -0.0)."""
+    return type(value) in (int, float) and value == 0 and math.copysign(1, value) > 0
+
+
 @op("_where", at="", promote="same", grad_name="WhereBackward0",
     samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3, 1), r(4), r(3, 4)", "b(3), r(3), 2.0", "b(3), 0.0, r(3)", "b(), r(), r(2)"],
     vjp={"x": lambda k, g, condition: k._gate(condition, g), "other": lambda k, g, condition: k._gate(~condition, g)})
 def _where(xp, condition: "Index", x: "Operand", other: "Operand"):
     mask = _as_mask(condition, "where")
-    if hasattr(x, "dtype") and not hasattr(other, "dtype") and other == 0 and x.dtype.kind == "f":
+    if _is_zero(other) and kind_of(x) == "f":
         return gate(xp, mask, x)
-    if hasattr(other, "dtype") and not hasattr(x, "dtype") and x == 0 and other.dtype.kind == "f":
+    if _is_zero(x) and kind_of(other) == "f":
         return gate(xp, ~mask, other)
     return select(xp, mask, x, other)
 
@@ -58,8 +65,8 @@ def masked_fill(xp, x, mask: "Index", value: "Operand"):
     tensor([0, 2, 0])
     """
     if mask.dtype != np.bool_:
-        raise EngineError("masked_fill_ only supports boolean masks, but got mask with dtype "
-                          + dtypes.C_NAMES[dtypes.of_numpy(mask.dtype).name])
+        name = dtypes.C_NAMES[dtypes.of_numpy(mask.dtype).name].replace("long long", "long int")
+        raise EngineError(f"masked_fill_ only supports boolean masks, but got mask with dtype {name}")
     value = _fill_value(xp, x, value)
     if x.shape != mask.shape:
         x, mask = xp.broadcast_arrays(x, mask)
@@ -75,11 +82,26 @@ def _fill_value(xp, x, value):
     if getattr(value, "ndim", 0):
         raise EngineError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
                           "dimension(s).")
-    have, want = dtypes.of_scalar(value) if not hasattr(value, "dtype") else dtypes.of_numpy(value.dtype), x.dtype
-    if have.category == dtypes.COMPLEX and want.kind != "c" or have.category == dtypes.FLOAT and want.kind in "biu":
-        names = dtypes.C_NAMES
-        raise EngineError(f"value cannot be converted to type {names[dtypes.of_numpy(want).name]} without overflow")
-    return xp.asarray(value).astype(want)
+    wanted = dtypes.of_numpy(x.dtype)
+    number = value.item() if hasattr(value, "item") else value
+    if not _fits(number, wanted):
+        names = {"int64": "int64_t", "uint8": "uint8_t", "int16": "int16_t", "int8": "int8_t", "int32": "int"}
+        raise EngineError("value cannot be converted to type "
+                          f"{names.get(wanted.name) or dtypes.C_NAMES[wanted.name]} without overflow")
+    return xp.asarray(number).astype(x.dtype)
+
+
+def _fits(number, wanted) -> bool:
+    """Whether C++ converts the number to this dtype without overflow; fractions may get lost."""
+    if isinstance(number, complex) and wanted.category < dtypes.COMPLEX:
+        return False
+    if wanted.category == dtypes.INTEGER:
+        info = dtypes.iinfo(wanted)
+        low = info.min if wanted.is_signed else -info.max
+        return math.isfinite(number) and low <= number <= info.max
+    if wanted.category == dtypes.FLOAT and math.isfinite(number):
+        return -dtypes.finfo(wanted).max <= number <= dtypes.finfo(wanted).max
+    return True
 
 
 # ---------------------------------------------------------------- mixing
@@ -88,7 +110,18 @@ def _mix_weight(k, g, x, end):
     return g * k.conj_of(end - x)
 
 
-@op("lerp", at="torch tensor tensor_", promote="same",
+def _same_floats(values: list) -> None:
+    """lerp takes floats of one dtype; nothing is promoted."""
+    start, end, weight = values
+    tensor_weight = hasattr(weight, "_a")
+    refuse(start._a, "biu", "lerp_kernel_" + ("tensor" if tensor_weight else "scalar"))
+    for name, other in (("end", end), *([("weight", weight)] if tensor_weight else [])):
+        if other.dtype is not start.dtype:
+            wanted, found = (dtypes.C_NAMES[t.dtype.name].replace("long long", "long int") for t in (start, other))
+            raise EngineError(f"expected dtype {wanted} for `{name}` but got dtype {found}")
+
+
+@op("lerp", at="torch tensor tensor_", promote="same", check=_same_floats,
     samples=["r(3, 4), r(3, 4), 0.3", "r(3), r(3), r(3)", "r(2, 3), r(3), r()", "r(3), r(3), 0.8", "c(3), c(3), c(3)"],
     vjp={"x": lambda k, g, weight: g * k.conj_of(1 - weight), "end": lambda k, g, weight: g * k.conj_of(weight),
          "weight": _mix_weight})
@@ -96,9 +129,8 @@ def lerp(xp, x, end, weight: "Operand"):
     """x + weight * (end - x), elementwise.
 
     >>> lerp(tensor([0., 10.]), tensor([10., 20.]), 0.25)
-    ?
+    tensor([ 2.5000, 12.5000])
     """
-    refuse(x, "biu", "lerp_kernel_" + ("tensor" if hasattr(weight, "dtype") else "scalar"))
     span = end - x
     if not hasattr(weight, "dtype"):
         # From the nearer end: exact at both.
@@ -120,7 +152,7 @@ def addcmul(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     """x + value * tensor1 * tensor2, elementwise.
 
     >>> addcmul(tensor([1., 1.]), tensor([2., 3.]), tensor([4., 5.]), value=0.5)
-    ?
+    tensor([5.0000, 8.5000])
     """
     refuse(x, "b", "addcmul_cpu_out")
     if x.dtype.kind in "iu" and isinstance(value, float):
@@ -137,7 +169,7 @@ def addcdiv(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     """x + value * tensor1 / tensor2, elementwise.
 
     >>> addcdiv(tensor([1., 1.]), tensor([2., 3.]), tensor([4., 6.]), value=2)
-    ?
+    tensor([2., 2.])
     """
     if x.dtype.kind in "biu":
         raise EngineError(

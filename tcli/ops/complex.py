@@ -8,7 +8,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor, as_tensor
-from ..errors import EngineError, ShapeError
+from ..errors import ArgumentError, EngineError, ShapeError
 
 COMPLEX = ["c(3, 4)", "c()", "c(0, 2)"]
 
@@ -23,7 +23,7 @@ def real(x):
     """The real part, as a view; a real tensor itself.
 
     >>> real(tensor([1 + 2j, 3 - 1j]))
-    ?
+    tensor([1., 3.])
     """
     return T._real(x) if x._a.dtype.kind == "c" else x
 
@@ -33,7 +33,7 @@ def imag(xp, x):
     """The imaginary part, as a view.
 
     >>> imag(tensor([1 + 2j, 3 - 1j]))
-    ?
+    tensor([ 2., -1.])
     """
     if x.dtype.kind != "c":
         raise EngineError("imag is not implemented for tensors with non-complex dtypes.")
@@ -45,7 +45,7 @@ def conj_physical(xp, x):
     """The complex conjugate.
 
     >>> conj_physical(tensor([1 + 2j]))
-    ?
+    tensor([1.-2.j])
     """
     return xp.conj(x) if x.dtype.kind == "c" else x.copy()
 
@@ -60,7 +60,7 @@ def conj(x):
     """The complex conjugate; a real tensor itself.
 
     >>> conj(tensor([1 + 2j, 3 - 1j]))
-    ?
+    tensor([1.-2.j, 3.+1.j])
     """
     return T._conj(x) if x._a.dtype.kind == "c" else x
 
@@ -70,7 +70,7 @@ def resolve_conj(x):
     """x itself: conjugates are always carried out here.
 
     >>> resolve_conj(tensor([1 + 2j]).conj())
-    ?
+    tensor([1.-2.j])
     """
     return x
 
@@ -80,7 +80,7 @@ def resolve_neg(x):
     """x itself: negations are always carried out here.
 
     >>> resolve_neg(tensor([1., 2.]))
-    ?
+    tensor([1., 2.])
     """
     return x
 
@@ -97,7 +97,7 @@ def angle(xp, x):
     """The angle of a complex number; 0 or pi for real ones.
 
     >>> angle(tensor([1 + 1j, -1 + 0j]))
-    ?
+    tensor([0.7854, 3.1416])
     """
     if x.dtype.kind == "c":
         return xp.angle(x)
@@ -118,7 +118,7 @@ def complex(xp, real, imag):
     """The complex numbers with these real and imaginary parts.
 
     >>> complex(tensor([1., 2.]), tensor([3., 4.]))
-    ?
+    tensor([1.+3.j, 2.+4.j])
     """
     _both_real(real, imag)
     shape = xp.broadcast_shapes(real.shape, imag.shape)
@@ -134,7 +134,7 @@ def polar(xp, abs, angle):
     """The complex numbers with these magnitudes and angles.
 
     >>> polar(tensor([1., 2.]), tensor([0., 1.5707963]))
-    ?
+    tensor([1.0000e+00+0.j, 1.5100e-07+2.j])
     """
     _both_real(abs, angle)
     return complex(xp, abs * xp.cos(angle), abs * xp.sin(angle))
@@ -145,7 +145,8 @@ def view_as_real(xp, x):
     """A view of complex numbers as pairs of real ones: one more dim, of size 2.
 
     >>> view_as_real(tensor([1 + 2j, 3 - 1j]))
-    ?
+    tensor([[ 1.,  2.],
+            [ 3., -1.]])
     """
     if x.dtype.kind != "c":
         raise EngineError("view_as_real is only supported for complex tensors")
@@ -159,7 +160,7 @@ def view_as_complex(xp, x):
     """A view of pairs of real numbers (a last dim of size 2) as complex ones.
 
     >>> view_as_complex(tensor([[1., 2.], [3., -1.]]))
-    ?
+    tensor([1.+2.j, 3.-1.j])
     """
     if x.dtype.kind != "f":
         raise EngineError("view_as_complex is only supported for half, float and double tensors, but got a tensor of "
@@ -176,14 +177,28 @@ def view_as_complex(xp, x):
     return x.view(target)[..., 0]
 
 
-@function("torch.is_complex")
-def is_complex(input) -> bool:
-    """Whether the dtype is complex.
+def _asked(name: str, what: str, example: str, shown: str) -> None:
+    """Declares the function form of a question that tensors answer themselves."""
+    @function("torch." + name)
+    def ask(input) -> bool:
+        if not isinstance(input, Tensor):
+            raise ArgumentError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        return getattr(Tensor, name)(input)
 
-    >>> is_complex(tensor([1j]))
-    True
+    ask.__name__ = ask.__qualname__ = name
+    ask.__doc__ = f"""{what}, as a bool.
+
+    >>> {example}
+    {shown}
     """
-    return Tensor.is_complex(input)
+
+
+_asked("is_complex", "Whether the dtype is complex", "is_complex(tensor([1j]))", "True")
+_asked("is_floating_point", "Whether the dtype is one of floats", "is_floating_point(tensor([1]))", "False")
+_asked("is_signed", "Whether the dtype has a sign", "is_signed(tensor([1]))", "True")
+_asked("is_conj", "Whether a conjugate is still to be carried out", "is_conj(tensor([1j]))", "False")
+_asked("is_neg", "Whether a negation is still to be carried out", "is_neg(tensor([1.]))", "False")
+_asked("is_inference", "Whether the tensor was made in inference mode", "is_inference(tensor([1.]))", "False")
 
 
 def _part(which: str):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..engine.registry import op
 from ..errors import EngineError, Unsupported
-from .arrays import gate, kind_of
+from .arrays import gate, kind_of, refuse
 
 PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)", "torch.ones(2), torch.ones(2)"]
 
@@ -25,25 +25,25 @@ def _share(xp, g, x: "Index", other: "Index"):
     return taken
 
 
-@op("maximum", at="torch tensor", promote="same", samples=PAIRS,
+@op("maximum", at="torch tensor", promote="same", samples=PAIRS, ufunc="maximum",
     vjp={"x": lambda k, g, x, other: k._share(g, x, other), "other": lambda k, g, x, other: k._share(g, other, x)})
 def maximum(xp, x, other):
     """The larger of x and other, elementwise; nan if one is nan. A tie splits the gradient.
 
     >>> maximum(tensor([1, 5]), tensor([3, 2]))
-    ?
+    tensor([3, 5])
     """
     _real("maximum", x)
     return xp.maximum(x, other)
 
 
-@op("minimum", at="torch tensor", promote="same", samples=PAIRS,
+@op("minimum", at="torch tensor", promote="same", samples=PAIRS, ufunc="minimum",
     vjp={"x": lambda k, g, x, other: k._share(g, other, x), "other": lambda k, g, x, other: k._share(g, x, other)})
 def minimum(xp, x, other):
     """The smaller of x and other, elementwise; nan if one is nan. A tie splits the gradient.
 
     >>> minimum(tensor([1, 5]), tensor([3, 2]))
-    ?
+    tensor([1, 2])
     """
     _real("minimum", x)
     return xp.minimum(x, other)
@@ -56,7 +56,7 @@ def fmax(xp, x, other):
     """The larger of x and other, elementwise; the number where one of them is nan.
 
     >>> fmax(tensor([1.0, nan]), tensor([3.0, 2.0]))
-    ?
+    tensor([3., 2.])
     """
     _real("fmax", x)
     return xp.fmax(x, other)
@@ -69,7 +69,7 @@ def fmin(xp, x, other):
     """The smaller of x and other, elementwise; the number where one of them is nan.
 
     >>> fmin(tensor([1.0, nan]), tensor([3.0, 2.0]))
-    ?
+    tensor([1., 2.])
     """
     _real("fmin", x)
     return xp.fmin(x, other)
@@ -79,14 +79,15 @@ def fmin(xp, x, other):
 
 def _bounded(xp, x, low, high):
     """min(max(x, low), high); nan stays nan, and `high` wins where the bounds cross."""
+    # NumPy returns its second operand at ties: x, whose zeros then keep their sign.
     if low is None:
-        return xp.minimum(x, high)
-    out = xp.maximum(x, low)
+        return xp.minimum(high, x)
+    out = xp.maximum(low, x)
     if high is None:
         return out
     if getattr(high, "ndim", 0) or not out.ndim:
-        return xp.minimum(out, high)
-    return xp.minimum(out, high, out=out)
+        return xp.minimum(high, out)
+    return xp.minimum(high, out, out=out)
 
 
 def _within(k, g, x, min, max):
@@ -118,7 +119,7 @@ def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
     """x brought into [min, max], elementwise; a bound may be a number, a tensor or None.
 
     >>> clamp(tensor([-2., 0.5, 3.]), 0, 1)
-    ?
+    tensor([0.0000, 0.5000, 1.0000])
     """
     if min is None and max is None:
         raise EngineError("torch.clamp: At least one of 'min' or 'max' must not be None")
@@ -133,8 +134,9 @@ def clamp_min(xp, x, min: "Operand"):
     """The larger of x and min; the gradient goes to x where they are equal.
 
     >>> clamp_min(tensor([-2., 0.5]), 0)
-    ?
+    tensor([0.0000, 0.5000])
     """
+    refuse(x, "c", "maximum_cpu")
     return _bounded(xp, x, min, None)
 
 
@@ -144,6 +146,7 @@ def clamp_max(xp, x, max: "Operand"):
     """The smaller of x and max; the gradient goes to x where they are equal.
 
     >>> clamp_max(tensor([-2., 0.5]), 0)
-    ?
+    tensor([-2.,  0.])
     """
+    refuse(x, "c", "minimum_cpu")
     return _bounded(xp, x, None, max)

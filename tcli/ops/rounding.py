@@ -25,9 +25,9 @@ def _rounder(name: str, ufunc: str, what: str, shown: str, also=()):
     """
 
 
-_rounder("floor", "floor", "rounded down", "?", ["tensor.__floor__"])
-_rounder("ceil", "ceil", "rounded up", "?", ["tensor.__ceil__"])
-_rounder("trunc", "trunc", "without its fraction", "?", ["fix", "tensor.__trunc__"])
+_rounder("floor", "floor", "rounded down", "tensor([-2.,  0.,  1.])", ["tensor.__floor__"])
+_rounder("ceil", "ceil", "rounded up", "tensor([-1.,  1.,  2.])", ["tensor.__ceil__"])
+_rounder("trunc", "trunc", "without its fraction", "tensor([-1.,  0.,  1.])", ["fix", "tensor.__trunc__"])
 
 
 @op("round", at="torch tensor tensor_ special", samples=["r(3, 4)", "r(3), decimals=1", "r(3) * 100, decimals=-1"],
@@ -52,7 +52,7 @@ def frac(xp, x):
     """The fraction of x, with its sign.
 
     >>> frac(tensor([1.5, -2.25]))
-    ?
+    tensor([ 0.5000, -0.2500])
     """
     refuse(x, "biuc", "frac_cpu")
     return x - xp.trunc(x)
@@ -68,7 +68,7 @@ def nan_to_num(xp, x, nan: "float?" = None, posinf: "float?" = None, neginf: "fl
     """nan, inf and -inf replaced: by 0 and the largest numbers of the dtype where no value is given.
 
     >>> nan_to_num(tensor([float("nan"), 1.0]), nan=5.0)
-    ?
+    tensor([5., 1.])
     """
     if x.dtype.kind not in "fc":
         return x.copy()
@@ -105,5 +105,5 @@ _test("isneginf", "Whether x is -infinity", lambda xp, x: xp.equal(x, -np.inf), 
       EngineError("isneginf does not support complex inputs."))
 _test("isreal", "Whether x has no imaginary part", lambda xp, x: xp.isreal(x), "tensor([True, True, True])")
 _test("signbit", "Whether the sign of x is set (-0. has it)",
-      lambda xp, x: xp.signbit(x) if x.dtype.kind == "f" else xp.less(x, 0), "?",
+      lambda xp, x: xp.signbit(x) if x.dtype.kind == "f" else xp.less(x, 0), "tensor([False,  True, False])",
       Unsupported("signbit is not implemented for complex tensors."))

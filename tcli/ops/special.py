@@ -42,24 +42,34 @@ def unary(name: str, function: str, what: str, example: str, shown: str, gradien
 
 # ---------------------------------------------------------------- error functions
 
-unary("erf", "erf", "The error function", "erf(tensor([0., 0.5]))", "?",
+unary("erf", "erf", "The error function", "erf(tensor([0., 0.5]))", "tensor([0.0000, 0.5205])",
       lambda k, g, x: g * (k.exp(-x * x) * (2 / math.sqrt(math.pi))), kernel_name="erf_vml_cpu")
-unary("erfc", "erfc", "1 - erf(x), exact for large x", "erfc(tensor([0., 2.]))", "?",
+unary("erfc", "erfc", "1 - erf(x), exact for large x", "erfc(tensor([0., 2.]))", "tensor([1.0000, 0.0047])",
       lambda k, g, x: g * (k.exp(-x * x) * (-2 / math.sqrt(math.pi))), kernel_name="erfc_vml_cpu")
-unary("erfinv", "erfinv", "The inverse of the error function", "erfinv(tensor([0., 0.5]))", "?",
-      lambda k, g, out: g * (k.exp(out * out) * (math.sqrt(math.pi) / 2)), UNIT, kernel_name="erfinv_vml_cpu")
-unary("erfcx", "erfcx", "exp(x^2) * erfc(x), which does not underflow", "special.erfcx(tensor([0., 5.]))", "?",
+unary("erfcx", "erfcx", "exp(x^2) * erfc(x), which does not underflow", "special.erfcx(tensor([0., 5.]))", "tensor([1.0000, 0.1107])",
       lambda k, g, x, out: g * (x * out * 2 - 2 / math.sqrt(math.pi)), at="special")
+
+
+@op("erfinv", at=EVERYWHERE, promote="float", samples=list(UNIT),
+    vjp={"x": lambda k, g, out: g * (k.exp(out * out) * (math.sqrt(math.pi) / 2))})
+def erfinv(xp, x):
+    """The inverse of the error function, elementwise.
+
+    >>> erfinv(tensor([0., 0.5]))
+    tensor([0.0000, 0.4769])
+    """
+    refuse(x, "c", "erfinv_vml_cpu")
+    return xp.copysign(evaluated(xp, "erfinv", x), x)
 
 
 # ---------------------------------------------------------------- the normal distribution
 
-unary("ndtr", "ndtr", "The probability that a normal number is below x", "special.ndtr(tensor([0., 1.]))", "?",
+unary("ndtr", "ndtr", "The probability that a normal number is below x", "special.ndtr(tensor([0., 1.]))", "tensor([0.5000, 0.8413])",
       lambda k, g, x: g * (k.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))), at="special", kernel_name="erf_vml_cpu")
 unary("ndtri", "ndtri", "The x below which a normal number is with this probability",
-      "special.ndtri(tensor([0.5, 0.975]))", "?",
+      "special.ndtri(tensor([0.5, 0.975]))", "tensor([0.0000, 1.9600])",
       lambda k, g, out: g * (k.exp(out * out * 0.5) * math.sqrt(2 * math.pi)), ["pos(3) / 3"], at="special")
-unary("log_ndtr", "log_ndtr", "The logarithm of ndtr(x), exact far in the tail", "special.log_ndtr(tensor([0., -20.]))", "?",
+unary("log_ndtr", "log_ndtr", "The logarithm of ndtr(x), exact far in the tail", "special.log_ndtr(tensor([0., -20.]))", "tensor([  -0.6931, -203.9172])",
       lambda k, g, x: g / k.erfcx(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi), at="special")
 
 
@@ -69,7 +79,7 @@ def entr(xp, x):
     """-x * log(x), 0 at 0 and -inf below.
 
     >>> special.entr(tensor([0., 0.5, 1.]))
-    ?
+    tensor([0.0000, 0.3466, -0.0000])
     """
     refuse(x, "c", "entr_cpu")
     return evaluated(xp, "entr", x)
@@ -77,9 +87,17 @@ def entr(xp, x):
 
 # ---------------------------------------------------------------- gamma
 
-unary("lgamma", "gammaln", "The logarithm of the absolute value of gamma(x)", "lgamma(tensor([1., 5.]))", "?",
-      lambda k, g, x: g * k.digamma(x), POSITIVE, also=["special.gammaln"], at="torch tensor tensor_",
-      kernel_name="lgamma_vml_cpu")
+@op("lgamma", at="torch tensor tensor_", also=["special.gammaln"], promote="float", samples=list(POSITIVE),
+    vjp={"x": lambda k, g, x: g * k.digamma(x)})
+def lgamma(xp, x):
+    """The logarithm of the absolute value of gamma(x), elementwise.
+
+    >>> lgamma(tensor([1., 5.]))
+    tensor([0.0000, 3.1781])
+    """
+    refuse(x, "c", "lgamma_vml_cpu")
+    # C's lgamma, and so PyTorch's, is +inf at -inf.
+    return evaluated(xp, "gammaln", xp.where(xp.isneginf(x), -x, x))
 
 
 @op("digamma", at=EVERYWHERE, also=["special.psi"], promote="float", samples=POSITIVE,
@@ -88,7 +106,7 @@ def digamma(xp, x):
     """The derivative of lgamma.
 
     >>> digamma(tensor([1., 0.5]))
-    ?
+    tensor([-0.5772, -1.9635])
     """
     refuse(x, "c", "digamma")
     out = evaluated(xp, "psi", x)
@@ -101,7 +119,7 @@ def polygamma(xp, n: "int", x):
     """The n-th derivative of digamma.
 
     >>> polygamma(1, tensor([1., 0.5]))
-    ?
+    tensor([1.6449, 4.9348])
     """
     if n < 0:
         raise EngineError("polygamma(n, x) does not support negative n.")
@@ -134,7 +152,7 @@ def mvlgamma(x, p: "int"):
     """The logarithm of the multivariate gamma function of dimension p.
 
     >>> mvlgamma(tensor([2., 3.]), 2)
-    ?
+    tensor([0.4516, 1.5502])
     """
     if x._a.dtype.kind == "b":
         raise EngineError("The input tensor may not be a boolean tensor.")
@@ -158,7 +176,7 @@ def igamma(xp, x, other):
     """The regularised lower incomplete gamma function.
 
     >>> igamma(tensor([1., 2.]), tensor([1., 1.]))
-    ?
+    tensor([0.6321, 0.2642])
     """
     refuse(x, "biuc", "igamma_cpu")
     return evaluated(xp, "gammainc", x, other)
@@ -170,7 +188,7 @@ def igammac(xp, x, other):
     """The regularised upper incomplete gamma function: 1 - igamma.
 
     >>> igammac(tensor([1., 2.]), tensor([1., 1.]))
-    ?
+    tensor([0.3679, 0.7358])
     """
     refuse(x, "biuc", "igammac_cpu")
     return evaluated(xp, "gammaincc", x, other)
@@ -182,7 +200,7 @@ def zeta(xp, x: "Operand", other: "Operand"):
     """The Hurwitz zeta function: the sum of 1 / (n + other) ** x over n >= 0.
 
     >>> special.zeta(tensor([2., 4.]), 1)
-    ?
+    tensor([1.6449, 1.0823])
     """
     for v in (x, other):
         refuse(v, "c", "zeta_cpu")
@@ -213,7 +231,7 @@ def xlogy(xp, x: "Operand", other: "Operand"):
     """x * log(other), and 0 where x is 0.
 
     >>> xlogy(tensor([0., 2.]), tensor([0., 3.]))
-    ?
+    tensor([0.0000, 2.1972])
     """
     return _xlogy(xp, x, other, "log")
 
@@ -230,6 +248,6 @@ def xlog1py(xp, x: "Operand", other: "Operand"):
     """x * log1p(other), and 0 where x is 0.
 
     >>> special.xlog1py(tensor([0., 2.]), tensor([-1., 3.]))
-    ?
+    tensor([0.0000, 2.7726])
     """
     return _xlogy(xp, x, other, "log1p")

@@ -52,8 +52,12 @@ def echo(session, value: object, *owners: object) -> None:
 
 def show_help(session, name: str) -> None:
     from ..show.help import page
+    from .sandbox import safe_getattr
 
-    value = session.eval(name)
+    root, *rest = name.split(".")
+    value = session[root]
+    for each in rest:
+        value = safe_getattr(value, each)
     print(page(value, name))
 
 

@@ -32,8 +32,11 @@ def label(failure: TcliError, values: dict[str, object]) -> None:
         mended = _mend(failure, node, [text for part, _, text in placed if part is not None])
         failure.help = mended or failure.help
         loose = ", ".join(f"{name} {text}" for part, name, text in placed if part is None)
-        if loose:
-            failure.notes.insert(0, f"{op_name}: {loose}" if op_name else loose)
+        if loose and _is_stage(failure.span):
+            loose = "piped in: " + ", ".join(text for part, _, text in placed if part is None)
+        elif loose and op_name:
+            loose = f"{op_name}: {loose}"
+        failure.notes[:0] = [loose] if loose else []
     if not failure.operands and node is not None:
         failure.labels += [Label(shift(name), _type_of(values[name.id])) for name in _tensor_names(node, values)]
 

@@ -13,9 +13,6 @@ import os
 from ..errors import BadValue, FileError, ForbiddenError, UnknownAttribute
 from ..lang.names import attribute_problem
 
-# Attributes of NumPy's and the standard library's objects that reach files, memory or modules.
-_CLOSED = frozenset("ctypes cffi tofile dump _convert_ _convert _ctypes _os _sys _module _finders pathmod".split())
-
 _PLAIN = """
     ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError
     BrokenPipeError BufferError BytesWarning ChildProcessError ConnectionAbortedError ConnectionError
@@ -62,16 +59,11 @@ def leave(code: object = None) -> None:
 
 # ---------------------------------------------------------------- attributes by name
 
-def problem_with(name: str, store: bool = False) -> str | None:
-    """Why a program may not use an attribute: the compiler's rule, and what only values can reach."""
-    return f"'{name}' is not available to programs" if name in _CLOSED else attribute_problem(name, store=store)
-
-
 def check_attribute(name: object, store: bool = False) -> str:
     """The name, if a program may use it; a subclass of str could change between check and use."""
     if type(name) is not str:
         raise TypeError(f"attribute name must be string, not '{type(name).__name__}'")
-    problem = problem_with(name, store)
+    problem = attribute_problem(name, store=store)
     if problem:
         raise UnknownAttribute(problem)
     return name
@@ -86,7 +78,7 @@ def safe_getattr(target: object, name: str, default: object = _MISSING, /) -> ob
 
 
 def safe_hasattr(target: object, name: str, /) -> bool:
-    return not (type(name) is str and problem_with(name)) and hasattr(target, check_attribute(name))
+    return not (type(name) is str and attribute_problem(name)) and hasattr(target, check_attribute(name))
 
 
 def safe_setattr(target: object, name: str, value: object, /) -> None:
@@ -99,7 +91,7 @@ def safe_delattr(target: object, name: str, /) -> None:
 
 def safe_vars(target: object, /) -> dict[str, object]:
     """A copy of the attributes of an instance, without the names that programs may not read."""
-    return {name: value for name, value in vars(target).items() if not problem_with(name)}
+    return {name: value for name, value in vars(target).items() if not attribute_problem(name)}
 
 
 def safe_dir(target: object, /) -> list[str]:

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import numpy as np
 
 from ..engine import autograd, device, dtypes, format
-from ..engine.registry import T
 from ..engine.tensor import Parameter, Tensor, _legacy
 from ..errors import DeviceError, EngineError
 
@@ -200,8 +199,19 @@ def _compare(a, e, rtol, atol, equal_nan, msg, scalars) -> None:
 # ---------------------------------------------------------------- small submodules
 
 def _autograd() -> dict:
-    from ..engine.autograd import (Function, backward, detect_anomaly, enable_grad, grad, inference_mode, no_grad,
-                                   once_differentiable, saved_tensors_hooks, set_detect_anomaly, set_grad_enabled)
+    from ..engine.autograd import (
+        Function,
+        backward,
+        detect_anomaly,
+        enable_grad,
+        grad,
+        inference_mode,
+        no_grad,
+        once_differentiable,
+        saved_tensors_hooks,
+        set_detect_anomaly,
+        set_grad_enabled,
+    )
     from .namespaces import tree
 
     found = {"grad": grad, "backward": backward, "Function": Function, "no_grad": no_grad, "enable_grad": enable_grad,

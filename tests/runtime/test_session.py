@@ -332,3 +332,15 @@ def test_a_link_that_leads_out_is_refused(session, tmp_path, monkeypatch):
 
 def test_type_tells_and_checks_but_makes_no_classes(session):
     assert session.run("type(1).__name__, isinstance(int, type), type(1) is int") == ("int", True, True)
+
+
+@pytest.mark.parametrize("text", [
+    "import numpy as np; np.arange(3).ctypes", "import numpy as np; np.arange(3).tofile('x')", "torch._finders",
+    "import numpy as np; np.random.PCG64().cffi", "import enum; enum.IntEnum._convert_('E', 'os', bool)",
+    "import warnings; warnings.catch_warnings()._module", "list(map(str.format, ['{0.x}'], [1]))",
+    "import typing; typing.get_type_hints", "import string; string.Formatter", "type(1).mro()",
+    "import functools; functools.partial(getattr)(1, '__class__')", "import sys; type(sys.stdout)('x').buffer",
+    "import dataclasses; dataclasses.make_dataclass('A', ['x'])", "import types; types.FunctionType(1, {})",
+])
+def test_no_object_of_a_known_module_leads_out(session, text):
+    failure(session, text)

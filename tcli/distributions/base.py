@@ -1,0 +1,200 @@
+"""`Distribution`: batch and event shapes, argument checks, and what subclasses have in common."""
+
+from __future__ import annotations
+
+from ..engine import autograd
+from ..engine.args import Size, broadcast_shapes
+from ..engine.registry import T
+from ..engine.tensor import Tensor, as_tensor
+from ..errors import BadValue
+
+_validate_by_default = True
+
+
+class Distribution:
+    """A probability distribution: parameters of `batch_shape`, samples of sample + batch + event shape."""
+
+    arg_constraints: dict = {}
+    has_rsample = False
+    has_enumerate_support = False
+
+    def __init__(self, batch_shape=(), event_shape=(), validate_args: bool | None = None):
+        self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
+        self._validate_args = _validate_by_default if validate_args is None else validate_args
+        if self._validate_args:
+            self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        for name, constraint in self.arg_constraints.items():
+            value = self.__dict__.get(name)
+            if value is None:
+                continue
+            valid = constraint.check(value)
+            if not valid.all():
+                raise BadValue(
+                    f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution "
+                    f"{self!r} to satisfy the constraint {constraint!r}, but found invalid values:\n{value}")
+
+    @staticmethod
+    def set_default_validate_args(value: bool) -> None:
+        global _validate_by_default
+        _validate_by_default = bool(value)
+
+    @property
+    def batch_shape(self) -> Size:
+        return self._batch_shape
+
+    @property
+    def event_shape(self) -> Size:
+        return self._event_shape
+
+    @property
+    def mean(self):
+        raise NotImplementedError
+
+    @property
+    def mode(self):
+        raise NotImplementedError(f"{type(self)} does not implement mode")
+
+    @property
+    def variance(self):
+        raise NotImplementedError
+
+    @property
+    def stddev(self):
+        return self.variance.sqrt()
+
+    @property
+    def support(self):
+        return None
+
+    def sample(self, sample_shape=()):
+        """A sample, or samples of shape `sample_shape`; carries no gradient."""
+        with autograd.no_grad():
+            return self.rsample(sample_shape)
+
+    def rsample(self, sample_shape=()):
+        """A reparameterised sample: gradients flow to the parameters."""
+        raise NotImplementedError
+
+    def sample_n(self, n: int):
+        return self.sample(Size((n,)))
+
+    def log_prob(self, value):
+        """The log of the density (or probability) at `value`."""
+        raise NotImplementedError
+
+    def cdf(self, value):
+        raise NotImplementedError
+
+    def icdf(self, value):
+        raise NotImplementedError
+
+    def entropy(self):
+        raise NotImplementedError
+
+    def perplexity(self):
+        return T.exp(self.entropy())
+
+    def _extended_shape(self, sample_shape=()) -> Size:
+        if isinstance(sample_shape, int):
+            sample_shape = (sample_shape,)
+        return Size(tuple(sample_shape) + tuple(self._batch_shape) + tuple(self._event_shape))
+
+    def _check_sample(self, value) -> None:
+        if not self._validate_args:
+            return
+        if not isinstance(value, Tensor):
+            raise BadValue("The value argument to log_prob must be a Tensor")
+        event = tuple(self._event_shape)
+        if event and tuple(value.shape[value.ndim - len(event):]) != event:
+            raise BadValue(f"The right-most size of value must match event_shape: {value.shape} vs {self._event_shape}.")
+        own, given = (tuple(self._batch_shape) + event)[::-1], tuple(value.shape)[::-1]
+        if any(a != 1 and b != 1 and a != b for a, b in zip(given, own, strict=False)):
+            raise BadValue(f"Value is not broadcastable with batch_shape+event_shape: {value.shape} vs "
+                           f"{Size(own[::-1])}.")
+        support = self.support
+        if support is not None and not support.check(value).all():
+            raise BadValue(f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be within the "
+                           f"support ({support!r}) of the distribution {self!r}, but found invalid values:\n{value}")
+
+    def expand(self, batch_shape, _instance=None):
+        """The same distribution with its parameters expanded to a larger batch shape."""
+        names = [n for n in self.arg_constraints if n in self.__dict__]
+        values = {n: self.__dict__[n].expand(tuple(batch_shape) + tuple(self._parameter_event(n))) for n in names}
+        return type(self)(**values, validate_args=False)
+
+    def _parameter_event(self, name: str) -> tuple:
+        n = self.arg_constraints[name].event_dim
+        value = self.__dict__[name]
+        return tuple(value.shape[value.ndim - n:]) if n else ()
+
+    def __repr__(self) -> str:
+        names = [n for n in self.arg_constraints if n in self.__dict__]
+        parts = [f"{n}: {v if v.numel() == 1 else v.size()}" for n in names for v in (self.__dict__[n],)]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def broadcast_all(*values) -> tuple:
+    """Numbers and tensors as tensors of one shape."""
+    example = next((v for v in values if isinstance(v, Tensor)), None)
+    dtype = example.dtype if example is not None and example.is_floating_point() else None
+    found = []
+    for value in values:
+        if not isinstance(value, (Tensor, int, float)):
+            raise BadValue("Input arguments must all be instances of Number, torch.Tensor or objects implementing "
+                           "__torch_function__.")
+        t = value if isinstance(value, Tensor) else as_tensor(float(value), dtype=dtype)
+        found.append(t)
+    shape = broadcast_shapes(*(tuple(t.shape) for t in found))
+    return tuple(t.expand(shape) if tuple(t.shape) != shape else t for t in found)
+
+
+class Independent(Distribution):
+    """Takes the last `reinterpreted_batch_ndims` batch dims of a distribution as part of the event."""
+
+    def __init__(self, base_distribution, reinterpreted_batch_ndims: int, validate_args: bool | None = None):
+        n = len(base_distribution.batch_shape)
+        if reinterpreted_batch_ndims > n:
+            raise BadValue("Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), actual "
+                           f"{reinterpreted_batch_ndims} vs {n}")
+        self.base_dist, self.reinterpreted_batch_ndims = base_distribution, reinterpreted_batch_ndims
+        cut = n - reinterpreted_batch_ndims
+        batch, moved = tuple(base_distribution.batch_shape)[:cut], tuple(base_distribution.batch_shape)[cut:]
+        super().__init__(batch, moved + tuple(base_distribution.event_shape), False)
+
+    @property
+    def has_rsample(self) -> bool:
+        return self.base_dist.has_rsample
+
+    @property
+    def mean(self):
+        return self.base_dist.mean
+
+    @property
+    def variance(self):
+        return self.base_dist.variance
+
+    def sample(self, sample_shape=()):
+        return self.base_dist.sample(sample_shape)
+
+    def rsample(self, sample_shape=()):
+        return self.base_dist.rsample(sample_shape)
+
+    def _summed(self, value):
+        n = self.reinterpreted_batch_ndims
+        return value.sum(tuple(range(-n, 0))) if n else value
+
+    def log_prob(self, value):
+        return self._summed(self.base_dist.log_prob(value))
+
+    def entropy(self):
+        return self._summed(self.base_dist.entropy())
+
+    def expand(self, batch_shape, _instance=None):
+        cut = len(self.base_dist.batch_shape) - self.reinterpreted_batch_ndims
+        inner = self.base_dist.expand(tuple(batch_shape) + tuple(self.base_dist.batch_shape)[cut:])
+        return Independent(inner, self.reinterpreted_batch_ndims)
+
+    def __repr__(self) -> str:
+        return f"Independent({self.base_dist}, {self.reinterpreted_batch_ndims})"

@@ -1,0 +1,239 @@
+"""Normalisation per channel: batch_norm, instance_norm, and local_response_norm.
+
+Statistics are per channel over all other dims of x (N, C, ...); in training they come from x and the
+running ones are updated in place, in evaluation the running ones are used.
+"""
+
+from math import prod
+
+import numpy as np
+
+from ..engine.dispatch import bump, wrap
+from ..engine.registry import T, composite, op
+from ..engine.tape import state
+from ..errors import BadValue, EngineError
+from .norm import dots, need_floating, wide
+
+
+def _column(v, ndim: int):
+    """A value per channel in a shape that broadcasts with x."""
+    return v.reshape(-1, *(1,) * (ndim - 2))
+
+
+def _axes(ndim: int) -> tuple:
+    return (0, *range(2, ndim))
+
+
+def _channel_dots(xp, a, b):
+    """The sum of a * b for each channel."""
+    if a.ndim == 2:
+        return xp.einsum("ij,ij->j", a, b)
+    n, c = a.shape[:2]
+    return dots(xp, a.reshape(n, c, -1), b.reshape(n, c, -1)).sum(0)
+
+
+def _batch_gradients(k, g, need, x, weight, mean, var, training, eps, out1, out2):
+    if g[0] is None:
+        return None, None, None
+    if not state.grad:
+        return k._batch_norm_backward(g[0], x, weight, out1, out2, training, need)
+    shape = (-1, *(1,) * (len(x.shape) - 2))
+    dims = _axes(len(x.shape))
+    if training:
+        centred = x - k.mean(x, dims, True)
+        rstd = k.rsqrt(k.mean(centred * centred, dims, True) + eps)
+    else:
+        centred = x - k.reshape(out1, shape)
+        rstd = k.reshape(out2, shape).detach()
+    xhat = centred * rstd
+    h = g[0] if weight is None else g[0] * k.reshape(weight, shape)
+    gx = h - k.mean(h, dims, True) - xhat * k.mean(h * xhat, dims, True) if training else h
+    return gx * rstd, k.sum(g[0] * xhat, dims), k.sum(g[0], dims)
+
+
+@op("_batch_norm", at="", outs=3, half=False, grad_name="NativeBatchNormBackward0",
+    samples=["r(3, 2, 4), r(2), r(2), None, None, True, 1e-05",
+             "r(3, 2), r(2), r(2), r(2).detach(), pos(2).detach(), False, 1e-05"],
+    vjp={"x, weight, bias": _batch_gradients})
+def _batch_norm(xp, x, weight: "Tensor?", bias: "Tensor?", mean: "Index?", var: "Index?", training: "bool", eps: "float"):
+    """(normalised x, mean, 1 / standard deviation) per channel."""
+    source, weight, bias = wide(x), wide(weight), wide(bias)
+    n = x.size // x.shape[1] if x.shape[1] else 0
+    if training:
+        mean = source.mean(_axes(x.ndim)) if n else xp.zeros(x.shape[1], source.dtype)
+        y = source - _column(mean, x.ndim)
+        var = _channel_dots(xp, y, y) / y.dtype.type(max(n, 1))
+    else:
+        mean, var = wide(mean).astype(source.dtype, copy=False), wide(var).astype(source.dtype, copy=False)
+        y = source - _column(mean, x.ndim)
+    rstd = 1 / xp.sqrt(var + y.dtype.type(eps))
+    y *= _column(rstd if weight is None else rstd * weight, x.ndim)
+    if bias is not None:
+        y += _column(bias, x.ndim)
+    return y.astype(x.dtype, copy=False), mean, rstd
+
+
+@op("_batch_norm_backward", at="", outs=3, half=False, nograd=True)
+def _batch_norm_backward(xp, g, x, weight: "Tensor?", mean, rstd, training: "bool", need: "any"):
+    g, source, weight = wide(g), wide(x), wide(weight)
+    g = xp.ascontiguousarray(g)
+    n = g.dtype.type(max(x.size // max(x.shape[1], 1), 1))
+    total = g.sum(_axes(x.ndim))
+    scale = rstd if weight is None else rstd * weight
+    if not training and not need[1]:
+        return g * _column(scale, x.ndim), total, total
+    d = source - _column(mean, x.ndim)
+    dot = _channel_dots(xp, d, g)
+    if not training:
+        return g * _column(scale, x.ndim), dot * rstd, total
+    # gx = scale * (g - mean(g) - xhat * mean(g * xhat)), in the buffer of x - mean.
+    d *= _column(-dot * rstd * rstd / n, x.ndim)
+    d += g
+    d -= _column(total / n, x.ndim)
+    d *= _column(scale, x.ndim)
+    return d, dot * rstd, total
+
+
+def _update_running(running_mean, running_var, mean, rstd, eps: float, n: int, momentum) -> None:
+    """running = (1 - momentum) * running + momentum * batch; the variance without bias."""
+    var = 1 / (rstd._a.astype(np.float64) ** 2) - eps
+    for running, batch in ((running_mean, mean._a), (running_var, var * (n / (n - 1) if n > 1 else np.nan))):
+        if running is None:
+            continue
+        a = running._a
+        a[...] = ((1 - momentum) * a.astype(np.float64) + momentum * batch).astype(a.dtype)
+        bump(running)
+
+
+def _check(x, channels: int, pairs) -> None:
+    for word, t in pairs:
+        if t is not None and t._a.shape != (channels,):
+            raise EngineError(f"{word} should contain {channels} elements not {t._a.size}")
+
+
+def normalise_channels(x, running_mean, running_var, weight, bias, training, momentum, eps):
+    """The three results of `_batch_norm` after checks; updates the running statistics."""
+    channels = x._a.shape[1] if x._a.ndim > 1 else 0
+    if not training:
+        for word, t in (("running_mean", running_mean), ("running_var", running_var)):
+            if t is None:
+                raise EngineError(f"{word} must be defined in evaluation mode")
+    _check(x, channels, (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)))
+    need_floating(x, "batch_norm")
+    used = (None, None) if training else (running_mean, running_var)
+    found = T._batch_norm(x, weight, bias, *used, training, eps)
+    if training and (running_mean is not None or running_var is not None):
+        n = x._a.size // channels if channels else 0
+        _update_running(running_mean, running_var, found[1], found[2], eps, n, 0.0 if momentum is None else momentum)
+    return found
+
+
+def _need_several(x) -> None:
+    shape = x._a.shape
+    n = shape[0] * prod(shape[2:]) if shape else 1
+    if n == 1:
+        raise BadValue(f"Expected more than 1 value per channel when training, got input size {x.shape}")
+
+
+@composite("batch_norm", at="F",
+           samples=["r(3, 2, 4), torch.zeros(2).double(), torch.ones(2).double(), r(2), r(2), True",
+                    "r(3, 2), torch.zeros(2).double(), torch.ones(2).double(), r(2), r(2)", "r(3, 2, 2, 2), None, None, training=True",
+                    "r(3, 2), torch.zeros(2).double(), torch.ones(2).double()"])
+def batch_norm(x, running_mean: "Tensor?", running_var: "Tensor?", weight: "Tensor?" = None, bias: "Tensor?" = None,
+               training: "bool" = False, momentum: "float?" = 0.1, eps: "float" = 1e-5):
+    """(x - mean) / sqrt(var + eps) per channel of x (N, C, ...), times weight plus bias. In training the statistics
+    are those of x and move the running ones.
+
+    >>> F.batch_norm(tensor([[1.], [3.]]), None, None, training=True)
+    tensor([[-1.0000],
+            [ 1.0000]])
+    """
+    if x._a.shape == (0,):
+        return T.clone(x)
+    if training:
+        _need_several(x)
+    return normalise_channels(x, running_mean, running_var, weight, bias, training, momentum, eps)[0]
+
+
+@composite("_torch_batch_norm", at="", also=["torch.batch_norm"])
+def _torch_batch_norm(x, weight: "Tensor?", bias: "Tensor?", running_mean: "Tensor?", running_var: "Tensor?",
+                      training: "bool", momentum: "float?", eps: "float", cudnn_enabled: "any" = True):
+    """batch_norm with torch's own order of arguments."""
+    return normalise_channels(x, running_mean, running_var, weight, bias, training, momentum, eps)[0]
+
+
+@composite("native_batch_norm", at="torch", samples=["r(3, 2, 4), r(2), r(2), None, None, True, 0.1, 1e-05"])
+def native_batch_norm(x, weight: "Tensor?", bias: "Tensor?", running_mean: "Tensor?", running_var: "Tensor?",
+                      training: "bool", momentum: "float?", eps: "float"):
+    """(batch_norm, mean, 1 / standard deviation); the last two are empty in evaluation.
+
+    >>> native_batch_norm(tensor([[1.], [3.]]), None, None, None, None, True, 0.1, 0.)[1]
+    tensor([2.])
+    """
+    y, mean, rstd = normalise_channels(x, running_mean, running_var, weight, bias, training, momentum, eps)
+    return (y, mean, rstd) if training else (y, wrap(np.empty(0, mean._a.dtype)), wrap(np.empty(0, mean._a.dtype)))
+
+
+# ---------------------------------------------------------------- instance_norm
+
+def _instance_norm(x, weight, bias, running_mean, running_var, use_input_stats, momentum, eps):
+    """batch_norm of x seen as one sample of N * C channels."""
+    n, c = x._a.shape[:2]
+    if not use_input_stats and (running_mean is None or running_var is None):
+        raise EngineError("Expected running_mean and running_var to be defined when use_input_stats is false")
+
+    def repeated(t):
+        return None if t is None else T.reshape(T.expand(t, (n, c)), (n * c,))
+
+    means, variances = (t.detach() if t is not None else None for t in (repeated(running_mean), repeated(running_var)))
+    means, variances = (T.clone(t) if t is not None else None for t in (means, variances))
+    y = normalise_channels(T.reshape(x, (1, n * c, *x._a.shape[2:])), means, variances, repeated(weight), repeated(bias),
+                           use_input_stats, momentum, eps)[0]
+    if use_input_stats:
+        for running, moved in ((running_mean, means), (running_var, variances)):
+            if running is not None:
+                running._a[...] = moved._a.reshape(n, c).mean(0)
+                bump(running)
+    return T.reshape(y, x._a.shape)
+
+
+@composite("instance_norm", at="F", samples=["r(2, 3, 4)", "r(2, 3, 4), None, None, r(3), r(3)",
+           "r(2, 3, 4), torch.zeros(3).double(), torch.ones(3).double(), r(3), r(3), False"])
+def instance_norm(x, running_mean: "Tensor?" = None, running_var: "Tensor?" = None, weight: "Tensor?" = None,
+                  bias: "Tensor?" = None, use_input_stats: "bool" = True, momentum: "float" = 0.1, eps: "float" = 1e-5):
+    """batch_norm with statistics of each sample on its own.
+
+    >>> F.instance_norm(tensor([[[1., 3.]]]))
+    tensor([[[-1.0000,  1.0000]]])
+    """
+    if use_input_stats and prod(x._a.shape[2:]) == 1:
+        raise BadValue(f"Expected more than 1 spatial element when training, got input size {x.shape}")
+    return _instance_norm(x, weight, bias, running_mean, running_var, use_input_stats, momentum, eps)
+
+
+@composite("_torch_instance_norm", at="", also=["torch.instance_norm"])
+def _torch_instance_norm(x, weight: "Tensor?", bias: "Tensor?", running_mean: "Tensor?", running_var: "Tensor?",
+                         use_input_stats: "bool", momentum: "float", eps: "float", cudnn_enabled: "any" = True):
+    """instance_norm with torch's own order of arguments."""
+    return _instance_norm(x, weight, bias, running_mean, running_var, use_input_stats, momentum, eps)
+
+
+@composite("local_response_norm", at="F", samples=["r(2, 5, 3), 3", "r(1, 4, 2, 2), 2, 0.1, 0.5, 2.0"],
+           grad_name="DivBackward0")
+def local_response_norm(x, size: "int", alpha: "float" = 1e-4, beta: "float" = 0.75, k: "float" = 1.0):
+    """x / (k + alpha * mean of x² over `size` neighbouring channels) ** beta.
+
+    >>> F.local_response_norm(ones(1, 2, 1), 1, alpha=3.0, beta=0.5)
+    tensor([[[0.5000],
+             [0.5000]]])
+    """
+    shape = x._a.shape
+    if len(shape) < 3:
+        raise BadValue(f"Expected 3D or higher dimensionality                          input (got {len(shape)} dimensions)")
+    if not x._a.size:
+        return x
+    # Channels beyond the ends count as zeros in the mean.
+    rows = T.reshape(x * x, (shape[0], 1, shape[1], -1))
+    rows = T.constant_pad_nd(rows, (0, 0, size // 2, (size - 1) // 2), 0.0)
+    mean = T.reshape(T._avg_pool(rows, (size, 1), (1, 1), ((0, 0), (0, 0)), (shape[1], rows.shape[3]), True, None), shape)
+    return x / T.pow(mean * alpha + k, beta)

@@ -1,0 +1,327 @@
+"""Max pooling and its inverse.
+
+The maximum is taken over one strided slice per offset of the window. The first gradient looks for the
+maxima by one comparison per offset. Where places are asked for, or a gradient of the gradient, they are
+indices into the plane of a channel (the first of equals; NaN wins): scatter and gather are adjoints.
+"""
+
+from math import prod
+
+import numpy as np
+
+from ..engine.registry import T, composite, op
+from ..engine.tape import state
+from ..errors import EngineError, ShapeError
+from .pool import _ones, check_pool, overhang
+from .windows import exact_sizes, offsets, padded, slices
+
+
+def _lowest(dtype):
+    if dtype.kind == "f":
+        return -np.inf
+    return np.iinfo(dtype).min if dtype.kind in "iu" else False
+
+
+def _maximum(xp, x, kernel, stride, dilation, size):
+    """The largest value of each window of a padded x; NaN where there is one."""
+    n = len(kernel)
+    # Separable: maxima along the last dim first, then along the others.
+    for d in range(n - 1, -1, -1):
+        lead = (slice(None),) * (x.ndim - n + d)
+        part = [x[(*lead, *slices((i,), (size[d],), (stride[d],), (dilation[d],)))] for i in range(kernel[d])]
+        out = xp.maximum(part[0], part[1]) if len(part) > 1 else part[0]
+        for other in part[2:]:
+            xp.maximum(out, other, out=out)
+        x = out
+    return x
+
+
+def _places(xp, x, y, kernel, stride, dilation, size, pads, spatial):
+    """The index in its plane of each window's maximum."""
+    n = len(kernel)
+    strides = [prod(spatial[i + 1:]) for i in range(n)]
+    places = xp.full(y.shape, -1, np.int64)
+    nan = y != y if y.dtype.kind == "f" else None
+    nan = nan if nan is not None and nan.any() else None
+    grids = [np.arange(size[i]) * stride[i] * strides[i] for i in range(n)]
+    base = sum(np.ix_(*grids)) if n > 1 else grids[0]
+    for offset in offsets(kernel):
+        part = x[(Ellipsis, *slices(offset, size, stride, dilation))]
+        hit = part == y
+        if nan is not None:
+            hit |= nan & (part != part)
+        if any(low or high for low, high in pads):
+            for i in range(n):
+                at = np.arange(size[i]) * stride[i] + offset[i] * dilation[i] - pads[i][0]
+                inside = (at >= 0) & (at < spatial[i])
+                if not inside.all():
+                    hit &= inside.reshape(-1, *(1,) * (n - 1 - i))
+        # The first hit counts: later ones only where none was found yet.
+        hit &= places < 0
+        shift = sum((o * d - low) * s for o, d, (low, _), s in zip(offset, dilation, pads, strides, strict=True))
+        xp.copyto(places, base + shift, where=hit)
+    return places
+
+
+def _pool_name(x, kernel, *_rest) -> str:
+    return f"MaxPool{max(len(kernel), 2)}DWithIndicesBackward0"
+
+
+def _max_pool_x(k, g, x, x_shape, kernel, stride, pads, dilation, size, out):
+    if not state.grad:
+        return k._max_pool_back(g, x, out, kernel, stride, pads, dilation, size)
+    places = k._max_pool_places(x, out, kernel, stride, pads, dilation, size)
+    return k._scatter_planes(g, places, x_shape[len(x_shape) - len(kernel):])
+
+
+@op("_max_pool", at="", half=False, grad_name=_pool_name,
+    samples=["distinct(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (1, 1), (3, 2)"], vjp={"x": _max_pool_x})
+def _max_pool(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
+    """The maxima alone; their places are looked for when a gradient asks."""
+    y = _maximum(xp, _filled(xp, x, kernel, stride, pads, dilation, size), kernel, stride, dilation, size)
+    return y.copy() if y is x or not y.flags.owndata else y
+
+
+def _filled(xp, x, kernel, stride, pads, dilation, size):
+    """x padded with the lowest value so that every window fits."""
+    fitted = overhang(size, kernel, stride, pads, dilation, x.shape[x.ndim - len(kernel):])
+    return padded(xp, x, fitted, _lowest(x.dtype))
+
+
+@op("_max_pool_places", at="", nograd=True, half=False)
+def _max_pool_places(xp, x, y, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
+    spatial = x.shape[x.ndim - len(kernel):]
+    return _places(xp, _filled(xp, x, kernel, stride, pads, dilation, size), y, kernel, stride, dilation, size, pads,
+                   spatial)
+
+
+@op("_max_pool_back", at="", nograd=True, half=False)
+def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
+    """The gradient of the maxima: each value of g goes to the first place in its window that holds the maximum."""
+    n = len(kernel)
+    spatial = x.shape[x.ndim - n:]
+    if y.dtype.kind == "f" and (y != y).any() or y.dtype.kind == "f" and xp.isneginf(y).any():
+        places = _places(xp, _filled(xp, x, kernel, stride, pads, dilation, size), y, kernel, stride, dilation, size, pads,
+                         spatial)
+        return _scattered(xp, g, places, spatial)
+    full = _filled(xp, x, kernel, stride, pads, dilation, size)
+    out, free = xp.zeros(full.shape, g.dtype), xp.ones(y.shape, bool)
+    hit, part = xp.empty(y.shape, bool), xp.empty(y.shape, g.dtype)
+    for offset in offsets(kernel):
+        where = (Ellipsis, *slices(offset, size, stride, dilation))
+        xp.equal(full[where], y, out=hit)
+        hit &= free
+        xp.multiply(g, hit, out=part)
+        out[where] += part
+        free ^= hit
+    inner = tuple(slice(low, low + m) for m, (low, _) in zip(spatial, pads, strict=True))
+    return xp.ascontiguousarray(out[(Ellipsis, *inner)])
+
+
+def _max_pool_indices_x(k, gs, x_shape, kernel, out1):
+    if gs[0] is None:
+        return None
+    return k._scatter_planes(gs[0], out1, x_shape[len(x_shape) - len(kernel):])
+
+
+@op("_max_pool_indices", at="", outs=2, half=False, grad_name=_pool_name,
+    samples=["distinct(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (1, 1), (3, 2)"], vjp={"x": _max_pool_indices_x})
+def _max_pool_indices(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
+    """(maxima, index of each in its plane)."""
+    full = _filled(xp, x, kernel, stride, pads, dilation, size)
+    y = _maximum(xp, full, kernel, stride, dilation, size)
+    y = y.copy() if y is x or not y.flags.owndata else y
+    return y, _places(xp, full, y, kernel, stride, dilation, size, pads, x.shape[x.ndim - len(kernel):])
+
+
+@op("_scatter_planes", at="", samples=["r(2, 3), torch.tensor([[0, 2, 0], [3, 1, 1]]), (2, 2)"],
+    grad_name="MaxPool2DWithIndicesBackwardBackward0",
+    vjp={"g": lambda k, h, places, spatial: k._gather_planes(h, places, len(spatial))})
+def _scatter_planes(xp, g, places: "Index", spatial: "any"):
+    """Planes of shape `spatial` with each value of g added at its place."""
+    return _scattered(xp, g, places, spatial)
+
+
+def _scattered(xp, g, places, spatial):
+    n = len(spatial)
+    planes, per = prod(g.shape[:g.ndim - n]), prod(g.shape[g.ndim - n:])
+    size = prod(spatial)
+    flat = (places.reshape(planes, per) + (np.arange(planes) * size)[:, None]).reshape(-1)
+    out = xp.bincount(flat, g.reshape(-1).astype(np.float64, copy=False), planes * size) if g.dtype.kind == "f" else None
+    if out is None:
+        out = xp.zeros(planes * size, g.dtype)
+        xp.add.at(out, flat, g.reshape(-1))
+    return out.astype(g.dtype, copy=False).reshape(*g.shape[:g.ndim - n], *spatial)
+
+
+@op("_gather_planes", at="", half=False, samples=["r(2, 2, 2), torch.tensor([[0, 2, 0], [3, 1, 1]]), 2"],
+    grad_name="GatherBackward0",
+    vjp={"x": lambda k, g, x_shape, places, n: k._scatter_planes(g, places, x_shape[len(x_shape) - n:])})
+def _gather_planes(xp, x, places: "Index", n: "int"):
+    """The values of each plane (the last n dims of x) at its places."""
+    lead = x.shape[:x.ndim - n]
+    flat = places.reshape(prod(lead), -1)
+    return xp.take_along_axis(x.reshape(prod(lead), -1), flat, 1).reshape(places.shape)
+
+
+# ---------------------------------------------------------------- the public functions
+
+def maximum(name: str, n: int, x, kernel_size, stride, padding, dilation, ceil_mode: bool, indices: bool):
+    kernel = exact_sizes(kernel_size, n, name, "kernel_size")
+    stride = kernel if stride is None or stride == () or stride == [] else exact_sizes(stride, n, name, "stride")
+    padding, dilation = exact_sizes(padding, n, name, "padding"), exact_sizes(dilation, n, name, "dilation")
+    size = check_pool(name, n, x._a, kernel, stride, padding, dilation, ceil_mode)
+    pads = tuple((p, p) for p in padding)
+    if indices:
+        return T._max_pool_indices(x, kernel, stride, pads, dilation, size)
+    return T._max_pool(x, kernel, stride, pads, dilation, size)
+
+
+@composite("max_pool1d", at="torch F", samples=["distinct(2, 3, 8), 2", "distinct(2, 3, 9), 3, 2, 1, 1, True", "distinct(3, 9), 2, 2, 0, 3"])
+def max_pool1d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, dilation: "any" = 1,
+               ceil_mode: "bool" = False, return_indices: "bool" = False):
+    """The maxima of windows of x (N, C, L); with return_indices also their places.
+
+    >>> F.max_pool1d(tensor([[1., 3., 5., 4.]]), 2)
+    tensor([[3., 5.]])
+    """
+    found = maximum("max_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    node = (found[0] if return_indices else found).grad_fn
+    if node is not None:
+        node._name = "SqueezeBackward1"
+    return found
+
+
+@composite("max_pool2d", at="torch F", samples=["distinct(2, 3, 4, 6), 2", "distinct(1, 2, 5, 5), 3, 2, 1", "distinct(2, 5, 6), (2, 3), 1, (1, 0), 1, True",
+                                                "distinct(1, 1, 7, 6), 2, 2, 1, (2, 1), return_indices=True"])
+def max_pool2d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, dilation: "any" = 1,
+               ceil_mode: "bool" = False, return_indices: "bool" = False):
+    """The maxima of windows of x (N, C, H, W); with return_indices also their places.
+
+    >>> F.max_pool2d(tensor([[[1., 3.], [5., 4.]]]), 2)
+    tensor([[[5.]]])
+    """
+    return maximum("max_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+@composite("max_pool3d", at="torch F", samples=["distinct(1, 2, 2, 4, 4), 2", "distinct(1, 1, 3, 4, 5), (2, 2, 3), 1, 1, 1, True"])
+def max_pool3d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, dilation: "any" = 1,
+               ceil_mode: "bool" = False, return_indices: "bool" = False):
+    """The maxima of windows of x (N, C, D, H, W); with return_indices also their places.
+
+    >>> F.max_pool3d(ones(1, 1, 2, 2, 2), 2)
+    tensor([[[[[1.]]]]])
+    """
+    return maximum("max_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def _with_indices(n: int):
+    name = f"max_pool{n}d_with_indices"
+
+    @composite(name, at="F", also=["torch.max_pool1d_with_indices"] if n == 1 else (), samples=[f"distinct({', '.join('2' * 2 + '4' * n)}), 2"])
+    def pool(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, dilation: "any" = 1,
+             ceil_mode: "bool" = False, return_indices: "bool" = False):
+        return maximum(f"max_pool{n}d", n, x, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+    shape = ", ".join(["1"] * n + ["2"])
+    pool.__doc__ = f"""(max_pool{n}d, the places of the maxima in their planes).
+
+    >>> F.{name}(ones({shape}), {('(' + '1, ' * (n - 1) + '2)') if n > 1 else '2'})[1].shape
+    torch.Size([{', '.join(['1'] * (n + 1))}])
+    """
+
+
+for _n in (1, 2, 3):
+    _with_indices(_n)
+
+
+# ---------------------------------------------------------------- max_unpool
+
+def unpool(n: int, x, indices, kernel_size, stride, padding, output_size):
+    name = f"max_unpool{n}d"
+    kernel = exact_sizes(kernel_size, n, name, "kernel_size")
+    stride = kernel if stride is None else exact_sizes(stride, n, name, "stride")
+    padding = exact_sizes(padding, n, name, "padding")
+    if x._a.ndim not in (n + 1, n + 2):
+        raise ShapeError(f"Input to {name} should be a {n + 1}d or {n + 2}d Tensor, but got tensor with {x._a.ndim} "
+                         "dimensions")
+    if indices._a.dtype != np.int64:
+        from ..engine.dtypes import of_numpy, scalar_name
+
+        raise EngineError("elements in indices should be type int64 but got: "
+                          f"{scalar_name(of_numpy(indices._a.dtype))}")
+    if indices._a.shape != x._a.shape:
+        raise ShapeError("Expected shape of indices to be same as that of the input tensor "
+                         f"({list(x._a.shape)}) but got indices tensor with shape: {list(indices._a.shape)}")
+    default = tuple((m - 1) * s + k - 2 * p for m, s, k, p in
+                    zip(x._a.shape[x._a.ndim - n:], stride, kernel, padding, strict=True))
+    size = _unpooled_size(default, stride, output_size, n)
+    a = indices._a
+    if a.size and (int(a.min()) < 0 or int(a.max()) >= prod(size)):
+        bad = int(a[(a < 0) | (a >= prod(size))][0])
+        shown = "x".join(map(str, size if n > 1 else (size[0], 1)))
+        raise EngineError(f"Found an invalid max index: {bad} (output volumes are of size {shown}")
+    return T._place_planes(x, indices, size)
+
+
+def _unpooled_size(default: tuple, stride: tuple, output_size, n: int) -> tuple:
+    if output_size is None:
+        return default
+    from ..errors import BadValue
+
+    size = tuple(output_size)
+    if len(size) == n + 2:
+        size = size[2:]
+    if len(size) != n:
+        raise BadValue(f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of "
+                       f"'{len(size)}'")
+    for d, (have, want, s) in enumerate(zip(size, default, stride, strict=True)):
+        if not want - s < have < want + s:
+            raise BadValue(f'invalid output_size "{list(size)}" (dim {d} must be between {want - s} and {want + s})')
+    return size
+
+
+@op("_place_planes", at="", half=False, grad_name=lambda x, places, spatial: f"MaxUnpool{max(len(spatial), 2)}DBackward0",
+    samples=["r(1, 2), torch.tensor([[3, 1]]), (4,)"],
+    vjp={"x": lambda k, g, places, spatial: k._gather_planes(g, places, len(spatial))})
+def _place_planes(xp, x, places: "Index", spatial: "any"):
+    """Planes of zeros with each value of x written (not added) at its place."""
+    n = len(spatial)
+    lead = x.shape[:x.ndim - n]
+    out = xp.zeros((prod(lead), prod(spatial)), x.dtype)
+    xp.put_along_axis(out, places.reshape(prod(lead), -1), x.reshape(prod(lead), -1), 1)
+    return out.reshape(*lead, *spatial)
+
+
+@composite("max_unpool1d", at="F", samples=["r(1, 1, 2), torch.tensor([[[1, 2]]]), 2"])
+def max_unpool1d(x, indices: "Index", kernel_size: "any", stride: "any" = None, padding: "any" = 0,
+                 output_size: "any" = None):
+    """The inverse of max_pool1d: every value at its place, zeros elsewhere.
+
+    >>> F.max_unpool1d(tensor([[3., 5.]]), tensor([[1, 2]]), 2)
+    tensor([[0., 3., 5., 0.]])
+    """
+    return unpool(1, x, indices, kernel_size, stride, padding, output_size)
+
+
+@composite("max_unpool2d", at="F", samples=["r(1, 1, 1, 2), torch.tensor([[[[1, 6]]]]), 2"])
+def max_unpool2d(x, indices: "Index", kernel_size: "any", stride: "any" = None, padding: "any" = 0,
+                 output_size: "any" = None):
+    """The inverse of max_pool2d: every value at its place, zeros elsewhere.
+
+    >>> F.max_unpool2d(tensor([[[5.]]]), tensor([[[2]]]), 2)
+    tensor([[[0., 0.],
+             [5., 0.]]])
+    """
+    return unpool(2, x, indices, kernel_size, stride, padding, output_size)
+
+
+@composite("max_unpool3d", at="F", samples=["r(1, 1, 1, 1, 1), torch.tensor([[[[[5]]]]]), 2"])
+def max_unpool3d(x, indices: "Index", kernel_size: "any", stride: "any" = None, padding: "any" = 0,
+                 output_size: "any" = None):
+    """The inverse of max_pool3d: every value at its place, zeros elsewhere.
+
+    >>> F.max_unpool3d(ones(1, 1, 1, 1, 1), tensor([[[[[7]]]]]), 2).sum()
+    tensor(1.)
+    """
+    return unpool(3, x, indices, kernel_size, stride, padding, output_size)
