@@ -28,6 +28,8 @@ PLAIN = frozenset(np.dtype(d) for d in ("float32", "float64", "int64", "int32", 
 FLOATS = frozenset(np.dtype(d) for d in ("float32", "float64"))
 HALVES = {np.dtype("float16")}
 _FLOAT32 = np.dtype("float32")
+# what can stand beside a tensor in an operator
+OPERANDS = (int, float, complex, list, tuple, range, np.ndarray, np.generic)
 ALIASES = {"input": "x", "axis": "dim", "keepdims": "keepdim", "x": "input", "self": "x", "x1": "x", "x2": "other"}
 
 
@@ -56,7 +58,8 @@ def bind(o: Op, args: tuple, kwargs: dict) -> list:
             args = (*args[:o.star], args[o.star:])
             n = o.star + 1
     if n > o.n_positional:
-        raise ArgumentError(f"{o.name}() takes {o.n_positional} positional arguments but {n} were given")
+        raise ArgumentError(f"{o.name}() takes {o.n_positional} positional argument"
+                            f"{'s' if o.n_positional != 1 else ''} but {n} were given")
     values = [*args, *o.defaults[n:]]
     if kwargs:
         _bind_keywords(o, values, n, kwargs)
@@ -614,8 +617,8 @@ def _struct_repr(self) -> str:
 
 def make_function(o: Op):
     """The function a program calls: `torch.exp`."""
-    if o.ufunc is not None and len(o.names) == 1:
-        fn = _unary(o, getattr(np, o.ufunc))
+    if o.ufunc is not None and len(o.tensor_slots) == 1:
+        fn = _unary(o, o.ufunc if callable(o.ufunc) else getattr(np, o.ufunc))
     elif o.ufunc is not None and len(o.tensor_slots) >= 2:
         fn = _binary_function(o, operator_for(o))
     else:
@@ -691,6 +694,11 @@ def _binary(o: Op, ufunc):
     floats_only = o.promote == "float"
     ndarray = np.ndarray
 
+    def slow(x, other):
+        if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):
+            return call(o, (x, other), {})
+        return NotImplemented
+
     def fn(x, other):
         kind, kind2 = type(x), type(other)
         try:
@@ -699,19 +707,19 @@ def _binary(o: Op, ufunc):
                 if kind in TENSORS:
                     a = x._a
                     if a.dtype is not b.dtype or a.dtype not in (FLOATS if floats_only else PLAIN):
-                        return call(o, (x, other), {})
+                        return slow(x, other)
                     needs = x._rg or other._rg
                 elif (kind is float or kind is int) and b.dtype in FLOATS:
                     a, needs = x, other._rg
                 else:
-                    return call(o, (x, other), {})
+                    return slow(x, other)
             elif (kind2 is float or kind2 is int) and x._a.dtype in FLOATS:
                 a, b, needs = x._a, other, x._rg
             else:
-                return call(o, (x, other), {})
+                return slow(x, other)
             r = ufunc(a, b)
         except (ValueError, TypeError, OverflowError, AttributeError):
-            return call(o, (x, other), {})
+            return slow(x, other)
         t = new(Tensor)
         t._a = r if type(r) is ndarray else wrap(r)._a
         t._v = [0]
@@ -738,7 +746,9 @@ def _record_binary(o: Op, plans, x, other, t, extras) -> None:
 def _binary_function(o: Op, operator):
     def fn(*args, **kwargs):
         if not kwargs and len(args) == 2:
-            return operator(*args)
+            result = operator(*args)
+            if result is not NotImplemented:
+                return result
         return call(o, args, kwargs)
     return fn
 
@@ -769,9 +779,12 @@ def make_inplace_operator(o: Op):
     return fn
 
 
-def reflected(operator):
-    """`other - x` from `x.__rsub__(other)`."""
+def reflected(operator, grad_name: str | None = None):
+    """`other - x` from `x.__rsub__(other)`; `grad_name` where PyTorch's node is named after another op."""
     def fn(x, other):
-        return operator(other, x)
+        t = operator(other, x)
+        if grad_name is not None and t is not NotImplemented and t._node is not None:
+            t._node._name = grad_name
+        return t
     return fn
 

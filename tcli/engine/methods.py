@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from . import dispatch, registry
+from . import dispatch, registry, rule_helpers  # noqa: F401  declares the helpers
 from .tensor import Tensor
 
 OPERATORS = ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift",
              "rshift", "eq", "ne", "lt", "le", "gt", "ge")
+REFLECTED_NAMES = {"__rsub__": "RsubBackward1", "__rtruediv__": "MulBackward0"}
 
 
 def install() -> None:
@@ -38,9 +37,16 @@ def _install_operator(name: str, o) -> None:
         setattr(Tensor, name, guarded_operator(dispatch.operator_for(o), name))
     elif name.startswith("__r") and name[3:-2] in OPERATORS:
         base = dispatch.operator_for(o) if o.ufunc else o.function
-        setattr(Tensor, name, dispatch.reflected(base))
+        setattr(Tensor, name, dispatch.reflected(base, REFLECTED_NAMES.get(name)))
     else:
-        setattr(Tensor, name, o.function)
+        setattr(Tensor, name, operands_only(o.function) if name[2:-2] in OPERATORS else o.function)
+
+
+def operands_only(function):
+    """A function as an operator: Python words the error where the other side is no operand."""
+    def operate(x, other):
+        return function(x, other) if isinstance(other, (Tensor, *dispatch.OPERANDS)) else NotImplemented
+    return operate
 
 
 def guarded_operator(operator, name: str):
@@ -49,7 +55,7 @@ def guarded_operator(operator, name: str):
         return operator
 
     def compare(x, other):
-        if isinstance(other, (Tensor, int, float, complex, list, tuple, np.ndarray, np.generic)):
+        if isinstance(other, (Tensor, *dispatch.OPERANDS)):
             return operator(x, other)
         return NotImplemented
     return compare

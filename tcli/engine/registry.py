@@ -15,6 +15,8 @@ import; this file knows no op by name.
 `grad_name`: what `grad_fn` prints; a function of the arguments where it depends on them.
 `promote`: None, "same" (all operands to their common dtype), "float" (the same, and integers to the
 default dtype), "compare" (the same for the operands; the result is the kernel's).
+`ufunc`: the NumPy function (its name, or a callable) that the op is on float32 and float64 when called with
+nothing but its tensors: the shortcut that such calls take.
 `half`: kernels on float16/bfloat16 run in float32 and are rounded once; False leaves them alone.
 A vjp rule is `(k, g, names...)`: `k` holds all ops, `g` is the gradient of the output (a list for
 several outputs), the names are arguments, `out` (or `out0`, `out1`), `x_shape`, `x_dtype`. A key
@@ -41,7 +43,9 @@ class Op:
     @property
     def grad_name(self) -> str:
         if self.grad_name_ is None:
-            self.grad_name_ = "".join(p[:1].upper() + p[1:] for p in self.name.split("_")) + "Backward0"
+            letters = self.name.strip("_")
+            self.grad_name_ = "".join(c.upper() if i == 0 or letters[i - 1] == "_" or letters[i - 1].isdigit() else c
+                                      for i, c in enumerate(letters) if c != "_") + "Backward0"
         return self.grad_name_ if type(self.grad_name_) is str else self.name.capitalize() + "Backward0"
 
     @property

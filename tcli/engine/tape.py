@@ -399,6 +399,8 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
                 continue
         if observers:
             _observed(node, g, create_graph, wanted, queue)
+        elif type(node) is Node:
+            _run_rules(node, g, create_graph, wanted, queue)
         else:
             for edge, r in node.apply(g, create_graph, wanted):
                 _send(queue, edge, r)
@@ -413,6 +415,30 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
         else:
             _accumulate(leaf, g, leaf in owned, create_graph)
     del freed
+
+
+def _run_rules(node, g, create_graph: bool, wanted, queue) -> None:
+    """`Node.apply` without the generator: the common case of every backward pass."""
+    saved, edges = node.saved, node.edges
+    if saved is None:
+        list(node.apply(g, create_graph, wanted))  # raises
+    k = kernel_namespace()
+    for index, rule, slots in node.plan.rules:
+        if type(index) is not int:
+            for edge, r in node._apply_joint(index, rule, slots, g, create_graph, wanted, k):
+                _send(queue, edge, r)
+            continue
+        edge = edges[index]
+        if edge is None or (wanted is not None and edge not in wanted):
+            continue
+        if not slots:
+            r = rule(k, g)
+        elif len(slots) == 1:
+            r = rule(k, g, unpack(saved[slots[0]], node, create_graph))
+        else:
+            r = rule(k, g, *[unpack(saved[s], node, create_graph) for s in slots])
+        if r is not None:
+            _send(queue, edge, r)
 
 
 def _observed(node, g, create_graph, wanted, queue) -> None:

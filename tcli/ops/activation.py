@@ -4,17 +4,21 @@ Gradients that a training step runs often are ops of their own (`_..._adjoint`):
 instead of one per operator, and differentiable again.
 """
 
+import math
+
 import numpy as np
 
+from ..engine import dtypes
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, Unsupported
-from .arrays import gate, refuse, select
+from .arrays import CLIP, bounded, gate, refuse, select
 
 EVERYWHERE = "torch tensor tensor_"
 SAMPLES = ["away(3, 4)", "away()", "away(0, 2)"]
 
 
-@op("relu", at="torch tensor tensor_ F", samples=SAMPLES, vjp={"x": lambda k, g, out: k._relu_adjoint(g, out)})
+@op("relu", at="torch tensor tensor_ F", samples=SAMPLES, ufunc=lambda a: CLIP(a, 0.0, math.inf),
+    vjp={"x": lambda k, g, out: k.linked(k._relu_adjoint(g, out), out)})
 def relu(xp, x, inplace: "bool" = False):
     """The larger of x and 0, elementwise; the gradient at 0 is 0.
 
@@ -25,7 +29,7 @@ def relu(xp, x, inplace: "bool" = False):
         raise EngineError("Boolean inputs not supported for relu")
     if x.dtype.kind == "c":
         raise Unsupported("clamp is not supported for complex types")
-    return xp.maximum(x.dtype.type(0), x)  # this order keeps -0., as PyTorch does
+    return bounded(xp, x, 0)
 
 
 @op("_relu_adjoint", at="", samples=["r(3), pos(3)"], grad_name="ThresholdBackwardBackward0",
@@ -35,7 +39,7 @@ def _relu_adjoint(xp, g, out: "Index"):
 
 
 @op("threshold", at="torch F", samples=["away(3, 4), 0.1, 5.0"],
-    vjp={"x": lambda k, g, x, threshold: k._gate(x > threshold, g)})
+    vjp={"x": lambda k, g, x, threshold: k.linked(k._gate(x > threshold, g), x)})
 def threshold(xp, x, threshold: "Scalar", value: "Scalar", inplace: "bool" = False):
     """x where it is larger than the threshold, else value.
 
@@ -46,8 +50,9 @@ def threshold(xp, x, threshold: "Scalar", value: "Scalar", inplace: "bool" = Fal
     return xp.where(xp.less_equal(x, threshold), xp.asarray(value).astype(x.dtype), x)
 
 
-@op("leaky_relu", at="F", samples=["away(3, 4)", "away(3), 0.2"],
-    vjp={"x": lambda k, g, x, negative_slope: k._leaky_adjoint(g, x, negative_slope)})
+@op("leaky_relu", at="F", grad_name=lambda x, slope, inplace: f"LeakyReluBackward{int(inplace)}",
+    samples=["away(3, 4)", "away(3), 0.2"],
+    vjp={"x": lambda k, g, x, negative_slope: k.linked(k._leaky_adjoint(g, x, negative_slope), x)})
 def leaky_relu(xp, x, negative_slope: "float" = 0.01, inplace: "bool" = False):
     """x where it is positive, else negative_slope * x.
 
@@ -76,11 +81,11 @@ def _hardtanh(xp, x, low, high):
     if x.dtype.kind == "u" and low < 0:
         raise EngineError("cannot do hardtanh on an unsigned type with negative limits")
     kind = x.dtype.type
-    return xp.minimum(kind(high), xp.maximum(kind(low), x))
+    return bounded(xp, x, kind(low), kind(high))
 
 
 @op("hardtanh", at="F", samples=["away(3, 4) * 2", "r(3), -0.2, 0.3"],
-    vjp={"x": lambda k, g, x, min_val, max_val: k._gate((x > min_val) & (x < max_val), g)})
+    vjp={"x": lambda k, g, x, min_val, max_val: k.linked(k._gate((x > min_val) & (x < max_val), g), x)})
 def hardtanh(xp, x, min_val: "Scalar" = -1.0, max_val: "Scalar" = 1.0, inplace: "bool" = False):
     """x brought into [min_val, max_val]; the gradient at the bounds is 0.
 
@@ -93,7 +98,7 @@ def hardtanh(xp, x, min_val: "Scalar" = -1.0, max_val: "Scalar" = 1.0, inplace: 
 
 
 @op("relu6", at="F", samples=["away(3, 4) * 5"], grad_name="HardtanhBackward0",
-    vjp={"x": lambda k, g, x: k._gate((x > 0) & (x < 6), g)})
+    vjp={"x": lambda k, g, x: k.linked(k._gate((x > 0) & (x < 6), g), x)})
 def relu6(xp, x, inplace: "bool" = False):
     """x brought into [0, 6].
 
@@ -103,7 +108,8 @@ def relu6(xp, x, inplace: "bool" = False):
     return _hardtanh(xp, x, 0, 6)
 
 
-@op("hardsigmoid", at="F", samples=["r(3, 4) * 4"], vjp={"x": lambda k, g, x: k._gate((x > -3) & (x < 3), g / 6)})
+@op("hardsigmoid", at="F", samples=["r(3, 4) * 4"], 
+    vjp={"x": lambda k, g, x: k.linked(k._gate((x > -3) & (x < 3), g / 6), x)})
 def hardsigmoid(xp, x, inplace: "bool" = False):
     """(x + 3) / 6 brought into [0, 1].
 
@@ -111,7 +117,7 @@ def hardsigmoid(xp, x, inplace: "bool" = False):
     tensor([0.0000, 0.5000, 0.6667])
     """
     refuse(x, "biuc", "hardsigmoid_cpu")
-    return xp.minimum(xp.maximum(x + 3, 0), 6) / 6
+    return bounded(xp, x + 3, 0, 6) / 6
 
 
 def _hardswish_gradient(k, g, x):
@@ -127,11 +133,11 @@ def hardswish(xp, x, inplace: "bool" = False):
     tensor([-0.0000, 0.6667, 4.0000])
     """
     refuse(x, "biuc", "hardswish_cpu")
-    return x * xp.minimum(xp.maximum(x + 3, 0), 6) / 6
+    return x * bounded(xp, x + 3, 0, 6) / 6
 
 
 @op("hardshrink", at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
-    vjp={"x": lambda k, g, x, lambd: k._gate((x < -lambd) | (x > lambd), g)})
+    vjp={"x": lambda k, g, x, lambd: k.linked(k._gate((x < -lambd) | (x > lambd), g), x)})
 def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     """x outside [-lambd, lambd], 0 inside.
 
@@ -143,7 +149,7 @@ def hardshrink(xp, x, lambd: "Scalar" = 0.5):
 
 
 @op("softshrink", at="F", samples=["away(3, 4)", "r(3), 0.3"],
-    vjp={"x": lambda k, g, x, lambd: k._gate((x < -lambd) | (x > lambd), g)})
+    vjp={"x": lambda k, g, x, lambd: k.linked(k._gate((x < -lambd) | (x > lambd), g), x)})
 def softshrink(xp, x, lambd: "float" = 0.5):
     """x drawn lambd towards 0, and 0 where it is nearer than that.
 
@@ -152,8 +158,10 @@ def softshrink(xp, x, lambd: "float" = 0.5):
     """
     refuse(x, "biuc", "softshrink_check")
     if lambd < 0:
-        raise EngineError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
-    return x - xp.minimum(xp.maximum(x, -lambd), lambd)
+        d = dtypes.of_numpy(x.dtype)
+        raise EngineError(f"lambda must be in range [0, {dtypes.finfo(d).max:g}] for input dtype "
+                          f"{dtypes.scalar_name(d)}, but found {lambd:g}")
+    return x - bounded(xp, x, -lambd, lambd)
 
 
 def _prelu_shaped(x, weight):

@@ -6,8 +6,8 @@ import numpy as np
 
 from ..engine.dispatch import is_half
 from ..engine.registry import T, composite, op
-from ..errors import BadValue, EngineError
-from .arrays import refuse
+from ..errors import EngineError
+from .arrays import named, not_implemented, refuse
 
 PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(2, 3)", "r(3), 2.5", "r(0, 3), r(3)", "r(2, 1, 3), r(4, 1)"]
 
@@ -62,7 +62,7 @@ def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     return xp.subtract(x, _scaled(xp, other, alpha, x))
 
 
-@op("rsub", at="torch", promote="same", check=_no_bools, samples=PAIRS,
+@op("rsub", at="torch", promote="same", check=_no_bools, grad_name=named("Rsub", 0, 1), samples=PAIRS,
     vjp={"x": lambda k, g, alpha: -g if alpha == 1 else g * -alpha, "other": lambda k, g: g})
 def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
     """other - alpha * x, elementwise with broadcasting.
@@ -128,14 +128,14 @@ def _true_divide(xp, x, other: "Operand"):
     return xp.true_divide(x, other)
 
 
-@op("_div_trunc", at="", promote="same", samples=[], grad_name="DivBackward1",
+@op("_div_trunc", at="", promote="same", samples=[], grad_name="DivBackward2",
     vjp={"x": lambda k, g: k.zeros_like(g), "other": lambda k, g: k.zeros_like(g)})
 def _div_trunc(xp, x, other: "Operand"):
     refuse(x if hasattr(x, "dtype") else other, "bc", "div_trunc_cpu")
     return _truncated(xp, x, other)
 
 
-@op("_div_floor", at="", promote="same", samples=[], grad_name="DivBackward1",
+@op("_div_floor", at="", promote="same", samples=[], grad_name="DivBackward2",
     vjp={"x": lambda k, g: k.zeros_like(g), "other": lambda k, g: k.zeros_like(g)})
 def _div_floor(xp, x, other: "Operand"):
     refuse(x if hasattr(x, "dtype") else other, "bc", "div_floor_cpu")
@@ -153,7 +153,7 @@ def div(x: "Operand", other: "Operand", *, rounding_mode: "str?" = None):
     if rounding_mode is None:
         return T._true_divide(x, other)
     if rounding_mode not in ("trunc", "floor"):
-        raise BadValue(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+        raise EngineError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
     if rounding_mode == "floor":
         return T._div_floor(x, other)
     if any(hasattr(v, "_a") and is_half(v._a.dtype) for v in (x, other)):
@@ -171,8 +171,12 @@ def true_divide(x: "Operand", other: "Operand"):
     return T._true_divide(x, other)
 
 
+FLOOR_DIVIDE = not_implemented("derivative for aten::floor_divide is not implemented")
+
+
 @op("floor_divide", at="torch tensor tensor_", also=["tensor.__floordiv__", "tensor.__ifloordiv__",
-    "tensor.__rfloordiv__"], promote="same", samples=[], nograd=True)
+    "tensor.__rfloordiv__"], promote="same", samples=[], grad_name="NotImplemented",
+    vjp={"x": FLOOR_DIVIDE, "other": FLOOR_DIVIDE})
 def floor_divide(xp, x, other: "Operand"):
     """x / other rounded down.
 
@@ -223,7 +227,7 @@ def _complex_log(x):
 
 @op("pow", at="torch tensor tensor_", also=["tensor.__pow__", "tensor.__rpow__", "tensor.__ipow__"], promote="same",
     samples=["pos(3, 4), 2", "pos(3), 0.5", "r(3), 3", "pos(3, 4), r(4)", "2.0, r(3)", "r(3), 0", "r(0), 2"],
-    grad_name="PowBackward0", vjp={"x": _pow_x, "exponent": _pow_exponent})
+    grad_name=named("Pow", 1, 0, 2), vjp={"x": _pow_x, "exponent": _pow_exponent})
 def pow(xp, x: "Operand", exponent: "Operand"):
     """x to the power of exponent, elementwise with broadcasting.
 

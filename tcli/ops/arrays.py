@@ -7,8 +7,13 @@ the mask is irregular. `gate` and `select` do the same with bit masks for float 
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.registry import T, op, rule_helper
+from ..engine.tape import state
 from ..errors import Unsupported
 
+# The ufunc behind `np.clip`, without the Python around it. With two bounds it is three times as fast as
+# `maximum` with a number, and keeps the sign of zeros and nan.
+CLIP = getattr(getattr(getattr(np, "_core", None), "umath", None), "clip", np.clip)
 _BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
 
@@ -19,11 +24,32 @@ def refuse(x, kinds: str, kernel: str) -> None:
         raise Unsupported(f"\"{kernel}\" not implemented for '{dtypes.scalar_name(dtypes.of_numpy(d))}'")
 
 
-def not_implemented(what: str):
+def not_implemented(message: str):
     """A gradient rule for what PyTorch records but cannot differentiate."""
     def rule(k, g):
-        raise Unsupported(f"the derivative for '{what}' is not implemented.")
+        raise Unsupported(message)
     return rule
+
+
+def named(base: str, with_tensor: int, with_number: int, from_number: int = 0):
+    """The name of the gradient node of a binary op, which PyTorch numbers by which operand is a number."""
+    def name(x, other, *rest) -> str:
+        if not hasattr(x, "_a"):
+            return f"{base}Backward{from_number}"
+        return f"{base}Backward{with_tensor if hasattr(other, '_a') else with_number}"
+    return name
+
+
+@op("_link", at="", half=False, samples=[], grad_name="ThresholdBackwardBackward0",
+    vjp={"g": lambda k, gg: gg, "x": lambda k, gg: k.zeros_like(gg)})
+def _link(xp, g, x: "Tensor"):
+    return g
+
+
+@rule_helper
+def linked(g, x):
+    """`g`, which depends on `x` through comparisons alone: a second derivative is 0 instead of an error."""
+    return T._link(g, x) if x._rg and state.grad else g
 
 
 def kind_of(*values) -> str:
@@ -51,6 +77,16 @@ def _bitwise(xp, mask, *arrays) -> bool:
             and all(a.shape == mask.shape and a.dtype is first.dtype and a.flags.c_contiguous for a in arrays))
 
 
+def bounded(xp, x, low=None, high=None):
+    """min(max(x, low), high) for numbers as bounds; nan stays nan."""
+    if xp is np and x.dtype in _BITS:
+        kind = x.dtype.type
+        return CLIP(x, kind(-np.inf if low is None else low), kind(np.inf if high is None else high))
+    # NumPy returns its second operand at ties: x, whose zeros then keep their sign.
+    out = x if low is None else xp.maximum(low, x)
+    return out if high is None else xp.minimum(high, out)
+
+
 def gate(xp, mask, g):
     """`g` where the mask is true, else 0 (even where `g` is not finite)."""
     if _bitwise(xp, mask, g):
@@ -61,12 +97,15 @@ def gate(xp, mask, g):
 
 
 def select(xp, mask, a, b):
-    """`a` where the mask is true, else `b`."""
-    if not hasattr(a, "dtype") or not hasattr(b, "dtype") or not _bitwise(xp, mask, a, b):
+    """`a` where the mask is true, else `b`; one of them may be a number."""
+    arrays = [v for v in (a, b) if getattr(v, "ndim", 0)]
+    if not arrays or not _bitwise(xp, mask, *arrays):
         return xp.where(mask, a, b)
-    bits = _BITS[a.dtype]
+    d = arrays[0].dtype
+    bits = _BITS[d]
     kept = _bit_mask(mask, bits)
-    other = b.view(bits)
-    kept &= a.view(bits) ^ other
-    kept ^= other
-    return kept.view(a.dtype)
+    a, b = (v.view(bits) if v is arrays[0] or v is arrays[-1] else np.asarray(v).astype(d).view(bits) for v in (a, b))
+    # b ^ ((a ^ b) & mask)
+    kept &= a ^ b
+    kept ^= b
+    return kept.view(d)

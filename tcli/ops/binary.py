@@ -8,7 +8,7 @@ from ..engine import dtypes
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, EngineError
-from .arrays import not_implemented, refuse, select
+from .arrays import named, not_implemented, refuse, select
 
 EVERYWHERE = "torch tensor tensor_"
 PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)"]
@@ -29,7 +29,7 @@ def _integer_divisor(xp, other) -> None:
 
 
 @op("remainder", at=EVERYWHERE, also=["tensor.__mod__", "tensor.__rmod__", "tensor.__imod__"], promote="same",
-    samples=[*DIVISORS, "2.5, away(3)"],
+    samples=[*DIVISORS, "2.5, away(3)"], grad_name=named("Remainder", 1, 0),
     vjp={"x": lambda k, g: g, "other": lambda k, g, x, other: g * -k.div(x, other, rounding_mode="floor")})
 def remainder(xp, x: "Operand", other: "Operand"):
     """The remainder of x / other, with the sign of other (Python's %).
@@ -46,7 +46,7 @@ def remainder(xp, x: "Operand", other: "Operand"):
     return select(xp, wrong, r + other, r) if xp.any(wrong) else r
 
 
-@op("fmod", at=EVERYWHERE, promote="same", samples=DIVISORS,
+@op("fmod", at=EVERYWHERE, promote="same", samples=DIVISORS, grad_name=named("Fmod", 1, 0),
     vjp={"x": lambda k, g: g, "other": lambda k, g, x, other: g * -k.div(x, other, rounding_mode="trunc")})
 def fmod(xp, x: "Operand", other: "Operand"):
     """The remainder of x / other, with the sign of x (C's fmod).
@@ -91,7 +91,8 @@ def hypot(xp, x, other):
     return xp.hypot(x, other)
 
 
-@op("copysign", at=EVERYWHERE, promote="float", samples=["away(3, 4), away(3, 4)", "away(3), -1.0", "away(3), away(1)"],
+@op("copysign", at=EVERYWHERE, promote="float", grad_name=named("Copysign", 0, 1),
+    samples=["away(3, 4), away(3, 4)", "away(3), -1.0", "away(3), away(1)"],
     vjp={"x": lambda k, g, x, out: k.where(x == 0, 0.0, g * (out / x)), "other": lambda k, g: k.zeros_like(g)})
 def copysign(xp, x, other: "Operand"):
     """The magnitude of x with the sign of other.
@@ -116,8 +117,16 @@ def nextafter(xp, x, other):
     return xp.nextafter(x, other)
 
 
-@op("heaviside", at=EVERYWHERE, promote="same", samples=["torch.tensor([-1.0, 0.0, 2.0]), torch.tensor(0.5)"],
-    vjp={"x": not_implemented("heaviside"), "values": not_implemented("heaviside")})
+HEAVISIDE = not_implemented("derivative for aten::heaviside is not implemented")
+
+
+def _one_dtype(values: list) -> None:
+    if values[0].dtype is not values[1].dtype:
+        raise EngineError("heaviside is not yet implemented for tensors with different dtypes.")
+
+
+@op("heaviside", check=_one_dtype, grad_name="NotImplemented", at=EVERYWHERE, promote="same", samples=["torch.tensor([-1.0, 0.0, 2.0]), torch.tensor(0.5)"],
+    vjp={"x": HEAVISIDE, "values": HEAVISIDE})
 def heaviside(xp, x, values):
     """0 below 0, 1 above 0 and `values` at 0.
 
@@ -169,7 +178,8 @@ def logaddexp2(xp, x, other):
 
 # ---------------------------------------------------------------- powers of two, float powers
 
-@composite("ldexp", at=EVERYWHERE, samples=["r(3, 4), ints(4)", "r(3), ints(1)", "ints(3), ints(3)"])
+@composite("ldexp", at=EVERYWHERE, grad_name="LdexpBackward0",
+           samples=["r(3, 4), ints(4)", "r(3), ints(1)", "ints(3), ints(3)"])
 def ldexp(x, other):
     """x * 2 ** other.
 

@@ -1,6 +1,7 @@
 """Bits and truth values: and, or, xor, not, shifts, gcd and lcm."""
 
-from ..engine.registry import op
+from ..engine.registry import T, composite, op
+from ..errors import ArgumentError
 from .arrays import refuse
 
 EVERYWHERE = "torch tensor tensor_"
@@ -32,7 +33,7 @@ _bitwise("or", "|", "or", "tensor([3, 6])")
 _bitwise("xor", "^", "xor", "tensor([2, 4])")
 
 
-@op("bitwise_not", at=EVERYWHERE, also=["tensor.__invert__"], half=False, samples=["ints(3)", "b(3)"], nograd=True)
+@op("bitwise_not", at=EVERYWHERE, half=False, samples=["ints(3)", "b(3)"], nograd=True)
 def bitwise_not(xp, x):
     """~x: the bits of integers inverted, truth values negated.
 
@@ -41,6 +42,13 @@ def bitwise_not(xp, x):
     """
     refuse(x, "fc", "bitwise_not_cpu")
     return xp.invert(x)
+
+
+@composite("_invert", at="", also=["tensor.__invert__"], samples=[], nograd=True)
+def _invert(x):
+    if x._a.dtype.kind not in "biu":
+        raise ArgumentError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return T.bitwise_not(x)
 
 
 # ---------------------------------------------------------------- shifts

@@ -55,7 +55,8 @@ def _method_where(x: "Operand", condition: "Index", other: "Operand"):
     return T._where(condition, x, other)
 
 
-@op("masked_fill", at="torch tensor tensor_", promote=None, half=False,
+@op("masked_fill", at="torch tensor tensor_", half=False,
+    grad_name=lambda x, mask, value: f"MaskedFillBackward{int(hasattr(value, '_a'))}",
     samples=["r(3, 4), b(3, 4), 0.5", "r(3, 4), b(4), 1", "r(4), b(3, 4), -1.0", "r(3), b(3), r()"],
     vjp={"x": lambda k, g, mask: k._gate(~mask, g), "value": lambda k, g, mask: k.sum(k._gate(mask, g))})
 def masked_fill(xp, x, mask: "Index", value: "Operand"):
@@ -70,8 +71,8 @@ def masked_fill(xp, x, mask: "Index", value: "Operand"):
     value = _fill_value(xp, x, value)
     if x.shape != mask.shape:
         x, mask = xp.broadcast_arrays(x, mask)
-    if value == 0 and not np.signbit(value.real) and x.dtype.kind == "f":
-        return gate(xp, ~mask, x)
+    if x.dtype.kind == "f":
+        return select(xp, mask, value, x)
     out = xp.array(x)
     xp.copyto(out, value, where=mask)
     return out
@@ -114,14 +115,15 @@ def _same_floats(values: list) -> None:
     """lerp takes floats of one dtype; nothing is promoted."""
     start, end, weight = values
     tensor_weight = hasattr(weight, "_a")
-    refuse(start._a, "biu", "lerp_kernel_" + ("tensor" if tensor_weight else "scalar"))
     for name, other in (("end", end), *([("weight", weight)] if tensor_weight else [])):
         if other.dtype is not start.dtype:
             wanted, found = (dtypes.C_NAMES[t.dtype.name].replace("long long", "long int") for t in (start, other))
             raise EngineError(f"expected dtype {wanted} for `{name}` but got dtype {found}")
+    refuse(start._a, "biu", "lerp_kernel_" + ("tensor" if tensor_weight else "scalar"))
 
 
 @op("lerp", at="torch tensor tensor_", promote="same", check=_same_floats,
+    grad_name=lambda x, end, weight: f"LerpBackward{int(hasattr(weight, '_a'))}",
     samples=["r(3, 4), r(3, 4), 0.3", "r(3), r(3), r(3)", "r(2, 3), r(3), r()", "r(3), r(3), 0.8", "c(3), c(3), c(3)"],
     vjp={"x": lambda k, g, weight: g * k.conj_of(1 - weight), "end": lambda k, g, weight: g * k.conj_of(weight),
          "weight": _mix_weight})

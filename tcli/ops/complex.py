@@ -13,7 +13,7 @@ from ..errors import ArgumentError, EngineError, ShapeError
 COMPLEX = ["c(3, 4)", "c()", "c(0, 2)"]
 
 
-@op("_real", at="", view=True, samples=COMPLEX, grad_name="RealBackward0", vjp={"x": lambda k, g: g})
+@op("_real", at="", view=True, samples=COMPLEX, grad_name="SelectBackward0", vjp={"x": lambda k, g: g})
 def _real(xp, x):
     return x.real
 
@@ -28,7 +28,7 @@ def real(x):
     return T._real(x) if x._a.dtype.kind == "c" else x
 
 
-@op("imag", at="torch", view=True, samples=COMPLEX, vjp={"x": lambda k, g: g * 1j})
+@op("imag", at="torch", view=True, samples=COMPLEX, grad_name="SelectBackward0", vjp={"x": lambda k, g: g * 1j})
 def imag(xp, x):
     """The imaginary part, as a view.
 
@@ -40,14 +40,14 @@ def imag(xp, x):
     return x.imag
 
 
-@op("conj_physical", at="torch tensor tensor_", samples=[*COMPLEX, "r(3)"], vjp={"x": lambda k, g: k.conj_of(g)})
-def conj_physical(xp, x):
+@composite("conj_physical", at="torch tensor tensor_", samples=[*COMPLEX, "r(3)"], grad_name="ConjPhysicalBackward0")
+def conj_physical(x):
     """The complex conjugate.
 
     >>> conj_physical(tensor([1 + 2j]))
     tensor([1.-2.j])
     """
-    return xp.conj(x) if x.dtype.kind == "c" else x.copy()
+    return T._conj(x) if x._a.dtype.kind == "c" else x
 
 
 @op("_conj", at="", samples=COMPLEX, grad_name="ConjBackward0", vjp={"x": lambda k, g: k.conj_of(g)})
@@ -127,8 +127,8 @@ def complex(xp, real, imag):
     return out
 
 
-@op("polar", at="torch", samples=["pos(3, 4), r(3, 4)", "r(3, 1), r(4)"],
-    vjp={"abs": lambda k, g, angle: k.real(k.conj(g) * k.complex(k.cos(angle), k.sin(angle))),
+@op("polar", at="torch", samples=["pos(3, 4), r(3, 4)", "pos(3, 1), r(4)"],
+    vjp={"abs": lambda k, g, out: k.real(k.conj(g) * k.sgn(out)),
          "angle": lambda k, g, out: k.real(k.conj(g) * (out * 1j))})
 def polar(xp, abs, angle):
     """The complex numbers with these magnitudes and angles.

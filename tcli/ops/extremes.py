@@ -4,7 +4,7 @@ import numpy as np
 
 from ..engine.registry import op
 from ..errors import EngineError, Unsupported
-from .arrays import gate, kind_of, refuse
+from .arrays import bounded, gate, kind_of, named, refuse
 
 PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)", "torch.ones(2), torch.ones(2)"]
 
@@ -78,16 +78,11 @@ def fmin(xp, x, other):
 # ---------------------------------------------------------------- bounds
 
 def _bounded(xp, x, low, high):
-    """min(max(x, low), high); nan stays nan, and `high` wins where the bounds cross."""
-    # NumPy returns its second operand at ties: x, whose zeros then keep their sign.
-    if low is None:
-        return xp.minimum(high, x)
-    out = xp.maximum(low, x)
-    if high is None:
-        return out
-    if getattr(high, "ndim", 0) or not out.ndim:
-        return xp.minimum(high, out)
-    return xp.minimum(high, out, out=out)
+    """min(max(x, low), high); `high` wins where the bounds cross."""
+    if not hasattr(low, "dtype") and not hasattr(high, "dtype"):
+        return bounded(xp, x, low, high)
+    out = x if low is None else xp.maximum(low, x)
+    return out if high is None else xp.minimum(high, out)
 
 
 def _within(k, g, x, min, max):
@@ -112,7 +107,11 @@ def _at_high(k, g, x, min, max):
     return k._gate(above if min is None else above | (max < min), g)
 
 
-@op("clamp", at="torch tensor tensor_", also=["clip"], promote="same",
+def _clamp_name(x, min, max) -> str:
+    return f"ClampBackward{int(not any(hasattr(bound, '_a') for bound in (min, max)))}"
+
+
+@op("clamp", at="torch tensor tensor_", also=["clip"], promote="same", grad_name=_clamp_name,
     samples=["r(3, 4), -0.5, 0.5", "r(3), min=0", "r(3), max=0.1", "r(3, 4), r(4), r(3, 1)", "r(3), None, r(3)"],
     vjp={"x": _within, "min": _at_low, "max": _at_high})
 def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
@@ -128,7 +127,7 @@ def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
     return _bounded(xp, x, min, max)
 
 
-@op("clamp_min", at="torch tensor tensor_", promote="same", samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
+@op("clamp_min", at="torch tensor tensor_", promote="same", grad_name=named("ClampMin", 1, 0), samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
     vjp={"x": lambda k, g, x, min: k._gate(x >= min, g), "min": lambda k, g, x, min: k._gate(x < min, g)})
 def clamp_min(xp, x, min: "Operand"):
     """The larger of x and min; the gradient goes to x where they are equal.
@@ -140,7 +139,7 @@ def clamp_min(xp, x, min: "Operand"):
     return _bounded(xp, x, min, None)
 
 
-@op("clamp_max", at="torch tensor tensor_", promote="same", samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
+@op("clamp_max", at="torch tensor tensor_", promote="same", grad_name=named("ClampMax", 1, 0), samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
     vjp={"x": lambda k, g, x, max: k._gate(x <= max, g), "max": lambda k, g, x, max: k._gate(x > max, g)})
 def clamp_max(xp, x, max: "Operand"):
     """The smaller of x and max; the gradient goes to x where they are equal.

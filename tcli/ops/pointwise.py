@@ -108,7 +108,7 @@ _turn("rad2deg", "Radians as degrees", 180 / math.pi, "rad2deg(tensor([3.1415926
 
 @op("_tanh_adjoint", at="", samples=["r(3), unit(3)", "c(3), c(3)"], grad_name="TanhBackwardBackward0",
     vjp={"g": lambda k, gg, out: k._tanh_adjoint(gg, out),
-         "out": lambda k, gg, g, out: gg * k.conj_of(g) * out * -2 if g.is_complex() else gg * g * out * -2})
+         "out": lambda k, gg, g, out: k.conj_of(gg * out) * g * -2})
 def _tanh_adjoint(xp, g, out):
     """g * (1 - out * out), the gradient of tanh."""
     if out.dtype.kind == "c":
@@ -155,7 +155,16 @@ def square(xp, x):
 
 # ---------------------------------------------------------------- sigmoid and its inverse
 
-@op("sigmoid", at=EVERYWHERE, also=["F.sigmoid", "special.expit"], promote="float", samples=PLAIN,
+def _logistic(x):
+    e = np.negative(x)
+    if not e.ndim:
+        return 1 / (1 + np.exp(e))
+    np.exp(e, out=e)
+    e += 1
+    return np.reciprocal(e, out=e)
+
+
+@op("sigmoid", at=EVERYWHERE, also=["F.sigmoid", "special.expit"], promote="float", samples=PLAIN, ufunc=_logistic,
     vjp={"x": lambda k, g, out: k._sigmoid_adjoint(g, out)})
 def sigmoid(xp, x):
     """1 / (1 + exp(-x)), elementwise: the real line squeezed into (0, 1).
@@ -163,17 +172,12 @@ def sigmoid(xp, x):
     >>> sigmoid(tensor([-1., 0., 1.]))
     tensor([0.2689, 0.5000, 0.7311])
     """
-    e = xp.negative(x)
-    if not isinstance(e, np.ndarray) and xp is np:
-        return 1 / (1 + xp.exp(e))
-    xp.exp(e, out=e)
-    e += 1
-    return xp.reciprocal(e, out=e)
+    return _logistic(x) if xp is np else 1 / (1 + xp.exp(-x))
 
 
 @op("_sigmoid_adjoint", at="", samples=["r(3), unit(3)", "c(3), c(3)"], grad_name="SigmoidBackwardBackward0",
     vjp={"g": lambda k, gg, out: k._sigmoid_adjoint(gg, out),
-         "out": lambda k, gg, g, out: gg * k.conj_of(g) * (1 - 2 * out)})
+         "out": lambda k, gg, g, out: k.conj_of(gg * (1 - 2 * out)) * g})
 def _sigmoid_adjoint(xp, g, out):
     """g * out * (1 - out), the gradient of sigmoid."""
     slope = (1 - out) * out

@@ -74,7 +74,7 @@ def _max_pool_x(k, g, x, x_shape, kernel, stride, pads, dilation, size, out):
     return k._scatter_planes(g, places, x_shape[len(x_shape) - len(kernel):])
 
 
-@op("_max_pool", at="", half=False, grad_name=_pool_name,
+@op("_max_pool", at="", grad_name=_pool_name,
     samples=["distinct(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (1, 1), (3, 2)"], vjp={"x": _max_pool_x})
 def _max_pool(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """The maxima alone; their places are looked for when a gradient asks."""
@@ -88,14 +88,14 @@ def _filled(xp, x, kernel, stride, pads, dilation, size):
     return padded(xp, x, fitted, _lowest(x.dtype))
 
 
-@op("_max_pool_places", at="", nograd=True, half=False)
+@op("_max_pool_places", at="", nograd=True)
 def _max_pool_places(xp, x, y, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     spatial = x.shape[x.ndim - len(kernel):]
     return _places(xp, _filled(xp, x, kernel, stride, pads, dilation, size), y, kernel, stride, dilation, size, pads,
                    spatial)
 
 
-@op("_max_pool_back", at="", nograd=True, half=False)
+@op("_max_pool_back", at="", nograd=True)
 def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """The gradient of the maxima: each value of g goes to the first place in its window that holds the maximum."""
     n = len(kernel)
@@ -124,7 +124,7 @@ def _max_pool_indices_x(k, gs, x_shape, kernel, out1):
     return k._scatter_planes(gs[0], out1, x_shape[len(x_shape) - len(kernel):])
 
 
-@op("_max_pool_indices", at="", outs=2, half=False, grad_name=_pool_name,
+@op("_max_pool_indices", at="", outs=2, grad_name=_pool_name,
     samples=["distinct(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (1, 1), (3, 2)"], vjp={"x": _max_pool_indices_x})
 def _max_pool_indices(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """(maxima, index of each in its plane)."""

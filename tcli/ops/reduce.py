@@ -16,7 +16,7 @@ def spread(k, g, x_shape, dim, keepdim):
     if not keepdim and dim is not None and x_shape:
         for d in sorted(dim if isinstance(dim, tuple) else (dim,)):
             g = k.unsqueeze(g, d)
-    return k.expand(g, x_shape)
+    return k.spread_to(g, x_shape)
 
 
 @op("sum", at="torch tensor", samples=["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r()", "r(0, 3), 0"],

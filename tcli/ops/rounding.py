@@ -25,12 +25,13 @@ def _rounder(name: str, ufunc: str, what: str, shown: str, also=()):
     """
 
 
-_rounder("floor", "floor", "rounded down", "tensor([-2.,  0.,  1.])", ["tensor.__floor__"])
-_rounder("ceil", "ceil", "rounded up", "tensor([-1.,  1.,  2.])", ["tensor.__ceil__"])
-_rounder("trunc", "trunc", "without its fraction", "tensor([-1.,  0.,  1.])", ["fix", "tensor.__trunc__"])
+_rounder("floor", "floor", "rounded down", "tensor([-2.,  0.,  1.])")
+_rounder("ceil", "ceil", "rounded up", "tensor([-1.,  1.,  2.])")
+_rounder("trunc", "trunc", "without its fraction", "tensor([-1.,  0.,  1.])", ["fix"])
 
 
-@op("round", at="torch tensor tensor_ special", samples=["r(3, 4)", "r(3), decimals=1", "r(3) * 100, decimals=-1"],
+@op("round", at="torch tensor tensor_ special",
+    grad_name=lambda x, decimals: f"RoundBackward{int(decimals != 0)}", samples=["r(3, 4)", "r(3), decimals=1", "r(3) * 100, decimals=-1"],
     vjp={"x": lambda k, g: k.zeros_like(g)})
 def round(xp, x, *, decimals: "int" = 0):
     """x rounded to the nearest integer (halves to even) or to `decimals` places; the gradient is 0.

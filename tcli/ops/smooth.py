@@ -2,9 +2,11 @@
 
 import math
 
+from ..engine import samplers
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
-from .arrays import refuse, select, special
+from .arrays import bounded, refuse, select
+from .error_function import erf
 
 SAMPLES = ["r(3, 4)", "r()", "r(0, 2)"]
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
@@ -15,7 +17,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 def _elu(xp, x, alpha, scale, inside):
     """scale * x above 0, scale * alpha * (exp(inside * x) - 1) below."""
     refuse(x, "biuc", "elu_cpu")
-    below = xp.minimum(0, x)
+    below = bounded(xp, x, None, 0)
     below = xp.expm1(below * inside if inside != 1 else below) * (alpha * scale)
     return select(xp, xp.less(x, 0), below, x * scale if scale != 1 else x)
 
@@ -26,11 +28,12 @@ def _elu(xp, x, alpha, scale, inside):
          "x": lambda k, gg, g, x, alpha, scale, inside: k._gate(
              x <= 0, gg * g * k.exp(k.clamp_max(x, 0) * inside) * (alpha * scale * inside * inside))})
 def _elu_adjoint(xp, g, x, alpha: "float", scale: "float", inside: "float"):
-    slope = xp.exp(xp.minimum(x, 0) * inside) * (alpha * scale * inside)
+    slope = xp.exp(bounded(xp, x, None, 0) * inside) * (alpha * scale * inside)
     return select(xp, xp.greater(x, 0), g * scale if scale != 1 else g, g * slope)
 
 
-@op("elu", at="F", samples=["away(3, 4)", "away(3), 0.5"],
+@op("elu", at="F", grad_name=lambda x, alpha, inplace: f"EluBackward{int(inplace)}",
+    samples=["away(3, 4)", "away(3), 0.5"],
     vjp={"x": lambda k, g, x, alpha: k._elu_adjoint(g, x, alpha, 1.0, 1.0)})
 def elu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
     """x above 0, alpha * (exp(x) - 1) below.
@@ -41,7 +44,8 @@ def elu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
     return _elu(xp, x, alpha, 1.0, 1.0)
 
 
-@op("celu", at="torch F", samples=["away(3, 4)", "away(3), 0.5"],
+@op("celu", at="torch F", grad_name=lambda x, alpha, inplace: f"CeluBackward{int(inplace)}",
+    samples=["away(3, 4)", "away(3), 0.5"],
     vjp={"x": lambda k, g, x, alpha: k._elu_adjoint(g, x, alpha, 1.0, 1 / alpha)})
 def celu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
     """x above 0, alpha * (exp(x / alpha) - 1) below.
@@ -54,7 +58,7 @@ def celu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
     return _elu(xp, x, alpha, 1.0, 1 / alpha)
 
 
-@op("selu", at="torch F", samples=["away(3, 4)"], grad_name="EluBackward0",
+@op("selu", at="torch F", samples=["away(3, 4)"], grad_name=lambda x, inplace: f"EluBackward{int(inplace)}",
     vjp={"x": lambda k, g, x: k._elu_adjoint(g, x, SELU_ALPHA, SELU_SCALE, 1.0)})
 def selu(xp, x, inplace: "bool" = False):
     """elu with the scale and alpha that keep mean 0 and variance 1.
@@ -77,7 +81,7 @@ def _tanh_argument(xp, x):
 
 
 def _normal_cdf(xp, x):
-    step = special(xp).erf(x * math.sqrt(0.5))
+    step = erf(xp, x * math.sqrt(0.5))
     step += 1
     step *= 0.5
     return step
@@ -103,7 +107,9 @@ def gelu(xp, x, *, approximate: "str" = "none"):
     x = xp.asarray(x)
     if x.ndim == 0:
         return gelu(xp, x.reshape(1), approximate=approximate).reshape(())
-    return x * (_tanh_step(xp, x) if approximate == "tanh" else _normal_cdf(xp, x))
+    step = _tanh_step(xp, x) if approximate == "tanh" else _normal_cdf(xp, x)
+    step *= x
+    return step
 
 
 def _gelu_second(k, gg, g, x, approximate):
@@ -129,7 +135,8 @@ def _gelu_adjoint(xp, g, x, approximate: "str"):
         density *= 1 / math.sqrt(2 * math.pi)
         density *= x
         density += _normal_cdf(xp, x)
-        return g * density
+        density *= g
+        return density
     c = math.sqrt(2 / math.pi)
     t = xp.tanh(_tanh_argument(xp, x))
     slope = (square * (3 * 0.044715) + 1) * c
@@ -156,7 +163,7 @@ def silu(xp, x, inplace: "bool" = False):
 
 def _silu_second(k, gg, g, x):
     s = k.sigmoid(x)
-    return gg * k.conj_of(g * s * (1 - s) * (2 + x * (1 - 2 * s)))
+    return k.conj_of(gg * s * (1 - s) * (2 + x * (1 - 2 * s))) * g
 
 
 @op("_silu_adjoint", at="", samples=["r(3), r(3)"], grad_name="SiluBackwardBackward0",
@@ -169,7 +176,7 @@ def _silu_adjoint(xp, g, x):
 
 def _softplus(xp, x):
     """log(1 + exp(x)) without overflow."""
-    return xp.log1p(xp.exp(-xp.absolute(x))) + xp.maximum(x, 0)
+    return xp.log1p(xp.exp(-xp.absolute(x))) + bounded(xp, x, 0)
 
 
 def _mish_gradient(k, g, x):
@@ -212,7 +219,7 @@ def logsigmoid(xp, x):
     tensor([-1.3133, -0.6931, -0.1269])
     """
     refuse(x, "biuc", "log_sigmoid_cpu")
-    return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.absolute(x)))
+    return bounded(xp, x, None, 0) - xp.log1p(xp.exp(-xp.absolute(x)))
 
 
 @composite("softsign", at="F", samples=["away(3, 4)", "c(3)"], out=False)
@@ -242,7 +249,18 @@ def _rrelu(xp, x, noise: "Index"):
     return x * noise
 
 
-@composite("rrelu", at="torch F", samples=["away(3, 4)", "away(3), 0.1, 0.3"], out=False)
+@op("_rrelu_noise", at="", samples=[], nograd=True)
+def _rrelu_noise(xp, x, lower: "Scalar", upper: "Scalar", generator: "any"):
+    """The slopes: 1 above 0, a fresh draw for every other element."""
+    below = xp.less_equal(x, 0)
+    draws = samplers.doubles(samplers.of(generator), int(below.sum()))
+    noise = xp.ones(x.shape, x.dtype)
+    noise[below] = xp.asarray(draws * (upper - lower) + lower)
+    return noise
+
+
+@composite("rrelu", at="torch F", grad_name="RreluWithNoiseBackward0",
+           samples=["away(3, 4)", "away(3), 0.1, 0.3"], out=False)
 def rrelu(x, lower: "Scalar" = 1 / 8, upper: "Scalar" = 1 / 3, training: "bool" = False, inplace: "bool" = False,
           generator: "any" = None):
     """leaky_relu with slopes drawn between lower and upper when training, their mean otherwise.
@@ -254,5 +272,4 @@ def rrelu(x, lower: "Scalar" = 1 / 8, upper: "Scalar" = 1 / 3, training: "bool" 
         raise EngineError("Lower bound should be less than or equal to the upper bound")
     if not training:
         return T.leaky_relu(x, (lower + upper) / 2)
-    noise = T.ones_like(x).uniform_(lower, upper, generator=generator)
-    return T._rrelu(x, T._where(x.detach() <= 0, noise, T.ones_like(noise)))
+    return T._rrelu(x, T._rrelu_noise(x.detach(), lower, upper, generator))

@@ -10,7 +10,8 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
-from .arrays import not_implemented, refuse, special
+from . import error_function
+from .arrays import named, not_implemented, refuse, special
 
 EVERYWHERE = "torch tensor tensor_ special"
 SAMPLES = ("r(3, 4)", "r()", "r(0, 2)")
@@ -24,11 +25,18 @@ def evaluated(xp, function: str, *values):
     return xp.asarray(getattr(special(xp), function)(*values)).astype(like.dtype, copy=False)
 
 
+def special_name(name: str) -> str:
+    """`SpecialI0EBackward0`: the nodes of what PyTorch has in torch.special only."""
+    letters = "special_" + name
+    return "".join(c.upper() if i == 0 or letters[i - 1] in "_0123456789" else c
+                   for i, c in enumerate(letters) if c != "_") + "Backward0"
+
+
 def unary(name: str, function: str, what: str, example: str, shown: str, gradient=None, samples=SAMPLES, also=(),
           at: str = EVERYWHERE, kernel_name: str = ""):
     """Declares a special function of one number; integers go to the default float type."""
     @op(name, at=at, also=also, promote="float", samples=list(samples), vjp={"x": gradient} if gradient else None,
-        nograd=gradient is None)
+        nograd=gradient is None, grad_name=special_name(name) if at == "special" and gradient else None)
     def kernel(xp, x):
         refuse(x, "c", kernel_name or name + "_cpu")
         return evaluated(xp, function, x)
@@ -42,8 +50,18 @@ def unary(name: str, function: str, what: str, example: str, shown: str, gradien
 
 # ---------------------------------------------------------------- error functions
 
-unary("erf", "erf", "The error function", "erf(tensor([0., 0.5]))", "tensor([0.0000, 0.5205])",
-      lambda k, g, x: g * (k.exp(-x * x) * (2 / math.sqrt(math.pi))), kernel_name="erf_vml_cpu")
+@op("erf", at=EVERYWHERE, promote="float", samples=list(SAMPLES),
+    vjp={"x": lambda k, g, x: g * (k.exp(-x * x) * (2 / math.sqrt(math.pi)))})
+def erf(xp, x):
+    """The error function, elementwise.
+
+    >>> erf(tensor([0., 0.5]))
+    tensor([0.0000, 0.5205])
+    """
+    refuse(x, "c", "erf_vml_cpu")
+    return error_function.erf(xp, x)
+
+
 unary("erfc", "erfc", "1 - erf(x), exact for large x", "erfc(tensor([0., 2.]))", "tensor([1.0000, 0.0047])",
       lambda k, g, x: g * (k.exp(-x * x) * (-2 / math.sqrt(math.pi))), kernel_name="erfc_vml_cpu")
 unary("erfcx", "erfcx", "exp(x^2) * erfc(x), which does not underflow", "special.erfcx(tensor([0., 5.]))", "tensor([1.0000, 0.1107])",
@@ -73,7 +91,7 @@ unary("log_ndtr", "log_ndtr", "The logarithm of ndtr(x), exact far in the tail",
       lambda k, g, x: g / k.erfcx(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi), at="special")
 
 
-@op("entr", at="special", promote="float", samples=["pos(3, 4)", "pos()"],
+@op("entr", at="special", grad_name="SpecialEntrBackward0", promote="float", samples=["pos(3, 4)", "pos()"],
     vjp={"x": lambda k, g, x: g * -(k.log(x) + 1)})
 def entr(xp, x):
     """-x * log(x), 0 at 0 and -inf below.
@@ -171,7 +189,7 @@ def _density(k, g, x, other):
 
 
 @op("igamma", at="torch tensor tensor_", also=["special.gammainc"], promote="same", samples=[],
-    vjp={"x": not_implemented("igamma: input"), "other": _density})
+    vjp={"x": not_implemented("the derivative for 'igamma: input' is not implemented."), "other": _density})
 def igamma(xp, x, other):
     """The regularised lower incomplete gamma function.
 
@@ -183,7 +201,7 @@ def igamma(xp, x, other):
 
 
 @op("igammac", at="torch tensor tensor_", also=["special.gammaincc"], promote="same", samples=[],
-    vjp={"x": not_implemented("igammac: input"), "other": lambda k, g, x, other: -_density(k, g, x, other)})
+    vjp={"x": not_implemented("the derivative for 'igammac: input' is not implemented."), "other": lambda k, g, x, other: -_density(k, g, x, other)})
 def igammac(xp, x, other):
     """The regularised upper incomplete gamma function: 1 - igamma.
 
@@ -194,8 +212,8 @@ def igammac(xp, x, other):
     return evaluated(xp, "gammaincc", x, other)
 
 
-@op("zeta", at="special", promote="float", samples=[],
-    vjp={"x": not_implemented("zeta"), "other": lambda k, g, x, other: g * -x * k.zeta(x + 1.0, other)})
+@op("zeta", at="special", promote="float", samples=[], grad_name=named("SpecialZeta", 0, 2, 1),
+    vjp={"x": not_implemented("the derivative for 'zeta' is not implemented."), "other": lambda k, g, x, other: g * -x * k.zeta(x + 1.0, other)})
 def zeta(xp, x: "Operand", other: "Operand"):
     """The Hurwitz zeta function: the sum of 1 / (n + other) ** x over n >= 0.
 
@@ -223,7 +241,8 @@ def _nonzero(x):
     return (x != 0).to(x.dtype) if hasattr(x, "dtype") else float(x != 0)
 
 
-@op("xlogy", at=EVERYWHERE, promote="float", samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)", "torch.zeros(2), pos(2)"],
+@op("xlogy", at=EVERYWHERE, promote="float", grad_name=named("Xlogy", 0, 2, 1),
+    samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)", "torch.zeros(2), pos(2)"],
     vjp={"x": lambda k, g, x, other: g * k._where((x == 0) & (other <= 0), 0.0, k.log(other))
          if hasattr(other, "dtype") else g * _plain_log(k, x, other),
          "other": lambda k, g, x, other: g * (x / other)})
@@ -242,7 +261,8 @@ def _plain_log(k, x, other):
     return k._where(x == 0, 0.0, -math.inf if other == 0 else math.nan)
 
 
-@op("xlog1py", at="special", promote="float", samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)"],
+@op("xlog1py", at="special", promote="float", grad_name=named("SpecialXlog1Py", 0, 2, 1),
+    samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)"],
     vjp={"x": lambda k, g, x, other: g * k.xlog1py(_nonzero(x), other), "other": lambda k, g, x, other: g * (x / (other + 1))})
 def xlog1py(xp, x: "Operand", other: "Operand"):
     """x * log1p(other), and 0 where x is 0.

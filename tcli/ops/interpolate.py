@@ -1,0 +1,275 @@
+"""interpolate: images and sequences resized.
+
+Every mode is separable. Along one dim the result is a few taps (places and weights) of the input:
+1 for nearest, 2 for linear, 4 for cubic, more with antialias. Small dims use the matrix of the taps,
+large ones gather them; the adjoint is the transposed matrix or the scatter.
+"""
+
+import math
+
+import numpy as np
+
+from ..engine.registry import T, composite, op
+from ..errors import BadValue, EngineError, Unsupported
+from .pool_adaptive import along
+
+DENSE = 256  # up to this many places a matrix product beats gathering
+
+
+def _scale(n: int, m: int, align: bool, factor) -> float:
+    """Input places per output place."""
+    if align:
+        return (n - 1) / (m - 1) if m > 1 else 0.0
+    return 1.0 / factor if factor else n / m
+
+
+def _nearest(n: int, m: int, factor, exact: bool):
+    # PyTorch works these out in float32, and its roundings decide between neighbours.
+    scale = np.float32(1.0 / factor) if factor else np.float32(n) / np.float32(m)
+    at = np.arange(m, dtype=np.float32)
+    at = np.floor((at + np.float32(0.5)) * scale if exact else at * scale)
+    return np.minimum(at.astype(np.int64), n - 1)[:, None], np.ones((m, 1))
+
+
+def _linear(n: int, m: int, align: bool, factor):
+    scale = _scale(n, m, align, factor)
+    at = np.arange(m) * scale if align else np.maximum((np.arange(m) + 0.5) * scale - 0.5, 0)
+    low = np.minimum(at.astype(np.int64), n - 1)
+    t = np.clip(at - low, 0, 1)
+    return np.stack((low, np.minimum(low + 1, n - 1)), 1), np.stack((1 - t, t), 1)
+
+
+def _cubic_weight(d, a: float):
+    """The cubic convolution kernel at distance d (Keys 1981)."""
+    d = np.abs(d)
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+    return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
+
+
+def _cubic(n: int, m: int, align: bool, factor):
+    scale = _scale(n, m, align, factor)
+    at = np.arange(m) * scale if align else (np.arange(m) + 0.5) * scale - 0.5
+    places = np.floor(at).astype(np.int64)[:, None] + np.arange(-1, 3)
+    return np.clip(places, 0, n - 1), _cubic_weight(at[:, None] - places, -0.75)
+
+
+def _antialiased(n: int, m: int, align: bool, factor, cubic: bool):
+    """Taps of a filter that widens with the reduction, so that no input is skipped."""
+    scale = _scale(n, m, align, factor)
+    stretch = max(scale, 1.0)
+    support = (2 if cubic else 1) * stretch
+    centre = (np.arange(m) + 0.5) * scale
+    first = np.maximum((centre - support + 0.5).astype(np.int64), 0)
+    last = np.minimum((centre + support + 0.5).astype(np.int64), n)
+    places = first[:, None] + np.arange(int((last - first).max(initial=1)))
+    d = (places - centre[:, None] + 0.5) / stretch
+    w = _cubic_weight(d, -0.5) if cubic else np.maximum(1 - np.abs(d), 0)
+    w = np.where(places < last[:, None], w, 0.0)
+    return np.minimum(places, n - 1), w / w.sum(1, keepdims=True)
+
+
+def taps(mode: str, n: int, m: int, align: bool, factor, antialias: bool):
+    """(places (m, k), weights (m, k)) of each output place along one dim."""
+    if mode in ("nearest", "nearest-exact"):
+        return _nearest(n, m, factor, mode == "nearest-exact")
+    if antialias:
+        return _antialiased(n, m, align, factor, mode == "bicubic")
+    return _cubic(n, m, align, factor) if mode == "bicubic" else _linear(n, m, align, factor)
+
+
+def _matrix(places, weights, n: int, dtype):
+    m, k = places.shape
+    matrix = np.zeros((m, n))
+    np.add.at(matrix, (np.arange(m)[:, None], places), weights)
+    return matrix.astype(dtype)
+
+
+def _resized(xp, x, axis: int, places, weights):
+    n, m = x.shape[axis], len(places)
+    if places.shape[1] == 1:
+        return xp.take(x, places[:, 0], axis)
+    if max(n, m) <= DENSE or places.shape[1] > 4:
+        return along(xp, x, _matrix(places, weights, n, x.dtype), axis)
+    shape = (m, *(1,) * (x.ndim - 1 - axis))
+    y = None
+    for j in range(places.shape[1]):
+        part = xp.take(x, places[:, j], axis)
+        part *= weights[:, j].astype(x.dtype).reshape(shape)
+        y = part if y is None else xp.add(y, part, out=y)
+    return y
+
+
+def _unresized(xp, g, axis: int, n: int, places, weights):
+    """The adjoint of `_resized`."""
+    if max(n, len(places)) <= DENSE or places.shape[1] > 4:
+        return along(xp, g, np.ascontiguousarray(_matrix(places, weights, n, g.dtype).T), axis)
+    g = xp.ascontiguousarray(xp.moveaxis(g, axis, 0))
+    out = xp.zeros((n, *g.shape[1:]), g.dtype)
+    for j in range(places.shape[1]):
+        for i, (place, w) in enumerate(zip(places[:, j].tolist(), weights[:, j].tolist(), strict=True)):
+            out[place] += g[i] if w == 1 else g[i] * g.dtype.type(w)
+    return xp.ascontiguousarray(xp.moveaxis(out, 0, axis))
+
+
+_WORDS = {"nearest": "Nearest", "nearest-exact": "NearestExact", "linear": "Linear", "bilinear": "Bilinear",
+          "bicubic": "Bicubic", "trilinear": "Trilinear"}
+
+
+def _name(x, mode: str, size, align, factors, antialias) -> str:
+    return f"Upsample{_WORDS[mode]}{len(size)}D{'Aa' if antialias else ''}Backward0"
+
+
+@op("_upsample", at="", grad_name=_name, samples=["r(1, 2, 3, 4), 'bilinear', (5, 3), False, (None, None), False"],
+    vjp={"x": lambda k, g, x_shape, mode, size, align, factors, antialias:
+         k._upsample_back(g, mode, x_shape[2:], align, factors, antialias)})
+def _upsample(xp, x, mode: "any", size: "any", align: "any", factors: "any", antialias: "any"):
+    if x.dtype.kind in "iu" and not mode.startswith("nearest"):
+        return _resized_bytes(xp, x, mode, size, align, factors, antialias)
+    for d, (m, factor) in enumerate(zip(size, factors, strict=True), 2):
+        places, weights = taps(mode, x.shape[d], m, align, factor, antialias)
+        x = _resized(xp, x, d, places, weights)
+    return xp.ascontiguousarray(x)
+
+
+def _resized_bytes(xp, x, mode, size, align, factors, antialias):
+    """Images of bytes: weights in fixed point of 16 bits, one rounding per dim, the last dim first, as PyTorch does it."""
+    info = np.iinfo(x.dtype)
+    for d in range(len(size) + 1, 1, -1):
+        places, weights = taps(mode, x.shape[d], size[d - 2], align, factors[d - 2], antialias)
+        if len(places) == x.shape[d] and (places[:, 0] == np.arange(len(places))).all() and (weights[:, 0] == 1).all():
+            continue
+        bits = 0
+        while bits < 22 and int(0.5 + weights.max() * (1 << (bits + 1))) < 1 << 15:
+            bits += 1
+        fixed = np.floor(weights * (1 << bits) + 0.5)
+        y = _resized(xp, x.astype(np.float64), d, places, fixed)
+        x = xp.clip(xp.floor((y + (1 << bits >> 1)) / (1 << bits)), info.min, info.max).astype(x.dtype)
+    return xp.ascontiguousarray(x)
+
+
+@op("_upsample_back", at="", grad_name="UpsampleBackwardBackward0",
+    samples=["r(1, 2, 5, 3), 'bilinear', (3, 4), False, (None, None), False"],
+    vjp={"g": lambda k, h, g_shape, mode, align, factors, antialias:
+         k._upsample(h, mode, g_shape[2:], align, factors, antialias)})
+def _upsample_back(xp, g, mode: "any", spatial: "any", align: "any", factors: "any", antialias: "any"):
+    for d, (n, factor) in enumerate(zip(spatial, factors, strict=True), 2):
+        places, weights = taps(mode, n, g.shape[d], align, factor, antialias)
+        g = _unresized(xp, g, d, n, places, weights)
+    return g
+
+
+# ---------------------------------------------------------------- arguments
+
+_DIMS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}
+
+
+def _sizes(x, size, factor, recompute):
+    """(output size, factor per dim or Nones)."""
+    n = x._a.ndim - 2
+    spatial = x._a.shape[2:]
+    if size is not None and factor is not None:
+        raise BadValue("only one of size or scale_factor should be defined")
+    if size is not None:
+        if recompute:
+            raise BadValue("recompute_scale_factor is not meaningful with an explicit size.")
+        size = _per_dim(size, n, "size", x)
+        return tuple(int(s) for s in size), (None,) * n
+    if factor is None:
+        raise BadValue("either size or scale_factor should be defined")
+    factors = tuple(float(f) for f in _per_dim(factor, n, "scale_factor", x))
+    size = tuple(math.floor(m * f) for m, f in zip(spatial, factors, strict=True))
+    return size, (None,) * n if recompute else factors
+
+
+def _per_dim(value, n: int, name: str, x) -> tuple:
+    if hasattr(value, "_a"):
+        value = value.tolist()
+    if not isinstance(value, (tuple, list)):
+        return (value,) * n
+    if len(value) != n:
+        word = "output" if name == "size" else "scale_factor"
+        found = "output size of" if name == "size" else "scale_factor of"
+        raise BadValue("Input and " + word + " must have the same number of spatial dimensions, but got input with spatial "
+                       f"dimensions of {list(x._a.shape[2:])} and {found} {value}. Please provide input tensor in (N, C, "
+                       "d1, d2, ...,dK) format and " + ("output size in (o1, o2, ...,oK) format." if name == "size" else
+                                                        "scale_factor in (s1, s2, ...,sK) format."))
+    return tuple(value)
+
+
+def _check_mode(x, mode: str, align, antialias: bool) -> None:
+    ndim = x._a.ndim
+    if mode in ("nearest", "area", "nearest-exact"):
+        if align is not None:
+            raise BadValue("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | "
+                           "trilinear")
+    elif mode not in _DIMS:
+        raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: nearest | "
+                          f"linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})")
+    if antialias and not (mode in ("bilinear", "bicubic") and ndim == 4):
+        raise BadValue("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
+    if ndim not in (3, 4, 5):
+        raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: nearest | "
+                          f"linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})")
+    if mode in _DIMS and _DIMS[mode] != ndim:
+        if mode == "bicubic" or ndim == 0:
+            raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: nearest "
+                              f"| linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})")
+        raise Unsupported(f"Got {ndim}D input, but {mode} mode needs {_DIMS[mode]}D input")
+
+
+def resize(x, size, factor, mode: str, align, recompute, antialias: bool):
+    _check_mode(x, mode, align, antialias)
+    size, factors = _sizes(x, size, factor, recompute)
+    if any(m <= 0 for m in (*size, *x._a.shape[2:])):
+        raise EngineError("Input and output sizes should be greater than 0, but got input "
+                          f"({', '.join(map(str, x._a.shape[2:]))}) and output ({', '.join(map(str, size))})")
+    if mode == "area":
+        return T._adaptive_avg(x, size)
+    return T._upsample(x, mode, size, bool(align), factors, antialias)
+
+
+@composite("interpolate", at="F",
+           samples=["r(1, 2, 4), size=7", "r(1, 2, 3, 4), scale_factor=2.0", "r(1, 2, 3, 4), (5, 3), mode='bilinear'",
+                    "r(1, 2, 3, 4), (5, 3), mode='bicubic', align_corners=True", "r(1, 1, 2, 3, 2), 3, mode='trilinear'",
+                    "r(1, 2, 4), size=7, mode='linear', align_corners=True", "r(1, 2, 5, 6), (2, 3), mode='area'",
+                    "r(1, 1, 5, 7), (3, 2), mode='bilinear', antialias=True", "r(1, 2, 5), size=3, mode='nearest-exact'"])
+def interpolate(x, size: "any" = None, scale_factor: "any" = None, mode: "str" = "nearest", align_corners: "any" = None,
+                recompute_scale_factor: "any" = None, antialias: "bool" = False):
+    """x (N, C, ...) resized to `size` or by `scale_factor`: "nearest", "nearest-exact", "linear" (3-D), "bilinear",
+    "bicubic" (4-D), "trilinear" (5-D) or "area".
+
+    >>> F.interpolate(tensor([[[1., 2.]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
+    """
+    return resize(x, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
+
+
+@composite("upsample", at="F", samples=["r(1, 2, 3, 4), scale_factor=2"])
+def upsample(x, size: "any" = None, scale_factor: "any" = None, mode: "str" = "nearest", align_corners: "any" = None):
+    """The old name of interpolate.
+
+    >>> F.upsample(tensor([[[1., 2.]]]), size=4)
+    tensor([[[1., 1., 2., 2.]]])
+    """
+    return resize(x, size, scale_factor, mode, align_corners, None, False)
+
+
+@composite("upsample_nearest", at="F", samples=["r(1, 2, 3, 4), scale_factor=2"])
+def upsample_nearest(x, size: "any" = None, scale_factor: "any" = None):
+    """interpolate in mode "nearest".
+
+    >>> F.upsample_nearest(tensor([[[1., 2.]]]), size=3)
+    tensor([[[1., 1., 2.]]])
+    """
+    return resize(x, size, scale_factor, "nearest", None, None, False)
+
+
+@composite("upsample_bilinear", at="F", samples=["r(1, 2, 3, 4), scale_factor=2"])
+def upsample_bilinear(x, size: "any" = None, scale_factor: "any" = None):
+    """interpolate in mode "bilinear" with align_corners.
+
+    >>> F.upsample_bilinear(tensor([[[[1., 3.]]]]), size=(1, 3))
+    tensor([[[[1., 2., 3.]]]])
+    """
+    return resize(x, size, scale_factor, "bilinear", True, None, False)

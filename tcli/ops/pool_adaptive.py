@@ -1,0 +1,209 @@
+"""Adaptive pooling: the size of the result is given, the windows follow from it.
+
+Window i of n over m places reaches from floor(i m / n) to ceil((i + 1) m / n). Averages are separable: one
+small matrix product per dim. Where all windows are equal the ordinary pools do the work.
+"""
+
+from math import prod
+
+import numpy as np
+
+from ..engine.registry import T, composite, op
+from ..errors import EngineError, ShapeError
+
+
+def window_bounds(m: int, n: int):
+    """(first, beyond last) of each of n windows over m places."""
+    i = np.arange(n)
+    return i * m // max(n, 1), -((-(i + 1) * m) // max(n, 1))
+
+
+def averages_matrix(m: int, n: int, dtype):
+    """(n, m): row i holds 1 / length at the places of window i."""
+    first, last = window_bounds(m, n)
+    places = np.arange(m)
+    inside = (places >= first[:, None]) & (places < last[:, None])
+    return (inside / np.maximum(last - first, 1)[:, None]).astype(dtype)
+
+
+def along(xp, x, matrix, axis: int):
+    """x with one axis multiplied by a matrix (new, old)."""
+    if axis == x.ndim - 1:
+        return xp.matmul(x, matrix.T)
+    lead, rest = prod(x.shape[:axis]), prod(x.shape[axis + 1:])
+    y = xp.matmul(matrix, x.reshape(lead, x.shape[axis], rest))
+    return y.reshape(*x.shape[:axis], matrix.shape[0], *x.shape[axis + 1:])
+
+
+def _name(x, size, *_rest) -> str:
+    if len(size) > 1 and all(s == 1 for s in size) and len(size) < 3:
+        return "MeanBackward1"
+    return "SqueezeBackward1" if len(size) == 1 else f"AdaptiveAvgPool{len(size)}DBackward0"
+
+
+@op("_adaptive_avg", at="", grad_name=_name, samples=["r(2, 5, 6), (3, 2)"],
+    vjp={"x": lambda k, g, x_shape, size: k._adaptive_avg_back(g, x_shape[len(x_shape) - len(size):])})
+def _adaptive_avg(xp, x, size: "any"):
+    n = len(size)
+    for d in range(n - 1, -1, -1):
+        axis = x.ndim - n + d
+        x = along(xp, x, averages_matrix(x.shape[axis], size[d], x.dtype), axis)
+    return x
+
+
+@op("_adaptive_avg_back", at="", samples=["r(2, 3, 2), (5, 6)"], grad_name="AdaptiveAvgPool2DBackwardBackward0",
+    vjp={"g": lambda k, h, g_shape, spatial: k._adaptive_avg(h, g_shape[len(g_shape) - len(spatial):])})
+def _adaptive_avg_back(xp, g, spatial: "any"):
+    n = len(spatial)
+    for d in range(n - 1, -1, -1):
+        axis = g.ndim - n + d
+        g = along(xp, g, averages_matrix(spatial[d], g.shape[axis], g.dtype).T, axis)
+    return g
+
+
+def _target(name: str, n: int, x, output_size) -> tuple:
+    if output_size is None or isinstance(output_size, int):
+        output_size = (output_size,) * n
+    size = tuple(output_size)
+    if len(size) == 1 and n > 1:
+        size = size * n
+    if len(size) != n:
+        raise EngineError(f"{name}: output_size must be {n}")
+    if x._a.ndim not in (n + 1, n + 2):
+        want = f"{n + 1}D or {n + 2}D"
+        raise ShapeError(f"{name}(): Expected {want} tensor, but got {list(x._a.shape)}")
+    if any(m == 0 for m in x._a.shape[1:]):
+        at = next(i for i, m in enumerate(x._a.shape) if i and m == 0)
+        raise ShapeError(f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+                         f"{list(x._a.shape)} with dimension {at} being empty")
+    spatial = x._a.shape[x._a.ndim - n:]
+    size = tuple(m if s is None else int(s) for s, m in zip(size, spatial, strict=True))
+    if any(s < 0 for s in size):
+        raise EngineError("elements of output_size must be greater than or equal to 0 but received "
+                          "{" + ", ".join(map(str, size)) + "}")
+    return size
+
+
+@composite("adaptive_avg_pool1d", at="torch F", samples=["r(2, 3, 7), 3", "r(3, 4), 6"])
+def adaptive_avg_pool1d(x, output_size: "any"):
+    """The means of output_size windows over x (N, C, L).
+
+    >>> F.adaptive_avg_pool1d(tensor([[[1., 3., 5., 7.]]]), 2)
+    tensor([[[2., 6.]]])
+    """
+    return T._adaptive_avg(x, _target("adaptive_avg_pool1d", 1, x, output_size))
+
+
+@composite("adaptive_avg_pool2d", at="F", samples=["r(2, 3, 5, 4), 2", "r(3, 5, 4), (None, 3)", "r(2, 3, 4, 4), 1"])
+def adaptive_avg_pool2d(x, output_size: "any"):
+    """The means of a grid of windows over x (N, C, H, W); None keeps a size.
+
+    >>> F.adaptive_avg_pool2d(tensor([[[1., 3.], [5., 7.]]]), 1)
+    tensor([[[4.]]])
+    """
+    return T._adaptive_avg(x, _target("adaptive_avg_pool2d", 2, x, output_size))
+
+
+@composite("adaptive_avg_pool3d", at="F", samples=["r(1, 2, 3, 5, 4), 2", "r(2, 3, 4, 4), (1, None, 2)"])
+def adaptive_avg_pool3d(x, output_size: "any"):
+    """The means of a grid of windows over x (N, C, D, H, W); None keeps a size.
+
+    >>> F.adaptive_avg_pool3d(ones(1, 1, 2, 2, 2), 1)
+    tensor([[[[[1.]]]]])
+    """
+    return T._adaptive_avg(x, _target("adaptive_avg_pool3d", 3, x, output_size))
+
+
+# ---------------------------------------------------------------- maxima
+
+def _adaptive_max_x(k, gs, x_shape, size, out1):
+    return None if gs[0] is None else k._scatter_planes(gs[0], out1, x_shape[len(x_shape) - len(size):])
+
+
+@op("_adaptive_max", at="", outs=2, samples=["distinct(2, 5, 6), (3, 2)"], vjp={"x": _adaptive_max_x},
+    grad_name=lambda x, size: f"AdaptiveMaxPool{max(len(size), 2)}DBackward0")
+def _adaptive_max(xp, x, size: "any"):
+    """(maxima, their places in the plane); every window is padded to the longest with the lowest value."""
+    n = len(size)
+    spatial = x.shape[x.ndim - n:]
+    y = x
+    places = xp.broadcast_to(np.arange(prod(spatial)).reshape(spatial), x.shape)
+    for d in range(n - 1, -1, -1):
+        y, places = _dim_maxima(xp, y, places, x.ndim - n + d, size[d])
+    return xp.ascontiguousarray(y), xp.ascontiguousarray(places)
+
+
+def _dim_maxima(xp, y, places, axis: int, n: int):
+    m = y.shape[axis]
+    first, last = window_bounds(m, n)
+    best = xp.take(y, first, axis)
+    where = xp.take(places, first, axis)
+    for step in range(1, int((last - first).max(initial=1))):
+        at = np.minimum(first + step, last - 1)
+        value, place = xp.take(y, at, axis), xp.take(places, at, axis)
+        better = (value > best) | ((value != value) & (best == best))
+        # Of equal values the one that comes first in the plane counts.
+        better |= (value == best) & (place < where)
+        best, where = xp.where(better, value, best), xp.where(better, place, where)
+    return best, where
+
+
+def _adaptive(n: int, x, output_size, indices: bool):
+    found = T._adaptive_max(x, _target(f"adaptive_max_pool{n}d", n, x, output_size))
+    if n == 1 and found[0].grad_fn is not None:
+        found[0].grad_fn._name = "SqueezeBackward1"
+    return found if indices else found[0]
+
+
+@composite("adaptive_max_pool1d", at="F", samples=["distinct(2, 3, 7), 3", "distinct(3, 4), 2, True"])
+def adaptive_max_pool1d(x, output_size: "any", return_indices: "bool" = False):
+    """The maxima of output_size windows over x (N, C, L); with return_indices also their places.
+
+    >>> F.adaptive_max_pool1d(tensor([[[1., 3., 5., 7.]]]), 2)
+    tensor([[[3., 7.]]])
+    """
+    return _adaptive(1, x, output_size, return_indices)
+
+
+@composite("adaptive_max_pool2d", at="F", samples=["distinct(2, 3, 5, 4), 2", "distinct(3, 5, 4), (None, 3), True"])
+def adaptive_max_pool2d(x, output_size: "any", return_indices: "bool" = False):
+    """The maxima of a grid of windows over x (N, C, H, W); with return_indices also their places.
+
+    >>> F.adaptive_max_pool2d(tensor([[[1., 3.], [5., 7.]]]), 1)
+    tensor([[[7.]]])
+    """
+    return _adaptive(2, x, output_size, return_indices)
+
+
+@composite("adaptive_max_pool3d", at="F", samples=["distinct(1, 2, 3, 5, 4), 2"])
+def adaptive_max_pool3d(x, output_size: "any", return_indices: "bool" = False):
+    """The maxima of a grid of windows over x (N, C, D, H, W); with return_indices also their places.
+
+    >>> F.adaptive_max_pool3d(ones(1, 1, 2, 2, 2), 1)
+    tensor([[[[[1.]]]]])
+    """
+    return _adaptive(3, x, output_size, return_indices)
+
+
+@composite("_torch_adaptive_max_pool1d", at="", also=["torch.adaptive_max_pool1d"])
+def _torch_adaptive_max_pool1d(x, output_size: "any"):
+    """(maxima, places), as torch.adaptive_max_pool1d returns them."""
+    return _adaptive(1, x, output_size, True)
+
+
+def _with_indices(n: int):
+    name = f"adaptive_max_pool{n}d_with_indices"
+
+    @composite(name, at="F", samples=[f"distinct({', '.join('22' + '5' * n)}), 2"])
+    def pool(x, output_size: "any", return_indices: "bool" = False):
+        return _adaptive(n, x, output_size, True)
+
+    pool.__doc__ = f"""(adaptive_max_pool{n}d, the places of the maxima in their planes).
+
+    >>> F.{name}(ones({', '.join(['1'] * (n + 2))}), 1)[1].item()
+    0
+    """
+
+
+for _n in (1, 2, 3):
+    _with_indices(_n)

@@ -1,0 +1,393 @@
+"""Random tensors and in-place random fills, by PyTorch's own stream of numbers."""
+
+import numpy as np
+
+from ..engine import dtypes, random, samplers
+from ..engine.dispatch import bump, check_writable, wrap
+from ..engine.registry import T, composite, function, op
+from ..engine.tape import state
+from ..engine.tensor import Tensor
+from ..errors import BadValue, EngineError
+from .create import made
+
+function("torch.Generator")(random.Generator)
+
+
+@function("torch.manual_seed")
+def manual_seed(seed: int):
+    """Seeds the random stream; returns the generator.
+
+    >>> manual_seed(0); rand(2)
+    tensor([0.4963, 0.7682])
+    """
+    return random.manual_seed(int(seed))
+
+
+@function("torch.seed")
+def seed() -> int:
+    """Seeds the random stream from the system; returns the seed."""
+    return random.seed()
+
+
+@function("torch.initial_seed")
+def initial_seed() -> int:
+    """The seed that the random stream was given last."""
+    return random.initial_seed()
+
+
+@function("torch.get_rng_state")
+def get_rng_state():
+    """The state of the random stream, a uint8 tensor."""
+    return wrap(random.get_rng_state())
+
+
+@function("torch.set_rng_state")
+def set_rng_state(new_state) -> None:
+    """Puts the random stream into a state that `get_rng_state` gave."""
+    random.set_rng_state(np.asarray(new_state._a))
+
+
+function("torch.fork_rng")(random.fork_rng)
+
+
+# ---------------------------------------------------------------- new tensors
+
+def _float_type(dtype):
+    return (dtype or dtypes.get_default_dtype()).numpy
+
+
+def _new(sampler, size, dtype, generator, device, requires_grad, *parameters):
+    for n in size:
+        if n < 0:
+            raise EngineError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
+    return made(sampler(generator, tuple(size), dtype, *parameters), device, requires_grad)
+
+
+@composite("rand", at="torch", nograd=True, samples=["2, 3", "(0, 3)", "2, dtype=torch.float64"])
+def rand(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, layout: "any" = None,
+         device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False, names: "any" = None):
+    """Uniform numbers in [0, 1).
+
+    >>> manual_seed(0); rand(2)
+    tensor([0.4963, 0.7682])
+    """
+    return _new(samplers.uniform, size, _float_type(dtype), generator, device, requires_grad)
+
+
+@composite("randn", at="torch", nograd=True, samples=["2, 3", "(0, 3)", "20", "2, dtype=torch.float64"])
+def randn(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, layout: "any" = None,
+          device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False, names: "any" = None):
+    """Normal numbers with mean 0 and standard deviation 1.
+
+    >>> manual_seed(0); randn(2)
+    tensor([ 1.5410, -0.2934])
+    """
+    return _new(samplers.normal, size, _float_type(dtype), generator, device, requires_grad)
+
+
+@composite("randint", at="torch", nograd=True, samples=["5, (3,)", "-2, 5, (2, 3)"])
+def randint(low: "int", high: "any" = None, size: "any" = None, *, generator: "any" = None, dtype: "DType?" = None,
+            layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
+    """Integers from low (0) up to, not including, high.
+
+    >>> manual_seed(0); randint(10, (3,))
+    tensor([4, 9, 3])
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
+    size = (size,) if isinstance(size, int) else tuple(int(n) for n in size)
+    return _new(samplers.randint, size, (dtype or dtypes.int64).numpy, generator, device, requires_grad, low, int(high))
+
+
+@composite("randperm", at="torch", nograd=True, samples=["5", "0"])
+def randperm(n: "int", *, generator: "any" = None, dtype: "DType?" = None, layout: "any" = None,
+             device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
+    """0, 1, ..., n - 1 in random order.
+
+    >>> manual_seed(0); randperm(4)
+    tensor([2, 0, 1, 3])
+    """
+    return made(samplers.randperm(generator, n, (dtype or dtypes.int64).numpy), device, requires_grad)
+
+
+def _like(x, dtype, device, requires_grad, sampler, *parameters):
+    array = np.empty_like(x._a, dtype=(dtype.numpy if dtype else x._a.dtype))
+    samplers.fill(array, sampler, *parameters)
+    return made(array, device, requires_grad)
+
+
+@composite("rand_like", at="torch", nograd=True, samples=["r(2, 3)"])
+def rand_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" = None, requires_grad: "bool" = False,
+              memory_format: "any" = None, pin_memory: "bool" = False):
+    """Uniform numbers in the shape and dtype of x.
+
+    >>> manual_seed(0); rand_like(zeros(2))
+    tensor([0.4963, 0.7682])
+    """
+    return _like(x, dtype, device, requires_grad, samplers.uniform)
+
+
+@composite("randn_like", at="torch", nograd=True, samples=["r(2, 3)"])
+def randn_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" = None, requires_grad: "bool" = False,
+               memory_format: "any" = None, pin_memory: "bool" = False):
+    """Normal numbers in the shape and dtype of x.
+
+    >>> manual_seed(0); randn_like(zeros(2))
+    tensor([ 1.5410, -0.2934])
+    """
+    return _like(x, dtype, device, requires_grad, samplers.normal)
+
+
+@composite("randint_like", at="torch", nograd=True, samples=["ints(2, 3), 5", "ints(2), 1, 5"])
+def randint_like(x, low: "int", high: "int?" = None, *, dtype: "DType?" = None, layout: "any" = None,
+                 device: "any" = None, requires_grad: "bool" = False, memory_format: "any" = None,
+                 pin_memory: "bool" = False):
+    """Integers from low (0) up to high, in the shape and dtype of x.
+
+    >>> manual_seed(0); randint_like(zeros(3), 10)
+    tensor([4., 9., 3.])
+    """
+    low, high = (0, low) if high is None else (low, high)
+    return _like(x, dtype, device, requires_grad, samplers.randint, low, high)
+
+
+@composite("normal", at="torch", nograd=True, samples=["0.0, 1.0, (3,)"])
+def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any" = None, dtype: "DType?" = None,
+           layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
+    """Normal numbers with given means and standard deviations: numbers with a size, or tensors.
+
+    >>> manual_seed(0); normal(0.0, 1.0, (2,))
+    tensor([ 1.5410, -0.2934])
+    """
+    if size is not None:
+        size = (size,) if isinstance(size, int) else tuple(size)
+        return _new(samplers.normal, size, _float_type(dtype), generator, device, requires_grad, mean, std)
+    mean, std = (v._a if isinstance(v, Tensor) else v for v in (mean, std))
+    return made(samplers.normal_tensor(generator, mean, std), device, requires_grad)
+
+
+@op("bernoulli", at="torch tensor", samples=[], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
+def bernoulli(xp, x, p: "any" = None, *, generator: "any" = None):
+    """1 with the probability that x gives, else 0.
+
+    >>> bernoulli(tensor([0., 1.]))
+    tensor([0., 1.])
+    """
+    if p is not None:
+        return samplers.bernoulli(generator, x.shape, x.dtype, p)
+    return samplers.bernoulli_tensor(generator, x)
+
+
+@composite("multinomial", at="torch tensor", nograd=True, samples=[])
+def multinomial(x, num_samples: "int", replacement: "bool" = False, *, generator: "any" = None):
+    """Indices drawn with probabilities proportional to the rows of x.
+
+    >>> multinomial(tensor([0., 1.]), 1)
+    tensor([1])
+    """
+    return wrap(samplers.multinomial(generator, x._a, num_samples, replacement))
+
+
+@op("poisson", at="torch", samples=[], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
+def poisson(xp, x, generator: "any" = None):
+    """Counts with the rates that x gives.
+
+    >>> poisson(tensor([0., 0.]))
+    tensor([0., 0.])
+    """
+    from ..engine import rejection
+
+    return rejection.poisson(generator, x)
+
+
+@op("binomial", at="torch", samples=[], half=False, nograd=True)
+def binomial(xp, count, prob, generator: "any" = None):
+    """Successes in `count` trials that succeed with probability `prob`.
+
+    >>> binomial(tensor([3.]), tensor([1.]))
+    tensor([3.])
+    """
+    from ..engine import rejection
+
+    return rejection.binomial(generator, count, prob)
+
+
+# ---------------------------------------------------------------- in-place fills
+
+def _fills(name: str, summary: str):
+    """Declares `tensor.<name>`: `fill(array, generator, ...)` writes the numbers."""
+    def declare(fill):
+        @function("tensor." + name)
+        def method(x, *args, generator=None, **kwargs):
+            check_writable(x)
+            fill(x._a, generator, *args, **kwargs)
+            bump(x)
+            if state.grad and x._rg:
+                x._node, x._rg = (None, x._rg) if x._node is None else (T._overwritten(x)._node, True)
+            return x
+
+        method.__name__ = method.__qualname__ = name
+        method.__doc__ = summary
+        return fill
+    return declare
+
+
+@op("_overwritten", at="", samples=[], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
+def _overwritten(xp, x):
+    """x after its values were replaced by ones that do not depend on it."""
+    return x
+
+
+@_fills("uniform_", "Fills with uniform numbers in [low, high).")
+def _uniform(a, generator, low=0.0, high=1.0, **names) -> None:
+    low, high = names.get("from", low), names.get("to", high)
+    samplers.fill(a, samplers.uniform, low, high, generator=generator)
+
+
+@_fills("normal_", "Fills with normal numbers.")
+def _normal(a, generator, mean=0.0, std=1.0) -> None:
+    if std < 0:
+        raise EngineError(f"normal expects std >= 0.0, but found std {std}")
+    samplers.fill(a, samplers.normal, mean, std, generator=generator)
+
+
+@_fills("random_", "Fills with integers: all that the dtype holds, [0, to), or [from, to).")
+def _random(a, generator, low=None, high=None, **names) -> None:
+    low, high = names.get("from", low), names.get("to", high)
+    if high is None and low is not None:
+        low, high = 0, low
+    samplers.fill(a, samplers.random_, low, high, generator=generator)
+
+
+@_fills("bernoulli_", "Fills with 1 with probability p (a number or a tensor), else 0.")
+def _bernoulli(a, generator, p=0.5) -> None:
+    if isinstance(p, Tensor):
+        samplers.fill_bernoulli(a, p._a, generator)
+    else:
+        samplers.fill(a, samplers.bernoulli, p, generator=generator)
+
+
+@_fills("exponential_", "Fills with exponential numbers of a rate.")
+def _exponential(a, generator, lambd=1.0) -> None:
+    samplers.fill(a, samplers.exponential, lambd, generator=generator)
+
+
+@_fills("geometric_", "Fills with the number of trials up to the first success.")
+def _geometric(a, generator, p=0.5) -> None:
+    samplers.fill(a, samplers.geometric, p, generator=generator)
+
+
+@_fills("cauchy_", "Fills with Cauchy numbers.")
+def _cauchy(a, generator, median=0.0, sigma=1.0) -> None:
+    samplers.fill(a, samplers.cauchy, median, sigma, generator=generator)
+
+
+@_fills("log_normal_", "Fills with the exponentials of normal numbers.")
+def _log_normal(a, generator, mean=1.0, std=2.0) -> None:
+    samplers.fill(a, samplers.log_normal, mean, std, generator=generator)
+
+
+# ---------------------------------------------------------------- dropout
+
+def _mask(shape, dtype, p: float):
+    """Kept elements as 1 / (1 - p), dropped ones as 0, drawn as PyTorch draws them."""
+    keep = 1 - p
+    noise = samplers.bernoulli(None, shape, dtype, keep)
+    return noise / np.asarray(keep, dtype) if dtype.itemsize > 2 else (noise.astype(np.float32) / keep).astype(dtype)
+
+
+def _check_probability(p: float) -> None:
+    if not 0 <= p <= 1:
+        raise BadValue(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+@composite("dropout", at="torch F", samples=["r(3, 4), 0.5, False", "r(3, 4), 0.0, True"])
+def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False):
+    """Zeroes each element with probability p while training and scales the others by 1 / (1 - p).
+
+    >>> dropout(ones(3), 0.5, False)
+    tensor([1., 1., 1.])
+    """
+    _check_probability(p)
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * T.zeros_like(x)
+    return x * wrap(_mask(x._a.shape, x._a.dtype, p))
+
+
+def _per_channel(name: str, ndims: tuple):
+    @composite(name, at="F", samples=["r(2, 3, 4, 4)[:, :, :, 0], 0.5, False" if name != "dropout3d" else
+                                      "r(1, 2, 2, 2, 2), 0.5, False"])
+    def drop(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False):
+        _check_probability(p)
+        if not training or p == 0:
+            return x
+        batched = x.unsqueeze(0) if x.ndim == ndims[0] and name != "feature_dropout" else x
+        shape = tuple(batched.shape[:2]) + (1,) * (batched.ndim - 2)
+        out = batched * wrap(_mask(shape, x._a.dtype, p)) if p < 1 else batched * T.zeros_like(batched)
+        return out.squeeze(0) if batched is not x else out
+
+    drop.__doc__ = f"""Zeroes whole channels with probability p while training.
+
+    >>> {name}(ones(1, 1, 2{", 2" * (ndims[0] - 2)}), 0.5, False).sum()
+    tensor({2 ** (ndims[0] - 1)}.)
+    """
+
+
+_per_channel("dropout1d", (2,))
+_per_channel("dropout2d", (3,))
+_per_channel("dropout3d", (4,))
+
+
+def _alpha(x, p: float, shape):
+    """Self-normalising dropout: dropped elements become -alpha and the result is scaled back."""
+    alpha = 1.7580993408473766
+    a = ((alpha ** 2 * p + 1) * (1 - p)) ** -0.5
+    noise = samplers.bernoulli(None, shape, x._a.dtype, 1 - p)
+    b = wrap((noise - 1) * np.asarray(alpha * a, x._a.dtype) + np.asarray(alpha * a * p, x._a.dtype))
+    return x * wrap(noise * np.asarray(a, x._a.dtype)) + b
+
+
+@composite("alpha_dropout", at="F", also=["torch.alpha_dropout"], samples=["r(3, 4), 0.5, False"])
+def alpha_dropout(x, p: "float" = 0.5, training: "bool" = False, inplace: "any" = False):
+    """Dropout that keeps mean and variance of self-normalising activations.
+
+    >>> alpha_dropout(ones(2), 0.5, False)
+    tensor([1., 1.])
+    """
+    _check_probability(p)
+    if not training or p == 0:
+        return x
+    return x * T.zeros_like(x) if p == 1 else _alpha(x, p, x._a.shape)
+
+
+@composite("feature_alpha_dropout", at="F", also=["torch.feature_alpha_dropout"], samples=["r(2, 3, 4), 0.5, False"])
+def feature_alpha_dropout(x, p: "float" = 0.5, training: "bool" = False, inplace: "any" = False):
+    """`alpha_dropout` of whole channels.
+
+    >>> feature_alpha_dropout(ones(1, 2, 1), 0.5, False).sum()
+    tensor(2.)
+    """
+    _check_probability(p)
+    if not training or p == 0:
+        return x
+    return x * T.zeros_like(x) if p == 1 else _alpha(x, p, tuple(x.shape[:2]) + (1,) * (x.ndim - 2))
+
+
+@composite("gumbel_softmax", at="F", samples=[])
+def gumbel_softmax(logits, tau: "float" = 1.0, hard: "bool" = False, eps: "float" = 1e-10, dim: "Dim" = -1):
+    """A sample from the Gumbel-softmax distribution; `hard` gives one-hot vectors with soft gradients.
+
+    >>> gumbel_softmax(tensor([[0., 1.]]), hard=True).sum()
+    tensor(1.)
+    """
+    noise = -T.empty_like(logits).exponential_().log()
+    soft = T.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    index = soft.max(dim, keepdim=True)[1]
+    one_hot = T.zeros_like(logits).scatter_(dim, index, 1.0)
+    return one_hot - soft.detach() + soft
