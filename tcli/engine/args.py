@@ -201,7 +201,7 @@ def optional(convert):
 
 CONVERTERS = {
     "Dim": to_dim, "Dims": to_dims, "Shape": to_shape, "int": to_int, "float": to_float, "Scalar": to_scalar,
-    "bool": to_bool, "str": to_str, "DType": to_dtype, "Device": to_device, "any": keep,
+    "bool": to_bool, "str": to_str, "DType": to_dtype, "Device": to_device, "any": keep, "any*": keep,
     "Shape*": to_shape, "Dims*": to_dims, "int*": to_shape,
 }
 CONVERTERS |= {kind + "?": optional(convert) for kind, convert in CONVERTERS.items()}

@@ -245,6 +245,10 @@ def describe_operands(o: Op, args, kwargs) -> list:
 
 def execute(o: Op, values: list):
     """Runs an op on bound arguments: normal forms, promotion, kernel, tape."""
+    x = values[0] if values else None
+    if type(x) in TENSORS and type(x._a) is np.ndarray and _is_single(o) and (
+            x._a.dtype in FLOATS or o.promote is None and x._a.dtype in PLAIN):
+        return _execute_single(o, values, x)
     normalise(o, values)
     if o.check is not None:
         o.check(values)
@@ -265,6 +269,47 @@ def execute(o: Op, values: list):
             record(o, values, (t,))
         return t
     return _several(o, values, raw)
+
+
+_single: dict[Op, bool] = {}
+
+
+def _is_single(o: Op) -> bool:
+    """Whether an op has one tensor argument, its first, and no check or option that needs the long road."""
+    found = _single.get(o)
+    if found is None:
+        found = _single[o] = (not o.composite and o.check is None and o.tensor_slots == (0,) and o.list_slot is None
+                              and o.kinds[0] == "Tensor")
+    return found
+
+
+def _execute_single(o: Op, values: list, x):
+    """`execute` for one NumPy tensor of a plain dtype: nothing to promote, widen or move."""
+    for i, convert, name in _normaliser(o):
+        value = values[i]
+        if value is not None and value is not False and value is not True:
+            values[i] = convert(value, x, o.name, name)
+        elif o.kinds[i][-1] != "?" and o.kinds[i] != "bool":
+            values[i] = convert(value, x, o.name, name)
+    raw_values = values[:]
+    raw_values[0] = x._a
+    raw = _guarded(o, np, raw_values)
+    if o.out_count != 1 or type(raw) is tuple:
+        return _several(o, values, raw)
+    t = wrap(raw)
+    if o.view:
+        note_view(o, values, t)
+    if x._rg and state.grad and o.rules:
+        plan = plan_for(o, (True, False))
+        node = Node(o, plan, (edge_of(x),), None, t._a)
+        if o.grad_name_ is not None and type(o.grad_name_) is not str:
+            node._name = o.grad_name_(*values)
+        if t._a.dtype.kind in "fcV":
+            node.saved = [_keep(fetch, values, (t,), node) for fetch in plan.saves]
+            t._node, t._rg = node, True
+            if o.grad_name_ is not None and type(o.grad_name_) is not str:
+                node._name = o.grad_name_(*values)
+    return t
 
 
 def _several(o: Op, values: list, raw):
@@ -324,13 +369,27 @@ def _tensors_of(o: Op, values: list) -> list:
     return found
 
 
+_kernels: dict[Op, object] = {}
+
+
+def _kernel(o: Op):
+    """The op's kernel with its keyword-only parameters made positional: every call passes them all."""
+    found = _kernels.get(o)
+    if found is None:
+        fn, code = o.fn, o.fn.__code__
+        if code.co_kwonlyargcount:
+            code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
+            found = type(fn)(code, fn.__globals__, fn.__name__, None, fn.__closure__)
+        else:
+            found = fn
+        _kernels[o] = found
+    return found
+
+
 def _guarded(o: Op, xp, kernel_values: list):
     """Runs the kernel; no message of the array module gets out as it is."""
-    n = o.n_positional
     try:
-        if n == len(kernel_values):
-            return o.fn(xp, *kernel_values)
-        return o.fn(xp, *kernel_values[:n], **dict(zip(o.names[n:], kernel_values[n:], strict=True)))
+        return _kernel(o)(xp, *kernel_values)
     except TcliError:
         raise
     except MemoryError as error:
@@ -621,6 +680,8 @@ def make_function(o: Op):
         fn = _unary(o, o.ufunc if callable(o.ufunc) else getattr(np, o.ufunc))
     elif o.ufunc is not None and len(o.tensor_slots) >= 2:
         fn = _binary_function(o, operator_for(o))
+    elif o in _operators:
+        fn = _binary_function(o, _operators[o])
     else:
         def fn(*args, **kwargs):
             return call(o, args, kwargs)
@@ -678,6 +739,11 @@ def _record_unary(o: Op, plan, x, t) -> None:
 
 
 _operators: dict[Op, object] = {}
+
+
+def set_operator(o: Op, fn) -> None:
+    """Gives a binary op that is no ufunc its own short way: `fn(x, other)`."""
+    _operators[o] = fn
 
 
 def operator_for(o: Op):

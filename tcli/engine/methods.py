@@ -33,10 +33,10 @@ def _install_operator(name: str, o) -> None:
         setattr(Tensor, name, dispatch.make_inplace_operator(o))
     elif name.startswith("__i") and name not in ("__invert__",):
         setattr(Tensor, name, dispatch.make_inplace(o))
-    elif name[2:-2] in OPERATORS and o.ufunc and len(o.tensor_slots) >= 2:
+    elif name[2:-2] in OPERATORS and (o.ufunc or o in dispatch._operators) and len(o.tensor_slots) >= 2:
         setattr(Tensor, name, guarded_operator(dispatch.operator_for(o), name))
     elif name.startswith("__r") and name[3:-2] in OPERATORS:
-        base = dispatch.operator_for(o) if o.ufunc else o.function
+        base = dispatch.operator_for(o) if o.ufunc or o in dispatch._operators else o.function
         setattr(Tensor, name, dispatch.reflected(base, REFLECTED_NAMES.get(name)))
     else:
         setattr(Tensor, name, operands_only(o.function) if name[2:-2] in OPERATORS else o.function)

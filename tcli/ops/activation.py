@@ -84,7 +84,7 @@ def _hardtanh(xp, x, low, high):
     return bounded(xp, x, kind(low), kind(high))
 
 
-@op("hardtanh", at="F", samples=["away(3, 4) * 2", "r(3), -0.2, 0.3"],
+@op("hardtanh", at="F", samples=["unit(3, 4)", "r(3), -0.2, 0.3", "torch.tensor([-1.0, 1.0, 2.0])"],
     vjp={"x": lambda k, g, x, min_val, max_val: k.linked(k._gate((x > min_val) & (x < max_val), g), x)})
 def hardtanh(xp, x, min_val: "Scalar" = -1.0, max_val: "Scalar" = 1.0, inplace: "bool" = False):
     """x brought into [min_val, max_val]; the gradient at the bounds is 0.
@@ -97,7 +97,7 @@ def hardtanh(xp, x, min_val: "Scalar" = -1.0, max_val: "Scalar" = 1.0, inplace: 
     return _hardtanh(xp, x, min_val, max_val)
 
 
-@op("relu6", at="F", samples=["away(3, 4) * 5"], grad_name="HardtanhBackward0",
+@op("relu6", at="F", samples=["away(3, 4)", "torch.tensor([-1.0, 0.0, 6.0, 7.0])"], grad_name="HardtanhBackward0",
     vjp={"x": lambda k, g, x: k.linked(k._gate((x > 0) & (x < 6), g), x)})
 def relu6(xp, x, inplace: "bool" = False):
     """x brought into [0, 6].
@@ -108,7 +108,7 @@ def relu6(xp, x, inplace: "bool" = False):
     return _hardtanh(xp, x, 0, 6)
 
 
-@op("hardsigmoid", at="F", samples=["r(3, 4) * 4"], 
+@op("hardsigmoid", at="F", samples=["away(3, 4)", "torch.tensor([-4.0, -3.0, 3.0, 4.0])"],
     vjp={"x": lambda k, g, x: k.linked(k._gate((x > -3) & (x < 3), g / 6), x)})
 def hardsigmoid(xp, x, inplace: "bool" = False):
     """(x + 3) / 6 brought into [0, 1].
@@ -125,7 +125,7 @@ def _hardswish_gradient(k, g, x):
     return k._gate(x > -3, k._where(x < 3, inner, g))
 
 
-@op("hardswish", at="F", samples=["r(3, 4) * 4"], vjp={"x": _hardswish_gradient})
+@op("hardswish", at="F", samples=["away(3, 4)", "torch.tensor([-4.0, -3.0, 3.0, 4.0])"], vjp={"x": _hardswish_gradient})
 def hardswish(xp, x, inplace: "bool" = False):
     """x * hardsigmoid(x).
 
@@ -188,7 +188,8 @@ def _prelu(xp, x, weight):
     return select(xp, xp.greater(x, 0), x, weight * x)
 
 
-@composite("prelu", at="torch tensor F", samples=["away(3, 4), r(4)", "away(2, 3, 2), r(3)", "away(3), r(1)"], out=False)
+@composite("prelu", at="torch tensor F", out=False,
+           samples=["away(3, 4), r(4)", "away(2, 3, 2), r(3)", "away(3), r(1)"])
 def prelu(x, weight):
     """x where it is positive, else weight * x, with one weight per channel (dim 1) or one for all.
 

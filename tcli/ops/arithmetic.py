@@ -24,7 +24,10 @@ def _scaled(xp, other, alpha, like):
         raise EngineError("For integral input tensors, argument alpha must not be a floating point number.")
     if type(alpha) is bool and not _is_bool(like):
         raise EngineError("Boolean alpha only supported for Boolean results.")
-    return other & bool(alpha) if _is_bool(other) and _is_bool(like) else other * alpha
+    if _is_bool(other) and _is_bool(like):
+        return other & bool(alpha)
+    d = getattr(like, "dtype", None)
+    return other * (np.asarray(alpha).astype(d) if d is not None and d.kind == "u" else alpha)
 
 
 @op("add", at="torch tensor tensor_", also=["tensor.__add__", "tensor.__radd__", "tensor.__iadd__"], promote="same",
@@ -99,7 +102,8 @@ def _truncated(xp, x, other):
 
 
 def _kind(*values) -> str:
-    return "f" if any(isinstance(v, float) or getattr(v, "dtype", np.dtype(bool)).kind == "f" for v in values) else "i"
+    found = (getattr(v, "dtype", None) or np.dtype(type(v)) for v in values)
+    return "f" if any(d.kind == "f" for d in found) else "i"
 
 
 def _no_zero(xp, other) -> None:
@@ -121,9 +125,11 @@ def _floored(xp, x, other):
     return xp.where(xp.equal(other, 0), xp.true_divide(x, other), nearest).astype(quotient.dtype)
 
 
-@op("_true_divide", at="", also=["tensor.__truediv__", "tensor.__rtruediv__", "tensor.__rdiv__"], promote="float", ufunc="true_divide",
+@op("_true_divide", at="", also=["tensor.__truediv__", "tensor.__rtruediv__", "tensor.__rdiv__"], promote="float",
+    ufunc="true_divide",
     samples=DIVISORS, grad_name="DivBackward0",
-    vjp={"x": lambda k, g, other: g / k.conj_of(other), "other": lambda k, g, x, other: -g * k.conj_of((x / other) / other)})
+    vjp={"x": lambda k, g, other: g / k.conj_of(other),
+         "other": lambda k, g, x, other: -g * k.conj_of((x / other) / other)})
 def _true_divide(xp, x, other: "Operand"):
     return xp.true_divide(x, other)
 
@@ -142,7 +148,8 @@ def _div_floor(xp, x, other: "Operand"):
     return _floored(xp, x, other)
 
 
-@composite("div", at="torch tensor tensor_", also=["divide", "tensor.__itruediv__", "tensor.__div__", "tensor.__idiv__"],
+@composite("div", at="torch tensor tensor_",
+           also=["divide", "tensor.__itruediv__", "tensor.__div__", "tensor.__idiv__"],
            samples=[*DIVISORS, "r(3), away(3), rounding_mode='floor'", "r(3), away(3), rounding_mode='trunc'"])
 def div(x: "Operand", other: "Operand", *, rounding_mode: "str?" = None):
     """x / other; rounding_mode "trunc" rounds towards zero, "floor" down.
@@ -153,7 +160,8 @@ def div(x: "Operand", other: "Operand", *, rounding_mode: "str?" = None):
     if rounding_mode is None:
         return T._true_divide(x, other)
     if rounding_mode not in ("trunc", "floor"):
-        raise EngineError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+        raise EngineError("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+                          f"'{rounding_mode}'")
     if rounding_mode == "floor":
         return T._div_floor(x, other)
     if any(hasattr(v, "_a") and is_half(v._a.dtype) for v in (x, other)):
@@ -175,7 +183,8 @@ FLOOR_DIVIDE = not_implemented("derivative for aten::floor_divide is not impleme
 
 
 @op("floor_divide", at="torch tensor tensor_", also=["tensor.__floordiv__", "tensor.__ifloordiv__",
-    "tensor.__rfloordiv__"], promote="same", samples=[], grad_name="NotImplemented",
+    "tensor.__rfloordiv__"], promote="same",
+    samples=["torch.tensor([7.0, -7.0]), 2", "ints(3), 2", "torch.tensor([7.5, -2.0]), torch.tensor([2.0, 0.0])"], grad_name="NotImplemented",
     vjp={"x": FLOOR_DIVIDE, "other": FLOOR_DIVIDE})
 def floor_divide(xp, x, other: "Operand"):
     """x / other rounded down.
@@ -196,8 +205,8 @@ def neg(xp, x):
     tensor([-1.,  2.])
     """
     if x.dtype == np.bool_:
-        raise EngineError("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a "
-                          "mask, use the `~` or `logical_not()` operator instead.")
+        raise EngineError("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert "
+                          "a mask, use the `~` or `logical_not()` operator instead.")
     return xp.negative(x)
 
 
@@ -273,7 +282,8 @@ def _integer_power(xp, x, exponent, d):
 
 
 def _comparison(name: str, symbol: str, also, ufunc: str):
-    @op(name, at="torch tensor tensor_", also=[*also, f"tensor.__{name}__"], promote="compare", ufunc=ufunc, nograd=True,
+    @op(name, at="torch tensor tensor_", also=[*also, f"tensor.__{name}__"], promote="compare", ufunc=ufunc,
+        nograd=True,
         samples=PAIRS)
     def compare(xp, x, other: "Operand"):
         if name not in ("eq", "ne"):

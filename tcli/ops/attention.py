@@ -84,7 +84,8 @@ def _differentiable_weights(k, query, key, mask, causal: bool, scale):
     return k.softmax(scores, -1) * alive
 
 
-@op("_attention", at="", outs=2, grad_name=_attention_name, vjp={"query, key, value, attn_mask": _attention_gradients},
+@op("_attention", at="", outs=2, grad_name=_attention_name, vjp={"query, key, value, "
+                                                                 "attn_mask": _attention_gradients},
     samples=["r(2, 3, 4), r(2, 5, 4), r(2, 5, 3), r(3, 5), False, 0.5",
              "r(2, 3, 4), r(2, 3, 4), r(2, 3, 3), None, True, 0.5"])
 def _attention(xp, query, key, value, attn_mask: "Tensor?", causal: "bool", scale: "float"):
@@ -116,11 +117,14 @@ def _check(query, key, value, mask) -> None:
         raise DTypeError("Expected query, key, and value to have the same dtype, but got "
                          f"query.dtype: {q} key.dtype: {k} and value.dtype: {v} instead.")
     if mask is not None and mask._a.dtype not in (np.bool_, np.float32, query._a.dtype):
-        raise DTypeError("Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
-                         f"{dtypes.C_NAMES[mask.dtype.name]} and  query.dtype: {dtypes.C_NAMES[query.dtype.name]} instead.")
+        raise DTypeError("Expected attn_mask dtype to be bool or float or to match query dtype, but got "
+                         "attn_mask.dtype: "
+                         f"{dtypes.C_NAMES[mask.dtype.name]} and  query.dtype: {dtypes.C_NAMES[query.dtype.name]} "
+                         f"instead.")
     if query._a.shape[-1] != key._a.shape[-1]:
         n = math.prod(query._a.shape[:-2])
-        raise ShapeError(f"Expected size for first two dimensions of batch2 tensor to be: [{n}, {query._a.shape[-1]}] but "
+        raise ShapeError(f"Expected size for first two dimensions of batch2 tensor to be: [{n}, "
+                         f"{query._a.shape[-1]}] but "
                          f"got: [{n}, {key._a.shape[-1]}].")
     from ..engine.args import broadcast_shapes
 
@@ -157,8 +161,10 @@ def attend(query, key, value, mask, dropout_p: float, causal: bool, scale):
 
 
 @composite("scaled_dot_product_attention", at="F",
-           samples=["r(2, 2, 3, 4), r(2, 2, 5, 4), r(2, 2, 5, 4)", "r(2, 3, 4), r(2, 3, 4), r(2, 3, 4), is_causal=True",
-                    "r(3, 4), r(5, 4), r(5, 2), r(3, 5)", "r(1, 4, 3, 2), r(1, 2, 3, 2), r(1, 2, 3, 2), enable_gqa=True",
+           samples=["r(2, 2, 3, 4), r(2, 2, 5, 4), r(2, 2, 5, 4)",
+                    "r(2, 3, 4), r(2, 3, 4), r(2, 3, 4), is_causal=True",
+                    "r(3, 4), r(5, 4), r(5, 2), r(3, 5)",
+                    "r(1, 4, 3, 2), r(1, 2, 3, 2), r(1, 2, 3, 2), enable_gqa=True",
                     "r(2, 3, 4), r(2, 3, 4), r(2, 3, 4), torch.ones(3, 3).tril().bool(), scale=0.3"])
 def scaled_dot_product_attention(query, key, value, attn_mask: "Tensor?" = None, dropout_p: "float" = 0.0,
                                  is_causal: "bool" = False, scale: "float?" = None, enable_gqa: "bool" = False):
@@ -241,7 +247,8 @@ def _merged_mask(attn_mask, padding_mask, n: int, heads: int, length: int, sourc
 
 
 @composite("multi_head_attention_forward", at="F",
-           samples=["r(3, 2, 4), r(5, 2, 4), r(5, 2, 4), 4, 2, r(12, 4), r(12), None, None, False, 0.0, r(4, 4), r(4)"])
+           samples=["r(3, 2, 4), r(5, 2, 4), r(5, 2, 4), 4, 2, r(12, 4), r(12), None, None, False, 0.0, r(4, 4), "
+                    "r(4)"])
 def multi_head_attention_forward(query, key, value, embed_dim_to_check: "int", num_heads: "int",
                                  in_proj_weight: "Tensor?", in_proj_bias: "Tensor?", bias_k: "Tensor?", bias_v: "Tensor?",
                                  add_zero_attn: "bool", dropout_p: "float", out_proj_weight, out_proj_bias: "Tensor?",
@@ -260,7 +267,8 @@ def multi_head_attention_forward(query, key, value, embed_dim_to_check: "int", n
     """
     batched = query._a.ndim == 3
     if query._a.ndim not in (2, 3):
-        raise _assertion(f"query should be unbatched 2D or batched 3D tensor but received {query._a.ndim}-D query tensor")
+        raise _assertion(f"query should be unbatched 2D or batched 3D tensor but received {query._a.ndim}-D query "
+                         f"tensor")
     _check_heads(query, embed_dim_to_check, num_heads)
     same = query is key, key is value
     if not batched:

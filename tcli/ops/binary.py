@@ -125,7 +125,8 @@ def _one_dtype(values: list) -> None:
         raise EngineError("heaviside is not yet implemented for tensors with different dtypes.")
 
 
-@op("heaviside", check=_one_dtype, grad_name="NotImplemented", at=EVERYWHERE, promote="same", samples=["torch.tensor([-1.0, 0.0, 2.0]), torch.tensor(0.5)"],
+@op("heaviside", check=_one_dtype, grad_name="NotImplemented", at=EVERYWHERE, promote="same",
+    samples=["torch.tensor([-1.0, 0.0, 2.0]), torch.tensor(0.5)"],
     vjp={"x": HEAVISIDE, "values": HEAVISIDE})
 def heaviside(xp, x, values):
     """0 below 0, 1 above 0 and `values` at 0.
@@ -218,7 +219,8 @@ def float_power(x: "Operand", exponent: "Operand"):
         raise ArgumentError("float_power(): argument 'input' must be Tensor")
     wide = any(isinstance(v, complex) or isinstance(v, Tensor) and v.is_complex() for v in (x, exponent))
     target = dtypes.complex128 if wide else dtypes.float64
-    return T.pow(*(v.to(target) if isinstance(v, Tensor) else complex(v) if wide else float(v) for v in (x, exponent)))
+    number = complex if wide else float
+    return T.pow(*(v.to(target) if isinstance(v, Tensor) else number(v) for v in (x, exponent)))
 
 
 # ---------------------------------------------------------------- nearness and equality

@@ -67,7 +67,8 @@ def _shift_operands(xp, x, other, kernel: str):
     return xp.asarray(x, first.dtype), xp.asarray(other, first.dtype)
 
 
-@op("bitwise_left_shift", at=EVERYWHERE, also=_shift_names("l"), promote="same", half=False, samples=INTEGERS[:3], nograd=True)
+@op("bitwise_left_shift", at=EVERYWHERE, also=_shift_names("l"),
+    promote="same", half=False, samples=INTEGERS[:3], nograd=True)
 def bitwise_left_shift(xp, x: "Operand", other: "Operand"):
     """x * 2 ** other for integers; 0 where the shift is negative or as wide as the type.
 
@@ -79,7 +80,8 @@ def bitwise_left_shift(xp, x: "Operand", other: "Operand"):
     return xp.where(wide, xp.zeros((), x.dtype), xp.left_shift(x, xp.where(wide, other.dtype.type(0), other)))
 
 
-@op("bitwise_right_shift", at=EVERYWHERE, also=_shift_names("r"), promote="same", half=False, samples=INTEGERS[:3], nograd=True)
+@op("bitwise_right_shift", at=EVERYWHERE, also=_shift_names("r"),
+    promote="same", half=False, samples=INTEGERS[:3], nograd=True)
 def bitwise_right_shift(xp, x: "Operand", other: "Operand"):
     """x // 2 ** other for integers (the sign fills in).
 

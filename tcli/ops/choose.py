@@ -27,7 +27,8 @@ def _is_zero(value) -> bool:
 
 
 @op("_where", at="", promote="same", grad_name="WhereBackward0",
-    samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3, 1), r(4), r(3, 4)", "b(3), r(3), 2.0", "b(3), 0.0, r(3)", "b(), r(), r(2)"],
+    samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3, 1), r(4), r(3, 4)", "b(3), r(3), 2.0", "b(3), 0.0, r(3)",
+             "b(), r(), r(2)"],
     vjp={"x": lambda k, g, condition: k._gate(condition, g), "other": lambda k, g, condition: k._gate(~condition, g)})
 def _where(xp, condition: "Index", x: "Operand", other: "Operand"):
     mask = _as_mask(condition, "where")
@@ -81,8 +82,8 @@ def masked_fill(xp, x, mask: "Index", value: "Operand"):
 def _fill_value(xp, x, value):
     """The number in the dtype of `x`; refused where it does not fit."""
     if getattr(value, "ndim", 0):
-        raise EngineError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
-                          "dimension(s).")
+        raise EngineError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+                          f"{value.ndim} dimension(s).")
     wanted = dtypes.of_numpy(x.dtype)
     number = value.item() if hasattr(value, "item") else value
     if not _fits(number, wanted):
@@ -115,7 +116,7 @@ def _same_floats(values: list) -> None:
     """lerp takes floats of one dtype; nothing is promoted."""
     start, end, weight = values
     tensor_weight = hasattr(weight, "_a")
-    for name, other in (("end", end), *([("weight", weight)] if tensor_weight else [])):
+    for name, other in (("end", end), *([("weight", weight)] if tensor_weight and weight.ndim else [])):
         if other.dtype is not start.dtype:
             wanted, found = (dtypes.C_NAMES[t.dtype.name].replace("long long", "long int") for t in (start, other))
             raise EngineError(f"expected dtype {wanted} for `{name}` but got dtype {found}")
@@ -124,7 +125,8 @@ def _same_floats(values: list) -> None:
 
 @op("lerp", at="torch tensor tensor_", promote="same", check=_same_floats,
     grad_name=lambda x, end, weight: f"LerpBackward{int(hasattr(weight, '_a'))}",
-    samples=["r(3, 4), r(3, 4), 0.3", "r(3), r(3), r(3)", "r(2, 3), r(3), r()", "r(3), r(3), 0.8", "c(3), c(3), c(3)"],
+    samples=["r(3, 4), r(3, 4), 0.3", "r(3), r(3), r(3)", "r(2, 3), r(3), r()", "r(3), r(3), 0.8",
+             "c(3), c(3), c(3)"],
     vjp={"x": lambda k, g, weight: g * k.conj_of(1 - weight), "end": lambda k, g, weight: g * k.conj_of(weight),
          "weight": _mix_weight})
 def lerp(xp, x, end, weight: "Operand"):
@@ -146,7 +148,8 @@ def _scaled(value, product):
 
 
 @op("addcmul", at="torch tensor tensor_", promote="same",
-    samples=["r(3, 4), r(3, 4), r(4)", "r(3), r(3), r(3), value=0.5", "r(2, 1), r(3), r(), value=-2", "c(2), c(2), c(2)"],
+    samples=["r(3, 4), r(3, 4), r(4)", "r(3), r(3), r(3), value=0.5", "r(2, 1), r(3), r(), value=-2",
+             "c(2), c(2), c(2)"],
     vjp={"x": lambda k, g: g,
          "tensor1": lambda k, g, tensor2, value: g * k.conj_of(_scaled(value, tensor2)),
          "tensor2": lambda k, g, tensor1, value: g * k.conj_of(_scaled(value, tensor1))})
@@ -166,7 +169,8 @@ def addcmul(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     samples=["r(3, 4), r(3, 4), away(4)", "r(3), r(3), away(3), value=0.5", "c(2), c(2), c(2)"],
     vjp={"x": lambda k, g: g,
          "tensor1": lambda k, g, tensor2, value: g * k.conj_of(value / tensor2),
-         "tensor2": lambda k, g, tensor1, tensor2, value: g * -k.conj_of(_scaled(value, tensor1) / (tensor2 * tensor2))})
+         "tensor2": lambda k, g, tensor1, tensor2, value:
+             g * -k.conj_of(_scaled(value, tensor1) / (tensor2 * tensor2))})
 def addcdiv(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     """x + value * tensor1 / tensor2, elementwise.
 
@@ -175,9 +179,9 @@ def addcdiv(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     """
     if x.dtype.kind in "biu":
         raise EngineError(
-            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true "
-            "division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
+            "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
             "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
-            "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * "
-            "tensor1 / tensor2), for all dtypes.")
+            "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value "
+            "* tensor1 / tensor2), for all dtypes.")
     return x + _scaled(value, tensor1) / tensor2

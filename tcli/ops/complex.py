@@ -107,9 +107,11 @@ def angle(xp, x):
 def _both_real(x, other) -> None:
     names = [dtypes.scalar_name(dtypes.of_numpy(v.dtype)) for v in (x, other)]
     if any(v.dtype.kind != "f" for v in (x, other)):
-        raise EngineError(f"Expected both inputs to be Half, Float or Double tensors but got {names[0]} and {names[1]}")
+        raise EngineError("Expected both inputs to be Half, Float or Double tensors but got "
+                          f"{names[0]} and {names[1]}")
     if x.dtype != other.dtype:
-        raise EngineError(f"Expected object of scalar type {names[0]} but got scalar type {names[1]} for second argument")
+        raise EngineError(f"Expected object of scalar type {names[0]} but got scalar type {names[1]} for second "
+                          "argument")
 
 
 @op("complex", at="torch", samples=["r(3, 4), r(3, 4)", "r(3, 1), r(4)", "r(), r()"],

@@ -247,20 +247,24 @@ def check_conv(x, weight, bias, stride, pads, dilation, groups: int, transposed:
         raise EngineError(f"dilation should be greater than zero, but got {list(dilation)}")
     w = list(weight.shape)
     if w[0] < groups:
-        raise ShapeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of "
+        raise ShapeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got "
+                         f"weight of "
                          f"size {w} instead")
     if w[0] % groups:
-        raise ShapeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got "
+        raise ShapeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but "
+                         f"got "
                          f"weight of size [{w}] instead")
     want = w[0] if transposed else w[1] * groups
     word = f"transposed={int(transposed)}" if transposed else f"groups={groups}"
     if x.shape[1] != want:
-        raise ShapeError(f"Given {word}, weight of size {w}, expected input{list(x.shape)} to have {want} channels, but "
+        raise ShapeError(f"Given {word}, weight of size {w}, expected input{list(x.shape)} to have {want} channels, "
+                         f"but "
                          f"got {x.shape[1]} channels instead")
     n_bias = w[1] * groups if transposed else w[0]
     if bias is not None and bias.shape != (n_bias,):
         word = "transposed=1, " if transposed else ""
-        raise ShapeError(f"Given {word}weight of size {w}, expected bias to be 1-dimensional with {n_bias} elements, but "
+        raise ShapeError(f"Given {word}weight of size {w}, expected bias to be 1-dimensional with {n_bias} elements, "
+                         f"but "
                          f"got bias of size {list(bias.shape)} instead")
 
 
@@ -273,7 +277,8 @@ def out_size(size, kernel, stride, pads, dilation) -> tuple:
     full = tuple(n + low + high for n, (low, high) in zip(size, pads, strict=True))
     reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     if any(r > n for r, n in zip(reach, full, strict=True)):
-        raise ShapeError(f"Calculated padded input size per channel: ({_by(full)}). Kernel size: ({_by(reach)}). Kernel "
+        raise ShapeError(f"Calculated padded input size per channel: ({_by(full)}). Kernel size: ({_by(reach)}). "
+                         f"Kernel "
                          "size can't be greater than actual input size")
     return tuple((n - r) // s + 1 for n, r, s in zip(full, reach, stride, strict=True))
 
@@ -286,11 +291,13 @@ def _same_pads(kernel, dilation) -> tuple:
 def convolve(name: str, n: int, x, weight, bias, stride, padding, dilation, groups: int):
     """conv1d..3d: checks, sizes, the batch dim of an unbatched input."""
     if weight._a.ndim != n + 2 and weight._a.ndim >= 2:
-        raise EngineError(f"expected stride to be a single integer value or a list of {weight._a.ndim - 2} values to match "
+        raise EngineError(f"expected stride to be a single integer value or a list of {weight._a.ndim - 2} values to "
+                          f"match "
                           f"the convolution dimensions, but got stride={list(sizes(stride, n, name, 'stride'))}")
     shape = x._a.shape
     if len(shape) not in (n + 1, n + 2):
-        raise ShapeError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: "
+        raise ShapeError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of "
+                         f"size: "
                          f"{list(shape)}")
     batched = len(shape) == n + 2
     if not batched:
@@ -339,7 +346,8 @@ def conv1d(x, weight, bias: "Tensor?" = None, stride: "any" = 1, padding: "any" 
 
 
 @composite("conv2d", at="torch F",
-           samples=["r(2, 3, 5, 6), r(4, 3, 3, 2), r(4)", "r(2, 4, 7, 6), r(6, 2, 3, 3), r(6), (2, 1), (1, 2), (1, 2), 2",
+           samples=["r(2, 3, 5, 6), r(4, 3, 3, 2), r(4)",
+                    "r(2, 4, 7, 6), r(6, 2, 3, 3), r(6), (2, 1), (1, 2), (1, 2), 2",
                     "r(3, 5, 5), r(4, 3, 1, 1)", "r(1, 3, 5, 4), r(2, 3, 3, 2), padding='same'",
                     "r(2, 3, 6, 6), r(6, 1, 3, 3), r(6), 2, 1, groups=3", "r(0, 3, 5, 5), r(4, 3, 3, 3)",
                     "r(2, 3, 5, 5), r(4, 3, 1, 1), stride=2"])
@@ -355,7 +363,8 @@ def conv2d(x, weight, bias: "Tensor?" = None, stride: "any" = 1, padding: "any" 
 
 
 @composite("conv3d", at="torch F",
-           samples=["r(1, 2, 4, 4, 4), r(3, 2, 2, 3, 2), r(3)", "r(2, 2, 3, 4, 3), r(2, 1, 2, 2, 2), None, 2, 1, 1, 2",
+           samples=["r(1, 2, 4, 4, 4), r(3, 2, 2, 3, 2), r(3)",
+                    "r(2, 2, 3, 4, 3), r(2, 1, 2, 2, 2), None, 2, 1, 1, 2",
                     "r(2, 3, 3, 3), r(2, 2, 2, 2, 2), padding='same'"])
 def conv3d(x, weight, bias: "Tensor?" = None, stride: "any" = 1, padding: "any" = 0, dilation: "any" = 1,
            groups: "int" = 1):

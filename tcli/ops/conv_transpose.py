@@ -18,20 +18,23 @@ def _check_output_padding(n: int, extra, stride, dilation) -> None:
         listed = [f"{word}_{dim}: {v}" for word, values in
                   (("output_padding", extra), ("stride", (*pad, *stride)), ("dilation", (*pad, *dilation)))
                   for dim, v in zip(names, values, strict=True)]
-        raise EngineError("output padding must be smaller than either stride or dilation, but got " + " ".join(listed))
+        raise EngineError("output padding must be smaller than either stride or dilation, but got "
+                          "" + " ".join(listed))
 
 
 def transposed(name: str, n: int, x, weight, bias, stride, padding, output_padding, groups: int, dilation):
     """conv_transpose1d..3d: the input gradient of a convolution, taken as a layer."""
     shape = x._a.shape
     if len(shape) not in (n + 1, n + 2):
-        raise ShapeError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: "
+        raise ShapeError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of "
+                         f"size: "
                          f"{list(shape)}")
     batched = len(shape) == n + 2
     if not batched:
         x = T.unsqueeze(x, 0)
     if weight._a.ndim != n + 2 and weight._a.ndim >= 2:
-        raise EngineError(f"expected stride to be a single integer value or a list of {weight._a.ndim - 2} values to match "
+        raise EngineError(f"expected stride to be a single integer value or a list of {weight._a.ndim - 2} values to "
+                          f"match "
                           f"the convolution dimensions, but got stride={list(_spatial(n, 'stride', stride, name))}")
     stride, dilation = _spatial(n, "stride", stride, name), _spatial(n, "dilation", dilation, name)
     padding, extra = _spatial(n, "padding", padding, name), _spatial(n, "output_padding", output_padding, name)
@@ -42,14 +45,16 @@ def transposed(name: str, n: int, x, weight, bias, stride, padding, output_paddi
     size = tuple((i - 1) * s - 2 * p + d * (k - 1) + e + 1 for i, s, p, d, k, e in
                  zip(x._a.shape[2:], stride, padding, dilation, weight._a.shape[2:], extra, strict=True))
     if any(s < 1 for s in size):
-        raise ShapeError(f"Given input size per channel: ({_by(x._a.shape[2:])}). Calculated output size per channel: "
+        raise ShapeError(f"Given input size per channel: ({_by(x._a.shape[2:])}). Calculated output size per "
+                         f"channel: "
                          f"({_by(size)}). Output size is too small")
     y = T._conv_input(x, weight, bias, (stride, tuple((p, p) for p in padding), dilation, groups), size)
     return y if batched else unbatched(y)
 
 
 @composite("conv_transpose1d", at="torch F",
-           samples=["r(2, 3, 5), r(3, 4, 3), r(4)", "r(2, 4, 5), r(4, 3, 3), r(6), 2, 1, 1, 2, 2", "r(3, 5), r(3, 2, 2)"])
+           samples=["r(2, 3, 5), r(3, 4, 3), r(4)", "r(2, 4, 5), r(4, 3, 3), r(6), 2, 1, 1, 2, 2",
+                    "r(3, 5), r(3, 2, 2)"])
 def conv_transpose1d(x, weight, bias: "Tensor?" = None, stride: "any" = 1, padding: "any" = 0,
                      output_padding: "any" = 0, groups: "int" = 1, dilation: "any" = 1):
     """Spreads x (N, C, L) through weight (C, O / groups, K): the adjoint of conv1d.

@@ -16,7 +16,8 @@ def check_indices(indices, rows: int, name: str = "embedding") -> None:
     if indices.dtype.kind not in "iu" or indices.dtype.itemsize < 4:
         kind = scalar_name(of_numpy(indices.dtype))
         kind = "CPUBoolType" if kind == "Bool" else f"torch.{kind}Tensor"
-        raise DTypeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; "
+        raise DTypeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
+                         "Int; "
                          f"but got {kind} instead (while checking arguments for {name})")
     if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= rows):
         raise BadIndex("index out of range in self")
@@ -74,7 +75,8 @@ def _embedding_gradient(xp, g, indices: "Index", n: "int", padding_idx: "int", s
     return sum_rows(xp, g, flat, n)
 
 
-@op("_embedding_again", at="", samples=["r(4, 3), torch.tensor([[0, 2], [1, 0]]), 1, True"], grad_name="EmbeddingBackward0",
+@op("_embedding_again", at="", samples=["r(4, 3), torch.tensor([[0, 2], [1, 0]]), 1, "
+                                        "True"], grad_name="EmbeddingBackward0",
     vjp={"weight": lambda k, g, weight_shape, indices, padding_idx, scale:
          k._embedding_gradient(g, indices, weight_shape[0], padding_idx, scale)})
 def _embedding_again(xp, weight, indices: "Index", padding_idx: "int", scale: "bool"):
@@ -90,8 +92,9 @@ def _embedding_again(xp, weight, indices: "Index", padding_idx: "int", scale: "b
     return rows
 
 
-@composite("embedding", at="F", samples=["torch.tensor([[0, 2], [1, 0]]), r(4, 3)", "torch.tensor([0, 2, 0]), r(4, 3), 0",
-                                         "torch.tensor([0, 2, 0]), r(4, 3), scale_grad_by_freq=True"])
+@composite("embedding", at="F", samples=["torch.tensor([[0, 2], [1, 0]]), r(4, 3)",
+                                         "torch.tensor([3, 2, 3]), r(4, 3), 0",
+                                         "torch.tensor([0, 2, 1]), r(4, 3), scale_grad_by_freq=True"])
 def embedding(x: "Index", weight, padding_idx: "int?" = None, max_norm: "float?" = None, norm_type: "float" = 2.0,
               scale_grad_by_freq: "bool" = False, sparse: "any" = False):
     """The rows of weight (n, d) at the indices x; the row padding_idx gets no gradient.
@@ -132,7 +135,8 @@ def _torch_embedding(weight, indices: "Index", padding_idx: "int" = -1, scale_gr
     return lookup(weight, indices, padding_idx, scale_grad_by_freq)
 
 
-@composite("embedding_renorm_", at="torch", nograd=True, samples=["3 * torch.ones(2, 2), torch.tensor([0]), 1.0, 2.0"])
+@composite("embedding_renorm_", at="torch", nograd=True, samples=["3 * torch.ones(2, 2), torch.tensor([0]), 1.0, "
+                                                                  "2.0"])
 def embedding_renorm_(x, indices: "Index", max_norm: "float", norm_type: "float"):
     """Scales the rows of x at the indices down to a norm of at most max_norm, in place.
 
@@ -229,11 +233,13 @@ def _bags(weight, indices, offsets, mode: str, scale: bool, per_sample_weights, 
 def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
     """(flat indices, offsets, flat weights) of both forms of input."""
     if per_sample_weights is not None and per_sample_weights._a.shape != x._a.shape:
-        raise BadValue(f"embedding_bag: If per_sample_weights ({list(per_sample_weights._a.shape)}) is not None, then it "
+        raise BadValue(f"embedding_bag: If per_sample_weights ({list(per_sample_weights._a.shape)}) is not None, "
+                       f"then it "
                        f"must have the same shape as the input ({list(x._a.shape)})")
     if x._a.ndim == 2:
         if offsets is not None:
-            raise BadValue("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length "
+            raise BadValue("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
+                           "fixed length "
                            "sequences. However, found offsets of type <class 'torch.Tensor'>")
         n, length = x._a.shape
         offsets = wrap(np.arange(n + 1 if include_last else n) * length)
@@ -246,7 +252,8 @@ def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
     if offsets._a.ndim != 1:
         raise BadValue("offsets has to be a 1D Tensor")
     if offsets._a.size and int(offsets._a[0]) != 0:
-        raise EngineError("offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
+        raise EngineError("offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
+                          "position 0. "
                           f"However, got {int(offsets._a[0])}")
     if offsets._a.size and int(offsets._a[-1]) > x._a.size:
         raise EngineError(f"offsets[-1] can not be greater than input's length {x._a.size} but got offsets[-1] of "
@@ -255,7 +262,8 @@ def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
 
 
 @composite("embedding_bag", at="F",
-           samples=["torch.tensor([1, 2, 3, 1]), r(4, 3), torch.tensor([0, 2])", "torch.tensor([[1, 2], [3, 1]]), r(4, 3), mode='sum'",
+           samples=["torch.tensor([1, 2, 3, 1]), r(4, 3), torch.tensor([0, 2])",
+                    "torch.tensor([[1, 2], [3, 1]]), r(4, 3), mode='sum'",
                     "torch.tensor([1, 2, 3, 1]), r(4, 3), torch.tensor([0, 3]), mode='max'",
                     "torch.tensor([1, 2, 3]), r(4, 3), torch.tensor([0, 2]), mode='sum', per_sample_weights=r(3)"],
            grad_name="EmbeddingBagBackward0")
@@ -271,8 +279,10 @@ def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_nor
     if x._a.dtype.kind in "fV" and weight._a.dtype.kind in "iu":
         import warnings
 
-        warnings.warn("Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` "
-                      "is deprecated, and should now be `embedding_bag(input, weight, ...)`.", UserWarning, stacklevel=5)
+        warnings.warn("Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, "
+                      "input, ...)` "
+                      "is deprecated, and should now be `embedding_bag(input, weight, "
+                      "...)`.", UserWarning, stacklevel=5)
         x, weight = weight, x
     x, offsets, per_sample_weights = _checked_bags(x, weight, offsets, per_sample_weights, include_last_offset)
     if mode not in MODES:
@@ -300,5 +310,8 @@ def _torch_embedding_bag(weight, indices: "Index", offsets: "Index", scale_grad_
     """(bags, bag of each index, size of each bag, rows of the maxima), with torch's own order of arguments."""
     y, which, sizes, largest = _bags(weight, indices, offsets, MODES[mode], scale_grad_by_freq, per_sample_weights,
                                      include_last_offset, -1 if padding_idx is None else padding_idx)
-    rows = np.zeros_like(sizes) if largest is None else largest
-    return y, wrap(which), wrap(sizes), wrap(rows)
+    if mode == 0:
+        # PyTorch works sums out without this bookkeeping.
+        nothing = np.zeros_like(sizes)
+        return y, wrap(np.zeros(0, np.int64)), wrap(nothing), wrap(nothing.copy())
+    return y, wrap(which), wrap(sizes), wrap(sizes.copy() if largest is None else np.maximum(largest, 0))

@@ -127,7 +127,8 @@ def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
     return _bounded(xp, x, min, max)
 
 
-@op("clamp_min", at="torch tensor tensor_", promote="same", grad_name=named("ClampMin", 1, 0), samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
+@op("clamp_min", at="torch tensor tensor_", promote="same", grad_name=named("ClampMin", 1, 0),
+    samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
     vjp={"x": lambda k, g, x, min: k._gate(x >= min, g), "min": lambda k, g, x, min: k._gate(x < min, g)})
 def clamp_min(xp, x, min: "Operand"):
     """The larger of x and min; the gradient goes to x where they are equal.
@@ -139,7 +140,8 @@ def clamp_min(xp, x, min: "Operand"):
     return _bounded(xp, x, min, None)
 
 
-@op("clamp_max", at="torch tensor tensor_", promote="same", grad_name=named("ClampMax", 1, 0), samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
+@op("clamp_max", at="torch tensor tensor_", promote="same", grad_name=named("ClampMax", 1, 0),
+    samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
     vjp={"x": lambda k, g, x, max: k._gate(x <= max, g), "max": lambda k, g, x, max: k._gate(x > max, g)})
 def clamp_max(xp, x, max: "Operand"):
     """The smaller of x and max; the gradient goes to x where they are equal.

@@ -190,9 +190,12 @@ def _per_dim(value, n: int, name: str, x) -> tuple:
     if len(value) != n:
         word = "output" if name == "size" else "scale_factor"
         found = "output size of" if name == "size" else "scale_factor of"
-        raise BadValue("Input and " + word + " must have the same number of spatial dimensions, but got input with spatial "
-                       f"dimensions of {list(x._a.shape[2:])} and {found} {value}. Please provide input tensor in (N, C, "
-                       "d1, d2, ...,dK) format and " + ("output size in (o1, o2, ...,oK) format." if name == "size" else
+        raise BadValue("Input and " + word + " must have the same number of spatial dimensions, but got input with "
+                                             "spatial "
+                       f"dimensions of {list(x._a.shape[2:])} and {found} {value}. Please provide input tensor in "
+                       f"(N, C, "
+                       "d1, d2, ...,dK) format and " + ("output size in (o1, o2, ...,oK) "
+                                                        "format." if name == "size" else
                                                         "scale_factor in (s1, s2, ...,sK) format."))
     return tuple(value)
 
@@ -201,19 +204,24 @@ def _check_mode(x, mode: str, align, antialias: bool) -> None:
     ndim = x._a.ndim
     if mode in ("nearest", "area", "nearest-exact"):
         if align is not None:
-            raise BadValue("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | "
+            raise BadValue("align_corners option can only be set with the interpolating modes: linear | bilinear | "
+                           "bicubic | "
                            "trilinear")
     elif mode not in _DIMS:
-        raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: nearest | "
+        raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: "
+                          f"nearest | "
                           f"linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})")
     if antialias and not (mode in ("bilinear", "bicubic") and ndim == 4):
-        raise BadValue("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
+        raise BadValue("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as "
+                       "input")
     if ndim not in (3, 4, 5):
-        raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: nearest | "
+        raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: "
+                          f"nearest | "
                           f"linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})")
     if mode in _DIMS and _DIMS[mode] != ndim:
         if mode == "bicubic" or ndim == 0:
-            raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: nearest "
+            raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: "
+                              f"nearest "
                               f"| linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})")
         raise Unsupported(f"Got {ndim}D input, but {mode} mode needs {_DIMS[mode]}D input")
 
@@ -231,9 +239,11 @@ def resize(x, size, factor, mode: str, align, recompute, antialias: bool):
 
 @composite("interpolate", at="F",
            samples=["r(1, 2, 4), size=7", "r(1, 2, 3, 4), scale_factor=2.0", "r(1, 2, 3, 4), (5, 3), mode='bilinear'",
-                    "r(1, 2, 3, 4), (5, 3), mode='bicubic', align_corners=True", "r(1, 1, 2, 3, 2), 3, mode='trilinear'",
+                    "r(1, 2, 3, 4), (5, 3), mode='bicubic', align_corners=True",
+                    "r(1, 1, 2, 3, 2), 3, mode='trilinear'",
                     "r(1, 2, 4), size=7, mode='linear', align_corners=True", "r(1, 2, 5, 6), (2, 3), mode='area'",
-                    "r(1, 1, 5, 7), (3, 2), mode='bilinear', antialias=True", "r(1, 2, 5), size=3, mode='nearest-exact'"])
+                    "r(1, 1, 5, 7), (3, 2), mode='bilinear', antialias=True",
+                    "r(1, 2, 5), size=3, mode='nearest-exact'"])
 def interpolate(x, size: "any" = None, scale_factor: "any" = None, mode: "str" = "nearest", align_corners: "any" = None,
                 recompute_scale_factor: "any" = None, antialias: "bool" = False):
     """x (N, C, ...) resized to `size` or by `scale_factor`: "nearest", "nearest-exact", "linear" (3-D), "bilinear",

@@ -1,64 +1,284 @@
-"""Matrix products and linear algebra."""
+"""The matrix product: kernels, gradients, and the short way from `a @ b` to them.
 
-from ..engine.registry import op
-from ..errors import ShapeError
+`product` multiplies raw arrays and is what every product op of the sibling modules runs. A stack times
+one matrix is one large product, small and medium matrices of a stack are multiplied with a single BLAS
+thread (handing out their few rows costs more than it saves), and large integer matrices go through
+float64 where that is exact.
+"""
+
+from math import prod
+
+import numpy as np
+
+from ..engine import dispatch, dtypes
+from ..engine.dispatch import FLOATS, TENSORS, wrap
+from ..engine.registry import T, op, ops, plan_for, rule_helper
+from ..engine.tape import state
+from ..engine.tensor import Tensor
+from ..errors import DTypeError, ShapeError, Unsupported
+
+SLICE = 1 << 18  # multiplications from which a BLAS library starts threads
+LARGE = 1 << 27  # and from which they pay within one matrix of a stack
 
 
-def _matmul_x(k, g, x_shape, other, other_shape):
+# ---------------------------------------------------------------- arrays
+
+def product(xp, a, b):
+    """The matrix product of two arrays with at least one dim each."""
+    if a.ndim <= 2 and b.ndim <= 2:
+        if a.dtype.kind in "iu" and a.size * b.shape[-1] > 4096:
+            return _integers(xp, a, b)
+        return xp.dot(a, b)
+    if b.ndim <= 2:  # one product of all rows instead of one per matrix of the stack
+        flat = xp.dot(a.reshape(prod(a.shape[:-1]), a.shape[-1]), b)
+        return flat.reshape(a.shape[:-1] + b.shape[1:])
+    if a.dtype.kind in "iu":
+        return _integers(xp, a, b)
+    work = a.shape[-1] * b.shape[-1] * (a.shape[-2] if a.ndim > 1 else 1)
+    if xp is np and SLICE < work < LARGE:
+        with one_thread():
+            return np.matmul(a, b)
+    return xp.matmul(a, b)
+
+
+def _integers(xp, a, b):
+    """Integer products: in float64 when no sum can leave its exact range."""
+    if not a.size or not b.size or a.dtype.itemsize < 4:
+        return xp.matmul(a, b)
+    top = max(int(a.max()), -int(a.min())) * max(int(b.max()), -int(b.min())) * a.shape[-1]
+    if top >= 1 << 53 or top > np.iinfo(a.dtype).max:
+        return xp.matmul(a, b)
+    return product(xp, a.astype(np.float64), b.astype(np.float64)).astype(a.dtype)
+
+
+class one_thread:
+    """While this is entered BLAS computes with one thread."""
+
+    libraries = None
+
+    def __enter__(self):
+        if one_thread.libraries is None:
+            from threadpoolctl import ThreadpoolController
+
+            one_thread.libraries = [c for c in ThreadpoolController().lib_controllers if c.user_api == "blas"]
+        self.before = [c.num_threads for c in one_thread.libraries]
+        for c in one_thread.libraries:
+            c.set_num_threads(1)
+
+    def __exit__(self, *_exc):
+        for c, n in zip(one_thread.libraries, self.before, strict=True):
+            c.set_num_threads(n)
+
+
+# ---------------------------------------------------------------- gradients
+
+@rule_helper
+def mm_nt(a, b):
+    """a @ b^H for matrices or stacks of them."""
+    x, y = a._a, b._a
+    if not state.grad and x.ndim == y.ndim == 2 and x.dtype is y.dtype and x.dtype in FLOATS and type(x) is np.ndarray:
+        return wrap(x.dot(y.T))
+    return T.matmul(a, T.adjoint_of(b))
+
+
+@rule_helper
+def mm_tn(a, b):
+    """a^H @ b for matrices or stacks of them."""
+    x, y = a._a, b._a
+    if not state.grad and x.ndim == y.ndim == 2 and x.dtype is y.dtype and x.dtype in FLOATS and type(x) is np.ndarray:
+        return wrap(x.T.dot(y))
+    return T.matmul(T.adjoint_of(a), b)
+
+
+@rule_helper
+def adjoint_of(x):
+    """The conjugate transpose of the last two dims."""
+    return T.conj_of(T.transpose(x, -2, -1))
+
+
+def _rows(k, t):
+    """A stack of matrices with all its rows below each other."""
+    return k.reshape(t, (prod(t.shape[:-1]), t.shape[-1]))
+
+
+def _columns(k, t):
+    """A stack of matrices with all its columns beside each other."""
+    n = len(t.shape)
+    side = k.permute(t, (n - 2, *range(n - 2), n - 1))
+    return k.reshape(side, (t.shape[-2], prod(side.shape[1:])))
+
+
+def matmul_x(k, g, x_shape, other, other_shape):
     if len(other_shape) == 1:
-        grad = k.mul(k.unsqueeze(g, -1), k.conj_of(other))
-        return grad if len(x_shape) != 1 else k.mul(g, k.conj_of(other))
-    h = k.unsqueeze(g, -2) if len(x_shape) == 1 else g
-    grad = k.matmul(h, k.conj_of(k.transpose(other, -2, -1)))
+        if len(x_shape) == 1:
+            return k.mul(g, k.conj_of(other))
+        return k.mul(k.unsqueeze(g, -1), k.conj_of(other))
     if len(x_shape) == 1:
-        grad = k.squeeze(grad, -2)
-    return grad
+        grad = k.mm_nt(k.unsqueeze(g, -2), other)
+        return k.squeeze(grad, -2)
+    if len(other_shape) == 2 and len(x_shape) > 2:
+        return k.reshape(k.mm_nt(_rows(k, g), other), x_shape)
+    if len(x_shape) == 2 and len(other_shape) > 2:
+        return k.mm_nt(_columns(k, g), _columns(k, other))
+    return k.mm_nt(g, other)
 
 
-def _matmul_other(k, g, x, x_shape, other_shape):
+def matmul_other(k, g, x, x_shape, other_shape):
     if len(x_shape) == 1:
         if len(other_shape) == 1:
             return k.mul(g, k.conj_of(x))
         return k.mul(k.unsqueeze(k.conj_of(x), -1), k.unsqueeze(g, -2))
-    h = k.unsqueeze(g, -1) if len(other_shape) == 1 else g
-    grad = k.matmul(k.conj_of(k.transpose(x, -2, -1)), h)
-    return k.squeeze(grad, -1) if len(other_shape) == 1 else grad
+    if len(other_shape) == 1:
+        rows = _rows(k, x) if len(x_shape) > 2 else x
+        return k.squeeze(k.mm_tn(rows, k.reshape(g, (prod(g.shape), 1))), -1)
+    if len(other_shape) == 2 and len(x_shape) > 2:
+        return k.mm_tn(_rows(k, x), _rows(k, g))
+    return k.mm_tn(x, g)
 
 
-@op("matmul", at="torch tensor linalg", also=["tensor.__matmul__", "tensor.__imatmul__"], grad_name="MmBackward0",
-    samples=["r(3, 4), r(4, 2)", "r(4), r(4)", "r(3, 4), r(4)", "r(4), r(4, 2)", "r(2, 3, 4), r(4, 5)",
-             "r(2, 1, 3, 4), r(5, 4, 2)", "r(0, 3), r(3, 2)"],
-    vjp={"x": _matmul_x, "other": _matmul_other})
+RULES = {"x": matmul_x, "other": matmul_other}
+
+
+# ---------------------------------------------------------------- errors
+
+def scalar(a) -> str:
+    return dtypes.scalar_name(dtypes.of_numpy(a.dtype))
+
+
+def c_name(a) -> str:
+    return dtypes.C_NAMES[dtypes.of_numpy(a.dtype).name]
+
+
+def no_bool(a, kernel: str) -> None:
+    if a.dtype.kind == "b":
+        raise Unsupported(f"\"{kernel}\" not implemented for 'Bool'")
+
+
+def check_vectors(a, b) -> None:
+    if a.dtype != b.dtype:
+        raise DTypeError(f"dot : expected both vectors to have same dtype, but found {scalar(a)} and {scalar(b)}")
+    if a.shape != b.shape:
+        raise ShapeError(f"inconsistent tensor size, expected tensor [{a.size}] and src [{b.size}] to have the same "
+                         f"number of elements, but got {a.size} and {b.size} elements respectively")
+    no_bool(a, "dot")
+
+
+def check_matrix_vector(a, v, out=None) -> None:
+    """`a` is a matrix, or a stack that is taken as one."""
+    rows = prod(a.shape[:-1])
+    size = rows if out is None else out.size
+    if a.dtype != v.dtype or out is not None and out.dtype != a.dtype:
+        raise DTypeError(f"addmv input tensors must have the same dtype, but got {scalar(v if out is None else out)}, "
+                         f"{scalar(a)}, and {scalar(v)}")
+    if a.shape[-1] != v.shape[0] or size not in (1, rows):
+        raise ShapeError(f"size mismatch, got input ({size}), mat ({rows}x{a.shape[-1]}), vec ({v.shape[0]})")
+    no_bool(a, "addmv_impl_cpu")
+
+
+def check_matrices(a, b) -> None:
+    """`a` is a matrix, a row, or a stack that is taken as one matrix."""
+    if a.dtype != b.dtype:
+        raise DTypeError(f"expected m1 and m2 to have the same dtype, but got: {c_name(a)} != {c_name(b)}")
+    if a.shape[-1] != b.shape[0]:
+        raise ShapeError(f"mat1 and mat2 shapes cannot be multiplied ({prod(a.shape[:-1])}x{a.shape[-1]} and "
+                         f"{b.shape[0]}x{b.shape[1]})")
+    no_bool(a, "addmm_impl_cpu_")
+
+
+def check_stacks(a, b, kernel: str = "bmm") -> None:
+    """Both are stacks of one size, apart from broadcasting."""
+    if a.dtype != b.dtype:
+        raise DTypeError(f"expected scalar type {scalar(a)} but found {scalar(b)}")
+    n = max(prod(a.shape[:-2]), prod(b.shape[:-2]))
+    if a.shape[-1] != b.shape[-2] or kernel != "matmul" and a.shape[0] != b.shape[0]:
+        size = n if kernel == "matmul" else a.shape[0]
+        got = n if kernel == "matmul" else b.shape[0]
+        raise ShapeError(f"Expected size for first two dimensions of batch2 tensor to be: [{size}, {a.shape[-1]}] but "
+                         f"got: [{got}, {b.shape[-2]}].")
+    no_bool(a, "bmm" if kernel == "matmul" else kernel)
+
+
+def check_matmul(values: list) -> None:
+    """Raises PyTorch's error for dtypes or sizes that do not multiply."""
+    a, b = values[0]._a, values[1]._a
+    if not a.ndim or not b.ndim:
+        raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
+    if b.ndim == 1:
+        check_vectors(a, b) if a.ndim == 1 else check_matrix_vector(a, b)
+    elif b.ndim == 2:
+        check_matrices(a, b)
+    else:
+        from ..engine.args import broadcast_shapes
+
+        broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        check_stacks(a, b, "matmul")
+
+
+# ---------------------------------------------------------------- the op
+
+_FLAT_NAMES = {(1, 1): "DotBackward0", (2, 1): "MvBackward0", (2, 2): "MmBackward0", (1, 2): "SqueezeBackward4"}
+
+
+def _name(x, other) -> str:
+    dims = x._a.ndim, other._a.ndim
+    return _FLAT_NAMES.get(dims) or ("CloneBackward0" if dims[0] == 2 else "UnsafeViewBackward0")
+
+
+@op("matmul", at="torch tensor linalg", also=["tensor.__matmul__", "tensor.__rmatmul__", "tensor.__imatmul__"],
+    grad_name=_name, check=check_matmul,
+    samples=["r(3, 4), r(4, 2)", "r(4), r(4)", "r(3, 4), r(4)", "r(4), r(4, 2)", "r(2, 3, 4), r(4, 5)", "r(2, 3, 4), r(4)",
+             "r(2, 1, 3, 4), r(5, 4, 2)", "r(3, 4), r(2, 4, 5)", "r(4), r(2, 4, 5)", "r(0, 3), r(3, 2)", "c(2, 3), c(3, 2)"],
+    vjp=RULES)
 def matmul(xp, x, other):
     """The matrix product; leading dims broadcast, vectors are rows or columns as needed.
 
     >>> matmul(tensor([[1., 2.], [3., 4.]]), tensor([1., 1.]))
     tensor([3., 7.])
     """
-    check_matmul(x, other)
-    return xp.matmul(x, other)
+    return product(xp, x, other)
 
 
-def check_matmul(x, other) -> None:
-    """Raises PyTorch's error for dtypes or sizes that do not multiply."""
-    if x.dtype != other.dtype:
-        from ..engine import dtypes
-        from ..errors import DTypeError
+def _check_mm(values: list) -> None:
+    for word, t in (("self", values[0]), ("mat2", values[1])):
+        if t._a.ndim != 2:
+            raise ShapeError(f"{word} must be a matrix")
+    check_matrices(values[0]._a, values[1]._a)
 
-        a, b = (dtypes.C_NAMES[dtypes.of_numpy(d).name] for d in (x.dtype, other.dtype))
-        raise DTypeError(f"expected m1 and m2 to have the same dtype, but got: {a} != {b}")
-    if not x.ndim or not other.ndim:
-        raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {other.ndim}D")
-    inner = other.shape[-2 if other.ndim > 1 else 0]
-    if x.shape[-1] != inner:
-        if x.ndim == 1 and other.ndim == 1:
-            raise ShapeError(f"inconsistent tensor size, expected tensor [{x.shape[0]}] and src [{inner}] to have the same "
-                             f"number of elements, but got {x.shape[0]} and {inner} elements respectively")
-        if other.ndim == 1 and x.ndim == 2:
-            raise ShapeError(f"size mismatch, got input ({x.shape[0]}), mat ({x.shape[0]}x{x.shape[1]}), vec ({inner})")
-        rows = x.shape[0] if x.ndim == 2 else 1 if x.ndim == 1 else int(x.size // x.shape[-1]) if x.shape[-1] else 0
-        if x.ndim <= 2 and other.ndim == 2 or other.ndim == 2:
-            raise ShapeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1]} and "
-                             f"{inner}x{other.shape[-1]})")
-        raise ShapeError(f"Expected size for first two dimensions of batch2 tensor to be: [{x.shape[0]}, {x.shape[-1]}] "
-                         f"but got: [{other.shape[0]}, {inner}].")
+
+@op("mm", at="torch tensor", check=_check_mm, samples=["r(3, 4), r(4, 2)", "r(2, 0), r(0, 3)", "c(2, 3), c(3, 2)"],
+    vjp={"x": lambda k, g, mat2: k.mm_nt(g, mat2), "mat2": lambda k, g, x: k.mm_tn(x, g)})
+def mm(xp, x, mat2):
+    """The product of two matrices.
+
+    >>> mm(tensor([[1., 2.], [3., 4.]]), tensor([[1., 0.], [1., 1.]]))
+    tensor([[3., 2.],
+            [7., 4.]])
+    """
+    return product(xp, x, mat2)
+
+
+_matmul = ops["matmul"]
+SIDES = (Tensor, *(kind for kind in dispatch.OPERANDS if kind not in (int, float, complex)))
+_MASKS = ((True, False), (False, True), (True, True))
+_plans = {mask: plan_for(_matmul, (*mask, False)) for mask in _MASKS}
+_matrix_plans = {mask: plan_for(ops["mm"], (*mask, False)) for mask in _MASKS}
+
+
+def _operator(x, other):
+    """`x @ other`: matrices and vectors of one float dtype go straight to BLAS."""
+    if type(x) in TENSORS and type(other) in TENSORS:
+        a, b = x._a, other._a
+        if a.dtype is b.dtype and a.dtype in FLOATS and type(a) is np.ndarray and 0 < a.ndim < 3 and 0 < b.ndim < 3 \
+                and a.shape[-1] == b.shape[0]:
+            t = wrap(a.dot(b))
+            if (x._rg or other._rg) and state.grad:
+                matrices = a.ndim == b.ndim == 2
+                dispatch._record_binary(_matmul, _matrix_plans if matrices else _plans, x, other, t, ())
+                t._node._name = "MmBackward0" if matrices else _FLAT_NAMES[a.ndim, b.ndim]
+            return t
+    elif not isinstance(x, SIDES) or not isinstance(other, SIDES):
+        return NotImplemented
+    return dispatch.call(_matmul, (x, other), {})
+
+
+dispatch.set_operator(_matmul, _operator)

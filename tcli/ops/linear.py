@@ -30,7 +30,8 @@ def _check_linear(x, weight, bias) -> None:
     """Raises PyTorch's error for sizes that do not fit."""
     _same_dtypes(x, weight, bias)
     if not x.ndim or not weight.ndim:
-        raise ShapeError(f"both arguments to linear need to be at least 1D, but they are {x.ndim}D and {weight.ndim}D")
+        raise ShapeError(f"both arguments to linear need to be at least 1D, but they are {x.ndim}D and "
+                         f"{weight.ndim}D")
     if weight.ndim > 2:
         raise EngineError("t() expects a tensor with <= 2 dimensions, but self is " + f"{weight.ndim}D")
     if weight.ndim == 1 and bias is not None:
@@ -41,7 +42,8 @@ def _check_linear(x, weight, bias) -> None:
             raise ShapeError(f"mat1 and mat2 shapes cannot be multiplied ({_rows(x)}x{x.shape[-1]} and "
                              f"{inner}x{weight.shape[0]})", help=_linear_hint(x, weight))
         if x.ndim == 1:
-            raise ShapeError(f"inconsistent tensor size, expected tensor [{x.shape[0]}] and src [{inner}] to have the "
+            raise ShapeError(f"inconsistent tensor size, expected tensor [{x.shape[0]}] and src [{inner}] to have "
+                             f"the "
                              f"same number of elements, but got {x.shape[0]} and {inner} elements respectively")
         raise ShapeError(f"size mismatch, got input ({_rows(x)}), mat ({_rows(x)}x{x.shape[-1]}), vec ({inner})")
 

@@ -72,7 +72,8 @@ def same_shapes(x, target):
     """Both operands in their common shape; PyTorch warns where they differ."""
     if x._a.shape == target._a.shape:
         return x, target
-    _warn(f"Using a target size ({target.shape}) that is different to the input size ({x.shape}). This will likely lead to "
+    _warn(f"Using a target size ({target.shape}) that is different to the input size ({x.shape}). This will likely "
+          f"lead to "
           "incorrect results due to broadcasting. Please ensure they have the same size.")
     from ..engine.args import broadcast_shapes
 
@@ -158,7 +159,8 @@ def _l1_gradients(k, g, need, x, target, reduction, x_shape):
 def _l1_loss(xp, x, target, reduction: "str"):
     if reduction == "mean" and x.dtype.kind in "biu":
         kind = dtypes.scalar_name(dtypes.of_numpy(x.dtype))
-        raise EngineError("mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
+        raise EngineError("mean(): could not infer output dtype. Input dtype must be either a floating point or "
+                          "complex "
                           f"dtype. Got: {kind}")
     if x.dtype.kind == "b":
         raise EngineError("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
@@ -266,7 +268,8 @@ def _poisson_nll_loss(x, target, log_input: "bool", full: "bool", eps: "float", 
     return poisson_nll_loss(x, target, log_input, full, None, eps, None, reduction)
 
 
-@composite("poisson_nll_loss", at="F", samples=["r(2, 3), pos(2, 3)", "pos(2, 3), pos(2, 3), log_input=False, full=True",
+@composite("poisson_nll_loss", at="F", samples=["r(2, 3), pos(2, 3)",
+                                                "pos(2, 3), pos(2, 3), log_input=False, full=True",
                                                 "r(2, 3), pos(2, 3), reduction='none'"])
 def poisson_nll_loss(x, target, log_input: "bool" = True, full: "bool" = False, size_average: "any" = None,
                      eps: "float" = 1e-8, reduce: "any" = None, reduction: "any" = "mean"):
@@ -285,8 +288,10 @@ def poisson_nll_loss(x, target, log_input: "bool" = True, full: "bool" = False, 
     return reduced(loss, reduction)
 
 
-@composite("gaussian_nll_loss", at="F", samples=["r(2, 3), r(2, 3), pos(2, 3)", "r(2, 3), r(2, 3), pos(2, 1), full=True",
-                                                 "r(2, 3), r(2, 3), pos(2), reduction='none'", "r(2, 3), r(2, 3), 2.0"])
+@composite("gaussian_nll_loss", at="F", samples=["r(2, 3), r(2, 3), pos(2, 3)",
+                                                 "r(2, 3), r(2, 3), pos(2, 1), full=True",
+                                                 "r(2, 3), r(2, 3), pos(2), reduction='none'",
+                                                 "r(2, 3), r(2, 3), 2.0"])
 def gaussian_nll_loss(x, target, var: "any", full: "bool" = False, eps: "float" = 1e-6, reduction: "any" = "mean"):
     """0.5 (log var + (x - target)² / var): the likelihood of target under a normal distribution.
 

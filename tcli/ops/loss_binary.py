@@ -19,7 +19,8 @@ def _bce_target(k, g, x, target, weight, reduction, x_shape):
     return d if weight is None else d * weight
 
 
-@op("_bce", at="", grad_name="BinaryCrossEntropyBackward0", samples=["torch.sigmoid(r(2, 3)), unit(2, 3).abs(), None, 'mean'"],
+@op("_bce", at="", grad_name="BinaryCrossEntropyBackward0", samples=["torch.sigmoid(r(2, 3)), unit(2, 3).abs(), "
+                                                                     "None, 'mean'"],
     vjp={"x": _bce_x, "target": _bce_target})
 def _bce(xp, x, target, weight: "Index?", reduction: "str"):
     if x.size and not (x.min() >= 0 and x.max() <= 1):
@@ -34,7 +35,8 @@ def _bce(xp, x, target, weight: "Index?", reduction: "str"):
 
 
 @composite("binary_cross_entropy", at="F",
-           samples=["torch.sigmoid(r(2, 3)), unit(2, 3).abs()", "torch.sigmoid(r(2, 3)), unit(2, 3).abs(), reduction='none'",
+           samples=["torch.sigmoid(r(2, 3)), unit(2, 3).abs()",
+                    "torch.sigmoid(r(2, 3)), unit(2, 3).abs(), reduction='none'",
                     "torch.sigmoid(r(2, 3)), unit(2, 3).abs(), pos(3).detach(), reduction='sum'"])
 def binary_cross_entropy(x, target, weight: "Tensor?" = None, size_average: "any" = None, reduce: "any" = None,
                          reduction: "any" = "mean"):
@@ -45,7 +47,8 @@ def binary_cross_entropy(x, target, weight: "Tensor?" = None, size_average: "any
     """
     reduction = reduction_of(reduction, size_average, reduce)
     if target._a.shape != x._a.shape:
-        raise BadValue(f"Using a target size ({target.shape}) that is different to the input size ({x.shape}) is deprecated. "
+        raise BadValue(f"Using a target size ({target.shape}) that is different to the input size ({x.shape}) is "
+                       f"deprecated. "
                        "Please ensure they have the same size.")
     if target._a.dtype != x._a.dtype:
         raise DTypeError(f"Found dtype {scalar_name(target.dtype)} but expected {scalar_name(x.dtype)}")
@@ -152,7 +155,8 @@ def _same(x, target):
     return T.expand(x, shape), T.expand(target, shape)
 
 
-@composite("kl_div", at="F", samples=["r(2, 3), pos(2, 3), reduction='batchmean'", "r(2, 3), r(2, 3), reduction='none', log_target=True",
+@composite("kl_div", at="F", samples=["r(2, 3), pos(2, 3), reduction='batchmean'",
+                                      "r(2, 3), r(2, 3), reduction='none', log_target=True",
                                       "r(2, 3), pos(2, 3), reduction='sum'", "r(2, 3), pos(2, 3)"])
 def kl_div(x, target, size_average: "any" = None, reduce: "any" = None, reduction: "any" = "mean",
            log_target: "bool" = False):

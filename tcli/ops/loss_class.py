@@ -1,7 +1,7 @@
 """Losses of classification: cross_entropy and nll_loss.
 
-cross_entropy of class indices is one op: it keeps the exponentials of the forward pass, and its
-gradient is one multiplication by a column and a subtraction at the targets. The class dim is 1, or 0
+cross_entropy of class indices is one op over blocks of samples that stay in cache: it keeps two numbers
+per sample, and its gradient is the softmax from these, less 1 at the targets. The class dim is 1, or 0
 for a single sample.
 """
 
@@ -13,6 +13,8 @@ from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError, Unsupported
 from .loss import reduction_of
+
+BLOCK = 1 << 17
 
 
 def _check_targets(x, target, weight) -> None:
@@ -37,7 +39,8 @@ def _check_targets(x, target, weight) -> None:
     if weight is not None and weight.shape != (classes,):
         if x.ndim > 2:
             raise ShapeError("weight tensor should be defined either for all or no classes")
-        raise ShapeError(f"weight tensor should be defined either for all {classes} classes or no classes but got weight "
+        raise ShapeError(f"weight tensor should be defined either for all {classes} classes or no classes but got "
+                         f"weight "
                          f"tensor of shape: {list(weight.shape)}")
 
 
@@ -106,7 +109,7 @@ def _cross_entropy_x(k, g, x, target, weight, ignore_index, reduction, out1, out
     if g[0] is None:
         return None
     if not state.grad:
-        return k._cross_entropy_gradient(g[0], out1, out2, target, weight, ignore_index, reduction)
+        return k._cross_entropy_gradient(g[0], x, out1, out2, target, weight, ignore_index, reduction)
     axis = 0 if len(x.shape) == 1 else 1
     # Without weights of the classes a softmax minus the one-hot target: all of it differentiable.
     onehot, factor = k._target_parts(x, target, weight, ignore_index, reduction)
@@ -114,33 +117,55 @@ def _cross_entropy_x(k, g, x, target, weight, ignore_index, reduction, out1, out
     return (k.softmax(x, axis) - onehot) * k.unsqueeze(scaled, axis) if axis else (k.softmax(x, 0) - onehot) * scaled
 
 
-@op("_cross_entropy", at="", outs=3, grad_name=_name, vjp={"x": _cross_entropy_x},
-    samples=["r(4, 3), torch.tensor([0, 2, 1, 2]), None, -100, 'mean'"])
+@op("_cross_entropy", at="", outs=3, grad_name=_name, vjp={"x": _cross_entropy_x})
 def _cross_entropy(xp, x, target: "Index", weight: "Index?", ignore_index: "int", reduction: "str"):
-    """(loss, exp(x - max), the sums of it): the last two are what the gradient needs."""
+    """(loss, largest score, sum of exp(score - largest)) of each sample: the last two are what the gradient needs."""
     _check_targets(x, target, weight)
     _not_for(x, "log_softmax_lastdim_kernel_impl")
     axis = 0 if x.ndim == 1 else 1
     t, factor, ignored = _coefficients(xp, x, target, weight, ignore_index, reduction)
-    top = x.max(axis, keepdims=True) if x.size else xp.zeros(t.shape, x.dtype)
-    picked = xp.take_along_axis(x, t, axis) - top
-    e = xp.subtract(x, top)
-    xp.exp(e, out=e)
-    total = e.sum(axis, keepdims=True)
-    values = xp.log(total) - picked
+    top, total = _normalisers(xp, x, t, axis)
+    values = xp.log(total) - (xp.take_along_axis(x, t, axis) - top)
     values = values[:, 0] if axis else values
-    return _collect(xp, values, factor, ignored, target.shape, reduction), e, total
+    return _collect(xp, values, factor, ignored, target.shape, reduction), top, total
+
+
+def _blocks(x, axis: int) -> list:
+    """Slices of samples that fit into cache; a single sample is its own block."""
+    if axis == 0 or x.size <= BLOCK:
+        return [slice(None)]
+    step = max(1, BLOCK * x.shape[0] // x.size)
+    return [slice(i, i + step) for i in range(0, x.shape[0], step)]
+
+
+def _normalisers(xp, x, t, axis: int):
+    if not x.size:
+        return xp.zeros(t.shape, x.dtype), xp.zeros(t.shape, x.dtype)
+    top = x.max(axis, keepdims=True)
+    total = xp.empty_like(top)
+    for b in _blocks(x, axis):
+        e = x[b] - top[b]
+        xp.exp(e, out=e)
+        e.sum(axis, keepdims=True, out=total[b])
+    return top, total
 
 
 @op("_cross_entropy_gradient", at="", nograd=True)
-def _cross_entropy_gradient(xp, g, e, total, target: "Index", weight: "Index?", ignore_index: "int", reduction: "str"):
-    axis = 0 if e.ndim == 1 else 1
-    t, factor, ignored = _coefficients(xp, e, target, weight, ignore_index, reduction)
+def _cross_entropy_gradient(xp, g, x, top, total, target: "Index", weight: "Index?", ignore_index: "int", reduction: "str"):
+    """(softmax(x) - one-hot target) times each sample's share of g."""
+    axis = 0 if x.ndim == 1 else 1
+    t, factor, ignored = _coefficients(xp, x, target, weight, ignore_index, reduction)
     scaled = xp.asarray((g.reshape(t.shape[:1] + t.shape[2:]) if reduction == "none" else g) * factor)
+    if ignored is not None and scaled.ndim == 0:
+        scaled = xp.where(ignored, x.dtype.type(0), scaled)
     scaled = xp.expand_dims(scaled, 1) if axis and scaled.ndim else scaled
-    if ignored is not None and getattr(factor, "ndim", 0) == 0:
-        scaled = xp.where(xp.expand_dims(ignored, 1) if axis else ignored, e.dtype.type(0), scaled)
-    d = e * (scaled / total)
+    by = xp.broadcast_to(scaled / total, total.shape)
+    d = xp.empty_like(x)
+    for b in _blocks(x, axis):
+        part = d[b]
+        xp.subtract(x[b], top[b], out=part)
+        xp.exp(part, out=part)
+        part *= by[b]
     at = xp.take_along_axis(d, t, axis) - scaled
     xp.put_along_axis(d, t, at.astype(d.dtype, copy=False), axis)
     return d
@@ -200,7 +225,8 @@ def _shaped_like_torch(loss, x, reduction: str):
 
 @composite("nll_loss", at="F",
            samples=["r(4, 3), torch.tensor([0, 2, 1, 2])", "r(4, 3), torch.tensor([0, 2, 1, 2]), pos(3).detach()",
-                    "r(2, 3, 2), ints(2, 2, high=3), reduction='sum'", "r(2, 3, 2, 2), ints(2, 2, 2, high=3), reduction='none'",
+                    "r(2, 3, 2), ints(2, 2, high=3), reduction='sum'",
+                    "r(2, 3, 2, 2), ints(2, 2, 2, high=3), reduction='none'",
                     "r(4, 3), torch.tensor([0, 2, 1, 2]), ignore_index=2"])
 def nll_loss(x, target, weight: "Tensor?" = None, size_average: "any" = None, ignore_index: "int" = -100,
              reduce: "any" = None, reduction: "any" = "mean"):
@@ -258,7 +284,8 @@ def _of_probabilities(x, target, weight, ignore_index, reduction, smoothing):
     axis = 0 if x._a.ndim == 1 else 1
     classes = x._a.shape[axis]
     if weight is not None and weight._a.shape != (classes,):
-        raise ShapeError(f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes "
+        raise ShapeError(f"cross_entropy: weight tensor should be defined either for all {classes} classes or no "
+                         f"classes "
                          f"but got weight tensor of shape: {list(weight._a.shape)}")
     if smoothing:
         target = target * (1 - smoothing) + smoothing / classes

@@ -140,7 +140,8 @@ def _ctc(log_probs, targets, input_lengths, target_lengths, blank, reduction: st
         raise EngineError(f"target_lengths must be of size batch_size")
     for f in frames:
         if f > steps:
-            raise EngineError(f"Expected input_lengths to have value at most {steps}, but got value {f} (while checking "
+            raise EngineError(f"Expected input_lengths to have value at most {steps}, but got value {f} (while "
+                              f"checking "
                               "arguments for ctc_loss_allocate_outputs)")
     raw = targets._a if batched or targets._a.ndim == 1 else targets._a.reshape(1, -1)
     labels = _padded_targets(raw, lengths, n)
@@ -153,8 +154,10 @@ def _ctc(log_probs, targets, input_lengths, target_lengths, blank, reduction: st
     return loss if batched else T.squeeze(loss, 0)
 
 
-@composite("ctc_loss", at="F", samples=["torch.log_softmax(r(5, 2, 4), 2), torch.tensor([[1, 2], [2, 2]]), (5, 4), (2, 2)",
-                                        "torch.log_softmax(r(4, 3), 1), torch.tensor([1, 2]), (4,), (2,), reduction='sum'"])
+@composite("ctc_loss", at="F", samples=["torch.log_softmax(r(5, 2, 4), 2), torch.tensor([[1, 2], [2, 2]]), (5, 4), "
+                                        "(2, 2)",
+                                        "torch.log_softmax(r(4, 3), 1), torch.tensor([1, 2]), (4,), (2,), "
+                                        "reduction='sum'"])
 def ctc_loss(log_probs, targets: "Index", input_lengths: "any", target_lengths: "any", blank: "int" = 0,
              reduction: "any" = "mean", zero_infinity: "bool" = False):
     """-log of the probability that frames log_probs (T, N, C) spell targets (N, S) with blanks and repeats removed.

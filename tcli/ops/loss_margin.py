@@ -28,7 +28,8 @@ def _hinge(x, target, margin, reduction: str):
 
 
 @composite("hinge_embedding_loss", at="F", samples=["r(2, 3), torch.tensor([[1, -1, 1], [-1, -1, 1]])",
-                                                    "r(2, 3), torch.tensor([[1, -1, 1], [-1, -1, 1]]), 0.5, reduction='none'"])
+                                                    "r(2, 3), torch.tensor([[1, -1, 1], [-1, -1, 1]]), 0.5, "
+                                                    "reduction='none'"])
 def hinge_embedding_loss(x, target, margin: "float" = 1.0, size_average: "any" = None, reduce: "any" = None,
                          reduction: "any" = "mean"):
     """x where target is 1, max(0, margin - x) where it is -1.
@@ -45,7 +46,8 @@ def _torch_margin_ranking_loss(input1, input2, target, margin: "float" = 0.0, re
     return reduced(T.clamp(-target * (input1 - input2) + margin, 0), reduction_of(reduction))
 
 
-@composite("margin_ranking_loss", at="F", samples=["r(4), r(4), away(4).sign(), 0.3", "r(4), r(4), away(4).sign(), reduction='none'"])
+@composite("margin_ranking_loss", at="F", samples=["r(4), r(4), away(4).sign(), 0.3",
+                                                   "r(4), r(4), away(4).sign(), reduction='none'"])
 def margin_ranking_loss(input1, input2, target, margin: "float" = 0.0, size_average: "any" = None,
                         reduce: "any" = None, reduction: "any" = "mean"):
     """max(0, -target (input1 - input2) + margin): target 1 ranks input1 higher, -1 lower.
@@ -68,7 +70,8 @@ def _cosine_embedding(x1, x2, target, margin, reduction: str):
     if target._a.ndim > 1:
         raise ShapeError("0D or 1D target tensor expected, multi-target not supported")
     if x1._a.ndim != want or x2._a.ndim != want:
-        raise ShapeError(f"{target._a.ndim}D target tensor expects {want}D input tensors, but found inputs with sizes "
+        raise ShapeError(f"{target._a.ndim}D target tensor expects {want}D input tensors, but found inputs with "
+                         f"sizes "
                          f"{list(x1._a.shape)} and {list(x2._a.shape)}.")
     eps = 1e-12
     dot = T.sum(x1 * x2, -1)
@@ -85,8 +88,10 @@ def _torch_cosine_embedding_loss(input1, input2, target, margin: "float" = 0.0, 
     return _cosine_embedding(input1, input2, target, margin, reduction_of(reduction))
 
 
-@composite("cosine_embedding_loss", at="F", samples=["r(3, 4), r(3, 4), torch.tensor([1, -1, 1])", "r(4), r(4), torch.tensor(-1), -0.5",
-                                                     "r(3, 4), r(3, 4), torch.tensor([1, -1, -1]), 0.2, reduction='none'"])
+@composite("cosine_embedding_loss", at="F", samples=["r(3, 4), r(3, 4), torch.tensor([1, -1, 1])",
+                                                     "r(4), r(4), torch.tensor(-1), -0.5",
+                                                     "r(3, 4), r(3, 4), torch.tensor([1, -1, -1]), 0.2, "
+                                                     "reduction='none'"])
 def cosine_embedding_loss(input1, input2, target, margin: "float" = 0.0, size_average: "any" = None,
                           reduce: "any" = None, reduction: "any" = "mean"):
     """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1.
@@ -122,7 +127,8 @@ def _distance(a, b, p: float = 2.0, eps: float = 1e-6):
 def _check_triplet(anchor, positive, negative) -> None:
     a, p, n = anchor._a.ndim, positive._a.ndim, negative._a.ndim
     if not a == p == n:
-        raise ShapeError("The anchor, positive, and negative tensors are expected to have the same number of dimensions, but "
+        raise ShapeError("The anchor, positive, and negative tensors are expected to have the same number of "
+                         "dimensions, but "
                          f"got: anchor {a}D, positive {p}D, and negative {n}D inputs")
 
 
@@ -138,7 +144,8 @@ def _torch_triplet_margin_loss(anchor, positive, negative, margin: "float" = 1.0
     return _triplet_margin(anchor, positive, negative, margin, p, eps, swap, reduction_of(reduction))
 
 
-@composite("triplet_margin_loss", at="F", samples=["r(3, 4), r(3, 4), r(3, 4)", "r(3, 4), r(3, 4), r(3, 4), 2.0, swap=True, reduction='none'"])
+@composite("triplet_margin_loss", at="F", samples=["r(3, 4), r(3, 4), r(3, 4)",
+                                                   "r(3, 4), r(3, 4), r(3, 4), 2.0, swap=True, reduction='none'"])
 def triplet_margin_loss(anchor, positive, negative, margin: "float" = 1.0, p: "float" = 2.0, eps: "float" = 1e-6,
                         swap: "bool" = False, size_average: "any" = None, reduce: "any" = None,
                         reduction: "any" = "mean"):
@@ -153,7 +160,9 @@ def triplet_margin_loss(anchor, positive, negative, margin: "float" = 1.0, p: "f
     return _triplet_margin(anchor, positive, negative, margin, p, eps, swap, reduction)
 
 
-@composite("triplet_margin_with_distance_loss", at="F", samples=["r(3, 4), r(3, 4), r(3, 4)", "r(3, 4), r(3, 4), r(3, 4), swap=True, reduction='sum'"])
+@composite("triplet_margin_with_distance_loss", at="F", samples=["r(3, 4), r(3, 4), r(3, 4)",
+                                                                 "r(3, 4), r(3, 4), r(3, 4), swap=True, "
+                                                                 "reduction='sum'"])
 def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_function: "any" = None,
                                       margin: "float" = 1.0, swap: "bool" = False, reduction: "any" = "mean"):
     """triplet_margin_loss with a distance of one's own.
@@ -175,20 +184,24 @@ def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_fu
 def _class_rows(x, target, name: str):
     """(scores (N, C), targets (N,)) of one sample or a batch, checked."""
     if x._a.ndim not in (0, 1, 2) or x._a.ndim == 2 and not x._a.shape[1]:
-        raise ShapeError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(x._a.shape)}")
+        raise ShapeError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+                         f"{list(x._a.shape)}")
     rows = x if x._a.ndim == 2 else T.reshape(x, (1, -1))
     t = target._a.reshape(-1)
     n, classes = rows._a.shape
     if t.size != n or target._a.ndim > 1:
-        raise ShapeError("multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples "
-                         f"(batch size). Expected target size [{n}], but got {list(target._a.shape)}. Input has shape "
+        raise ShapeError("multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
+                         "samples "
+                         f"(batch size). Expected target size [{n}], but got {list(target._a.shape)}. Input has "
+                         f"shape "
                          f"{list(x._a.shape)}.")
     if t.size and (int(t.min()) < 0 or int(t.max()) >= classes):
         raise EngineError("target out of range")
     return rows, t
 
 
-@composite("multi_margin_loss", at="F", samples=["r(3, 4), torch.tensor([0, 3, 1])", "r(3, 4), torch.tensor([0, 3, 1]), 2, 0.5, pos(4).detach()",
+@composite("multi_margin_loss", at="F", samples=["r(3, 4), torch.tensor([0, 3, 1])",
+                                                 "r(3, 4), torch.tensor([0, 3, 1]), 2, 0.5, pos(4).detach()",
                                                  "r(4), torch.tensor(2), reduction='none'"])
 def multi_margin_loss(x, target: "Index", p: "Scalar" = 1, margin: "float" = 1.0, weight: "Tensor?" = None,
                       size_average: "any" = None, reduce: "any" = None, reduction: "any" = "mean"):
@@ -262,7 +275,9 @@ def _label_masks(t, classes: int, dtype):
     return labelled.astype(dtype), (~is_label).astype(dtype)
 
 
-@composite("multilabel_soft_margin_loss", at="F", samples=["r(2, 3), unit(2, 3).abs()", "r(2, 3), unit(2, 3).abs(), pos(3).detach(), reduction='none'"])
+@composite("multilabel_soft_margin_loss", at="F", samples=["r(2, 3), unit(2, 3).abs()",
+                                                           "r(2, 3), unit(2, 3).abs(), pos(3).detach(), "
+                                                           "reduction='none'"])
 def multilabel_soft_margin_loss(x, target, weight: "Tensor?" = None, size_average: "any" = None, reduce: "any" = None,
                                 reduction: "any" = "mean"):
     """The mean over classes of binary_cross_entropy_with_logits, then over samples.

@@ -179,7 +179,8 @@ def _normalized(name: str, x, normalized_shape, weight, bias=None) -> tuple:
         raise ArgumentError(f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not int")
     shape = tuple(normalized_shape)
     if not shape:
-        raise EngineError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
+        raise EngineError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
+                          "element, "
                           "but got normalized_shape = []")
     for word, t in (("weight", weight), ("bias", bias)):
         if t is not None and t._a.shape != shape:
@@ -205,7 +206,8 @@ def _layer_norm(x, normalized_shape, weight, bias, eps):
     return T._row_norm(x, weight, bias, rows, eps, ((rows, length), (1, length)), (*lead, *(1,) * len(shape)))
 
 
-@composite("layer_norm", at="torch F", samples=["r(2, 3, 4), (4,), r(4), r(4)", "r(2, 3, 4), (3, 4)", "r(3), (3,), r(3)",
+@composite("layer_norm", at="torch F", samples=["r(2, 3, 4), (4,), r(4), r(4)", "r(2, 3, 4), (3, 4)",
+                                                "r(3), (3,), r(3)",
                                                 "r(2, 3), (3,), None, r(3), 0.1"])
 def layer_norm(x, normalized_shape: "any", weight: "Tensor?" = None, bias: "Tensor?" = None, eps: "float" = 1e-5,
                cudnn_enable: "any" = True):
@@ -224,7 +226,8 @@ def native_layer_norm(x, normalized_shape: "any", weight: "Tensor?", bias: "Tens
     >>> [t.shape for t in native_layer_norm(ones(2, 3), (3,), None, None, 1e-5)]
     [torch.Size([2, 3]), torch.Size([2, 1]), torch.Size([2, 1])]
     """
-    return _layer_norm(x, normalized_shape, weight, bias, eps)
+    y, mean, rstd = _layer_norm(x, normalized_shape, weight, bias, eps)
+    return y, mean.detach(), rstd.detach()
 
 
 # ---------------------------------------------------------------- group_norm
@@ -251,11 +254,13 @@ def group_norm(x, num_groups: "int", weight: "Tensor?" = None, bias: "Tensor?" =
     if num_groups <= 0:
         raise EngineError("Expected num groups to be greater than 0, got " + str(num_groups))
     if shape[1] % num_groups:
-        raise EngineError("Expected number of channels in input to be divisible by num_groups, but got input of shape "
+        raise EngineError("Expected number of channels in input to be divisible by num_groups, but got input of "
+                          "shape "
                           f"{list(shape)} and num_groups={num_groups}")
     for word, t in (("weight", weight), ("bias", bias)):
         if t is not None and t._a.shape != (shape[1],):
-            raise ShapeError(f"Expected {word} to be a vector of size equal to the number of channels in input, but got "
+            raise ShapeError(f"Expected {word} to be a vector of size equal to the number of channels in input, but "
+                             f"got "
                              f"{word} of shape {list(t._a.shape)} and input of shape {list(shape)}")
     if shape[0] * shape[1] // num_groups * prod(shape[2:]) == 1:
         raise BadValue(f"Expected more than 1 value per channel when training, got input size {list(shape)}")
@@ -275,7 +280,8 @@ def native_group_norm(x, weight: "Tensor?", bias: "Tensor?", N: "int", C: "int",
 
 # ---------------------------------------------------------------- rms_norm
 
-@composite("rms_norm", at="torch F", samples=["r(2, 3, 4), (4,), r(4)", "r(2, 3, 4), (3, 4)", "r(2, 3), (3,), eps=0.1"],
+@composite("rms_norm", at="torch F", samples=["r(2, 3, 4), (4,), r(4)", "r(2, 3, 4), (3, 4)",
+                                              "r(2, 3), (3,), eps=0.1"],
            grad_name="MulBackward0")
 def rms_norm(x, normalized_shape: "any", weight: "Tensor?" = None, eps: "float?" = None):
     """x / sqrt(mean(x²) + eps) over the last dims, times weight; eps is the dtype's smallest step by default.

@@ -21,7 +21,8 @@ def _check_constant(shape, pad) -> None:
     if len(pad) % 2:
         raise EngineError("Length of pad must be even but instead it equals " + str(len(pad)))
     if len(pad) > 2 * len(shape):
-        raise EngineError(f"Length of pad should be no more than twice the number of dimensions of the input. Pad length is "
+        raise EngineError(f"Length of pad should be no more than twice the number of dimensions of the input. Pad "
+                          f"length is "
                           f"{len(pad)} while the input has {len(shape)} dimensions.")
     for n, (low, high) in zip(shape, _pairs(pad, len(shape)), strict=True):
         if n + low + high < 0:
@@ -79,8 +80,25 @@ def _pad_with_self(xp, x, pairs: "any", mode: "any"):
     lead = x.ndim - len(pairs)
     for d, (low, high) in enumerate(pairs, lead):
         if low or high:
-            x = xp.take(x, xp.asarray(_positions(x.shape[d], low, high, mode)), axis=d)
+            x = _pad_dim(xp, x, d, low, high, mode)
     return x
+
+
+def _middle(where, low: int, high: int):
+    """The padded places (first, beyond last) that are the tensor's own, not copies."""
+    first = max(low, 0)
+    return first, max(first, len(where) - max(high, 0))
+
+
+def _pad_dim(xp, x, d: int, low: int, high: int, mode: str):
+    where, lead = _positions(x.shape[d], low, high, mode).tolist(), (slice(None),) * d
+    first, last = _middle(where, low, high)
+    out = xp.empty((*x.shape[:d], len(where), *x.shape[d + 1:]), x.dtype)
+    if last > first:
+        out[(*lead, slice(first, last))] = x[(*lead, slice(where[first], where[last - 1] + 1))]
+    for i in (*range(first), *range(last, len(where))):
+        out[(*lead, i)] = x[(*lead, where[i])]
+    return out
 
 
 @op("_pad_back", at="", grad_name="PadBackward0", samples=["r(2, 7), (2, 4), ((1, 2),), 'reflect'"],
@@ -95,15 +113,14 @@ def _pad_back(xp, g, shape: "any", pairs: "any", mode: "any"):
 
 
 def _fold_dim(xp, g, d: int, n: int, low: int, high: int, mode: str):
-    where = _positions(n, low, high, mode)
-    g = xp.moveaxis(g, d, 0)
-    out = xp.zeros((n, *g.shape[1:]), g.dtype)
-    first, last = max(low, 0), len(where) - max(high, 0)
+    where, lead = _positions(n, low, high, mode).tolist(), (slice(None),) * d
+    first, last = _middle(where, low, high)
+    out = xp.zeros((*g.shape[:d], n, *g.shape[d + 1:]), g.dtype)
     if last > first:
-        out[where[first]:where[last - 1] + 1] = g[first:last]
-    for i in (*range(first), *range(max(last, first), len(where))):
-        out[where[i]] += g[i]
-    return xp.ascontiguousarray(xp.moveaxis(out, 0, d))
+        out[(*lead, slice(where[first], where[last - 1] + 1))] = g[(*lead, slice(first, last))]
+    for i in (*range(first), *range(last, len(where))):
+        out[(*lead, where[i])] += g[(*lead, i)]
+    return out
 
 
 _UNSUPPORTED = """Padding size {} is not supported for {}D input tensor.
@@ -121,7 +138,8 @@ def _check_self_pad(x, pad, pairs, mode: str) -> None:
         size = x._a.shape[d]
         if mode == "reflect" and (low >= size or high >= size):
             number = 4 + 2 * (ndim - 1 - d)
-            raise EngineError(f"Argument #{number}: Padding size should be less than the corresponding input dimension, but "
+            raise EngineError(f"Argument #{number}: Padding size should be less than the corresponding input "
+                              f"dimension, but "
                               f"got: padding ({low}, {high}) at dimension {d} of input {list(x._a.shape)}")
         if mode == "circular" and (low > size or high > size):
             raise EngineError("Padding value causes wrapping around more than once.")
@@ -131,8 +149,10 @@ def _check_self_pad(x, pad, pairs, mode: str) -> None:
             raise EngineError("Negative padding value is resulting in an empty dimension")
 
 
-@composite("pad", at="F", samples=["r(2, 3), (1, 2)", "r(2, 3, 4), (1, 1, 2, 0), value=0.5", "r(2, 3, 4), (2, 1), mode='reflect'",
-                                   "r(1, 2, 3, 4), (2, 1, 0, 3), mode='replicate'", "r(2, 3, 4), (2, 1), mode='circular'",
+@composite("pad", at="F", samples=["r(2, 3), (1, 2)", "r(2, 3, 4), (1, 1, 2, 0), value=0.5",
+                                   "r(2, 3, 4), (2, 1), mode='reflect'",
+                                   "r(1, 2, 3, 4), (2, 1, 0, 3), mode='replicate'",
+                                   "r(2, 3, 4), (2, 1), mode='circular'",
                                    "r(2, 5), (-1, 2), mode='reflect'"])
 def pad(x, pad: "Shape", mode: "str" = "constant", value: "Scalar?" = None):
     """x with (low, high) places added to the last dims, the last one first: of `value`, or of x itself in the modes
@@ -144,7 +164,8 @@ def pad(x, pad: "Shape", mode: "str" = "constant", value: "Scalar?" = None):
     if len(pad) % 2:
         raise EngineError("Padding length must be divisible by 2")
     if len(pad) > 2 * x._a.ndim:
-        raise EngineError("Padding length should be less than or equal to two times the input dimension but got padding "
+        raise EngineError("Padding length should be less than or equal to two times the input dimension but got "
+                          "padding "
                           f"length {len(pad)} and input of dimension {x._a.ndim}")
     if mode == "constant":
         return T.constant_pad_nd(x, pad, 0 if value is None else value)

@@ -66,9 +66,17 @@ def log10(xp, x):
 
 # ---------------------------------------------------------------- circular and hyperbolic functions
 
-unary("sin", "sin", "The sine", "sin(tensor([0., 1.]))", "tensor([0.0000, 0.8415])", lambda k, g, x: g * k.conj_of(k.cos(x)))
-unary("cos", "cos", "The cosine", "cos(tensor([0., 1.]))", "tensor([1.0000, 0.5403])", lambda k, g, x: g * -k.conj_of(k.sin(x)))
-unary("tan", "tan", "The tangent", "tan(tensor([0., 1.]))", "tensor([0.0000, 1.5574])", lambda k, g, out: g * k.conj_of(out * out + 1), UNIT)
+def _acosh_slope(k, x):
+    """1 / sqrt(x^2 - 1); of complex numbers the product of two roots is on the right branch."""
+    return k.conj_of(k.rsqrt(x - 1) * k.rsqrt(x + 1)) if x.is_complex() else k.rsqrt(x * x - 1)
+
+
+unary("sin", "sin", "The sine", "sin(tensor([0., 1.]))", "tensor([0.0000, 0.8415])",
+      lambda k, g, x: g * k.conj_of(k.cos(x)))
+unary("cos", "cos", "The cosine", "cos(tensor([0., 1.]))", "tensor([1.0000, 0.5403])",
+      lambda k, g, x: g * -k.conj_of(k.sin(x)))
+unary("tan", "tan", "The tangent", "tan(tensor([0., 1.]))", "tensor([0.0000, 1.5574])",
+      lambda k, g, out: g * k.conj_of(out * out + 1), UNIT)
 unary("sinh", "sinh", "The hyperbolic sine", "sinh(tensor([0., 1.]))", "tensor([0.0000, 1.1752])",
       lambda k, g, x: g * k.conj_of(k.cosh(x)))
 unary("cosh", "cosh", "The hyperbolic cosine", "cosh(tensor([0., 1.]))", "tensor([1.0000, 1.5431])",
@@ -83,9 +91,11 @@ unary("atan", "arctan", "The angle whose tangent is x", "atan(tensor([0., 1.]))"
       lambda k, g, x: g / k.conj_of(x * x + 1), also=["arctan"])
 unary("asinh", "arcsinh", "The inverse of the hyperbolic sine", "asinh(tensor([0., 1.]))", "tensor([0.0000, 0.8814])",
       lambda k, g, x: g * k.conj_of(k.rsqrt(x * x + 1)), also=["arcsinh"])
-unary("acosh", "arccosh", "The inverse of the hyperbolic cosine", "acosh(tensor([1., 2.]))", "tensor([0.0000, 1.3170])",
-      lambda k, g, x: g * k.conj_of(k.rsqrt(x * x - 1)), ("pos(3, 4) + 1", "pos() + 1"), also=["arccosh"])
-unary("atanh", "arctanh", "The inverse of the hyperbolic tangent", "atanh(tensor([0., 0.5]))", "tensor([0.0000, 0.5493])",
+unary("acosh", "arccosh", "The inverse of the hyperbolic cosine", "acosh(tensor([1., 2.]))",
+      "tensor([0.0000, 1.3170])",
+      lambda k, g, x: g * _acosh_slope(k, x), ("torch.tensor([1.5, 2.0, 10.0])", "torch.tensor(1.0)", "c(2, 3)"), also=["arccosh"])
+unary("atanh", "arctanh", "The inverse of the hyperbolic tangent", "atanh(tensor([0., 0.5]))",
+      "tensor([0.0000, 0.5493])",
       lambda k, g, x: g / k.conj_of(1 - x * x), UNIT, also=["arctanh"])
 
 def _turn(name: str, what: str, factor: float, example: str, shown: str):
@@ -103,7 +113,8 @@ def _turn(name: str, what: str, factor: float, example: str, shown: str):
 
 
 _turn("deg2rad", "Degrees as radians", math.pi / 180, "deg2rad(tensor([180., 90.]))", "tensor([3.1416, 1.5708])")
-_turn("rad2deg", "Radians as degrees", 180 / math.pi, "rad2deg(tensor([3.14159265, 1.]))", "tensor([180.0000,  57.2958])")
+_turn("rad2deg", "Radians as degrees", 180 / math.pi, "rad2deg(tensor([3.14159265, 1.]))",
+      "tensor([180.0000,  57.2958])")
 
 
 @op("_tanh_adjoint", at="", samples=["r(3), unit(3)", "c(3), c(3)"], grad_name="TanhBackwardBackward0",
@@ -192,7 +203,7 @@ def _logit_gradient(k, g, x, eps):
 
 
 @op("logit", at="torch tensor tensor_ special", promote="float", vjp={"x": _logit_gradient},
-    samples=["pos(3) / 3", "pos(3) / 3, 0.2", "pos(3) / 3, eps=0.1"])
+    samples=["torch.tensor([0.2, 0.9])", "pos(3), 0.2", "unit(3), eps=0.1"])
 def logit(xp, x, eps: "float?" = None):
     """log(x / (1 - x)), elementwise; eps keeps x in [eps, 1 - eps] first.
 

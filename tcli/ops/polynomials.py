@@ -56,8 +56,10 @@ for _letter, _kind, _first, _moved_first, _shown, _moved_shown in (
          "tensor([  1., 169.])"),
         ("w", "fourth", lambda x: 2 * x + 1, lambda x: 4 * x - 1, "tensor([-1., 71.])",
          "tensor([ -1., 239.])")):
-    _polynomial(f"chebyshev_polynomial_{_letter}", f"Chebyshev polynomial of the {_kind} kind", _first, _chebyshev, _shown)
-    _polynomial(f"shifted_chebyshev_polynomial_{_letter}", f"Chebyshev polynomial of the {_kind} kind, shifted to [0, 1],",
+    _polynomial(f"chebyshev_polynomial_{_letter}", f"Chebyshev polynomial of the {_kind} kind", _first, _chebyshev,
+                _shown)
+    _polynomial(f"shifted_chebyshev_polynomial_{_letter}",
+                f"Chebyshev polynomial of the {_kind} kind, shifted to [0, 1],",
                 _moved_first, _moved, _moved_shown)
 
 _polynomial("hermite_polynomial_h", "physicist's Hermite polynomial", lambda x: 2 * x,

@@ -25,7 +25,8 @@ def pooled_size(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
 def check_pool(name: str, n: int, x, kernel, stride, padding, dilation, ceil_mode: bool) -> tuple:
     """Raises PyTorch's errors; returns the spatial size of the result."""
     if any(s <= 0 for s in stride):
-        raise EngineError("stride should not be zero" if n != 1 else f"{name}() Invalid stride: stride must be positive")
+        raise EngineError("stride should not be zero" if n != 1 else f"{name}() Invalid stride: stride must be "
+                                                                     f"positive")
     if any(k <= 0 for k in kernel):
         raise EngineError(f"kernel size should be greater than zero, but got {_words(kernel)}")
     if any(d <= 0 for d in dilation):
@@ -49,7 +50,8 @@ def check_pool(name: str, n: int, x, kernel, stride, padding, dilation, ceil_mod
         lead = list(x.shape[-n - 1:]) if n > 1 else [x.shape[-2], 1, x.shape[-1]]
         out = [lead[0], *(size if n > 1 else (1, *size))]
         shown = "x".join(map(str, lead)), "x".join(map(str, out))
-        raise ShapeError(f"Given input size: ({shown[0]}). Calculated output size: ({shown[1]}). Output size is too small")
+        raise ShapeError(f"Given input size: ({shown[0]}). Calculated output size: ({shown[1]}). Output size is too "
+                         f"small")
     return size
 
 
@@ -181,7 +183,8 @@ def avg_pool1d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, 
 
 
 @composite("avg_pool2d", at="F", samples=["r(2, 3, 4, 6), 2", "r(1, 2, 5, 5), 3, 2, 1, count_include_pad=False",
-                                          "r(1, 2, 6, 5), (3, 2), (2, 1), (1, 0), True", "r(2, 4, 4), 2, divisor_override=3"])
+                                          "r(1, 2, 6, 5), (3, 2), (2, 1), (1, 0), True",
+                                          "r(2, 4, 4), 2, divisor_override=3"])
 def avg_pool2d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, ceil_mode: "bool" = False,
                count_include_pad: "bool" = True, divisor_override: "int?" = None):
     """The means of windows of x (N, C, H, W); the stride is the window's size unless given.
@@ -192,7 +195,8 @@ def avg_pool2d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, 
     return average("avg_pool2d", 2, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-@composite("avg_pool3d", at="F", samples=["r(1, 2, 2, 4, 4), 2", "r(1, 1, 3, 4, 5), (2, 2, 3), 1, (1, 0, 1), True, False"])
+@composite("avg_pool3d", at="F", samples=["r(1, 2, 2, 4, 4), 2",
+                                          "r(1, 1, 3, 4, 5), (2, 2, 3), 1, (1, 0, 1), True, False"])
 def avg_pool3d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, ceil_mode: "bool" = False,
                count_include_pad: "bool" = True, divisor_override: "int?" = None):
     """The means of windows of x (N, C, D, H, W); the stride is the window's size unless given.
@@ -215,7 +219,8 @@ def _lp(n: int, x, norm_type, kernel_size, stride, ceil_mode: bool):
     return T.pow(total, 1.0 / norm_type)
 
 
-@composite("lp_pool1d", at="F", samples=["pos(2, 3, 8), 2, 2", "pos(2, 3, 7), 3, 3, 2, True"], grad_name="PowBackward0")
+@composite("lp_pool1d", at="F", samples=["pos(2, 3, 8), 2, 2",
+                                         "pos(2, 3, 7), 3, 3, 2, True"], grad_name="PowBackward0")
 def lp_pool1d(x, norm_type: "Scalar", kernel_size: "any", stride: "any" = None, ceil_mode: "bool" = False):
     """The p-norms of windows of x (N, C, L).
 
@@ -225,7 +230,8 @@ def lp_pool1d(x, norm_type: "Scalar", kernel_size: "any", stride: "any" = None, 
     return _lp(1, x, norm_type, kernel_size, stride, ceil_mode)
 
 
-@composite("lp_pool2d", at="F", samples=["pos(1, 2, 4, 4), 2, 2", "pos(1, 2, 5, 4), 3, (3, 2), 1, True"], grad_name="PowBackward0")
+@composite("lp_pool2d", at="F", samples=["pos(1, 2, 4, 4), 2, 2",
+                                         "pos(1, 2, 5, 4), 3, (3, 2), 1, True"], grad_name="PowBackward0")
 def lp_pool2d(x, norm_type: "Scalar", kernel_size: "any", stride: "any" = None, ceil_mode: "bool" = False):
     """The p-norms of windows of x (N, C, H, W).
 

@@ -74,7 +74,8 @@ def _target(name: str, n: int, x, output_size) -> tuple:
         raise ShapeError(f"{name}(): Expected {want} tensor, but got {list(x._a.shape)}")
     if any(m == 0 for m in x._a.shape[1:]):
         at = next(i for i, m in enumerate(x._a.shape) if i and m == 0)
-        raise ShapeError(f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+        raise ShapeError(f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has "
+                         f"sizes "
                          f"{list(x._a.shape)} with dimension {at} being empty")
     spatial = x._a.shape[x._a.ndim - n:]
     size = tuple(m if s is None else int(s) for s, m in zip(size, spatial, strict=True))

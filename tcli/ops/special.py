@@ -64,7 +64,8 @@ def erf(xp, x):
 
 unary("erfc", "erfc", "1 - erf(x), exact for large x", "erfc(tensor([0., 2.]))", "tensor([1.0000, 0.0047])",
       lambda k, g, x: g * (k.exp(-x * x) * (-2 / math.sqrt(math.pi))), kernel_name="erfc_vml_cpu")
-unary("erfcx", "erfcx", "exp(x^2) * erfc(x), which does not underflow", "special.erfcx(tensor([0., 5.]))", "tensor([1.0000, 0.1107])",
+unary("erfcx", "erfcx", "exp(x^2) * erfc(x), which does not underflow", "special.erfcx(tensor([0., 5.]))",
+      "tensor([1.0000, 0.1107])",
       lambda k, g, x, out: g * (x * out * 2 - 2 / math.sqrt(math.pi)), at="special")
 
 
@@ -82,12 +83,15 @@ def erfinv(xp, x):
 
 # ---------------------------------------------------------------- the normal distribution
 
-unary("ndtr", "ndtr", "The probability that a normal number is below x", "special.ndtr(tensor([0., 1.]))", "tensor([0.5000, 0.8413])",
-      lambda k, g, x: g * (k.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))), at="special", kernel_name="erf_vml_cpu")
+unary("ndtr", "ndtr", "The probability that a normal number is below x", "special.ndtr(tensor([0., 1.]))",
+      "tensor([0.5000, 0.8413])",
+      lambda k, g, x: g * (k.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))), at="special",
+      kernel_name="erf_vml_cpu")
 unary("ndtri", "ndtri", "The x below which a normal number is with this probability",
       "special.ndtri(tensor([0.5, 0.975]))", "tensor([0.0000, 1.9600])",
-      lambda k, g, out: g * (k.exp(out * out * 0.5) * math.sqrt(2 * math.pi)), ["pos(3) / 3"], at="special")
-unary("log_ndtr", "log_ndtr", "The logarithm of ndtr(x), exact far in the tail", "special.log_ndtr(tensor([0., -20.]))", "tensor([  -0.6931, -203.9172])",
+      lambda k, g, out: g * (k.exp(out * out * 0.5) * math.sqrt(2 * math.pi)), ["torch.tensor([0.1, 0.5, 0.9])"], at="special")
+unary("log_ndtr", "log_ndtr", "The logarithm of ndtr(x), exact far in the tail",
+      "special.log_ndtr(tensor([0., -20.]))", "tensor([  -0.6931, -203.9172])",
       lambda k, g, x: g / k.erfcx(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi), at="special")
 
 
@@ -164,7 +168,8 @@ def _method_polygamma(x, n: "int"):
     return T.polygamma(n, x)
 
 
-@composite("mvlgamma", at="torch tensor tensor_", also=["special.multigammaln"], samples=["pos(3, 4) + 2, 3", "pos(3), 1"],
+@composite("mvlgamma", at="torch tensor tensor_", also=["special.multigammaln"],
+           samples=["torch.tensor([2.5, 3.0]), 3", "pos(3), 1", "pos(3), 2"],
            grad_name="MvlgammaBackward0")
 def mvlgamma(x, p: "int"):
     """The logarithm of the multivariate gamma function of dimension p.
@@ -188,7 +193,8 @@ def _density(k, g, x, other):
     return g * k.exp((x - 1) * k.log(other) - other - k.lgamma(x))
 
 
-@op("igamma", at="torch tensor tensor_", also=["special.gammainc"], promote="same", samples=[],
+@op("igamma", at="torch tensor tensor_", also=["special.gammainc"], promote="same",
+    samples=["torch.tensor([0.5, 2.0]), pos(2)"],
     vjp={"x": not_implemented("the derivative for 'igamma: input' is not implemented."), "other": _density})
 def igamma(xp, x, other):
     """The regularised lower incomplete gamma function.
@@ -200,8 +206,10 @@ def igamma(xp, x, other):
     return evaluated(xp, "gammainc", x, other)
 
 
-@op("igammac", at="torch tensor tensor_", also=["special.gammaincc"], promote="same", samples=[],
-    vjp={"x": not_implemented("the derivative for 'igammac: input' is not implemented."), "other": lambda k, g, x, other: -_density(k, g, x, other)})
+@op("igammac", at="torch tensor tensor_", also=["special.gammaincc"], promote="same",
+    samples=["torch.tensor([0.5, 2.0]), pos(2)"],
+    vjp={"x": not_implemented("the derivative for 'igammac: input' is not implemented."),
+         "other": lambda k, g, x, other: -_density(k, g, x, other)})
 def igammac(xp, x, other):
     """The regularised upper incomplete gamma function: 1 - igamma.
 
@@ -212,8 +220,10 @@ def igammac(xp, x, other):
     return evaluated(xp, "gammaincc", x, other)
 
 
-@op("zeta", at="special", promote="float", samples=[], grad_name=named("SpecialZeta", 0, 2, 1),
-    vjp={"x": not_implemented("the derivative for 'zeta' is not implemented."), "other": lambda k, g, x, other: g * -x * k.zeta(x + 1.0, other)})
+@op("zeta", at="special", promote="float", samples=["3.0, pos(3)", "torch.tensor([2.0, 4.0]), 1"],
+    grad_name=named("SpecialZeta", 0, 2, 1),
+    vjp={"x": not_implemented("the derivative for 'zeta' is not implemented."),
+         "other": lambda k, g, x, other: g * -x * k.zeta(x + 1.0, other)})
 def zeta(xp, x: "Operand", other: "Operand"):
     """The Hurwitz zeta function: the sum of 1 / (n + other) ** x over n >= 0.
 
@@ -263,7 +273,8 @@ def _plain_log(k, x, other):
 
 @op("xlog1py", at="special", promote="float", grad_name=named("SpecialXlog1Py", 0, 2, 1),
     samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)"],
-    vjp={"x": lambda k, g, x, other: g * k.xlog1py(_nonzero(x), other), "other": lambda k, g, x, other: g * (x / (other + 1))})
+    vjp={"x": lambda k, g, x, other: g * k.xlog1py(_nonzero(x), other),
+         "other": lambda k, g, x, other: g * (x / (other + 1))})
 def xlog1py(xp, x: "Operand", other: "Operand"):
     """x * log1p(other), and 0 where x is 0.
 

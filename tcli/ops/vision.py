@@ -12,7 +12,8 @@ from .windows import columns, cropped, exact_sizes, offsets, padded, slices
 # ---------------------------------------------------------------- unfold and fold
 
 
-@op("_im2col", at="", half=False, grad_name="Im2ColBackward0", samples=["r(1, 2, 4, 5), (2, 3), (1, 2), ((1, 1), (0, 0)), (1, 1), (5, 2)"],
+@op("_im2col", at="", half=False, grad_name="Im2ColBackward0", samples=["r(1, 2, 4, 5), (2, 3), (1, 2), ((1, 1), (0, "
+                                                                        "0)), (1, 1), (5, 2)"],
     vjp={"x": lambda k, g, x_shape, kernel, stride, pads, dilation, size:
          k._col2im(g, x_shape[2:], kernel, stride, pads, dilation, size)})
 def _im2col(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
@@ -22,7 +23,8 @@ def _im2col(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", s
     return cols.copy() if np.may_share_memory(cols, x) else cols
 
 
-@op("_col2im", at="", grad_name="Col2ImBackward0", samples=["r(1, 12, 10), (4, 5), (2, 3), (1, 2), ((1, 1), (0, 0)), (1, 1), (5, 2)"],
+@op("_col2im", at="", grad_name="Col2ImBackward0", samples=["r(1, 12, 10), (4, 5), (2, 3), (1, 2), ((1, 1), (0, 0)), "
+                                                            "(1, 1), (5, 2)"],
     vjp={"x": lambda k, g, kernel, stride, pads, dilation, size: k._im2col(g, kernel, stride, pads, dilation, size)})
 def _col2im(xp, x, spatial: "any", kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """Columns added back to where their windows lie: the adjoint of `_im2col`."""
@@ -59,17 +61,25 @@ def unfold(x, kernel_size: "any", dilation: "any" = 1, padding: "any" = 0, strid
     """
     shape = x._a.shape
     if len(shape) not in (3, 4) or any(m == 0 for m in shape[-3:]):
-        raise ShapeError("Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
+        raise ShapeError("Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
+                         "dimensions for "
                          f"input, but got: {list(shape)}")
     geometry = _window_geometry("unfold", shape[-2:], kernel_size, dilation, padding, stride)
     if min(geometry[-1]) < 1:
-        raise ShapeError(f"Given input with spatial size ({shape[-2]}, {shape[-1]}), kernel_size={_pair(geometry[0])}, "
+        raise ShapeError(f"Given input with spatial size ({shape[-2]}, {shape[-1]}), "
+                         f"kernel_size={_pair(geometry[0])}, "
                          f"dilation={_pair(geometry[3])}, padding={_pair([p[0] for p in geometry[2]])}, stride="
                          f"{_pair(geometry[1])}, calculated shape of the array of sliding blocks as "
                          f"{_pair(geometry[-1])}, but its components must be at least one.")
     if len(shape) == 4:
         return T._im2col(x, *geometry)
-    return T.squeeze(T._im2col(T.unsqueeze(x, 0), *geometry), 0)
+    return _renamed(T.squeeze(T._im2col(T.unsqueeze(x, 0), *geometry), 0), "Im2ColBackward0")
+
+
+def _renamed(t, name: str):
+    if t._node is not None:
+        t._node._name = name
+    return t
 
 
 def _pair(values) -> str:
@@ -86,27 +96,33 @@ def fold(x, output_size: "any", kernel_size: "any", dilation: "any" = 1, padding
     """
     shape = x._a.shape
     if len(shape) not in (2, 3) or any(m == 0 for m in shape[-2:]):
-        raise ShapeError("Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions "
+        raise ShapeError("Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero "
+                         "dimensions "
                          f"for input, but got: {list(shape)}")
     target = exact_sizes(output_size, 2, "fold", "output_size")
     geometry = _window_geometry("fold", target, kernel_size, dilation, padding, stride)
     kernel, stride, pads, dilation, size = geometry
     if shape[-2] % prod(kernel):
-        raise ShapeError("Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
+        raise ShapeError("Expected size of input's dimension 1 to be divisible by the product of kernel_size, but "
+                         "got "
                          f"input.size(1)={shape[-2]} and kernel_size={_pair(kernel)}.")
     if shape[-1] != prod(size):
-        raise ShapeError(f"Given output_size={_pair(target)}, kernel_size={_pair(kernel)}, dilation={_pair(dilation)}, "
-                         f"padding={_pair([p[0] for p in pads])}, stride={_pair(stride)}, expected size of input's dimension "
-                         f"2 to match the calculated number of sliding blocks {size[0]} * {size[1]} = {prod(size)}, but got "
+        raise ShapeError(f"Given output_size={_pair(target)}, kernel_size={_pair(kernel)}, "
+                         f"dilation={_pair(dilation)}, "
+                         f"padding={_pair([p[0] for p in pads])}, stride={_pair(stride)}, expected size of input's "
+                         f"dimension "
+                         f"2 to match the calculated number of sliding blocks {size[0]} * {size[1]} = {prod(size)}, "
+                         f"but got "
                          f"input.size(2)={shape[-1]}.")
     if len(shape) == 3:
         return T._col2im(x, target, *geometry)
-    return T.squeeze(T._col2im(T.unsqueeze(x, 0), target, *geometry), 0)
+    return _renamed(T.squeeze(T._col2im(T.unsqueeze(x, 0), target, *geometry), 0), "Col2ImBackward0")
 
 
 # ---------------------------------------------------------------- shuffles
 
-@composite("pixel_shuffle", at="torch F", samples=["r(2, 8, 2, 3), 2", "r(4, 1, 2), 2"], grad_name="PixelShuffleBackward0")
+@composite("pixel_shuffle", at="torch F", samples=["r(2, 8, 2, 3), 2",
+                                                   "r(4, 1, 2), 2"], grad_name="PixelShuffleBackward0")
 def pixel_shuffle(x, upscale_factor: "int"):
     """(*, C r², H, W) to (*, C, H r, W r): channels become finer pixels.
 
@@ -116,7 +132,8 @@ def pixel_shuffle(x, upscale_factor: "int"):
     """
     r, shape = upscale_factor, x._a.shape
     if len(shape) < 3:
-        raise ShapeError(f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {len(shape)} "
+        raise ShapeError(f"pixel_shuffle expects input to have at least 3 dimensions, but got input with "
+                         f"{len(shape)} "
                          "dimension(s)")
     if r <= 0:
         raise EngineError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
@@ -130,7 +147,8 @@ def pixel_shuffle(x, upscale_factor: "int"):
     return T.clone(T.reshape(y, (*lead, c // (r * r), h * r, w * r)))
 
 
-@composite("pixel_unshuffle", at="torch F", samples=["r(2, 2, 4, 6), 2", "r(1, 4, 2), 2"], grad_name="PixelUnshuffleBackward0")
+@composite("pixel_unshuffle", at="torch F", samples=["r(2, 2, 4, 6), 2",
+                                                     "r(1, 4, 2), 2"], grad_name="PixelUnshuffleBackward0")
 def pixel_unshuffle(x, downscale_factor: "int"):
     """(*, C, H r, W r) to (*, C r², H, W): the inverse of pixel_shuffle.
 
@@ -139,13 +157,15 @@ def pixel_unshuffle(x, downscale_factor: "int"):
     """
     r, shape = downscale_factor, x._a.shape
     if len(shape) < 3:
-        raise ShapeError(f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {len(shape)} "
+        raise ShapeError(f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with "
+                         f"{len(shape)} "
                          "dimension(s)")
     if r <= 0:
         raise EngineError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
     for name, n, at in (("height", shape[-2], -2), ("width", shape[-1], -1)):
         if n % r:
-            raise ShapeError(f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({at})={n} "
+            raise ShapeError(f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
+                             f"input.size({at})={n} "
                              f"is not divisible by {r}")
     lead, (c, h, w) = shape[:-3], shape[-3:]
     y = T.reshape(x, (*lead, c, h // r, r, w // r, r))
@@ -168,7 +188,8 @@ def channel_shuffle(x, groups: "int"):
     if groups <= 0:
         raise EngineError(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
     if shape[1] % groups:
-        raise EngineError("Number of channels must be divisible by groups. Got " + f"{shape[1]} channels and {groups} groups.")
+        raise EngineError("Number of channels must be divisible by groups. Got " + f"{shape[1]} channels and "
+                                                                                   f"{groups} groups.")
     y = T.reshape(x, (shape[0], groups, shape[1] // groups, *shape[2:]))
     return T.clone(T.reshape(T.transpose(y, 1, 2), shape))
 
@@ -189,7 +210,8 @@ def _affine(theta, size, align: bool):
     if theta._a.dtype.kind not in "fV":
         raise BadValue(f"Expected theta to have floating point type, but got {theta.dtype!r}")
     if n not in (2, 3):
-        raise Unsupported("affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got "
+        raise Unsupported("affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. "
+                          "Got "
                           f"size {list(size)}.")
     if theta._a.ndim != 3 or theta._a.shape[1:] != (n, n + 1):
         raise BadValue(f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {list(size)}. Got "

@@ -1,0 +1,120 @@
+"""Fractional max pooling: windows at pseudo-random steps, so that the size shrinks by any ratio.
+
+One random number per channel and dim decides where its windows begin (Graham, 2014).
+"""
+
+from math import prod
+
+import numpy as np
+
+from ..engine.dispatch import wrap
+from ..engine.registry import T, composite
+from ..errors import BadValue, EngineError, ShapeError
+from .windows import exact_sizes, offsets
+
+
+def _starts(samples, n: int, out: int, k: int):
+    """(N, C, out): where the windows of each channel begin, for random numbers `samples` (N, C)."""
+    first = np.zeros((*samples.shape, out), np.int64)
+    if out > 1:
+        alpha = samples.dtype.type((n - k) / (out - 1))
+        u = samples[..., None]
+        i = np.arange(out - 1).astype(samples.dtype)
+        first[..., :-1] = ((i + u) * alpha).astype(np.int64) - (u * alpha).astype(np.int64)
+    if out > 0:
+        first[..., -1] = n - k
+    return first
+
+
+def _places(x, samples, kernel, out):
+    """The index in its plane of each window's maximum, the first of equals."""
+    n = len(kernel)
+    spatial = x.shape[2:]
+    # In two dims the first random number belongs to the width.
+    order = range(n - 1, -1, -1) if n == 2 else range(n)
+    starts = [None] * n
+    for number, d in enumerate(order):
+        starts[d] = _starts(samples[..., number], spatial[d], out[d], kernel[d])
+    flat = x.reshape(*x.shape[:2], -1)
+    best = where = None
+    for offset in offsets(kernel):
+        at = 0
+        for d in range(n):
+            shape = (*x.shape[:2], *(out[d] if e == d else 1 for e in range(n)))
+            at = at * spatial[d] + (starts[d] + offset[d]).reshape(shape)
+        at = at.reshape(*x.shape[:2], -1)
+        values = np.take_along_axis(flat, at, 2)
+        if best is None:
+            best, where = values, at
+            continue
+        better = (values > best) | (values != values)
+        best, where = np.where(better, values, best), np.where(better, at, where)
+    return where.reshape(*x.shape[:2], *out)
+
+
+def _fractional(name: str, n: int, x, kernel_size, output_size, output_ratio, samples):
+    if output_size is None and output_ratio is None:
+        raise BadValue(f"{name} requires specifying either an output_size or an output_ratio")
+    if x._a.ndim not in (n + 1, n + 2):
+        raise ShapeError(f"{name}: Expected {n + 1}D or {n + 2}D tensor, but got: {list(x._a.shape)}")
+    batched = x._a.ndim == n + 2
+    if not batched:
+        x = T.unsqueeze(x, 0)
+    kernel, spatial = exact_sizes(kernel_size, n, name, "kernel_size"), x._a.shape[2:]
+    if output_size is None:
+        ratio = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * n
+        if not all(0 < r < 1 for r in ratio):
+            raise BadValue("output_ratio must be between 0 and 1 (got " + str(output_ratio) + ")")
+        out = tuple(int(m * r) for m, r in zip(spatial, ratio, strict=True))
+    else:
+        out = exact_sizes(output_size, n, name, "output_size")
+    for word, m, o, k in zip(("time", "height", "width")[-n:], spatial, out, kernel, strict=True):
+        if o + k - 1 > m:
+            raise EngineError(f"{name}(): pool {word} {k} too large relative to input {word} {m}")
+    if samples is None:
+        samples = T.rand(*x._a.shape[:2], n, dtype=x.dtype)
+    raw = samples._a.astype(np.float32) if samples._a.dtype.kind == "V" else samples._a
+    source = x._a.astype(np.float32) if x._a.dtype.kind == "V" else x._a
+    places = wrap(_places(source, raw, kernel, out)) if prod(source.shape[:2]) else wrap(
+        np.zeros((*source.shape[:2], *out), np.int64))
+    y = T._gather_planes(x, places, n)
+    if not batched:
+        y, places = T.squeeze(y, 0), T.squeeze(places, 0)
+    if y._node is not None:
+        y._node._name = f"FractionalMaxPool{n}DBackward0"
+    return y, places
+
+
+def _declare(n: int):
+    name = f"fractional_max_pool{n}d"
+    sizes = ", ".join(["1", "2"] + ["5"] * n)
+    fixed = f"_random_samples=torch.full((1, 2, {n}), 0.3).double()"
+
+    @composite(name, at="F", samples=[f"distinct({sizes}), 2, 3, {fixed}", f"distinct({sizes}), 2, output_ratio=0.6, "
+                                                                           f"{fixed}"])
+    def pool(x, kernel_size: "any", output_size: "any" = None, output_ratio: "any" = None,
+             return_indices: "bool" = False, _random_samples: "Tensor?" = None):
+        found = _fractional(name, n, x, kernel_size, output_size, output_ratio, _random_samples)
+        return found if return_indices else found[0]
+
+    @composite(name + "_with_indices", at="F", samples=[f"distinct({sizes}), 2, 3, {fixed}"])
+    def pool_with_indices(x, kernel_size: "any", output_size: "any" = None, output_ratio: "any" = None,
+                          return_indices: "bool" = False, _random_samples: "Tensor?" = None):
+        return _fractional(name, n, x, kernel_size, output_size, output_ratio, _random_samples)
+
+    image = ", ".join(["1", "1"] + ["4"] * n)
+    result = ", ".join(["1", "1"] + ["2"] * n)
+    pool.__doc__ = f"""The maxima of {n}-d windows at pseudo-random steps, output_size of them or output_ratio of the size.
+
+    >>> F.{name}(ones({image}), 2, output_size=2).shape
+    torch.Size([{result}])
+    """
+    pool_with_indices.__doc__ = f"""({name}, the places of the maxima in their planes).
+
+    >>> F.{name}_with_indices(ones({image}), 2, output_size=2)[1].shape
+    torch.Size([{result}])
+    """
+
+
+for _n in (2, 3):
+    _declare(_n)

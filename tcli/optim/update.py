@@ -1,0 +1,92 @@
+"""Updates on raw arrays: in place, block by block, so that all passes over a block find it in the cache.
+
+A kernel is `(xp, p, g, *state, *scratch, *numbers)`; it writes into everything but `g`. Halves are
+updated in float32 and rounded once, complex numbers as pairs of real ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..engine.device import module_of
+from ..engine.dispatch import is_half
+
+BLOCK = 32768
+_scratch: dict = {}
+
+
+def run(kernel, arrays: list, scratch: int, *numbers) -> None:
+    """Runs a kernel over parameter, gradient and state arrays of one shape."""
+    p = arrays[0]
+    if type(p) is not np.ndarray:
+        xp = module_of(p)
+        kernel(xp, *arrays, *[xp.empty_like(p) for _ in range(scratch)], *numbers)
+    elif is_half(p.dtype):
+        _through(kernel, arrays, [a.astype(np.float32) for a in arrays], scratch, numbers)
+    elif p.dtype.kind == "c":
+        pairs = [np.ascontiguousarray(a).reshape(-1).view(p.real.dtype) for a in arrays]
+        _through(kernel, arrays, pairs, scratch, numbers)
+    elif p.size <= BLOCK or not all(a.flags.c_contiguous for a in (p, *arrays[2:])):
+        kernel(np, *arrays, *[np.empty_like(p) for _ in range(scratch)], *numbers)
+    else:
+        _blocks(kernel, [np.ascontiguousarray(a).reshape(-1) for a in arrays], scratch, numbers)
+
+
+def _through(kernel, arrays: list, stand_ins: list, scratch: int, numbers: tuple) -> None:
+    """Runs a kernel on stand-ins of another dtype and writes all but the gradient back."""
+    run(kernel, stand_ins, scratch, *numbers)
+    for i, (a, b) in enumerate(zip(arrays, stand_ins, strict=True)):
+        if i != 1:
+            a[...] = b if b.dtype.kind != "f" or a.dtype.kind != "c" else b.view(a.dtype).reshape(a.shape)
+
+
+def _blocks(kernel, flat: list, scratch: int, numbers: tuple) -> None:
+    dtype, size = flat[0].dtype, flat[0].size
+    buffers = _scratch.get(dtype)
+    if buffers is None or len(buffers) < scratch:
+        buffers = _scratch[dtype] = [np.empty(BLOCK, dtype) for _ in range(scratch)]
+    for start in range(0, size, BLOCK):
+        stop = min(start + BLOCK, size)
+        kernel(np, *[a[start:stop] for a in flat], *[b[:stop - start] for b in buffers[:scratch]], *numbers)
+
+
+# ---------------------------------------------------------------- what kernels are made of
+
+def direction(xp, p, g, out, weight_decay: float, maximize: bool):
+    """The gradient to follow: negated to maximise, plus weight_decay · p; `out` holds it if it is not `g` itself."""
+    if weight_decay:
+        xp.multiply(p, weight_decay, out=out)
+        return xp.subtract(out, g, out=out) if maximize else xp.add(g, out, out=out)
+    return xp.negative(g, out=out) if maximize else g
+
+
+def lerp(xp, a, b, weight: float, tmp) -> None:
+    """a becomes a + weight · (b - a)."""
+    xp.subtract(b, a, out=tmp)
+    if weight < 0.5:
+        xp.multiply(tmp, weight, out=tmp)
+        xp.add(a, tmp, out=a)
+    else:
+        xp.multiply(tmp, 1 - weight, out=tmp)
+        xp.subtract(b, tmp, out=a)
+
+
+def decay_square(xp, v, g, decay: float, tmp) -> None:
+    """v becomes decay · v + (1 - decay) · g²."""
+    xp.multiply(v, decay, out=v)
+    xp.multiply(g, 1 - decay, out=tmp)
+    xp.multiply(tmp, g, out=tmp)
+    xp.add(v, tmp, out=v)
+
+
+def add_scaled(xp, a, b, factor: float, tmp) -> None:
+    """a becomes a + factor · b."""
+    xp.multiply(b, factor, out=tmp)
+    xp.add(a, tmp, out=a)
+
+
+def add_ratio(xp, a, b, c, factor: float, tmp) -> None:
+    """a becomes a + factor · b / c."""
+    xp.multiply(b, factor, out=tmp)
+    xp.divide(tmp, c, out=tmp)
+    xp.add(a, tmp, out=a)
