@@ -11,7 +11,7 @@ from ..engine import dtypes
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
-from ..errors import BadValue, DTypeError, EngineError, ShapeError
+from ..errors import DTypeError, EngineError, ShapeError
 
 NEVER = -1e30  # stands for minus infinity where a gradient must stay finite
 
@@ -195,14 +195,12 @@ def _float_mask(mask, name: str, like):
 
 def _projections(query, key, value, embed: int, weight, bias, separate):
     """The projected query, key and value."""
-    if separate is None:
-        weights = [T._basic_index(weight, (slice(i * embed, (i + 1) * embed),)) for i in range(3)]
-    else:
-        weights = separate
-    biases = [None] * 3 if bias is None else [T._basic_index(bias, (slice(i * embed, (i + 1) * embed),)) for i in range(3)]
+    thirds = [slice(i * embed, (i + 1) * embed) for i in range(3)]
     if separate is None and query is key and key is value:
         y = T.linear(query, weight, bias)
-        return [T._basic_index(y, (Ellipsis, slice(i * embed, (i + 1) * embed))) for i in range(3)]
+        return [T._basic_index(y, (Ellipsis, third)) for third in thirds]
+    weights = [T._basic_index(weight, (third,)) for third in thirds] if separate is None else separate
+    biases = [None if bias is None else T._basic_index(bias, (third,)) for third in thirds]
     return [T.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]
 
 
@@ -249,15 +247,15 @@ def _merged_mask(attn_mask, padding_mask, n: int, heads: int, length: int, sourc
 @composite("multi_head_attention_forward", at="F",
            samples=["r(3, 2, 4), r(5, 2, 4), r(5, 2, 4), 4, 2, r(12, 4), r(12), None, None, False, 0.0, r(4, 4), "
                     "r(4)"])
-def multi_head_attention_forward(query, key, value, embed_dim_to_check: "int", num_heads: "int",
-                                 in_proj_weight: "Tensor?", in_proj_bias: "Tensor?", bias_k: "Tensor?", bias_v: "Tensor?",
-                                 add_zero_attn: "bool", dropout_p: "float", out_proj_weight, out_proj_bias: "Tensor?",
-                                 training: "bool" = True, key_padding_mask: "Tensor?" = None, need_weights: "bool" = True,
-                                 attn_mask: "Tensor?" = None, use_separate_proj_weight: "bool" = False,
-                                 q_proj_weight: "Tensor?" = None, k_proj_weight: "Tensor?" = None,
-                                 v_proj_weight: "Tensor?" = None, static_k: "Tensor?" = None, static_v: "Tensor?" = None,
-                                 average_attn_weights: "bool" = True, is_causal: "bool" = False):
-    """(result, attention weights) of attention in several heads: projections in, attention, projection out. Inputs are
+def multi_head_attention_forward(
+        query, key, value, embed_dim_to_check: "int", num_heads: "int", in_proj_weight: "Tensor?",
+        in_proj_bias: "Tensor?", bias_k: "Tensor?", bias_v: "Tensor?", add_zero_attn: "bool", dropout_p: "float",
+        out_proj_weight, out_proj_bias: "Tensor?", training: "bool" = True, key_padding_mask: "Tensor?" = None,
+        need_weights: "bool" = True, attn_mask: "Tensor?" = None, use_separate_proj_weight: "bool" = False,
+        q_proj_weight: "Tensor?" = None, k_proj_weight: "Tensor?" = None, v_proj_weight: "Tensor?" = None,
+        static_k: "Tensor?" = None, static_v: "Tensor?" = None, average_attn_weights: "bool" = True,
+        is_causal: "bool" = False):
+    """(result, attention weights) of attention in several heads, with projections before and after. Inputs are
     (time, batch, features), or (time, features) without a batch.
 
     >>> w = torch.eye(2)
@@ -278,7 +276,8 @@ def multi_head_attention_forward(query, key, value, embed_dim_to_check: "int", n
         key_padding_mask = None if key_padding_mask is None else T.unsqueeze(key_padding_mask, 0)
     if is_causal and attn_mask is None:
         raise EngineError("Need attn_mask if specifying the is_causal hint.")
-    attn_mask, padding = _float_mask(attn_mask, "attn_mask", query), _float_mask(key_padding_mask, "key_padding_mask", query)
+    attn_mask = _float_mask(attn_mask, "attn_mask", query)
+    padding = _float_mask(key_padding_mask, "key_padding_mask", query)
     length, n, embed = query._a.shape
     separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
     q, k, v = _projections(query, key, value, embed, in_proj_weight, in_proj_bias, separate)

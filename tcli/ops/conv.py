@@ -36,8 +36,10 @@ def _depthwise(c: int, groups: int) -> bool:
 
 @op("_conv", at="", samples=["r(2, 4, 6), r(6, 2, 3), r(6), ((2,), ((1, 1),), (1,), 2), (3,)"],
     grad_name="ConvolutionBackward0",
-    vjp={"x": lambda k, g, weight, x_shape, geometry: k._conv_input(g, k.conj_of(weight), None, geometry, x_shape[2:]),
-         "weight": lambda k, g, x, weight_shape, geometry: k._conv_weight(g, k.conj_of(x), geometry, weight_shape[2:]),
+    vjp={"x": lambda k, g, weight, x_shape, geometry:
+         k._conv_input(g, k.conj_of(weight), None, geometry, x_shape[2:]),
+         "weight": lambda k, g, x, weight_shape, geometry:
+         k._conv_weight(g, k.conj_of(x), geometry, weight_shape[2:]),
          "bias": lambda k, g: k._channel_sum(g)})
 def _conv(xp, x, weight, bias: "Tensor?", geometry: "any", size: "any"):
     """y of spatial `size` from x (N, C, *S) and weight (O, C / groups, *K)."""
@@ -94,7 +96,8 @@ def _forward_depthwise(xp, x, weight, y, geometry) -> None:
 @op("_conv_input", at="", samples=["r(2, 6, 3), r(6, 2, 3), r(4), ((2,), ((1, 1),), (1,), 2), (6,)"],
     grad_name="ConvolutionBackward0",
     vjp={"g": lambda k, h, weight, g_shape, geometry: k._conv(h, k.conj_of(weight), None, geometry, g_shape[2:]),
-         "weight": lambda k, h, g, weight_shape, geometry: k._conv_weight(k.conj_of(g), h, geometry, weight_shape[2:]),
+         "weight": lambda k, h, g, weight_shape, geometry:
+         k._conv_weight(k.conj_of(g), h, geometry, weight_shape[2:]),
          "bias": lambda k, h: k._channel_sum(h)})
 def _conv_input(xp, g, weight, bias: "Tensor?", geometry: "any", size: "any"):
     """What y-like `g` sends back to an x of spatial `size`: the transposed convolution."""
@@ -304,9 +307,9 @@ def convolve(name: str, n: int, x, weight, bias, stride, padding, dilation, grou
         x = T.unsqueeze(x, 0)
     stride, dilation = _spatial(n, "stride", stride, name), _spatial(n, "dilation", dilation, name)
     pads = _pads(name, n, padding, weight._a.shape[2:], stride, dilation)
-    same_types(x._a, weight._a, bias._a if bias is not None else None)
-    check_conv(x._a, weight._a, bias._a if bias is not None else None, stride, [min(p) for p in pads], dilation, groups,
-               False)
+    raw_bias = bias._a if bias is not None else None
+    same_types(x._a, weight._a, raw_bias)
+    check_conv(x._a, weight._a, raw_bias, stride, [min(p) for p in pads], dilation, groups, False)
     size = out_size(x._a.shape[2:], weight._a.shape[2:], stride, pads, dilation)
     y = T._conv(x, weight, bias, (stride, pads, dilation, groups), size)
     return y if batched else unbatched(y)

@@ -5,7 +5,8 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.device import CPU, as_device, move
 from ..engine.dispatch import wrap
-from ..engine.registry import composite
+from ..engine.registry import composite, function
+from ..engine.tensor import Tensor, as_tensor, tensor
 from ..errors import EngineError
 
 
@@ -100,3 +101,218 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
         values = start + np.arange(count, dtype=np.float64) * step
         return made(values.astype(dtype.numpy), device, requires_grad)
     return made(np.arange(count, dtype=np.int64).__mul__(int(step)).__add__(int(start)).astype(dtype.numpy), device)
+
+
+@composite("range", at="torch", nograd=True, samples=["1, 4", "0, 1, 0.5"])
+def range_(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype: "DType?" = None, layout: "any" = None,
+           device: "Device?" = None, requires_grad: "bool" = False):
+    """Numbers from start to end, end included (deprecated in PyTorch: use arange).
+
+    >>> torch.range(1, 3)
+    tensor([1., 2., 3.])
+    """
+    if end is None:
+        start, end = 0, start
+    count = int((end - start) / step) + 1
+    values = start + np.arange(count, dtype=np.float64) * step
+    return made(values.astype(_type(dtype)), device, requires_grad)
+
+
+def _filled_type(value, dtype):
+    if dtype is not None:
+        return dtype.numpy
+    if isinstance(value, Tensor):
+        return value._a.dtype
+    return dtypes.of_scalar(value).numpy
+
+
+@composite("full", at="torch", nograd=True, samples=["(2, 3), 1.5", "(2,), 7", "(), True"])
+def full(size: "Shape", fill_value: "any", *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
+         requires_grad: "bool" = False, pin_memory: "bool" = False):
+    """A tensor with every element set to one value, whose type gives the dtype.
+
+    >>> full((2,), 7)
+    tensor([7, 7])
+    """
+    target = _filled_type(fill_value, dtype)
+    value = fill_value._a if isinstance(fill_value, Tensor) else np.asarray(fill_value)
+    return made(np.full(_checked(size), value.astype(target), target), device, requires_grad)
+
+
+@composite("full_like", at="torch", nograd=True, samples=["r(2, 3), 2.5"])
+def full_like(x, fill_value: "Scalar", *, dtype: "DType?" = None, layout: "any" = None, device: "any" = None,
+              requires_grad: "bool" = False, memory_format: "any" = None, pin_memory: "bool" = False):
+    """One value in the shape and dtype of x.
+
+    >>> full_like(zeros(2), 5)
+    tensor([5., 5.])
+    """
+    return _like(x, dtype, device, requires_grad,
+                 lambda a, d: np.full_like(a, np.asarray(fill_value).astype(d), dtype=d))
+
+
+@composite("empty", at="torch", nograd=True, samples=["0, 3"])
+def empty(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
+          requires_grad: "bool" = False, pin_memory: "bool" = False, memory_format: "any" = None):
+    """A tensor whose values are not set yet.
+
+    >>> empty(2, 3).shape
+    torch.Size([2, 3])
+    """
+    return made(np.empty(_checked(size), _type(dtype)), device, requires_grad)
+
+
+@composite("empty_like", at="torch", nograd=True, samples=[])
+def empty_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" = None, requires_grad: "bool" = False,
+               memory_format: "any" = None, pin_memory: "bool" = False):
+    """A tensor in the shape and dtype of x whose values are not set yet.
+
+    >>> empty_like(zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
+    return _like(x, dtype, device, requires_grad, lambda a, d: np.empty_like(a, d))
+
+
+@composite("empty_strided", at="torch", nograd=True, samples=[])
+def empty_strided(size: "Shape", stride: "Shape", *, dtype: "DType?" = None, layout: "any" = None,
+                  device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
+    """A tensor of given sizes and strides whose values are not set yet.
+
+    >>> empty_strided((2, 2), (1, 2)).stride()
+    (1, 2)
+    """
+    needed = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
+    memory = np.empty(needed, _type(dtype))
+    strides = [s * memory.itemsize for s in stride]
+    return made(np.lib.stride_tricks.as_strided(memory, size, strides), device, requires_grad)
+
+
+@composite("eye", at="torch", nograd=True, samples=["3", "2, 3", "0"])
+def eye(n: "int", m: "int?" = None, *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
+        requires_grad: "bool" = False, pin_memory: "bool" = False):
+    """Ones on the diagonal, zeros elsewhere.
+
+    >>> eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    if n < 0 or (m is not None and m < 0):
+        raise EngineError(f"n must be greater or equal to 0, got {n}" if n < 0 else
+                          f"m must be greater or equal to 0, got {m}")
+    return made(np.eye(n, m, dtype=_type(dtype)), device, requires_grad)
+
+
+def _line(start, end, steps: int, real) -> np.ndarray:
+    """PyTorch fills the first half from the start and the second half from the end."""
+    if steps == 1:
+        return np.asarray([start], real)
+    start, end = real.type(start), real.type(end)
+    step = real.type((end - start) / (steps - 1)) if real.kind in "fc" else (end - start) / (steps - 1)
+    index = np.arange(steps, dtype=real if real.kind in "fc" else np.float64)
+    half = steps // 2
+    return np.where(np.arange(steps) < half, start + step * index, end - step * (steps - 1 - index))
+
+
+@composite("linspace", at="torch", nograd=True, samples=["0, 1, 5", "-2, 3, 1", "3, 7, 0", "0.1, 0.7, 7"])
+def linspace(start: "Scalar", end: "Scalar", steps: "int", *, dtype: "DType?" = None, layout: "any" = None,
+             device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
+    """`steps` numbers from start to end, both included, at equal distances.
+
+    >>> linspace(0, 1, 3)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    if steps < 0:
+        raise EngineError("number of steps must be non-negative")
+    if dtype is None and isinstance(start, complex) | isinstance(end, complex):
+        dtype = dtypes.default_complex()
+    target = _type(dtype)
+    wide = np.dtype(np.float32) if target.itemsize == 2 and target.kind in "fV" else target
+    values = _line(start, end, steps, wide) if steps else np.empty(0, wide)
+    return made(values.astype(target), device, requires_grad)
+
+
+@composite("logspace", at="torch", nograd=True, samples=["0, 2, 3", "-1, 1, 4, 2.0", "0, 1, 1"])
+def logspace(start: "Scalar", end: "Scalar", steps: "int", base: "Scalar" = 10.0, *, dtype: "DType?" = None,
+             layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
+    """`steps` numbers from base**start to base**end at equal distances of their logs.
+
+    >>> logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
+    if steps < 0:
+        raise EngineError("number of steps must be non-negative")
+    target = _type(dtype)
+    wide = target if target.kind in "fc" and target.itemsize > 2 else np.dtype(np.float32)
+    values = np.power(wide.type(base), _line(start, end, steps, wide)) if steps else np.empty(0, wide)
+    return made(values.astype(target), device, requires_grad)
+
+
+@composite("scalar_tensor", at="torch", nograd=True, samples=["2.5"])
+def scalar_tensor(s: "Scalar", *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
+                  requires_grad: "bool" = False, pin_memory: "bool" = False):
+    """A 0-d tensor of the default dtype.
+
+    >>> scalar_tensor(2)
+    tensor(2.)
+    """
+    return made(np.asarray(s).astype(_type(dtype)), device, requires_grad)
+
+
+@function("torch.asarray")
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad: bool = False):
+    """A tensor of `obj`; shares memory where it can unless copy=True."""
+    t = tensor(obj, dtype=dtype, device=device) if copy else as_tensor(obj, dtype, device)
+    return t.detach().requires_grad_(True) if requires_grad else t
+
+
+@function("torch.frombuffer")
+def frombuffer(buffer, *, dtype, count: int = -1, offset: int = 0, requires_grad: bool = False):
+    """A 1-D tensor over the bytes of a buffer."""
+    return made(np.frombuffer(buffer, dtype.numpy, count, offset), None, requires_grad)
+
+
+# ---------------------------------------------------------------- tensors like this one
+
+@function("tensor.new_tensor")
+def new_tensor(x, data, *, dtype=None, device=None, requires_grad: bool = False, layout=None, pin_memory: bool = False):
+    """A tensor of `data` with the dtype and device of this one."""
+    return tensor(data, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+
+
+def _new(name: str, summary: str, make) -> None:
+    @function("tensor." + name)
+    def method(x, *size, dtype=None, device=None, requires_grad: bool = False, layout=None, pin_memory: bool = False,
+               **named):
+        size = named.pop("size", size)
+        shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
+        d = (dtype or x.dtype).numpy
+        return made(make(_checked(shape), d), device or x.device, requires_grad)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = summary
+
+
+_new("new_zeros", "Zeros with the dtype and device of this tensor.", np.zeros)
+_new("new_ones", "Ones with the dtype and device of this tensor.", np.ones)
+_new("new_empty", "A tensor with the dtype and device of this one whose values are not set yet.", np.empty)
+_new("new", "A tensor with the dtype and device of this one.", np.zeros)
+
+
+@function("tensor.new_full")
+def new_full(x, size, fill_value, *, dtype=None, device=None, requires_grad: bool = False, layout=None,
+             pin_memory: bool = False):
+    """One value with the dtype and device of this tensor."""
+    d = (dtype or x.dtype).numpy
+    value = fill_value._a if isinstance(fill_value, Tensor) else np.asarray(fill_value)
+    return made(np.full(_checked(tuple(size)), value.astype(d), d), device or x.device, requires_grad)
+
+
+@function("torch.vander")
+def vander(x, N: int | None = None, increasing: bool = False):
+    """Powers of a vector as columns: x**(N-1) ... x**0, or the other way round."""
+    n = x.numel() if N is None else N
+    powers = list(range(n)) if increasing else list(range(n))[::-1]
+    columns = [x ** p for p in powers]
+    from ..engine.registry import T
+
+    return T.stack(columns, -1) if columns else T.empty((x.numel(), 0), dtype=x.dtype)

@@ -148,7 +148,8 @@ def embedding_renorm_(x, indices: "Index", max_norm: "float", norm_type: "float"
     check_indices(indices._a, len(a), "embedding_renorm_")
     rows = np.unique(indices._a)
     part = a[rows].astype(np.float64)
-    norms = np.abs(part).max(1) if norm_type == float("inf") else (np.abs(part) ** norm_type).sum(1) ** (1 / norm_type)
+    sizes = np.abs(part)
+    norms = sizes.max(1) if norm_type == float("inf") else (sizes ** norm_type).sum(1) ** (1 / norm_type)
     large = norms > max_norm
     if large.any():
         a[rows[large]] = (part[large] * (max_norm / (norms[large] + 1e-7))[:, None]).astype(a.dtype)
@@ -267,11 +268,12 @@ def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
                     "torch.tensor([1, 2, 3, 1]), r(4, 3), torch.tensor([0, 3]), mode='max'",
                     "torch.tensor([1, 2, 3]), r(4, 3), torch.tensor([0, 2]), mode='sum', per_sample_weights=r(3)"],
            grad_name="EmbeddingBagBackward0")
-def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_norm: "float?" = None, norm_type: "float" = 2.0,
-                  scale_grad_by_freq: "bool" = False, mode: "str" = "mean", sparse: "any" = False,
-                  per_sample_weights: "Tensor?" = None, include_last_offset: "bool" = False, padding_idx: "int?" = None):
-    """The rows of weight at the indices of each bag, summed, averaged, or their maximum. Bags are the rows of a 2-D x,
-    or begin at `offsets` of a 1-D one.
+def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_norm: "float?" = None,
+                  norm_type: "float" = 2.0, scale_grad_by_freq: "bool" = False, mode: "str" = "mean",
+                  sparse: "any" = False, per_sample_weights: "Tensor?" = None, include_last_offset: "bool" = False,
+                  padding_idx: "int?" = None):
+    """The rows of weight at the indices of each bag: their mean, sum or maximum. Bags are the rows of a 2-D x, or
+    begin at the offsets of a 1-D one.
 
     >>> F.embedding_bag(tensor([0, 1]), tensor([[1., 2.], [3., 4.]]), tensor([0]), mode="sum")
     tensor([[4., 6.]])
@@ -304,14 +306,15 @@ def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_nor
 
 
 @composite("_torch_embedding_bag", at="", also=["torch.embedding_bag"])
-def _torch_embedding_bag(weight, indices: "Index", offsets: "Index", scale_grad_by_freq: "bool" = False, mode: "int" = 0,
-                         sparse: "any" = False, per_sample_weights: "Tensor?" = None, include_last_offset: "bool" = False,
-                         padding_idx: "int?" = None):
+def _torch_embedding_bag(weight, indices: "Index", offsets: "Index", scale_grad_by_freq: "bool" = False,
+                         mode: "int" = 0, sparse: "any" = False, per_sample_weights: "Tensor?" = None,
+                         include_last_offset: "bool" = False, padding_idx: "int?" = None):
     """(bags, bag of each index, size of each bag, rows of the maxima), with torch's own order of arguments."""
     y, which, sizes, largest = _bags(weight, indices, offsets, MODES[mode], scale_grad_by_freq, per_sample_weights,
                                      include_last_offset, -1 if padding_idx is None else padding_idx)
     if mode == 0:
-        # PyTorch works sums out without this bookkeeping.
+        # PyTorch works sums out without this bookkeeping, in float32 and below without any.
         nothing = np.zeros_like(sizes)
-        return y, wrap(np.zeros(0, np.int64)), wrap(nothing), wrap(nothing.copy())
+        which = which if weight._a.dtype == np.float64 else np.zeros(0, np.int64)
+        return y, wrap(which), wrap(nothing), wrap(nothing.copy())
     return y, wrap(which), wrap(sizes), wrap(sizes.copy() if largest is None else np.maximum(largest, 0))

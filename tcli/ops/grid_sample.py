@@ -207,7 +207,8 @@ def _low_level(name: str, n: int | None):
     @composite(name, at="torch", samples=["r(1, 2, 3, 4), unit(1, 2, 3, 2), 0, 0, False"] if n != 3 else
                ["r(1, 2, 2, 3, 2), unit(1, 2, 1, 2, 3), 0, 0, False"])
     def sampler(x, grid, interpolation_mode: "int", padding_mode: "int", align_corners: "bool"):
-        return _named(sample(x, grid, MODES[interpolation_mode], PADDINGS[padding_mode], align_corners), x._a.ndim - 2)
+        y = sample(x, grid, MODES[interpolation_mode], PADDINGS[padding_mode], align_corners)
+        return _named(y, x._a.ndim - 2)
 
     ones = ", ".join("1" * ((n or 2) + 2))
     zeros = ", ".join("1" * ((n or 2) + 1)) + f", {n or 2}"

@@ -133,11 +133,12 @@ def _upsample(xp, x, mode: "any", size: "any", align: "any", factors: "any", ant
 
 
 def _resized_bytes(xp, x, mode, size, align, factors, antialias):
-    """Images of bytes: weights in fixed point of 16 bits, one rounding per dim, the last dim first, as PyTorch does it."""
+    """Images of bytes, as PyTorch resizes them: fixed-point weights, one rounding per dim, the last dim first."""
     info = np.iinfo(x.dtype)
     for d in range(len(size) + 1, 1, -1):
         places, weights = taps(mode, x.shape[d], size[d - 2], align, factors[d - 2], antialias)
-        if len(places) == x.shape[d] and (places[:, 0] == np.arange(len(places))).all() and (weights[:, 0] == 1).all():
+        unmoved = len(places) == x.shape[d] and (places[:, 0] == np.arange(len(places))).all()
+        if unmoved and (weights[:, 0] == 1).all():
             continue
         bits = 0
         while bits < 22 and int(0.5 + weights.max() * (1 << (bits + 1))) < 1 << 15:
@@ -244,8 +245,8 @@ def resize(x, size, factor, mode: str, align, recompute, antialias: bool):
                     "r(1, 2, 4), size=7, mode='linear', align_corners=True", "r(1, 2, 5, 6), (2, 3), mode='area'",
                     "r(1, 1, 5, 7), (3, 2), mode='bilinear', antialias=True",
                     "r(1, 2, 5), size=3, mode='nearest-exact'"])
-def interpolate(x, size: "any" = None, scale_factor: "any" = None, mode: "str" = "nearest", align_corners: "any" = None,
-                recompute_scale_factor: "any" = None, antialias: "bool" = False):
+def interpolate(x, size: "any" = None, scale_factor: "any" = None, mode: "str" = "nearest",
+                align_corners: "any" = None, recompute_scale_factor: "any" = None, antialias: "bool" = False):
     """x (N, C, ...) resized to `size` or by `scale_factor`: "nearest", "nearest-exact", "linear" (3-D), "bilinear",
     "bicubic" (4-D), "trilinear" (5-D) or "area".
 

@@ -146,7 +146,7 @@ def scalar(a) -> str:
 
 
 def c_name(a) -> str:
-    return dtypes.C_NAMES[dtypes.of_numpy(a.dtype).name]
+    return dtypes.C_NAMES[dtypes.of_numpy(a.dtype).name].replace("long long", "long int")
 
 
 def no_bool(a, kernel: str) -> None:

@@ -151,7 +151,8 @@ def _normalisers(xp, x, t, axis: int):
 
 
 @op("_cross_entropy_gradient", at="", nograd=True)
-def _cross_entropy_gradient(xp, g, x, top, total, target: "Index", weight: "Index?", ignore_index: "int", reduction: "str"):
+def _cross_entropy_gradient(xp, g, x, top, total, target: "Index", weight: "Index?", ignore_index: "int",
+                            reduction: "str"):
     """(softmax(x) - one-hot target) times each sample's share of g."""
     axis = 0 if x.ndim == 1 else 1
     t, factor, ignored = _coefficients(xp, x, target, weight, ignore_index, reduction)
@@ -202,7 +203,8 @@ def _nll_loss(xp, x, target: "Index", weight: "Index?", ignore_index: "int", red
 
 @op("_nll_adjoint", at="", grad_name="NllLossBackwardBackward0",
     samples=["r(), torch.tensor([0, 2, 1, 2]), None, -100, 'mean', (4, 3)"],
-    vjp={"g": lambda k, h, target, weight, ignore_index, reduction: k._nll_loss(h, target, weight, ignore_index, reduction)})
+    vjp={"g": lambda k, h, target, weight, ignore_index, reduction:
+         k._nll_loss(h, target, weight, ignore_index, reduction)})
 def _nll_adjoint(xp, g, target: "Index", weight: "Index?", ignore_index: "int", reduction: "str", shape: "any"):
     d = xp.zeros(shape, g.dtype)
     axis = 0 if d.ndim == 1 else 1

@@ -78,7 +78,8 @@ def _ctc_loss(xp, log_probs, targets: "Index", frames: "any", lengths: "any", bl
         alpha = _alphas(xp, _emissions(xp, log_probs, states), skip, frames, lengths)
     n = np.arange(len(lengths))
     last = alpha[frames - 1, n]
-    total = xp.logaddexp(last[n, 2 * lengths], xp.where(lengths > 0, last[n, np.maximum(2 * lengths - 1, 0)], -np.inf))
+    on_label = xp.where(lengths > 0, last[n, np.maximum(2 * lengths - 1, 0)], -np.inf)
+    total = xp.logaddexp(last[n, 2 * lengths], on_label)
     # Without any frame only an empty target is possible.
     loss = -xp.where(frames == 0, xp.where(lengths == 0, 0.0, -np.inf), total).astype(log_probs.dtype)
     return xp.where(xp.isinf(loss), log_probs.dtype.type(0), loss) if zero_infinity else loss
@@ -135,9 +136,9 @@ def _ctc(log_probs, targets, input_lengths, target_lengths, blank, reduction: st
     if not 0 <= blank < classes:
         raise EngineError("blank must be in label range")
     if len(frames) != n:
-        raise EngineError(f"input_lengths must be of size batch_size")
+        raise EngineError("input_lengths must be of size batch_size")
     if len(lengths) != n:
-        raise EngineError(f"target_lengths must be of size batch_size")
+        raise EngineError("target_lengths must be of size batch_size")
     for f in frames:
         if f > steps:
             raise EngineError(f"Expected input_lengths to have value at most {steps}, but got value {f} (while "

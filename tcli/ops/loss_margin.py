@@ -138,8 +138,8 @@ def _triplet_margin(anchor, positive, negative, margin, p, eps, swap, reduction:
 
 
 @composite("_torch_triplet_margin_loss", at="", also=["torch.triplet_margin_loss"])
-def _torch_triplet_margin_loss(anchor, positive, negative, margin: "float" = 1.0, p: "float" = 2.0, eps: "float" = 1e-6,
-                               swap: "bool" = False, reduction: "any" = 1):
+def _torch_triplet_margin_loss(anchor, positive, negative, margin: "float" = 1.0, p: "float" = 2.0,
+                               eps: "float" = 1e-6, swap: "bool" = False, reduction: "any" = 1):
     """triplet_margin_loss with torch's own order of arguments."""
     return _triplet_margin(anchor, positive, negative, margin, p, eps, swap, reduction_of(reduction))
 

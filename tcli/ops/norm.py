@@ -269,7 +269,8 @@ def group_norm(x, num_groups: "int", weight: "Tensor?" = None, bias: "Tensor?" =
 
 
 @composite("native_group_norm", at="torch", samples=["r(2, 4, 3), r(4), r(4), 2, 4, 3, 2, 1e-05"])
-def native_group_norm(x, weight: "Tensor?", bias: "Tensor?", N: "int", C: "int", HxW: "int", group: "int", eps: "float"):
+def native_group_norm(x, weight: "Tensor?", bias: "Tensor?", N: "int", C: "int", HxW: "int", group: "int",
+                      eps: "float"):
     """(group_norm, mean, 1 / standard deviation).
 
     >>> native_group_norm(ones(1, 2, 3), None, None, 1, 2, 3, 1, 1e-5)[1]

@@ -53,7 +53,8 @@ def _batch_gradients(k, g, need, x, weight, mean, var, training, eps, out1, out2
 
 @op("_batch_norm", at="", outs=3, half=False, grad_name="NativeBatchNormBackward0",
     vjp={"x, weight, bias": _batch_gradients})
-def _batch_norm(xp, x, weight: "Tensor?", bias: "Tensor?", mean: "Index?", var: "Index?", training: "bool", eps: "float"):
+def _batch_norm(xp, x, weight: "Tensor?", bias: "Tensor?", mean: "Index?", var: "Index?", training: "bool",
+                eps: "float"):
     """(normalised x, mean, 1 / standard deviation) per channel."""
     source, weight, bias = wide(x), wide(weight), wide(bias)
     n = x.size // x.shape[1] if x.shape[1] else 0
@@ -103,8 +104,8 @@ def _update_running(running_mean, running_var, mean, rstd, eps: float, n: int, m
         bump(running)
 
 
-def _check(x, channels: int, pairs) -> None:
-    for word, t in pairs:
+def _check(channels: int, **named) -> None:
+    for word, t in named.items():
         if t is not None and t._a.shape != (channels,):
             raise EngineError(f"{word} should contain {channels} elements not {t._a.size}")
 
@@ -116,7 +117,7 @@ def normalise_channels(x, running_mean, running_var, weight, bias, training, mom
         for word, t in (("running_mean", running_mean), ("running_var", running_var)):
             if t is None:
                 raise EngineError(f"{word} must be defined in evaluation mode")
-    _check(x, channels, (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)))
+    _check(channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     need_floating(x, "batch_norm")
     used = (None, None) if training else (running_mean, running_var)
     found = T._batch_norm(x, weight, bias, *used, training, eps)
@@ -170,7 +171,9 @@ def native_batch_norm(x, weight: "Tensor?", bias: "Tensor?", running_mean: "Tens
     tensor([2.])
     """
     y, mean, rstd = normalise_channels(x, running_mean, running_var, weight, bias, training, momentum, eps)
-    return (y, mean.detach(), rstd.detach()) if training else (y, wrap(np.empty(0, mean._a.dtype)), wrap(np.empty(0, mean._a.dtype)))
+    if training:
+        return y, mean.detach(), rstd.detach()
+    return y, wrap(np.empty(0, mean._a.dtype)), wrap(np.empty(0, mean._a.dtype))
 
 
 # ---------------------------------------------------------------- instance_norm
@@ -184,10 +187,9 @@ def _instance_norm(x, weight, bias, running_mean, running_var, use_input_stats, 
     def repeated(t):
         return None if t is None else T.reshape(T.expand(t, (n, c)), (n * c,))
 
-    means, variances = (t.detach() if t is not None else None for t in (repeated(running_mean), repeated(running_var)))
-    means, variances = (T.clone(t) if t is not None else None for t in (means, variances))
-    y = normalise_channels(T.reshape(x, (1, n * c, *x._a.shape[2:])), means, variances, repeated(weight), repeated(bias),
-                           use_input_stats, momentum, eps)[0]
+    means, variances = (t if t is None else T.clone(repeated(t.detach())) for t in (running_mean, running_var))
+    y = normalise_channels(T.reshape(x, (1, n * c, *x._a.shape[2:])), means, variances, repeated(weight),
+                           repeated(bias), use_input_stats, momentum, eps)[0]
     if use_input_stats:
         for running, moved in ((running_mean, means), (running_var, variances)):
             if running is not None:
@@ -199,7 +201,8 @@ def _instance_norm(x, weight, bias, running_mean, running_var, use_input_stats, 
 @composite("instance_norm", at="F", samples=["r(2, 3, 4)", "r(2, 3, 4), None, None, r(3), r(3)",
            "r(2, 3, 4), torch.zeros(3).double(), torch.ones(3).double(), r(3), r(3), False"])
 def instance_norm(x, running_mean: "Tensor?" = None, running_var: "Tensor?" = None, weight: "Tensor?" = None,
-                  bias: "Tensor?" = None, use_input_stats: "bool" = True, momentum: "float" = 0.1, eps: "float" = 1e-5):
+                  bias: "Tensor?" = None, use_input_stats: "bool" = True, momentum: "float" = 0.1,
+                  eps: "float" = 1e-5):
     """batch_norm with statistics of each sample on its own.
 
     >>> F.instance_norm(tensor([[[1., 3.]]]))
@@ -235,5 +238,6 @@ def local_response_norm(x, size: "int", alpha: "float" = 1e-4, beta: "float" = 0
     # Channels beyond the ends count as zeros in the mean.
     rows = T.reshape(x * x, (shape[0], 1, shape[1], -1))
     rows = T.constant_pad_nd(rows, (0, 0, size // 2, (size - 1) // 2), 0.0)
-    mean = T.reshape(T._avg_pool(rows, (size, 1), (1, 1), ((0, 0), (0, 0)), (shape[1], rows.shape[3]), True, None), shape)
+    out = (shape[1], rows._a.shape[3])
+    mean = T.reshape(T._avg_pool(rows, (size, 1), (1, 1), ((0, 0), (0, 0)), out, True, None), shape)
     return x / T.pow(mean * alpha + k, beta)

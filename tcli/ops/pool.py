@@ -4,7 +4,7 @@ Windows are summed by one strided slice per offset inside the window. In `ceil_m
 reach beyond the padded input; it counts only what is there.
 """
 
-from math import ceil, prod
+from math import prod
 
 import numpy as np
 

@@ -104,7 +104,7 @@ def _declare(n: int):
 
     image = ", ".join(["1", "1"] + ["4"] * n)
     result = ", ".join(["1", "1"] + ["2"] * n)
-    pool.__doc__ = f"""The maxima of {n}-d windows at pseudo-random steps, output_size of them or output_ratio of the size.
+    pool.__doc__ = f"""The maxima of {n}-d windows at pseudo-random steps: output_size of them, or output_ratio of x.
 
     >>> F.{name}(ones({image}), 2, output_size=2).shape
     torch.Size([{result}])

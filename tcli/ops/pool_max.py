@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import EngineError, ShapeError
-from .pool import _ones, check_pool, overhang
+from .pool import check_pool, overhang
 from .windows import exact_sizes, offsets, padded, slices
 
 
@@ -117,8 +117,8 @@ def _max_pool_places(xp, x, y, kernel: "any", stride: "any", pads: "any", dilati
 def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """The gradient of the maxima: each value of g goes to the first place in its window that holds the maximum."""
     spatial = x.shape[x.ndim - len(kernel):]
-    places = _places(xp, _filled(xp, x, kernel, stride, pads, dilation, size), y, kernel, stride, dilation, size, pads,
-                     spatial)
+    full = _filled(xp, x, kernel, stride, pads, dilation, size)
+    places = _places(xp, full, y, kernel, stride, dilation, size, pads, spatial)
     apart = all(s >= d * (k - 1) + 1 for s, k, d in zip(stride, kernel, dilation, strict=True))
     return _scattered(xp, g, places, spatial, apart)
 
@@ -231,7 +231,8 @@ def max_pool3d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, 
 def _with_indices(n: int):
     name = f"max_pool{n}d_with_indices"
 
-    @composite(name, at="F", also=["torch.max_pool1d_with_indices"] if n == 1 else (), samples=[f"distinct({', '.join('2' * 2 + '4' * n)}), 2"])
+    @composite(name, at="F", also=["torch.max_pool1d_with_indices"] if n == 1 else (),
+               samples=[f"distinct({', '.join('22' + '4' * n)}), 2"])
     def pool(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, dilation: "any" = 1,
              ceil_mode: "bool" = False, return_indices: "bool" = False):
         return maximum(f"max_pool{n}d", n, x, kernel_size, stride, padding, dilation, ceil_mode, True)
@@ -294,7 +295,8 @@ def _unpooled_size(default: tuple, stride: tuple, output_size, n: int) -> tuple:
     return size
 
 
-@op("_place_planes", at="", half=False, grad_name=lambda x, places, spatial: f"MaxUnpool{max(len(spatial), 2)}DBackward0",
+@op("_place_planes", at="", half=False,
+    grad_name=lambda x, places, spatial: f"MaxUnpool{max(len(spatial), 2)}DBackward0",
     samples=["r(1, 2), torch.tensor([[3, 1]]), (4,)"],
     vjp={"x": lambda k, g, places, spatial: k._gather_planes(g, places, len(spatial))})
 def _place_planes(xp, x, places: "Index", spatial: "any"):

@@ -394,7 +394,7 @@ def _contract(xp, x, other, dims1: "any", dims2: "any"):
     n = prod(x.shape[d] for d in dims1)
     a = x.transpose(*free1, *dims1).reshape(prod(rows), n)
     b = other.transpose(*dims2, *free2).reshape(n, prod(columns))
-    return product(xp, a, b).reshape(*rows, *columns)
+    return product(xp, a, b).reshape((*rows, *columns))
 
 
 def _contract_back(k, g, shape, other, dims, other_dims, second: bool = False):

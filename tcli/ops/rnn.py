@@ -60,11 +60,12 @@ def _gradients_by_steps(k, gs, need, inputs, mode, reverse, sizes):
     used = [t for t, needed in zip(inputs, need, strict=True) if needed]
     outs = _by_steps(*inputs, mode, reverse, sizes)
     pairs = [(y, g) for y, g in zip(outs, gs, strict=False) if g is not None and y is not None]
-    found = iter(autograd.grad([y for y, _ in pairs], used, [g for _, g in pairs], create_graph=True, allow_unused=True))
+    ys, given = [y for y, _ in pairs], [g for _, g in pairs]
+    found = iter(autograd.grad(ys, used, given, create_graph=True, allow_unused=True))
     return tuple(next(found) if needed else None for needed in need)
 
 
-@op("_recurrent_layer", at="", outs=5, grad_name=lambda *a: {"lstm": "LstmBackward0", "gru": "GruBackward0"}.get(a[5], "RnnBackward0"),
+@op("_recurrent_layer", at="", outs=5, grad_name="RnnBackward0",
     vjp={"gx, h0, c0, w_hh, b_hh": _layer_gradients})
 def _recurrent_layer(xp, gx, h0, c0: "Tensor?", w_hh, b_hh: "Tensor?", mode: "any", reverse: "any", sizes: "any"):
     """(y (T, B, H), last h, last c, gates, cells). gx (T, B, gates * H) is the input's part of all gates; `sizes`
@@ -89,8 +90,8 @@ def _recurrent_layer(xp, gx, h0, c0: "Tensor?", w_hh, b_hh: "Tensor?", mode: "an
 
 
 @op("_recurrent_layer_backward", at="", outs=5, nograd=True)
-def _recurrent_layer_backward(xp, y, h0, c0: "Tensor?", w_hh, gates, cells, gy: "Tensor?", gh: "Tensor?", gc: "Tensor?",
-                              mode: "any", reverse: "any", sizes: "any"):
+def _recurrent_layer_backward(xp, y, h0, c0: "Tensor?", w_hh, gates, cells, gy: "Tensor?", gh: "Tensor?",
+                              gc: "Tensor?", mode: "any", reverse: "any", sizes: "any"):
     """Gradients of (gx, h0, c0, w_hh, b_hh)."""
     steps, batch, n = y.shape
     d_gates = xp.zeros((steps, batch, GATES[mode] * n), y.dtype)
@@ -111,8 +112,9 @@ def _recurrent_layer_backward(xp, y, h0, c0: "Tensor?", w_hh, gates, cells, gy: 
         if gy is not None:
             dh[:b] += gy[t, :b]
         c_before = _cell_before(xp, cells, c0, order, k, b, sizes) if mode == "lstm" else None
-        _step_back(xp, mode, gates[t, :b], cells[t, :b] if mode == "lstm" else None, c_before, before[t, :b], y[t, :b],
-                   dh, dc, d_gates[t, :b], d_state[t, :b], b, w_hh)
+        cell_now = cells[t, :b] if mode == "lstm" else None
+        _step_back(xp, mode, gates[t, :b], cell_now, c_before, before[t, :b], y[t, :b], dh, dc, d_gates[t, :b],
+                   d_state[t, :b], b, w_hh)
     flat = d_state.reshape(-1, d_state.shape[2])
     d_w = xp.matmul(flat.T, before.reshape(-1, n))
     return d_gates, dh, dc, d_w, flat.sum(0)

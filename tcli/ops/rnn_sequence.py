@@ -32,8 +32,8 @@ def run_layers(mode: str, x, h0, c0, params, has_biases: bool, layers: int, drop
         ys = []
         for d in range(directions):
             i = layer * directions + d
-            y, h, c = _one(mode, x, _row(h0, i), _row(c0, i), params[i * per:(i + 1) * per], has_biases, projected, d == 1,
-                           sizes)
+            own = params[i * per:(i + 1) * per]
+            y, h, c = _one(mode, x, _row(h0, i), _row(c0, i), own, has_biases, projected, d == 1, sizes)
             ys.append(y)
             last_h.append(h)
             last_c.append(c)
@@ -91,9 +91,10 @@ def run_packed(mode: str, data, batch_sizes, h0, c0, params, has_biases, layers,
     sizes = [int(b) for b in batch_sizes._a] if isinstance(batch_sizes, Tensor) else list(batch_sizes)
     steps, rows = _padded_rows(sizes)
     flat = wrap(steps * sizes[0] + rows)
-    padded = T.reshape(T._embedding_gradient(data, flat, len(sizes) * sizes[0], -1, False), (len(sizes), sizes[0], -1))
-    y, h, c = run_layers(mode, padded, h0, c0, params, has_biases, layers, dropout, train, bidirectional, tuple(sizes))
-    return T._embedding(T.reshape(y, (len(sizes) * sizes[0], -1)), flat, -1, False), h, c
+    rows = len(sizes) * sizes[0]
+    padded = T.reshape(T._embedding_gradient(data, flat, rows, -1, False), (len(sizes), sizes[0], -1))
+    y, h, c = run_layers(mode, padded, h0, c0, params, has_biases, layers, dropout, train, bidirectional, sizes)
+    return T._embedding(T.reshape(y, (rows, -1)), flat, -1, False), h, c
 
 
 def _run(mode: str, args: tuple):
@@ -119,16 +120,11 @@ def lstm(x, hx: "any", params: "any", has_biases: "any", num_layers: "any", drop
          bidirectional: "any", batch_first: "any" = None):
     """(y, h, c) of a long short-term memory network over x (T, N, in); packed data has its batch sizes second.
 
-    >>> y, h, c = lstm(zeros(2, 1, 1), (zeros(1, 1, 1), ones(1, 1, 1)), [zeros(4, 1), zeros(4, 1)], False, 1, 0., False,
-    ...                False, False)
-    >>> c
+    >>> state = (zeros(1, 1, 1), ones(1, 1, 1))
+    >>> lstm(zeros(2, 1, 1), state, [zeros(4, 1), zeros(4, 1)], False, 1, 0., False, False, False)[2]
     tensor([[[0.2500]]])
     """
-    return _run("lstm", _arguments(x, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first))
-
-
-def _arguments(*args) -> tuple:
-    return args
+    return _run("lstm", (x, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first))
 
 
 def _plain(name: str, mode: str, text: str, gates: int):
@@ -140,7 +136,8 @@ def _plain(name: str, mode: str, text: str, gates: int):
 
     sequence.__doc__ = f"""(y, h) of {text} over x (T, N, in); packed data has its batch sizes second.
 
-    >>> {name}(zeros(2, 1, 1), zeros(1, 1, 1), [zeros({gates}, 1), zeros({gates}, 1)], False, 1, 0., False, False, False)[1]
+    >>> weights = [zeros({gates}, 1), zeros({gates}, 1)]
+    >>> {name}(zeros(2, 1, 1), zeros(1, 1, 1), weights, False, 1, 0., False, False, False)[1]
     tensor([[[0.]]])
     """
 

@@ -109,7 +109,7 @@ def linalg_matrix_power(A, n: "int"):
     """
     need_square(A._a, "linalg.matrix_power")
     if n == 0:
-        return T.zeros_like(A) + T.identity_like(A, A.shape[-1])
+        return T.masked_fill(A, T.ones_like(A, dtype=dtypes.bool_), 0) + T.identity_like(A, A.shape[-1])
     if n == 1:
         return T.clone(A)
     power, n = (T.linalg_inv(A) if n < 0 else A), abs(n)

@@ -74,6 +74,7 @@ def columns(xp, x, kernel: tuple, stride: tuple, dilation: tuple, out: tuple):
             x[(slice(None), slice(None), *slices((0,) * len(kernel), out, stride, dilation))]
         return part.reshape(*x.shape[:2], *kernel, *out)
     cols = xp.empty((*x.shape[:2], *kernel, *out), x.dtype)
+    every = (slice(None), slice(None))
     for offset in offsets(kernel):
-        cols[(slice(None), slice(None), *offset)] = x[(slice(None), slice(None), *slices(offset, out, stride, dilation))]
+        cols[(*every, *offset)] = x[(*every, *slices(offset, out, stride, dilation))]
     return cols

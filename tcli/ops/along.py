@@ -1,0 +1,86 @@
+"""Elements picked along one dim, and their gradients put back: what selecting ops share.
+
+The ops here are private: sorting, extrema, quantiles and scans find indices with their own kernels and
+take and return values through these, so that all of them can be differentiated twice.
+"""
+
+import numpy as np
+
+from ..engine.registry import op
+
+
+def take(xp, x, index, dim: int):
+    """x at `index` along `dim`; both may be 0-d."""
+    if not x.ndim:
+        return xp.asarray(x.copy() if not index.ndim else x.reshape(1)[index])
+    return xp.take_along_axis(x, index, dim)
+
+
+@op("_take_along", at="", half=False, samples=["r(3, 4), torch.tensor([[0, 2, 1, 0]]), 0"], grad_name="GatherBackward0",
+    vjp={"x": lambda k, g, x_shape, index, dim: k._add_along(g, index, dim, x_shape)})
+def _take_along(xp, x, index: "Index", dim: "int"):
+    return take(xp, x, index, dim)
+
+
+@op("_put_along", at="", half=False, samples=["r(1, 4), torch.tensor([[0, 2, 1, 0]]), 0, (3, 4)"],
+    grad_name="ValueSelectingReductionBackward0", vjp={"g": lambda k, gg, index, dim: k._take_along(gg, index, dim)})
+def _put_along(xp, g, index: "Index", dim: "int", shape: "any"):
+    """Zeros of `shape` with g at `index` along `dim`, no index twice."""
+    if not shape:
+        return g.reshape(())
+    out = xp.zeros(shape, g.dtype)
+    xp.put_along_axis(out, index, g, dim)
+    return out
+
+
+@op("_add_along", at="", samples=["r(4, 2), torch.tensor([[0, 2], [1, 0], [1, 1], [2, 2]]), 0, (3, 2)"],
+    grad_name="ScatterAddBackward0", vjp={"g": lambda k, gg, index, dim: k._take_along(gg, index, dim)})
+def _add_along(xp, g, index: "Index", dim: "int", shape: "any"):
+    """Zeros of `shape` with g added at `index` along `dim`."""
+    if not shape:
+        return g.sum().reshape(())
+    out = xp.zeros(shape, g.dtype)
+    if not g.size:
+        return out
+    index, g = xp.moveaxis(index, dim, -1), xp.moveaxis(g, dim, -1)
+    target = xp.moveaxis(out, dim, -1)
+    n = target.shape[-1]
+    rows = target.size // n
+    flat = (index.reshape(rows, -1) + n * xp.arange(rows)[:, None]).ravel()
+    weights = g.ravel()
+    if g.dtype.kind == "c":
+        sums = xp.bincount(flat, weights.real, rows * n) + 1j * xp.bincount(flat, weights.imag, rows * n)
+    else:
+        sums = xp.bincount(flat, weights, rows * n)
+    target[...] = sums.reshape(target.shape).astype(g.dtype)
+    return out
+
+
+def picked(k, g, index, dim: int, keepdim: bool, shape: tuple):
+    """The gradient of values selected along `dim`, at the places they came from."""
+    if not keepdim and shape:
+        g, index = k.unsqueeze(g, dim), k.unsqueeze(index, dim)
+    return k._put_along(g, index, dim, shape)
+
+
+def part(x, dim: int, start, stop):
+    """x[start:stop] along `dim`, as a view that is differentiated."""
+    return x[(slice(None),) * dim + (slice(start, stop),)]
+
+
+def rows_last(xp, x, dim: int):
+    """A contiguous array with `dim` last; 0-d arrays become rows of one."""
+    if not x.ndim:
+        return x.reshape(1)
+    return xp.ascontiguousarray(xp.moveaxis(x, dim, -1))
+
+
+def back(xp, x, dim: int, ndim: int):
+    """The inverse of `rows_last`."""
+    if not ndim:
+        return x.reshape(())
+    return x if dim == ndim - 1 else xp.ascontiguousarray(xp.moveaxis(x, -1, dim))
+
+
+def nan_like(a):
+    return a.dtype.type(np.nan)
