@@ -66,8 +66,9 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bo
     if materialize_grads:
         return tuple(wrap(np.zeros(t._a.shape, t._a.dtype)) if g is None else g
                      for t, g in zip(inputs, result, strict=True))
-    if not allow_unused and any(g is None for g in result):
-        raise GradError("One of the differentiated Tensors appears to not have been used in the graph. Set "
+    unused = next((i for i, g in enumerate(result) if g is None), None)
+    if not allow_unused and unused is not None:
+        raise GradError(f"The differentiated Tensor at index {unused} appears to not have been used in the graph. Set "
                         "allow_unused=True if this is the desired behavior.")
     return tuple(result)
 

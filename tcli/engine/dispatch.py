@@ -1,8 +1,6 @@
 """From a call to a result: binding, promotion, the kernel, the tape entry, `out=` and in-place forms.
 
-`execute` is the one road that every op can take. `make_function`, `make_method` and `make_inplace`
-give an op's public callables; pointwise ops with a ufunc get shortcuts in front of that road for the
-common case (same dtype, no options), which fall back to it for everything else, errors included.
+`execute` is the one road that every op can take; `callables.py` puts shortcuts in front of it.
 """
 
 from __future__ import annotations
@@ -28,8 +26,6 @@ PLAIN = frozenset(np.dtype(d) for d in ("float32", "float64", "int64", "int32", 
 FLOATS = frozenset(np.dtype(d) for d in ("float32", "float64"))
 HALVES = {np.dtype("float16")}
 _FLOAT32 = np.dtype("float32")
-# what can stand beside a tensor in an operator
-OPERANDS = (int, float, complex, list, tuple, range, np.ndarray, np.generic)
 ALIASES = {"input": "x", "axis": "dim", "keepdims": "keepdim", "x": "input", "self": "x", "x1": "x", "x2": "other"}
 
 
@@ -538,6 +534,8 @@ def _refresh_views(root) -> None:
         if view is not None:
             twin = replay(view, root)
             view._node, view._rg = twin._node, twin._rg
+            if view._node is not None:
+                view._node._name = "AsStridedBackward0"
             root._views.pop()
 
 
@@ -596,9 +594,9 @@ def assign(x, result):
 
 def rebase(x, result) -> None:
     """Gives `x` (and the tensor it is a view of) the history of `result`."""
-    if not result._rg:
-        x._node = None
-        x._rg = False
+    if not result._rg and x._base is None:
+        # Overwritten by values without history: what came before gets a gradient of zero.
+        x._node = T._overwritten(x)._node
         return
     if result._a.dtype != x._a.dtype:
         result = cast(result, dtypes.of_numpy(x._a.dtype))
@@ -611,6 +609,16 @@ def rebase(x, result) -> None:
     with_write = T._write_view(root, result, x)
     root._node, root._rg = with_write._node, True
     _refresh_views(root)
+
+
+def _into_first(o: Op, values: list):
+    """Runs an op and writes its result into its first argument: `x.relu_()`, `F.relu(x, inplace=True)`."""
+    x = values[0]
+    check_writable(x)
+    result = execute(o, values)
+    if result._node is not None:
+        _keep_original(result._node, x)
+    return assign(x, result)
 
 
 def _into_out(o: Op, values: list, out):
@@ -670,187 +678,3 @@ def struct(name: str, fields: tuple) -> type:
 def _struct_repr(self) -> str:
     inner = ",\n".join(f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True))
     return f"torch.return_types.{self.op_name}(\n{inner})"
-
-
-# ---------------------------------------------------------------- public callables
-
-def make_function(o: Op):
-    """The function a program calls: `torch.exp`."""
-    if o.ufunc is not None and len(o.tensor_slots) == 1:
-        fn = _unary(o, o.ufunc if callable(o.ufunc) else getattr(np, o.ufunc))
-    elif o.ufunc is not None and len(o.tensor_slots) >= 2:
-        fn = _binary_function(o, operator_for(o))
-    elif o in _operators:
-        fn = _binary_function(o, _operators[o])
-    else:
-        def fn(*args, **kwargs):
-            return call(o, args, kwargs)
-    fn.__name__ = fn.__qualname__ = o.name
-    fn.__doc__ = o.fn.__doc__
-    fn.op = o
-    return fn
-
-
-def _into_first(o: Op, values: list):
-    """Runs an op and writes its result into its first argument: `x.relu_()`, `F.relu(x, inplace=True)`."""
-    x = values[0]
-    check_writable(x)
-    result = execute(o, values)
-    if result._node is not None:
-        _keep_original(result._node, x)
-    return assign(x, result)
-
-
-def make_inplace(o: Op):
-    """The in-place method: `x.exp_()`."""
-    def fn(x, *args, **kwargs):
-        try:
-            return _into_first(o, bind(o, (x, *args), kwargs))
-        except TcliError as error:
-            if not error.operands:
-                error.operands = [(o.name, describe_operands(o, (x, *args), kwargs))]
-            raise
-    fn.__name__ = fn.__qualname__ = o.name + "_"
-    fn.__doc__ = o.fn.__doc__
-    fn.op = o
-    return fn
-
-
-def _unary(o: Op, ufunc):
-    plan = plan_for(o, (True, False)) if o.rules else None
-
-    def fn(x=None, *args, **kwargs):
-        if type(x) not in TENSORS or args or kwargs or x._a.dtype not in FLOATS or type(x._a) is not np.ndarray:
-            return call(o, (x, *args) if x is not None else args, kwargs)
-        t = new(Tensor)
-        a = ufunc(x._a)
-        t._a = a if type(a) is np.ndarray else np.asarray(a)
-        t._v = [0]
-        if x._rg and state.grad and plan is not None:
-            _record_unary(o, plan, x, t)
-        return t
-    return fn
-
-
-def _record_unary(o: Op, plan, x, t) -> None:
-    node = Node(o, plan, (edge_of(x),), None, t._a)
-    node.saved = [_keep(fetch, (x,), (t,), node) for fetch in plan.saves]
-    t._node, t._rg = node, True
-
-
-_operators: dict[Op, object] = {}
-
-
-def set_operator(o: Op, fn) -> None:
-    """Gives a binary op that is no ufunc its own short way: `fn(x, other)`."""
-    _operators[o] = fn
-
-
-def operator_for(o: Op):
-    """`(x, other)` for a binary pointwise op: the shortest way from `a + b` to the ufunc and the tape."""
-    if o not in _operators:
-        _operators[o] = _binary(o, getattr(np, o.ufunc))
-    return _operators[o]
-
-
-def _binary(o: Op, ufunc):
-    extras = tuple(o.defaults[2:])
-    plans = {mask: plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True))} \
-        if o.rules else None
-    floats_only = o.promote == "float"
-    ndarray = np.ndarray
-
-    def slow(x, other):
-        if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):
-            return call(o, (x, other), {})
-        return NotImplemented
-
-    def fn(x, other):
-        kind, kind2 = type(x), type(other)
-        try:
-            if kind2 in TENSORS:
-                b = other._a
-                if kind in TENSORS:
-                    a = x._a
-                    if a.dtype is not b.dtype or a.dtype not in (FLOATS if floats_only else PLAIN):
-                        return slow(x, other)
-                    needs = x._rg or other._rg
-                elif (kind is float or kind is int) and b.dtype in FLOATS:
-                    a, needs = x, other._rg
-                else:
-                    return slow(x, other)
-            elif (kind2 is float or kind2 is int) and x._a.dtype in FLOATS:
-                a, b, needs = x._a, other, x._rg
-            else:
-                return slow(x, other)
-            r = ufunc(a, b)
-        except (ValueError, TypeError, OverflowError, AttributeError):
-            return slow(x, other)
-        t = new(Tensor)
-        t._a = r if type(r) is ndarray else wrap(r)._a
-        t._v = [0]
-        if needs and state.grad and plans is not None:
-            _record_binary(o, plans, x, other, t, extras)
-        return t
-    return fn
-
-
-def _record_binary(o: Op, plans, x, other, t, extras) -> None:
-    e1 = edge_of(x) if type(x) in TENSORS else None
-    e2 = edge_of(other) if type(other) in TENSORS else None
-    plan = plans[e1 is not None, e2 is not None]
-    node = Node(o, plan, (e1, e2), None, t._a)
-    saves = plan.saves
-    if saves:
-        values = (x, other, *extras)
-        node.saved = [_keep(fetch, values, (t,), node) for fetch in saves]
-    else:
-        node.saved = saves
-    t._node, t._rg = node, True
-
-
-def _binary_function(o: Op, operator):
-    def fn(*args, **kwargs):
-        if not kwargs and len(args) == 2:
-            result = operator(*args)
-            if result is not NotImplemented:
-                return result
-        return call(o, args, kwargs)
-    return fn
-
-
-def make_inplace_operator(o: Op):
-    """`x += y`: straight into the memory of `x` when nothing is recorded."""
-    ufunc = getattr(np, o.ufunc)
-    slow = make_inplace(o)
-
-    def fn(x, other):
-        kind = type(other)
-        if not (x._rg and state.grad) and type(x) in TENSORS:
-            a = x._a
-            if kind in TENSORS:
-                b = other._a
-                if (not (other._rg and state.grad) and a.dtype is b.dtype and a.dtype in FLOATS and type(b) is np.ndarray
-                        and a.shape == b.shape and a.flags.writeable):
-                    ufunc(a, b, a)
-                    bump(x)
-                    return x
-            elif (kind is float or kind is int) and a.dtype in FLOATS and type(a) is np.ndarray and a.flags.c_contiguous \
-                    and a.flags.writeable:
-                ufunc(a, other, a)
-                bump(x)
-                return x
-        return slow(x, other)
-    fn.__name__ = fn.__qualname__ = "__i" + o.name + "__"
-    return fn
-
-
-def reflected(operator, grad_name: str | None = None):
-    """`other - x` from `x.__rsub__(other)`; `grad_name` where PyTorch's node is named after another op."""
-    def fn(x, other):
-        t = operator(other, x)
-        if grad_name is not None and t is not NotImplemented and t._node is not None:
-            t._node._name = grad_name
-        return t
-    return fn
-

@@ -50,7 +50,7 @@ class dtype:
         return {complex64: float32, complex128: float64, complex32: float16}.get(self, self)
 
     def to_complex(self) -> dtype:
-        return {float32: complex64, float64: complex128, float16: complex32}.get(self, self)
+        return {float32: complex64, float64: complex128, float16: complex32, bfloat16: complex64}.get(self, self)
 
     def __repr__(self) -> str:
         return "torch." + self.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import dispatch, registry, rule_helpers  # noqa: F401  declares the helpers
+from . import callables, registry, rule_helpers  # noqa: F401  declares the helpers
 from .tensor import Tensor
 
 OPERATORS = ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift",
@@ -17,7 +17,7 @@ def install() -> None:
         if space != "tensor":
             continue
         if name.endswith("_") and not name.endswith("__") and o.name != name:
-            setattr(Tensor, name, dispatch.make_inplace(o))
+            setattr(Tensor, name, callables.make_inplace(o))
         elif name.startswith("__"):
             _install_operator(name, o)
         else:
@@ -30,14 +30,14 @@ def install() -> None:
 
 def _install_operator(name: str, o) -> None:
     if name.startswith("__i") and name[3:-2] in ("add", "sub", "mul", "truediv") and o.ufunc:
-        setattr(Tensor, name, dispatch.make_inplace_operator(o))
+        setattr(Tensor, name, callables.make_inplace_operator(o))
     elif name.startswith("__i") and name not in ("__invert__",):
-        setattr(Tensor, name, dispatch.make_inplace(o))
-    elif name[2:-2] in OPERATORS and (o.ufunc or o in dispatch._operators) and len(o.tensor_slots) >= 2:
-        setattr(Tensor, name, guarded_operator(dispatch.operator_for(o), name))
+        setattr(Tensor, name, callables.make_inplace(o))
+    elif name[2:-2] in OPERATORS and (o.ufunc or o in callables._operators) and len(o.tensor_slots) >= 2:
+        setattr(Tensor, name, guarded_operator(callables.operator_for(o), name))
     elif name.startswith("__r") and name[3:-2] in OPERATORS:
-        base = dispatch.operator_for(o) if o.ufunc or o in dispatch._operators else o.function
-        setattr(Tensor, name, dispatch.reflected(base, REFLECTED_NAMES.get(name)))
+        base = callables.operator_for(o) if o.ufunc or o in callables._operators else o.function
+        setattr(Tensor, name, callables.reflected(base, REFLECTED_NAMES.get(name)))
     else:
         setattr(Tensor, name, operands_only(o.function) if name[2:-2] in OPERATORS else o.function)
 
@@ -45,7 +45,7 @@ def _install_operator(name: str, o) -> None:
 def operands_only(function):
     """A function as an operator: Python words the error where the other side is no operand."""
     def operate(x, other):
-        return function(x, other) if isinstance(other, (Tensor, *dispatch.OPERANDS)) else NotImplemented
+        return function(x, other) if isinstance(other, (Tensor, *callables.OPERANDS)) else NotImplemented
     return operate
 
 
@@ -55,7 +55,7 @@ def guarded_operator(operator, name: str):
         return operator
 
     def compare(x, other):
-        if isinstance(other, (Tensor, *dispatch.OPERANDS)):
+        if isinstance(other, (Tensor, *callables.OPERANDS)):
             return operator(x, other)
         return NotImplemented
     return compare

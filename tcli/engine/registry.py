@@ -52,7 +52,7 @@ class Op:
     def function(self):
         """The public function."""
         if self._function is None:
-            from .dispatch import make_function
+            from .callables import make_function
 
             self._function = make_function(self)
         return self._function

@@ -246,9 +246,9 @@ def modified(saved: Saved, node: Node) -> GradError:
     origin = saved.edge
     text = ""
     if origin is OUT:
-        text = f", which is output 0 of {node.name()},"
+        text = f", which is output 0 of {node.name().removesuffix('Backward0')},"
     elif origin is not None and type(origin) is not AccumulateGrad:
-        text = f", which is output 0 of {origin.name()},"
+        text = f", which is output 0 of {origin.name().removesuffix('Backward0')},"
     kind = "torch." + scalar_name(of_numpy(saved.array.dtype)) + "Tensor"
     error = GradError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
@@ -257,7 +257,7 @@ def modified(saved: Saved, node: Node) -> GradError:
         + ("the backtrace further above shows the operation that failed to compute its gradient. The "
            "variable in question was changed in there or anywhere later. Good luck!" if state.anomaly else
            "enable anomaly detection to find the operation that failed to compute its gradient, with "
-           "torch.autograd.set_detect_anomaly(True)."))
+           "torch.autograd.set_detect_anomaly(True, check_nan=False)."))
     span = node.span()
     if span is not None:
         error.notes.append(f"the value was saved for the backward pass by {span.text!r} at {span}")

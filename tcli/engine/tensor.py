@@ -16,7 +16,21 @@ from .args import Size, type_name
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
 from .registry import T
+from .storage import (
+    Storage,
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    preserve_format,
+    sparse_coo,
+    strided,
+)
 from .tape import edge_of, state
+
+
+__all__ = ["Parameter", "Tensor", "as_tensor", "channels_last", "channels_last_3d", "contiguous_format", "from_numpy",
+           "layout", "preserve_format", "sparse_coo", "strided", "tensor"]
 
 
 class Tensor:
@@ -28,7 +42,7 @@ class Tensor:
     _base = None
     _view = None
     _views = None
-    _conj = False
+    _half_complex = False  # complex32: NumPy has no such type, complex64 holds it
     grad = None
     retains_grad = False
     is_sparse = is_quantized = is_nested = is_mkldnn = is_sparse_csr = False
@@ -60,7 +74,7 @@ class Tensor:
 
     @property
     def dtype(self) -> dtypes.dtype:
-        return dtypes.of_numpy(self._a.dtype)
+        return dtypes.of_numpy(self._a.dtype) if not self._half_complex else dtypes.complex32
 
     @property
     def device(self) -> Device:
@@ -214,6 +228,8 @@ class Tensor:
         if self._rg:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         a = _host(self)
+        if a.dtype.name == "bfloat16":
+            a = a.astype(np.float32)
         if dtype is not None and a.dtype != dtype:
             return a.astype(dtype)
         return a.copy() if copy else a
@@ -492,53 +508,6 @@ class Parameter(Tensor):
     __str__ = __repr__
 
 
-class Storage:
-    """The memory under a tensor: its size, address and bytes."""
-
-    def __init__(self, t):
-        a = t._a
-        while isinstance(a.base, np.ndarray):
-            a = a.base
-        self._a, self._dtype = a, t.dtype
-
-    def data_ptr(self) -> int:
-        return self._a.__array_interface__["data"][0]
-
-    def nbytes(self) -> int:
-        return int(self._a.nbytes)
-
-    def size(self) -> int:
-        return int(self._a.size)
-
-    __len__ = size
-
-    def tolist(self) -> list:
-        return self._a.reshape(-1, order="A").tolist()
-
-    def __getitem__(self, i):
-        return self._a.ravel(order="K")[i].item()
-
-    def __eq__(self, other) -> bool:
-        return isinstance(other, Storage) and self.data_ptr() == other.data_ptr()
-
-    __hash__ = None
-
-
-class layout:
-    """`torch.strided` and other layouts; only strided tensors exist here."""
-
-    def __init__(self, name: str):
-        self._name = name
-
-    def __repr__(self) -> str:
-        return "torch." + self._name
-
-
-strided, sparse_coo = layout("strided"), layout("sparse_coo")
-contiguous_format, channels_last = layout("contiguous_format"), layout("channels_last")
-preserve_format, channels_last_3d = layout("preserve_format"), layout("channels_last_3d")
-
-
 def _no_dims(dim):
     raise BadIndex(f"Dimension specified as {dim} but tensor has no dimensions")
 
@@ -611,7 +580,9 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_me
         if type(t._a) is np.ndarray:
             t = T._move(t, where)
     if requires_grad:
-        t.requires_grad_(True)
+        if t.dtype.category < dtypes.FLOAT:
+            raise GradError("Only Tensors of floating point and complex dtype can require gradients")
+        t._rg = True
     return t
 
 

@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 
-from ..engine import dtypes
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
+from .windows import c_name
 
 NEVER = -1e30  # stands for minus infinity where a gradient must stay finite
 
@@ -84,8 +84,8 @@ def _differentiable_weights(k, query, key, mask, causal: bool, scale):
     return k.softmax(scores, -1) * alive
 
 
-@op("_attention", at="", outs=2, grad_name=_attention_name, vjp={"query, key, value, "
-                                                                 "attn_mask": _attention_gradients},
+@op("_attention", at="", outs=2, grad_name=_attention_name, vjp={"query, key, "
+                                                                 "value, attn_mask": _attention_gradients},
     samples=["r(2, 3, 4), r(2, 5, 4), r(2, 5, 3), r(3, 5), False, 0.5",
              "r(2, 3, 4), r(2, 3, 4), r(2, 3, 3), None, True, 0.5"])
 def _attention(xp, query, key, value, attn_mask: "Tensor?", causal: "bool", scale: "float"):
@@ -113,19 +113,17 @@ def _check(query, key, value, mask) -> None:
         raise ShapeError("Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: "
                          f"{query._a.ndim} key.dim: {key._a.ndim} and value.dim: {value._a.ndim} instead.")
     if not query._a.dtype == key._a.dtype == value._a.dtype:
-        q, k, v = (dtypes.C_NAMES[t.dtype.name] for t in (query, key, value))
-        raise DTypeError("Expected query, key, and value to have the same dtype, but got "
-                         f"query.dtype: {q} key.dtype: {k} and value.dtype: {v} instead.")
+        q, k, v = (c_name(t._a.dtype) for t in (query, key, value))
+        raise DTypeError(f"Expected query, key, and value to have the same dtype, but got query.dtype: {q} "
+                         f"key.dtype: {k} and value.dtype: {v} instead.")
     if mask is not None and mask._a.dtype not in (np.bool_, np.float32, query._a.dtype):
         raise DTypeError("Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-                         "attn_mask.dtype: "
-                         f"{dtypes.C_NAMES[mask.dtype.name]} and  query.dtype: {dtypes.C_NAMES[query.dtype.name]} "
-                         f"instead.")
+                         f"attn_mask.dtype: {c_name(mask._a.dtype)} and  query.dtype: {c_name(query._a.dtype)} "
+                         "instead.")
     if query._a.shape[-1] != key._a.shape[-1]:
         n = math.prod(query._a.shape[:-2])
         raise ShapeError(f"Expected size for first two dimensions of batch2 tensor to be: [{n}, "
-                         f"{query._a.shape[-1]}] but "
-                         f"got: [{n}, {key._a.shape[-1]}].")
+                         f"{query._a.shape[-1]}] but got: [{n}, {key._a.shape[-1]}].")
     from ..engine.args import broadcast_shapes
 
     lead = broadcast_shapes(query._a.shape[:-2], key._a.shape[:-2], value._a.shape[:-2])
@@ -217,15 +215,9 @@ def _appended(x, extra):
 
 def _check_heads(query, embed: int, heads: int) -> None:
     if embed != query._a.shape[-1]:
-        raise _assertion(f"was expecting embedding dimension of {embed}, but got {query._a.shape[-1]}")
+        raise AssertionError(f"was expecting embedding dimension of {embed}, but got {query._a.shape[-1]}")
     if embed % heads:
-        raise _assertion(f"embed_dim {embed} not divisible by num_heads {heads}")
-
-
-def _assertion(text: str):
-    from ..errors import ProgramError
-
-    return ProgramError(text, kind="AssertionError")
+        raise AssertionError(f"embed_dim {embed} not divisible by num_heads {heads}")
 
 
 def _merged_mask(attn_mask, padding_mask, n: int, heads: int, length: int, source: int, extra: int):
@@ -238,15 +230,15 @@ def _merged_mask(attn_mask, padding_mask, n: int, heads: int, length: int, sourc
         attn_mask = T.reshape(attn_mask, (1, 1, length, source) if len(shape) == 2 else (n, heads, length, source))
     if padding_mask is not None:
         if padding_mask._a.shape != (n, source):
-            raise _assertion(f"expecting key_padding_mask shape of {(n, source)}, but got {padding_mask.shape}")
+            raise AssertionError(f"expecting key_padding_mask shape of {(n, source)}, but got {padding_mask.shape}")
         padding_mask = T.reshape(padding_mask, (n, 1, 1, source))
     mask = attn_mask if padding_mask is None else padding_mask if attn_mask is None else attn_mask + padding_mask
     return mask if mask is None or not extra else T.constant_pad_nd(mask, (0, extra), 0.0)
 
 
 @composite("multi_head_attention_forward", at="F",
-           samples=["r(3, 2, 4), r(5, 2, 4), r(5, 2, 4), 4, 2, r(12, 4), r(12), None, None, False, 0.0, r(4, 4), "
-                    "r(4)"])
+           samples=["r(3, 2, 4), r(5, 2, 4), r(5, 2, 4), 4, 2, r(12, 4), r(12), None, None, False, 0.0, "
+                    "r(4, 4), r(4)"])
 def multi_head_attention_forward(
         query, key, value, embed_dim_to_check: "int", num_heads: "int", in_proj_weight: "Tensor?",
         in_proj_bias: "Tensor?", bias_k: "Tensor?", bias_v: "Tensor?", add_zero_attn: "bool", dropout_p: "float",
@@ -265,8 +257,8 @@ def multi_head_attention_forward(
     """
     batched = query._a.ndim == 3
     if query._a.ndim not in (2, 3):
-        raise _assertion(f"query should be unbatched 2D or batched 3D tensor but received {query._a.ndim}-D query "
-                         f"tensor")
+        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query._a.ndim}-D "
+                             "query tensor")
     _check_heads(query, embed_dim_to_check, num_heads)
     same = query is key, key is value
     if not batched:

@@ -14,7 +14,7 @@ from math import prod
 from ..engine import dtypes
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError, Unsupported
-from .windows import columns, cropped, offsets, padded, sizes, slices
+from .windows import c_name, columns, cropped, offsets, padded, sizes, slices
 
 BLOCK = 1 << 20  # elements of the columns held at a time
 
@@ -229,7 +229,7 @@ def _spatial(n: int, name: str, value, op_name: str) -> tuple:
 
 def same_types(x, weight, bias) -> None:
     if bias is not None and bias.dtype != x.dtype:
-        a, b = (dtypes.C_NAMES[dtypes.of_numpy(d).name] for d in (x.dtype, bias.dtype))
+        a, b = c_name(x.dtype), c_name(bias.dtype)
         raise DTypeError(f"Input type ({a}) and bias type ({b}) should be the same")
     if weight.dtype != x.dtype:
         a, b = (dtypes.scalar_name(dtypes.of_numpy(d)) for d in (x.dtype, weight.dtype))
@@ -251,24 +251,20 @@ def check_conv(x, weight, bias, stride, pads, dilation, groups: int, transposed:
     w = list(weight.shape)
     if w[0] < groups:
         raise ShapeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got "
-                         f"weight of "
-                         f"size {w} instead")
+                         f"weight of size {w} instead")
     if w[0] % groups:
         raise ShapeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but "
-                         f"got "
-                         f"weight of size [{w}] instead")
+                         f"got weight of size [{w}] instead")
     want = w[0] if transposed else w[1] * groups
     word = f"transposed={int(transposed)}" if transposed else f"groups={groups}"
     if x.shape[1] != want:
         raise ShapeError(f"Given {word}, weight of size {w}, expected input{list(x.shape)} to have {want} channels, "
-                         f"but "
-                         f"got {x.shape[1]} channels instead")
+                         f"but got {x.shape[1]} channels instead")
     n_bias = w[1] * groups if transposed else w[0]
     if bias is not None and bias.shape != (n_bias,):
         word = "transposed=1, " if transposed else ""
         raise ShapeError(f"Given {word}weight of size {w}, expected bias to be 1-dimensional with {n_bias} elements, "
-                         f"but "
-                         f"got bias of size {list(bias.shape)} instead")
+                         f"but got bias of size {list(bias.shape)} instead")
 
 
 def _by(values) -> str:
@@ -281,8 +277,7 @@ def out_size(size, kernel, stride, pads, dilation) -> tuple:
     reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     if any(r > n for r, n in zip(reach, full, strict=True)):
         raise ShapeError(f"Calculated padded input size per channel: ({_by(full)}). Kernel size: ({_by(reach)}). "
-                         f"Kernel "
-                         "size can't be greater than actual input size")
+                         "Kernel size can't be greater than actual input size")
     return tuple((n - r) // s + 1 for n, r, s in zip(full, reach, stride, strict=True))
 
 
@@ -295,13 +290,12 @@ def convolve(name: str, n: int, x, weight, bias, stride, padding, dilation, grou
     """conv1d..3d: checks, sizes, the batch dim of an unbatched input."""
     if weight._a.ndim != n + 2 and weight._a.ndim >= 2:
         raise EngineError(f"expected stride to be a single integer value or a list of {weight._a.ndim - 2} values to "
-                          f"match "
-                          f"the convolution dimensions, but got stride={list(sizes(stride, n, name, 'stride'))}")
+                          "match the convolution dimensions, but got "
+                          f"stride={list(sizes(stride, n, name, 'stride'))}")
     shape = x._a.shape
     if len(shape) not in (n + 1, n + 2):
         raise ShapeError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of "
-                         f"size: "
-                         f"{list(shape)}")
+                         f"size: {list(shape)}")
     batched = len(shape) == n + 2
     if not batched:
         x = T.unsqueeze(x, 0)

@@ -18,8 +18,8 @@ def _check_output_padding(n: int, extra, stride, dilation) -> None:
         listed = [f"{word}_{dim}: {v}" for word, values in
                   (("output_padding", extra), ("stride", (*pad, *stride)), ("dilation", (*pad, *dilation)))
                   for dim, v in zip(names, values, strict=True)]
-        raise EngineError("output padding must be smaller than either stride or dilation, but got "
-                          "" + " ".join(listed))
+        raise EngineError("output padding must be smaller than either stride or "
+                          "dilation, but got " + " ".join(listed))
 
 
 def transposed(name: str, n: int, x, weight, bias, stride, padding, output_padding, groups: int, dilation):
@@ -27,15 +27,14 @@ def transposed(name: str, n: int, x, weight, bias, stride, padding, output_paddi
     shape = x._a.shape
     if len(shape) not in (n + 1, n + 2):
         raise ShapeError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of "
-                         f"size: "
-                         f"{list(shape)}")
+                         f"size: {list(shape)}")
     batched = len(shape) == n + 2
     if not batched:
         x = T.unsqueeze(x, 0)
     if weight._a.ndim != n + 2 and weight._a.ndim >= 2:
         raise EngineError(f"expected stride to be a single integer value or a list of {weight._a.ndim - 2} values to "
-                          f"match "
-                          f"the convolution dimensions, but got stride={list(_spatial(n, 'stride', stride, name))}")
+                          "match the convolution dimensions, but got "
+                          f"stride={list(_spatial(n, 'stride', stride, name))}")
     stride, dilation = _spatial(n, "stride", stride, name), _spatial(n, "dilation", dilation, name)
     padding, extra = _spatial(n, "padding", padding, name), _spatial(n, "output_padding", output_padding, name)
     raw_bias = bias._a if bias is not None else None
@@ -46,8 +45,7 @@ def transposed(name: str, n: int, x, weight, bias, stride, padding, output_paddi
                  zip(x._a.shape[2:], stride, padding, dilation, weight._a.shape[2:], extra, strict=True))
     if any(s < 1 for s in size):
         raise ShapeError(f"Given input size per channel: ({_by(x._a.shape[2:])}). Calculated output size per "
-                         f"channel: "
-                         f"({_by(size)}). Output size is too small")
+                         f"channel: ({_by(size)}). Output size is too small")
     y = T._conv_input(x, weight, bias, (stride, tuple((p, p) for p in padding), dilation, groups), size)
     return y if batched else unbatched(y)
 

@@ -96,6 +96,8 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
     if dtype is None:
         real = any(isinstance(v, float) for v in (start, end, step))
         dtype = dtypes.get_default_dtype() if real else dtypes.int64
+    if dtype.category < dtypes.FLOAT:
+        start, end, step = int(start), int(end), int(step)
     count = int(np.ceil((end - start) / step))
     if dtype.category >= dtypes.FLOAT:
         values = start + np.arange(count, dtype=np.float64) * step
@@ -243,6 +245,8 @@ def logspace(start: "Scalar", end: "Scalar", steps: "int", base: "Scalar" = 10.0
         raise EngineError("number of steps must be non-negative")
     target = _type(dtype)
     wide = target if target.kind in "fc" and target.itemsize > 2 else np.dtype(np.float32)
+    if target.kind in "iu":
+        start, end, wide = int(start), int(end), np.dtype(np.float64)
     values = np.power(wide.type(base), _line(start, end, steps, wide)) if steps else np.empty(0, wide)
     return made(values.astype(target), device, requires_grad)
 

@@ -211,14 +211,6 @@ def _arranged(t, labels: tuple, output: tuple):
 
 # ---------------------------------------------------------------- two operands
 
-def _groups(first: tuple, second: tuple, output: tuple) -> tuple:
-    """(labels of both that stay, labels of both that are summed, labels of one alone, of the other)."""
-    both = [v for v in first if v in second]
-    return (tuple(v for v in output if v in both), tuple(v for v in both if v not in output),
-            tuple(v for v in output if v in first and v not in both),
-            tuple(v for v in output if v in second and v not in both))
-
-
 def _pair_x(k, g, x_shape, other, first, second, output):
     return _pair_back(k, g, other, x_shape, first, second, output)
 
@@ -238,23 +230,36 @@ def _pair_back(k, g, other, shape, mine, theirs, output):
     vjp={"x": _pair_x, "other": _pair_other})
 def _pair(xp, x, other, first: "any", second: "any", output: "any"):
     """The contraction of two operands with distinct labels, each of which is in the other or the output."""
-    batch, summed, rows, columns = _groups(first, second, output)
-    size = dict(zip(second, other.shape, strict=True)) | dict(zip(first, x.shape, strict=True))
-    if not summed:
+    layout = _layout(first, x.shape, second, other.shape, output)
+    if layout is None:
         return _outer(xp, x, other, first, second, output)
-    a = _flat(x, first, (batch, rows, summed), size)
-    b = _flat(other, second, (batch, summed, columns), size)
-    if not batch:
-        a, b = a[0], b[0]
-    y = product(xp, a, b).reshape([size[v] for v in (*batch, *rows, *columns)])
-    have = (*batch, *rows, *columns)
-    return y if have == output else y.transpose([have.index(v) for v in output])
+    order1, shape1, order2, shape2, shape, order = layout
+    a = x if order1 is None else x.transpose(order1)
+    b = other if order2 is None else other.transpose(order2)
+    y = product(xp, a.reshape(shape1), b.reshape(shape2)).reshape(shape)
+    return y if order is None else y.transpose(order)
 
 
-def _flat(a, labels: tuple, groups: tuple, size: dict):
-    """A stack of matrices: one dim for each group of labels."""
-    order = [labels.index(v) for group in groups for v in group]
-    return a.transpose(order).reshape([prod(size[v] for v in group) for group in groups])
+@lru_cache(512)
+def _layout(first: tuple, shape1: tuple, second: tuple, shape2: tuple, output: tuple):
+    """How two operands become (stacks of) matrices and their product the result: orders of dims and shapes."""
+    both = [v for v in first if v in second]
+    batch, summed = [v for v in output if v in both], [v for v in both if v not in output]
+    rows, columns = ([v for v in output if v in labels and v not in both] for labels in (first, second))
+    if not summed:
+        return None
+    size = dict(zip(second, shape2, strict=True)) | dict(zip(first, shape1, strict=True))
+    total = {id(group): prod(size[v] for v in group) for group in (batch, summed, rows, columns)}
+    stack = [total[id(batch)]] if batch else []
+    have = [*batch, *rows, *columns]
+    return (_moved(first, [*batch, *rows, *summed]), (*stack, total[id(rows)], total[id(summed)]),
+            _moved(second, [*batch, *summed, *columns]), (*stack, total[id(summed)], total[id(columns)]),
+            tuple(size[v] for v in have), _moved(have, output))
+
+
+def _moved(have, want):
+    """The order of dims that turns labels `have` into `want`; None where they agree."""
+    return None if list(have) == list(want) else tuple(list(have).index(v) for v in want)
 
 
 def _outer(xp, x, other, first, second, output):
@@ -314,12 +319,25 @@ def einsum(*args):
             if not isinstance(t, (list, tuple, int, float)):
                 raise ArgumentError(f"expected Tensor as element {i} in argument 1, but got {type(t).__name__}")
             operands[i] = T.clone(t)
-    labels, output, sizes = _plan(inputs, output, tuple(t._a.shape for t in operands))
+    shapes = tuple([t._a.shape for t in operands])
+    labels, output, sizes = _plan(inputs, output, shapes)
+    _same_dtype(operands)
+    if len(operands) == 2 and _direct(*labels, *shapes, output):
+        return T._pair(*operands, *labels, output)
     return _evaluate(operands, labels, output, sizes)
 
 
+@lru_cache(512)
+def _direct(first: tuple, second: tuple, shape1: tuple, shape2: tuple, output: tuple) -> bool:
+    """Whether two operands can be multiplied as they are: no label repeats, stands alone or broadcasts."""
+    sizes = dict(zip(first, shape1, strict=True))
+    return (len(sizes) == len(first) and len(set(second)) == len(second)
+            and all(v in second or v in output for v in first) and all(v in first or v in output for v in second)
+            and all(sizes.get(v, n) == n for v, n in zip(second, shape2, strict=True))
+            and any(v in second and v not in output for v in first))
+
+
 def _evaluate(operands: list, labels: tuple, output: tuple, sizes: dict):
-    _same_dtype(operands)
     parts = [_distinct(t, names) if len(set(names)) < len(names) else (t, names)
              for t, names in zip(operands, labels, strict=True)]
     if len(parts) == 1:

@@ -16,9 +16,8 @@ def check_indices(indices, rows: int, name: str = "embedding") -> None:
     if indices.dtype.kind not in "iu" or indices.dtype.itemsize < 4:
         kind = scalar_name(of_numpy(indices.dtype))
         kind = "CPUBoolType" if kind == "Bool" else f"torch.{kind}Tensor"
-        raise DTypeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
-                         "Int; "
-                         f"but got {kind} instead (while checking arguments for {name})")
+        raise DTypeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: "
+                         f"Long, Int; but got {kind} instead (while checking arguments for {name})")
     if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= rows):
         raise BadIndex("index out of range in self")
 
@@ -75,8 +74,8 @@ def _embedding_gradient(xp, g, indices: "Index", n: "int", padding_idx: "int", s
     return sum_rows(xp, g, flat, n)
 
 
-@op("_embedding_again", at="", samples=["r(4, 3), torch.tensor([[0, 2], [1, 0]]), 1, "
-                                        "True"], grad_name="EmbeddingBackward0",
+@op("_embedding_again", at="", samples=["r(4, 3), torch.tensor([[0, 2], [1, "
+                                        "0]]), 1, True"], grad_name="EmbeddingBackward0",
     vjp={"weight": lambda k, g, weight_shape, indices, padding_idx, scale:
          k._embedding_gradient(g, indices, weight_shape[0], padding_idx, scale)})
 def _embedding_again(xp, weight, indices: "Index", padding_idx: "int", scale: "bool"):
@@ -107,18 +106,12 @@ def embedding(x: "Index", weight, padding_idx: "int?" = None, max_norm: "float?"
     if padding_idx is None:
         padding_idx = -1
     elif not -n <= padding_idx < n:
-        raise _assertion("Padding_idx must be within num_embeddings")
+        raise AssertionError("Padding_idx must be within num_embeddings")
     elif padding_idx < 0:
         padding_idx += n
     if max_norm is not None:
         T.embedding_renorm_(weight.detach(), x, max_norm, norm_type)
     return lookup(weight, x, padding_idx, scale_grad_by_freq)
-
-
-def _assertion(text: str):
-    from ..errors import ProgramError
-
-    return ProgramError(text, kind="AssertionError")
 
 
 def lookup(weight, indices, padding_idx: int, scale: bool):
@@ -135,8 +128,8 @@ def _torch_embedding(weight, indices: "Index", padding_idx: "int" = -1, scale_gr
     return lookup(weight, indices, padding_idx, scale_grad_by_freq)
 
 
-@composite("embedding_renorm_", at="torch", nograd=True, samples=["3 * torch.ones(2, 2), torch.tensor([0]), 1.0, "
-                                                                  "2.0"])
+@composite("embedding_renorm_", at="torch", nograd=True, samples=["3 * torch.ones(2, 2), "
+                                                                  "torch.tensor([0]), 1.0, 2.0"])
 def embedding_renorm_(x, indices: "Index", max_norm: "float", norm_type: "float"):
     """Scales the rows of x at the indices down to a norm of at most max_norm, in place.
 
@@ -224,24 +217,28 @@ def _bags(weight, indices, offsets, mode: str, scale: bool, per_sample_weights, 
     if mode == "max":
         places = _largest(picked._a, which, len(starts))
         largest = np.where(places >= 0, rows._a[np.maximum(places, 0)] if rows._a.size else places, -1)
-        return T._bag_pick(picked, wrap(places)), which, sizes, largest
+        return _renamed(T._bag_pick(picked, wrap(places))), which, sizes, largest
     y = T._bag_sum(picked, wrap(which), len(starts))
     if mode == "mean":
         y = y / wrap(np.maximum(sizes, 1).astype(y._a.dtype)[:, None])
-    return y, which, sizes, None
+    return _renamed(y), which, sizes, None
+
+
+def _renamed(y):
+    if y._node is not None:
+        y._node._name = "EmbeddingBagBackward0"
+    return y
 
 
 def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
     """(flat indices, offsets, flat weights) of both forms of input."""
     if per_sample_weights is not None and per_sample_weights._a.shape != x._a.shape:
         raise BadValue(f"embedding_bag: If per_sample_weights ({list(per_sample_weights._a.shape)}) is not None, "
-                       f"then it "
-                       f"must have the same shape as the input ({list(x._a.shape)})")
+                       f"then it must have the same shape as the input ({list(x._a.shape)})")
     if x._a.ndim == 2:
         if offsets is not None:
             raise BadValue("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
-                           "fixed length "
-                           "sequences. However, found offsets of type <class 'torch.Tensor'>")
+                           "fixed length sequences. However, found offsets of type <class 'torch.Tensor'>")
         n, length = x._a.shape
         offsets = wrap(np.arange(n + 1 if include_last else n) * length)
         flat = None if per_sample_weights is None else T.reshape(per_sample_weights, (-1,))
@@ -254,8 +251,7 @@ def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
         raise BadValue("offsets has to be a 1D Tensor")
     if offsets._a.size and int(offsets._a[0]) != 0:
         raise EngineError("offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
-                          "position 0. "
-                          f"However, got {int(offsets._a[0])}")
+                          f"position 0. However, got {int(offsets._a[0])}\n[ torch.LongTensor{{}} ]")
     if offsets._a.size and int(offsets._a[-1]) > x._a.size:
         raise EngineError(f"offsets[-1] can not be greater than input's length {x._a.size} but got offsets[-1] of "
                           f"{int(offsets._a[-1])}")
@@ -266,8 +262,7 @@ def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
            samples=["torch.tensor([1, 2, 3, 1]), r(4, 3), torch.tensor([0, 2])",
                     "torch.tensor([[1, 2], [3, 1]]), r(4, 3), mode='sum'",
                     "torch.tensor([1, 2, 3, 1]), r(4, 3), torch.tensor([0, 3]), mode='max'",
-                    "torch.tensor([1, 2, 3]), r(4, 3), torch.tensor([0, 2]), mode='sum', per_sample_weights=r(3)"],
-           grad_name="EmbeddingBagBackward0")
+                    "torch.tensor([1, 2, 3]), r(4, 3), torch.tensor([0, 2]), mode='sum', per_sample_weights=r(3)"])
 def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_norm: "float?" = None,
                   norm_type: "float" = 2.0, scale_grad_by_freq: "bool" = False, mode: "str" = "mean",
                   sparse: "any" = False, per_sample_weights: "Tensor?" = None, include_last_offset: "bool" = False,
@@ -282,9 +277,8 @@ def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_nor
         import warnings
 
         warnings.warn("Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, "
-                      "input, ...)` "
-                      "is deprecated, and should now be `embedding_bag(input, weight, "
-                      "...)`.", UserWarning, stacklevel=5)
+                      "input, ...)` is deprecated, and should now be `embedding_bag(input, "
+                      "weight, ...)`.", UserWarning, stacklevel=5)
         x, weight = weight, x
     x, offsets, per_sample_weights = _checked_bags(x, weight, offsets, per_sample_weights, include_last_offset)
     if mode not in MODES:
@@ -296,7 +290,7 @@ def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_nor
     if padding_idx is None:
         padding_idx = -1
     elif not -n <= padding_idx < n:
-        raise _assertion("padding_idx must be within the number of embeddings")
+        raise AssertionError("padding_idx must be within the number of embeddings")
     elif padding_idx < 0:
         padding_idx += n
     if max_norm is not None:

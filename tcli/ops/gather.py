@@ -11,7 +11,7 @@ from ..errors import BadIndex, DTypeError, EngineError
 
 
 def _check_index(name: str, index) -> None:
-    if index.dtype not in (np.int64, np.int32):
+    if index.dtype not in (np.int64, np.int32) and index.size:
         raise EngineError(f"{name}(): Expected dtype int64 for index")
 
 
@@ -43,6 +43,8 @@ def gather(xp, x, dim: "Dim", index: "Index", *, sparse_grad: "bool" = False):
         return x.reshape(-1)[index.reshape(-1)].reshape(index.shape)
     _check_sizes("gather", x, index, dim)
     _bounds(index, x.shape[dim], dim)
+    if not index.size:
+        return xp.empty(index.shape, x.dtype)
     return x[_places(xp, index, dim)]
 
 
@@ -62,6 +64,8 @@ def _check_sizes(name: str, x, index, dim: int) -> None:
     vjp={"g": lambda k, g, dim, index: k.gather(g, dim, index)})
 def _scatter_add_zeros(xp, g, shape: "any", dim: "int", index: "Index"):
     out = xp.zeros(shape, g.dtype)
+    if not index.size:
+        return out
     if not out.ndim:
         return g.sum().reshape(())
     xp.add.at(out, _places(xp, index, dim) if g.ndim else (index,), g)
@@ -109,7 +113,7 @@ def _scatter_add(xp, x, dim: "Dim", index: "Index", src: "Index"):
     if index.size == 0:
         return out
     if not out.ndim:
-        return out + src.sum()
+        return (out | src.any()) if out.dtype == np.bool_ else out + src.sum(dtype=src.dtype)
     _check_sizes("scatter", x, index, dim)
     _bounds(index, x.shape[dim], dim)
     if out.ndim == 1 and out.dtype.kind == "f":
@@ -152,9 +156,20 @@ def scatter_add(x, dim: "Dim", index: "Index", src):
 
 @op("_scatter_reduce", at="", samples=[], half=False, nograd=True)
 def _scatter_reduce_kernel(xp, x, dim: "Dim", index: "Index", src: "Index", reduce: "str", include_self: "bool"):
+    if not x.ndim:
+        found = _scatter_reduce_kernel(xp, x.reshape(1), 0, index.reshape(-1), src.reshape(-1), reduce, include_self)
+        return found.reshape(())
+    if not index.size:
+        return x.copy()
+    _check_sizes("scatter", x, index, dim)
+    _bounds(index, x.shape[dim], dim)
+    if x.dtype == np.bool_:
+        # Sums and maxima of truth values are `or`, products and minima `and`: the same as in small integers.
+        wide = _scatter_reduce_kernel(xp, x.astype(np.uint8), dim, index, src.astype(np.int64), reduce, include_self)
+        return wide.astype(bool)
     out = x.copy()
     places = _places(xp, index, dim)
-    src = _cut(src, index)
+    src = _cut(src, index).astype(x.dtype, copy=False)
     if not include_self:
         start = {"sum": 0, "mean": 0, "prod": 1, "amax": _lowest(x.dtype), "amin": _highest(x.dtype)}[reduce]
         out[places] = start
@@ -190,6 +205,8 @@ def scatter_reduce(x, dim: "Dim", index: "Index", src, reduce: "str", *, include
     src = _source(x, index, src)
     if not (x.requires_grad or src.requires_grad):
         return T._scatter_reduce(x, dim, index, src, reduce, include_self)
+    if not x.ndim:
+        return T.reshape(_differentiable_reduce(x.reshape(1), 0, index.reshape(-1), src.reshape(-1), reduce, include_self), ())
     return _differentiable_reduce(x, dim, index, src, reduce, include_self)
 
 
@@ -312,8 +329,9 @@ def index_fill(x, dim: "Dim", index: "Index", value: "any"):
     tensor([0., 7., 0.])
     """
     if not x.ndim:
-        return T.full((), value if not isinstance(value, Tensor) else value.item(), dtype=x.dtype)
-    full = _along(x, dim, index)
+        return T.reshape(T.index_fill(T.reshape(x, (1,)), 0, T.reshape(index, (-1,)), value), ())
+    # An index that comes twice is filled once: its gradient counts once.
+    full = _along(x, dim, as_tensor(np.unique(index._a)))
     source = T.expand(value, tuple(full.shape)) if isinstance(value, Tensor) else T.full(tuple(full.shape), value,
                                                                                         dtype=x.dtype)
     return T._scatter(x, dim, full, source.to(x.dtype))
@@ -378,6 +396,7 @@ def take_along_dim(x, indices: "Index", dim: "any" = None):
         raise EngineError("torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
                           f"{x.ndim} dimensions for input, and {indices.ndim} dimensions for indices")
     dim = wrap_dim(dim, x.ndim)
+    indices = T.where(indices < 0, indices + x.shape[dim], indices)
     from ..engine.args import broadcast_shapes
 
     mine, theirs = list(x.shape), list(indices.shape)

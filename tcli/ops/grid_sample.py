@@ -132,30 +132,24 @@ def _check(x, grid, mode: str, padding: str) -> None:
     ndim = x._a.ndim
     if mode not in MODES:
         raise BadValue("nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but "
-                       "got: "
-                       f"'{mode}'")
+                       f"got: '{mode}'")
     if padding not in PADDINGS:
-        raise BadValue("nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', "
-                       "but "
-                       f"got: '{padding}'")
+        raise BadValue("nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
+                       f"'reflection', but got: '{padding}'")
     if ndim not in (4, 5) or grid._a.ndim != ndim:
-        if ndim not in (4, 5):
-            raise ShapeError(f"grid_sampler(): expected 4D or 5D input, but got input with sizes {list(x._a.shape)}")
-        raise ShapeError("grid_sampler(): expected grid and input to have same number of dimensions, but got input "
-                         "with sizes "
-                         f"{list(x._a.shape)} and grid with sizes {list(grid._a.shape)}")
+        want = ndim if ndim in (4, 5) else "4D or 5"
+        raise ShapeError(f"grid_sampler(): expected {want}D input and grid with same number of dimensions, but got "
+                         f"input with sizes {list(x._a.shape)} and grid with sizes {list(grid._a.shape)}")
     if x._a.shape[0] != grid._a.shape[0]:
         raise ShapeError("grid_sampler(): expected grid and input to have same batch size, but got input with sizes "
                          f"{list(x._a.shape)} and grid with sizes {list(grid._a.shape)}")
     if grid._a.shape[-1] != ndim - 2:
         raise ShapeError(f"grid_sampler(): expected grid to have size {ndim - 2} in last dimension, but got grid "
-                         f"with sizes "
-                         f"{list(grid._a.shape)}")
+                         f"with sizes {list(grid._a.shape)}")
     for i, n in enumerate(x._a.shape[2:], 2):
         if n <= 0:
             raise ShapeError("grid_sampler(): expected input to have non-empty spatial dimensions, but input has "
-                             "sizes "
-                             f"{list(x._a.shape)} with dimension {i} being empty")
+                             f"sizes {list(x._a.shape)} with dimension {i} being empty")
     if mode == "bicubic" and ndim == 5:
         raise EngineError("grid_sampler(): bicubic interpolation only supports 4D input")
 

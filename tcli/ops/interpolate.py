@@ -54,18 +54,27 @@ def _cubic(n: int, m: int, align: bool, factor):
     return np.clip(places, 0, n - 1), _cubic_weight(at[:, None] - places, -0.75)
 
 
-def _antialiased(n: int, m: int, align: bool, factor, cubic: bool):
+def _lanczos_weight(d):
+    """sinc(d) sinc(d / 3) inside three places."""
+    return np.where(np.abs(d) < 3, np.sinc(d) * np.sinc(d / 3), 0.0)
+
+
+# For each mode how far its filter reaches, and the filter.
+_FILTERS = {"bilinear": (1, lambda d: np.maximum(1 - np.abs(d), 0)), "bicubic": (2, lambda d: _cubic_weight(d, -0.5)),
+            "lanczos": (3, _lanczos_weight)}
+
+
+def _antialiased(n: int, m: int, align: bool, factor, mode: str):
     """Taps of a filter that widens with the reduction, so that no input is skipped."""
     scale = _scale(n, m, align, factor)
     stretch = max(scale, 1.0)
-    support = (2 if cubic else 1) * stretch
+    reach, weight = _FILTERS[mode]
+    support = reach * stretch
     centre = (np.arange(m) + 0.5) * scale
     first = np.maximum((centre - support + 0.5).astype(np.int64), 0)
     last = np.minimum((centre + support + 0.5).astype(np.int64), n)
     places = first[:, None] + np.arange(int((last - first).max(initial=1)))
-    d = (places - centre[:, None] + 0.5) / stretch
-    w = _cubic_weight(d, -0.5) if cubic else np.maximum(1 - np.abs(d), 0)
-    w = np.where(places < last[:, None], w, 0.0)
+    w = np.where(places < last[:, None], weight((places - centre[:, None] + 0.5) / stretch), 0.0)
     return np.minimum(places, n - 1), w / w.sum(1, keepdims=True)
 
 
@@ -74,7 +83,7 @@ def taps(mode: str, n: int, m: int, align: bool, factor, antialias: bool):
     if mode in ("nearest", "nearest-exact"):
         return _nearest(n, m, factor, mode == "nearest-exact")
     if antialias:
-        return _antialiased(n, m, align, factor, mode == "bicubic")
+        return _antialiased(n, m, align, factor, mode)
     return _cubic(n, m, align, factor) if mode == "bicubic" else _linear(n, m, align, factor)
 
 
@@ -113,7 +122,7 @@ def _unresized(xp, g, axis: int, n: int, places, weights):
 
 
 _WORDS = {"nearest": "Nearest", "nearest-exact": "NearestExact", "linear": "Linear", "bilinear": "Bilinear",
-          "bicubic": "Bicubic", "trilinear": "Trilinear"}
+          "bicubic": "Bicubic", "trilinear": "Trilinear", "lanczos": "Lanczos"}
 
 
 def _name(x, mode: str, size, align, factors, antialias) -> str:
@@ -162,7 +171,7 @@ def _upsample_back(xp, g, mode: "any", spatial: "any", align: "any", factors: "a
 
 # ---------------------------------------------------------------- arguments
 
-_DIMS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}
+_DIMS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5, "lanczos": 4}
 
 
 def _sizes(x, size, factor, recompute):
@@ -189,15 +198,12 @@ def _per_dim(value, n: int, name: str, x) -> tuple:
     if not isinstance(value, (tuple, list)):
         return (value,) * n
     if len(value) != n:
-        word = "output" if name == "size" else "scale_factor"
-        found = "output size of" if name == "size" else "scale_factor of"
-        raise BadValue("Input and " + word + " must have the same number of spatial dimensions, but got input with "
-                                             "spatial "
-                       f"dimensions of {list(x._a.shape[2:])} and {found} {value}. Please provide input tensor in "
-                       f"(N, C, "
-                       "d1, d2, ...,dK) format and " + ("output size in (o1, o2, ...,oK) "
-                                                        "format." if name == "size" else
-                                                        "scale_factor in (s1, s2, ...,sK) format."))
+        found, form = ("output size", "output size in (o1, o2, ...,oK)") if name == "size" else \
+            ("scale_factor", "scale_factor in (s1, s2, ...,sK)")
+        word = "output" if name == "size" else name
+        raise BadValue(f"Input and {word} must have the same number of spatial dimensions, but got input with "
+                       f"spatial dimensions of {list(x._a.shape[2:])} and {found} of {value}. Please provide input "
+                       f"tensor in (N, C, d1, d2, ...,dK) format and {form} format.")
     return tuple(value)
 
 
@@ -206,33 +212,32 @@ def _check_mode(x, mode: str, align, antialias: bool) -> None:
     if mode in ("nearest", "area", "nearest-exact"):
         if align is not None:
             raise BadValue("align_corners option can only be set with the interpolating modes: linear | bilinear | "
-                           "bicubic | "
-                           "trilinear")
-    elif mode not in _DIMS:
-        raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: "
-                          f"nearest | "
-                          f"linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})")
-    if antialias and not (mode in ("bilinear", "bicubic") and ndim == 4):
-        raise BadValue("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as "
-                       "input")
-    if ndim not in (3, 4, 5):
-        raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: "
-                          f"nearest | "
-                          f"linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})")
-    if mode in _DIMS and _DIMS[mode] != ndim:
-        if mode == "bicubic" or ndim == 0:
-            raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: "
-                              f"nearest "
-                              f"| linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})")
+                           "bicubic | trilinear")
+    if antialias and not (mode in ("bilinear", "bicubic", "lanczos") and ndim == 4):
+        raise BadValue("Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D "
+                       "tensor as input")
+    known = mode in _DIMS or mode in ("nearest", "area", "nearest-exact")
+    if known and mode in _DIMS and ndim in (3, 4, 5) and _DIMS[mode] != ndim and mode not in ("bicubic", "lanczos"):
         raise Unsupported(f"Got {ndim}D input, but {mode} mode needs {_DIMS[mode]}D input")
+    if not known or ndim not in (3, 4, 5) or mode in _DIMS and _DIMS[mode] != ndim:
+        raise Unsupported(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: "
+                          "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact (got "
+                          f"{mode})")
+    if mode == "lanczos" and (align or not antialias):
+        raise BadValue("Lanczos mode does not support align_corners=True" if align else
+                       "Lanczos mode requires antialias=True")
+
+
+def _dims(sizes) -> str:
+    return " ".join(f"{letter}: {n}" for letter, n in zip("DHW"[-len(sizes):], sizes, strict=True))
 
 
 def resize(x, size, factor, mode: str, align, recompute, antialias: bool):
     _check_mode(x, mode, align, antialias)
     size, factors = _sizes(x, size, factor, recompute)
     if any(m <= 0 for m in (*size, *x._a.shape[2:])):
-        raise EngineError("Input and output sizes should be greater than 0, but got input "
-                          f"({', '.join(map(str, x._a.shape[2:]))}) and output ({', '.join(map(str, size))})")
+        raise EngineError(f"Input and output sizes should be greater than 0, but got input ({_dims(x._a.shape[2:])}) "
+                          f"and output ({_dims(size)})")
     if mode == "area":
         return T._adaptive_avg(x, size)
     return T._upsample(x, mode, size, bool(align), factors, antialias)
@@ -248,7 +253,7 @@ def resize(x, size, factor, mode: str, align, recompute, antialias: bool):
 def interpolate(x, size: "any" = None, scale_factor: "any" = None, mode: "str" = "nearest",
                 align_corners: "any" = None, recompute_scale_factor: "any" = None, antialias: "bool" = False):
     """x (N, C, ...) resized to `size` or by `scale_factor`: "nearest", "nearest-exact", "linear" (3-D), "bilinear",
-    "bicubic" (4-D), "trilinear" (5-D) or "area".
+    "bicubic", "lanczos" (4-D), "trilinear" (5-D) or "area".
 
     >>> F.interpolate(tensor([[[1., 2.]]]), scale_factor=2)
     tensor([[[1., 1., 2., 2.]]])

@@ -475,7 +475,6 @@ def meshgrid(*tensors, indexing: str | None = None):
     grids = [T.expand(T.reshape(t, (1,) * i + (-1,) + (1,) * (len(tensors) - i - 1)), shape)
              for i, t in enumerate(tensors)]
     if swap:
-        grids = [T.transpose(g, 0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 

@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from ..engine import dispatch, dtypes
+from ..engine import callables, dispatch, dtypes
 from ..engine.dispatch import FLOATS, TENSORS, wrap
 from ..engine.registry import T, op, ops, plan_for, rule_helper
 from ..engine.tape import state
@@ -257,28 +257,44 @@ def mm(xp, x, mat2):
     return product(xp, x, mat2)
 
 
-_matmul = ops["matmul"]
-SIDES = (Tensor, *(kind for kind in dispatch.OPERANDS if kind not in (int, float, complex)))
+SIDES = (Tensor, *(kind for kind in callables.OPERANDS if kind not in (int, float, complex)))
 _MASKS = ((True, False), (False, True), (True, True))
-_plans = {mask: plan_for(_matmul, (*mask, False)) for mask in _MASKS}
-_matrix_plans = {mask: plan_for(ops["mm"], (*mask, False)) for mask in _MASKS}
 
 
-def _operator(x, other):
-    """`x @ other`: matrices and vectors of one float dtype go straight to BLAS."""
-    if type(x) in TENSORS and type(other) in TENSORS:
-        a, b = x._a, other._a
-        if a.dtype is b.dtype and a.dtype in FLOATS and type(a) is np.ndarray and 0 < a.ndim < 3 and 0 < b.ndim < 3 \
-                and a.shape[-1] == b.shape[0]:
-            t = wrap(a.dot(b))
-            if (x._rg or other._rg) and state.grad:
-                matrices = a.ndim == b.ndim == 2
-                dispatch._record_binary(_matmul, _matrix_plans if matrices else _plans, x, other, t, ())
-                t._node._name = "MmBackward0" if matrices else _FLAT_NAMES[a.ndim, b.ndim]
-            return t
-    elif not isinstance(x, SIDES) or not isinstance(other, SIDES):
-        return NotImplemented
-    return dispatch.call(_matmul, (x, other), {})
+def short_way(name: str, dims: tuple, plans_of: str | None = None):
+    """`fn(x, other)` of a product op for tensors of these dims and one float dtype: straight to BLAS."""
+    o = ops[name]
+    plans = {mask: plan_for(ops[plans_of or name], (*mask, False)) for mask in _MASKS}
+    node_name, (n, m) = _FLAT_NAMES[dims], dims
+
+    def fn(x, other):
+        if type(x) in TENSORS and type(other) in TENSORS:
+            a, b = x._a, other._a
+            if a.ndim == n and b.ndim == m and a.dtype is b.dtype and a.dtype in FLOATS and type(a) is np.ndarray \
+                    and a.shape[-1] == b.shape[0]:
+                t = wrap(a.dot(b))
+                if (x._rg or other._rg) and state.grad:
+                    callables._record_binary(o, plans, x, other, t, ())
+                    t._node._name = node_name
+                return t
+        return dispatch.call(o, (x, other), {})
+    return fn
 
 
-dispatch.set_operator(_matmul, _operator)
+def _matmul_operator():
+    ways = {dims: short_way("matmul", dims, "mm" if dims == (2, 2) else None) for dims in _FLAT_NAMES}
+
+    def operator(x, other):
+        """`x @ other`, by the dims of both."""
+        if type(x) in TENSORS and type(other) in TENSORS:
+            way = ways.get((x._a.ndim, other._a.ndim))
+            if way is not None:
+                return way(x, other)
+        elif not isinstance(x, SIDES) or not isinstance(other, SIDES):
+            return NotImplemented
+        return dispatch.call(ops["matmul"], (x, other), {})
+    return operator
+
+
+callables.set_operator(ops["mm"], short_way("mm", (2, 2)))
+callables.set_operator(ops["matmul"], _matmul_operator())

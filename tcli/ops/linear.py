@@ -8,12 +8,13 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError
+from .windows import c_name
 
 
 def _same_dtypes(x, weight, bias) -> None:
     if x.dtype != weight.dtype:
         if bias is None:
-            a, b = (dtypes.C_NAMES[dtypes.of_numpy(d).name] for d in (x.dtype, weight.dtype))
+            a, b = c_name(x.dtype), c_name(weight.dtype)
             raise DTypeError(f"expected m1 and m2 to have the same dtype, but got: {a} != {b}")
         a, b = (dtypes.scalar_name(dtypes.of_numpy(d)) for d in (x.dtype, weight.dtype))
         raise DTypeError(f"self and mat2 must have the same dtype, but got {a} and {b}")
@@ -43,8 +44,7 @@ def _check_linear(x, weight, bias) -> None:
                              f"{inner}x{weight.shape[0]})", help=_linear_hint(x, weight))
         if x.ndim == 1:
             raise ShapeError(f"inconsistent tensor size, expected tensor [{x.shape[0]}] and src [{inner}] to have "
-                             f"the "
-                             f"same number of elements, but got {x.shape[0]} and {inner} elements respectively")
+                             f"the same number of elements, but got {x.shape[0]} and {inner} elements respectively")
         raise ShapeError(f"size mismatch, got input ({_rows(x)}), mat ({_rows(x)}x{x.shape[-1]}), vec ({inner})")
 
 

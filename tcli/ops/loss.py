@@ -73,8 +73,7 @@ def same_shapes(x, target):
     if x._a.shape == target._a.shape:
         return x, target
     _warn(f"Using a target size ({target.shape}) that is different to the input size ({x.shape}). This will likely "
-          f"lead to "
-          "incorrect results due to broadcasting. Please ensure they have the same size.")
+          "lead to incorrect results due to broadcasting. Please ensure they have the same size.")
     from ..engine.args import broadcast_shapes
 
     shape = broadcast_shapes(x._a.shape, target._a.shape)
@@ -160,8 +159,7 @@ def _l1_loss(xp, x, target, reduction: "str"):
     if reduction == "mean" and x.dtype.kind in "biu":
         kind = dtypes.scalar_name(dtypes.of_numpy(x.dtype))
         raise EngineError("mean(): could not infer output dtype. Input dtype must be either a floating point or "
-                          "complex "
-                          f"dtype. Got: {kind}")
+                          f"complex dtype. Got: {kind}")
     if x.dtype.kind == "b":
         raise EngineError("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
                           "`logical_xor()` operator instead.")

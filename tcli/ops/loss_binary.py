@@ -48,8 +48,7 @@ def binary_cross_entropy(x, target, weight: "Tensor?" = None, size_average: "any
     reduction = reduction_of(reduction, size_average, reduce)
     if target._a.shape != x._a.shape:
         raise BadValue(f"Using a target size ({target.shape}) that is different to the input size ({x.shape}) is "
-                       f"deprecated. "
-                       "Please ensure they have the same size.")
+                       "deprecated. Please ensure they have the same size.")
     if target._a.dtype != x._a.dtype:
         raise DTypeError(f"Found dtype {scalar_name(target.dtype)} but expected {scalar_name(x.dtype)}")
     if x._a.dtype.kind in "biu":
@@ -168,9 +167,9 @@ def kl_div(x, target, size_average: "any" = None, reduce: "any" = None, reductio
     """
     legacy = size_average is not None or reduce is not None
     if not legacy and reduction == "mean":
-        _warn("reduction: 'mean' divides the total loss by both the batch size and the support size."
-              "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
-              "'mean' will be changed to behave the same as 'batchmean' in the next major release.")
+        _warn("reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' "
+              "divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed to "
+              "behave the same as 'batchmean' in the next major release.")
     kind = "sum" if not legacy and reduction == "batchmean" else reduction_of(reduction, size_average, reduce)
     x, target = _same(x, target)
     loss = T._kl_div(x, target, kind, log_target)

@@ -40,8 +40,7 @@ def _check_targets(x, target, weight) -> None:
         if x.ndim > 2:
             raise ShapeError("weight tensor should be defined either for all or no classes")
         raise ShapeError(f"weight tensor should be defined either for all {classes} classes or no classes but got "
-                         f"weight "
-                         f"tensor of shape: {list(weight.shape)}")
+                         f"weight tensor of shape: {list(weight.shape)}")
 
 
 def _not_for(x, kernel: str) -> None:
@@ -287,8 +286,7 @@ def _of_probabilities(x, target, weight, ignore_index, reduction, smoothing):
     classes = x._a.shape[axis]
     if weight is not None and weight._a.shape != (classes,):
         raise ShapeError(f"cross_entropy: weight tensor should be defined either for all {classes} classes or no "
-                         f"classes "
-                         f"but got weight tensor of shape: {list(weight._a.shape)}")
+                         f"classes but got weight tensor of shape: {list(weight._a.shape)}")
     if smoothing:
         target = target * (1 - smoothing) + smoothing / classes
     loss = T.log_softmax(x, axis) * target

@@ -142,8 +142,7 @@ def _ctc(log_probs, targets, input_lengths, target_lengths, blank, reduction: st
     for f in frames:
         if f > steps:
             raise EngineError(f"Expected input_lengths to have value at most {steps}, but got value {f} (while "
-                              f"checking "
-                              "arguments for ctc_loss_allocate_outputs)")
+                              "checking arguments for ctc_loss_allocate_outputs)")
     raw = targets._a if batched or targets._a.ndim == 1 else targets._a.reshape(1, -1)
     labels = _padded_targets(raw, lengths, n)
     loss = T._ctc_loss(log_probs, wrap(labels), tuple(frames), tuple(lengths), blank, zero_infinity)

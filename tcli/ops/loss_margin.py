@@ -57,7 +57,7 @@ def margin_ranking_loss(input1, input2, target, margin: "float" = 0.0, size_aver
     """
     reduction = reduction_of(reduction, size_average, reduce)
     if not input1._a.ndim == input2._a.ndim == target._a.ndim:
-        raise ShapeError(f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
+        raise ShapeError("margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
                          f"{input1.shape}, input2: {input2.shape}, target: {target.shape} ")
     loss = T.clamp(-target * (input1 - input2) + margin, 0)
     if reduction == "none" and loss._node is not None:
@@ -71,8 +71,7 @@ def _cosine_embedding(x1, x2, target, margin, reduction: str):
         raise ShapeError("0D or 1D target tensor expected, multi-target not supported")
     if x1._a.ndim != want or x2._a.ndim != want:
         raise ShapeError(f"{target._a.ndim}D target tensor expects {want}D input tensors, but found inputs with "
-                         f"sizes "
-                         f"{list(x1._a.shape)} and {list(x2._a.shape)}.")
+                         f"sizes {list(x1._a.shape)} and {list(x2._a.shape)}.")
     eps = 1e-12
     dot = T.sum(x1 * x2, -1)
     size = (T.sum(x1 * x1, -1) + eps) * (T.sum(x2 * x2, -1) + eps)
@@ -128,8 +127,7 @@ def _check_triplet(anchor, positive, negative) -> None:
     a, p, n = anchor._a.ndim, positive._a.ndim, negative._a.ndim
     if not a == p == n:
         raise ShapeError("The anchor, positive, and negative tensors are expected to have the same number of "
-                         "dimensions, but "
-                         f"got: anchor {a}D, positive {p}D, and negative {n}D inputs")
+                         f"dimensions, but got: anchor {a}D, positive {p}D, and negative {n}D inputs")
 
 
 def _triplet_margin(anchor, positive, negative, margin, p, eps, swap, reduction: str):
@@ -184,17 +182,15 @@ def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_fu
 def _class_rows(x, target, name: str):
     """(scores (N, C), targets (N,)) of one sample or a batch, checked."""
     if x._a.ndim not in (0, 1, 2) or x._a.ndim == 2 and not x._a.shape[1]:
-        raise ShapeError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+        raise ShapeError("Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
                          f"{list(x._a.shape)}")
     rows = x if x._a.ndim == 2 else T.reshape(x, (1, -1))
     t = target._a.reshape(-1)
     n, classes = rows._a.shape
     if t.size != n or target._a.ndim > 1:
         raise ShapeError("multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
-                         "samples "
-                         f"(batch size). Expected target size [{n}], but got {list(target._a.shape)}. Input has "
-                         f"shape "
-                         f"{list(x._a.shape)}.")
+                         f"samples (batch size). Expected target size [{n}], but got {list(target._a.shape)}. Input "
+                         f"has shape {list(x._a.shape)}.")
     if t.size and (int(t.min()) < 0 or int(t.max()) >= classes):
         raise EngineError("target out of range")
     return rows, t

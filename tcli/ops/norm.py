@@ -180,8 +180,7 @@ def _normalized(name: str, x, normalized_shape, weight, bias=None) -> tuple:
     shape = tuple(normalized_shape)
     if not shape:
         raise EngineError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
-                          "element, "
-                          "but got normalized_shape = []")
+                          "element, but got normalized_shape = []")
     for word, t in (("weight", weight), ("bias", bias)):
         if t is not None and t._a.shape != shape:
             raise ShapeError(f"Expected {word} to be of same shape as normalized_shape, but got {word} of shape "
@@ -255,13 +254,11 @@ def group_norm(x, num_groups: "int", weight: "Tensor?" = None, bias: "Tensor?" =
         raise EngineError("Expected num groups to be greater than 0, got " + str(num_groups))
     if shape[1] % num_groups:
         raise EngineError("Expected number of channels in input to be divisible by num_groups, but got input of "
-                          "shape "
-                          f"{list(shape)} and num_groups={num_groups}")
+                          f"shape {list(shape)} and num_groups={num_groups}")
     for word, t in (("weight", weight), ("bias", bias)):
         if t is not None and t._a.shape != (shape[1],):
             raise ShapeError(f"Expected {word} to be a vector of size equal to the number of channels in input, but "
-                             f"got "
-                             f"{word} of shape {list(t._a.shape)} and input of shape {list(shape)}")
+                             f"got {word} of shape {list(t._a.shape)} and input of shape {list(shape)}")
     if shape[0] * shape[1] // num_groups * prod(shape[2:]) == 1:
         raise BadValue(f"Expected more than 1 value per channel when training, got input size {list(shape)}")
     need_floating(x, "GroupNormKernelImpl")

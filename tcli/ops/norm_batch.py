@@ -232,7 +232,7 @@ def local_response_norm(x, size: "int", alpha: "float" = 1e-4, beta: "float" = 0
     shape = x._a.shape
     if len(shape) < 3:
         raise BadValue(f"Expected 3D or higher dimensionality                          input (got {len(shape)} "
-                       f"dimensions)")
+                       "dimensions)")
     if not x._a.size:
         return x
     # Channels beyond the ends count as zeros in the mean.

@@ -21,9 +21,8 @@ def _check_constant(shape, pad) -> None:
     if len(pad) % 2:
         raise EngineError("Length of pad must be even but instead it equals " + str(len(pad)))
     if len(pad) > 2 * len(shape):
-        raise EngineError(f"Length of pad should be no more than twice the number of dimensions of the input. Pad "
-                          f"length is "
-                          f"{len(pad)} while the input has {len(shape)} dimensions.")
+        raise EngineError("Length of pad should be no more than twice the number of dimensions of the input. Pad "
+                          f"length is {len(pad)} while the input has {len(shape)} dimensions.")
     for n, (low, high) in zip(shape, _pairs(pad, len(shape)), strict=True):
         if n + low + high < 0:
             raise EngineError("narrow(): length must be non-negative." if low < 0 or high < 0 else "negative size")
@@ -139,8 +138,8 @@ def _check_self_pad(x, pad, pairs, mode: str) -> None:
         if mode == "reflect" and (low >= size or high >= size):
             number = 4 + 2 * (ndim - 1 - d)
             raise EngineError(f"Argument #{number}: Padding size should be less than the corresponding input "
-                              f"dimension, but "
-                              f"got: padding ({low}, {high}) at dimension {d} of input {list(x._a.shape)}")
+                              f"dimension, but got: padding ({low}, {high}) at dimension {d} of input "
+                              f"{list(x._a.shape)}")
         if mode == "circular" and (low > size or high > size):
             raise EngineError("Padding value causes wrapping around more than once.")
         if size + low + high < 1 and mode != "circular":
@@ -165,8 +164,7 @@ def pad(x, pad: "Shape", mode: "str" = "constant", value: "Scalar?" = None):
         raise EngineError("Padding length must be divisible by 2")
     if len(pad) > 2 * x._a.ndim:
         raise EngineError("Padding length should be less than or equal to two times the input dimension but got "
-                          "padding "
-                          f"length {len(pad)} and input of dimension {x._a.ndim}")
+                          f"padding length {len(pad)} and input of dimension {x._a.ndim}")
     if mode == "constant":
         return T.constant_pad_nd(x, pad, 0 if value is None else value)
     if value is not None and value != 0:

@@ -24,40 +24,58 @@ def pooled_size(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
 
 def check_pool(name: str, n: int, x, kernel, stride, padding, dilation, ceil_mode: bool) -> tuple:
     """Raises PyTorch's errors; returns the spatial size of the result."""
+    _check_rank(name, n, x)
     if any(s <= 0 for s in stride):
-        raise EngineError("stride should not be zero" if n != 1 else f"{name}() Invalid stride: stride must be "
-                                                                     f"positive")
+        raise EngineError("stride should not be zero" if n != 1 else f"{name}() stride must be greater than zero, "
+                                                                     f"but got {stride[0]}")
     if any(k <= 0 for k in kernel):
-        raise EngineError(f"kernel size should be greater than zero, but got {_words(kernel)}")
+        raise EngineError("kernel size should be greater than zero, but got " + _words(kernel, "k"))
     if any(d <= 0 for d in dilation):
-        raise EngineError(f"dilation should be greater than zero, but got {_words(dilation)}")
-    if x.ndim not in (n + 1, n + 2) or any(not m for m in x.shape[1:]) and x.ndim == n + 2 or \
-            x.ndim == n + 1 and not x.size:
-        want = f"{n + 1}D or {n + 2}D (batch mode)" if n > 1 else "2D or 3D (batch mode)"
-        raise ShapeError(f"Expected {want} tensor with optional 0 dim batch size for input, but got: {list(x.shape)}")
+        raise EngineError("dilation should be greater than zero, but got " + _words(dilation, "dilation"))
     for k, p in zip(kernel, padding, strict=True):
         if p < 0:
             raise EngineError(f"pad must be non-negative, but got pad: {p}")
-        if p > k // 2 and (n == 1 or p * 2 > k):
-            if "max" in name:
-                raise EngineError("pad should be at most half of effective kernel size, but got "
-                                  f"pad={p}, kernel_size={k} and dilation={dilation[0]}")
-            raise EngineError("pad should be at most half of effective kernel size, but got "
-                              f"pad={p}, kernel_size={k} and dilation=1")
+        if 2 * p > k:
+            if name == "max_pool1d":
+                raise EngineError(f"max_pool1d() padding should be at most half of kernel size, but got padding={p} "
+                                  f"and kernel_size={k}")
+            raise EngineError(f"pad should be at most half of effective kernel size, but got pad={p}, "
+                              f"kernel_size={k} and dilation={dilation[0]}")
     size = tuple(pooled_size(m, k, s, p, d, ceil_mode) for m, k, s, p, d in
                  zip(x.shape[x.ndim - n:], kernel, stride, padding, dilation, strict=True))
     if any(s < 1 for s in size):
-        lead = list(x.shape[-n - 1:]) if n > 1 else [x.shape[-2], 1, x.shape[-1]]
-        out = [lead[0], *(size if n > 1 else (1, *size))]
-        shown = "x".join(map(str, lead)), "x".join(map(str, out))
-        raise ShapeError(f"Given input size: ({shown[0]}). Calculated output size: ({shown[1]}). Output size is too "
-                         f"small")
+        raise ShapeError(_too_small(name, n, x, kernel, size))
     return size
 
 
-def _words(values) -> str:
-    names = ("kT", "kH", "kW")[-len(values):]
-    return " ".join(f"{n}: {v}" for n, v in zip(names, values, strict=True))
+def _check_rank(name: str, n: int, x) -> None:
+    if n == 1 and name != "max_pool1d" and x.ndim not in (2, 3):
+        raise ShapeError(f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' "
+                         f"(while checking arguments for {name})")
+    if n == 2 and x.ndim < 3 and name == "max_pool2d":
+        raise ShapeError("non-empty 3D or 4D (batch mode) tensor expected for input")
+    fits = x.ndim == n + 2 and all(x.shape[1:]) or x.ndim == n + 1 and x.size
+    if not fits:
+        start = "max_pool1d: " if name == "max_pool1d" else ""
+        raise ShapeError(f"{start}Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size "
+                         f"for input, but got:{list(x.shape)}")
+
+
+def _too_small(name: str, n: int, x, kernel, size) -> str:
+    if name == "max_pool1d":
+        return f"max_pool1d() Invalid computed output size: {size[0]}"
+    if n == 3 and name == "avg_pool3d":
+        t, h, w = x.shape[-3:]
+        return f"input image (T: {t} H: {h} W: {w}) smaller than kernel size ({_words(kernel, 'k')})"
+    lead = list(x.shape[-n - 1:]) if n > 1 else [x.shape[-2], 1, x.shape[-1]]
+    out = [lead[0], *(size if n > 1 else (1, *size))]
+    shown = "x".join(map(str, lead)), "x".join(map(str, out))
+    return f"Given input size: ({shown[0]}). Calculated output size: ({shown[1]}). Output size is too small"
+
+
+def _words(values, start: str) -> str:
+    letters = "THW"[-len(values):]
+    return " ".join(f"{start}{letter}: {v}" for letter, v in zip(letters, values, strict=True))
 
 
 def overhang(size, kernel, stride, pads, dilation, spatial) -> tuple:

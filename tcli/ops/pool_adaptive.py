@@ -70,18 +70,20 @@ def _target(name: str, n: int, x, output_size) -> tuple:
     if len(size) != n:
         raise EngineError(f"{name}: output_size must be {n}")
     if x._a.ndim not in (n + 1, n + 2):
-        want = f"{n + 1}D or {n + 2}D"
-        raise ShapeError(f"{name}(): Expected {want} tensor, but got {list(x._a.shape)}")
+        if n == 1:
+            raise ShapeError(f"Expected 2 to 3 dimensions, but got {x._a.ndim}-dimensional tensor for argument #1 "
+                             f"'self' (while checking arguments for {name})")
+        colon = ":" if "max" in name else ""
+        raise ShapeError(f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got{colon} {list(x._a.shape)}")
     if any(m == 0 for m in x._a.shape[1:]):
         at = next(i for i, m in enumerate(x._a.shape) if i and m == 0)
         raise ShapeError(f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has "
-                         f"sizes "
-                         f"{list(x._a.shape)} with dimension {at} being empty")
+                         f"sizes {list(x._a.shape)} with dimension {at} being empty")
     spatial = x._a.shape[x._a.ndim - n:]
     size = tuple(m if s is None else int(s) for s, m in zip(size, spatial, strict=True))
     if any(s < 0 for s in size):
-        raise EngineError("elements of output_size must be greater than or equal to 0 but received "
-                          "{" + ", ".join(map(str, size)) + "}")
+        raise EngineError(f"{name}: elements of output_size must be greater than or equal to 0 "
+                          "but received {" + ", ".join(map(str, size)) + "}")
     return size
 
 

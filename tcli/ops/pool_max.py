@@ -265,8 +265,8 @@ def unpool(n: int, x, indices, kernel_size, stride, padding, output_size):
         raise EngineError("elements in indices should be type int64 but got: "
                           f"{scalar_name(of_numpy(indices._a.dtype))}")
     if indices._a.shape != x._a.shape:
-        raise ShapeError("Expected shape of indices to be same as that of the input tensor "
-                         f"({list(x._a.shape)}) but got indices tensor with shape: {list(indices._a.shape)}")
+        raise ShapeError(f"Expected shape of indices to be same as that of the input tensor ({list(x._a.shape)}) but "
+                         f"got indices tensor with shape: {list(indices._a.shape)}")
     default = tuple((m - 1) * s + k - 2 * p for m, s, k, p in
                     zip(x._a.shape[x._a.ndim - n:], stride, kernel, padding, strict=True))
     size = _unpooled_size(default, stride, output_size, n)
@@ -274,7 +274,7 @@ def unpool(n: int, x, indices, kernel_size, stride, padding, output_size):
     if a.size and (int(a.min()) < 0 or int(a.max()) >= prod(size)):
         bad = int(a[(a < 0) | (a >= prod(size))][0])
         shown = "x".join(map(str, size if n > 1 else (size[0], 1)))
-        raise EngineError(f"Found an invalid max index: {bad} (output volumes are of size {shown}")
+        raise EngineError(f"Found an invalid max index: {bad} (output volumes are of size {shown})")
     return T._place_planes(x, indices, size)
 
 
@@ -291,7 +291,7 @@ def _unpooled_size(default: tuple, stride: tuple, output_size, n: int) -> tuple:
                        f"'{len(size)}'")
     for d, (have, want, s) in enumerate(zip(size, default, stride, strict=True)):
         if not want - s < have < want + s:
-            raise BadValue(f'invalid output_size "{list(size)}" (dim {d} must be between {want - s} and {want + s})')
+            raise BadValue(f'invalid output_size "{tuple(size)}" (dim {d} must be between {want - s} and {want + s})')
     return size
 
 

@@ -3,10 +3,12 @@
 from math import prod
 
 from ..engine.args import to_dims
+from ..engine.callables import set_operator
 from ..engine.dispatch import write_out
-from ..engine.registry import T, composite, function, op
+from ..engine.registry import T, composite, function, op, ops
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError
-from .linalg import c_name, check_matrices, check_matrix_vector, check_stacks, check_vectors, no_bool, product, scalar
+from .linalg import (c_name, check_matrices, check_matrix_vector, check_stacks, check_vectors, no_bool, product, scalar,
+                     short_way)
 
 # ---------------------------------------------------------------- two tensors
 
@@ -65,6 +67,10 @@ def dot(xp, x, tensor):
     tensor(7.)
     """
     return product(xp, x, tensor)
+
+
+set_operator(ops["mv"], short_way("mv", (2, 1)))
+set_operator(ops["dot"], short_way("dot", (1, 1)))
 
 
 @op("vdot", at="torch tensor", check=_check_dot, samples=["r(4), r(4)", "c(3), c(3)"],

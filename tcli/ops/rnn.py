@@ -8,6 +8,8 @@ ops (`_by_steps`) and differentiated. Gates are stacked as PyTorch stacks them: 
 
 
 
+import numpy as np
+
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import ShapeError
@@ -65,7 +67,11 @@ def _gradients_by_steps(k, gs, need, inputs, mode, reverse, sizes):
     return tuple(next(found) if needed else None for needed in need)
 
 
-@op("_recurrent_layer", at="", outs=5, grad_name="RnnBackward0",
+def _layer_name(gx, h0, c0, w_hh, b_hh, mode: str, *_rest) -> str:
+    return "MkldnnRnnLayerBackward0" if mode == "lstm" and gx._a.dtype == np.float32 else "StackBackward0"
+
+
+@op("_recurrent_layer", at="", outs=5, grad_name=_layer_name,
     vjp={"gx, h0, c0, w_hh, b_hh": _layer_gradients})
 def _recurrent_layer(xp, gx, h0, c0: "Tensor?", w_hh, b_hh: "Tensor?", mode: "any", reverse: "any", sizes: "any"):
     """(y (T, B, H), last h, last c, gates, cells). gx (T, B, gates * H) is the input's part of all gates; `sizes`
@@ -203,7 +209,7 @@ def _check_cell(x, h, w_ih, w_hh, gates: int) -> None:
     if x._a.shape[-1] != w_ih._a.shape[1]:
         raise ShapeError(f"input has inconsistent input_size: got {x._a.shape[-1]} expected {w_ih._a.shape[1]}")
     if h._a.shape[-1] != w_hh._a.shape[1]:
-        raise ShapeError(f"hidden has inconsistent hidden_size: got {h._a.shape[-1]}, expected {w_hh._a.shape[1]}")
+        raise ShapeError(f"hidden0 has inconsistent hidden_size: got {h._a.shape[-1]}, expected {w_hh._a.shape[1]}")
     if x._a.shape[0] != h._a.shape[0] and x._a.ndim == 2:
         raise ShapeError(f"Input batch size {x._a.shape[0]} doesn't match hidden0 batch size {h._a.shape[0]}")
 

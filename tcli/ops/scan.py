@@ -147,7 +147,7 @@ def logcumsumexp(xp, x, dim: "Dim"):
     if x.dtype.kind == "c":
         top = x.real.max(axis=dim, keepdims=True)
         return xp.log(xp.cumsum(xp.exp(x - top), axis=dim)) + top
-    return xp.logaddexp.accumulate(x, dim)
+    return xp.logaddexp.accumulate(x, dim, np.float64).astype(x.dtype, copy=False)
 
 
 # ---------------------------------------------------------------- running extrema

@@ -62,15 +62,13 @@ def unfold(x, kernel_size: "any", dilation: "any" = 1, padding: "any" = 0, strid
     shape = x._a.shape
     if len(shape) not in (3, 4) or any(m == 0 for m in shape[-3:]):
         raise ShapeError("Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
-                         "dimensions for "
-                         f"input, but got: {list(shape)}")
+                         f"dimensions for input, but got: {list(shape)}")
     geometry = _window_geometry("unfold", shape[-2:], kernel_size, dilation, padding, stride)
     if min(geometry[-1]) < 1:
         raise ShapeError(f"Given input with spatial size ({shape[-2]}, {shape[-1]}), "
-                         f"kernel_size={_pair(geometry[0])}, "
-                         f"dilation={_pair(geometry[3])}, padding={_pair([p[0] for p in geometry[2]])}, stride="
-                         f"{_pair(geometry[1])}, calculated shape of the array of sliding blocks as "
-                         f"{_pair(geometry[-1])}, but its components must be at least one.")
+                         f"kernel_size={_pair(geometry[0])}, dilation={_pair(geometry[3])}, "
+                         f"padding={_pair([p[0] for p in geometry[2]])}, calculated shape of the array of sliding "
+                         f"blocks as {_pair(geometry[-1])}, but its components must be at least one.")
     if len(shape) == 4:
         return T._im2col(x, *geometry)
     return _renamed(T.squeeze(T._im2col(T.unsqueeze(x, 0), *geometry), 0), "Im2ColBackward0")
@@ -97,22 +95,18 @@ def fold(x, output_size: "any", kernel_size: "any", dilation: "any" = 1, padding
     shape = x._a.shape
     if len(shape) not in (2, 3) or any(m == 0 for m in shape[-2:]):
         raise ShapeError("Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero "
-                         "dimensions "
-                         f"for input, but got: {list(shape)}")
+                         f"dimensions for input, but got: {list(shape)}")
     target = exact_sizes(output_size, 2, "fold", "output_size")
     geometry = _window_geometry("fold", target, kernel_size, dilation, padding, stride)
     kernel, stride, pads, dilation, size = geometry
     if shape[-2] % prod(kernel):
         raise ShapeError("Expected size of input's dimension 1 to be divisible by the product of kernel_size, but "
-                         "got "
-                         f"input.size(1)={shape[-2]} and kernel_size={_pair(kernel)}.")
+                         f"got input.size(1)={shape[-2]} and kernel_size={_pair(kernel)}.")
     if shape[-1] != prod(size):
         raise ShapeError(f"Given output_size={_pair(target)}, kernel_size={_pair(kernel)}, "
-                         f"dilation={_pair(dilation)}, "
-                         f"padding={_pair([p[0] for p in pads])}, stride={_pair(stride)}, expected size of input's "
-                         f"dimension "
-                         f"2 to match the calculated number of sliding blocks {size[0]} * {size[1]} = {prod(size)}, "
-                         f"but got "
+                         f"dilation={_pair(dilation)}, padding={_pair([p[0] for p in pads])}, "
+                         f"stride={_pair(stride)}, expected size of input's dimension 2 to match the calculated "
+                         f"number of sliding blocks {size[0]} * {size[1]} = {prod(size)}, but got "
                          f"input.size(2)={shape[-1]}.")
     if len(shape) == 3:
         return T._col2im(x, target, *geometry)
@@ -132,9 +126,8 @@ def pixel_shuffle(x, upscale_factor: "int"):
     """
     r, shape = upscale_factor, x._a.shape
     if len(shape) < 3:
-        raise ShapeError(f"pixel_shuffle expects input to have at least 3 dimensions, but got input with "
-                         f"{len(shape)} "
-                         "dimension(s)")
+        raise ShapeError("pixel_shuffle expects input to have at least 3 dimensions, but got input with "
+                         f"{len(shape)} dimension(s)")
     if r <= 0:
         raise EngineError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
     if shape[-3] % (r * r):
@@ -157,16 +150,14 @@ def pixel_unshuffle(x, downscale_factor: "int"):
     """
     r, shape = downscale_factor, x._a.shape
     if len(shape) < 3:
-        raise ShapeError(f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with "
-                         f"{len(shape)} "
-                         "dimension(s)")
+        raise ShapeError("pixel_unshuffle expects input to have at least 3 dimensions, but got input with "
+                         f"{len(shape)} dimension(s)")
     if r <= 0:
         raise EngineError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
     for name, n, at in (("height", shape[-2], -2), ("width", shape[-1], -1)):
         if n % r:
             raise ShapeError(f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
-                             f"input.size({at})={n} "
-                             f"is not divisible by {r}")
+                             f"input.size({at})={n} is not divisible by {r}")
     lead, (c, h, w) = shape[:-3], shape[-3:]
     y = T.reshape(x, (*lead, c, h // r, r, w // r, r))
     n = len(lead)
@@ -175,7 +166,7 @@ def pixel_unshuffle(x, downscale_factor: "int"):
 
 
 @composite("channel_shuffle", at="torch F", also=["torch.native_channel_shuffle", "F.native_channel_shuffle"],
-           samples=["r(1, 6, 2), 3"], grad_name="NativeChannelShuffleBackward0")
+           samples=["r(1, 6, 2), 3"], grad_name="ChannelShuffleBackward0")
 def channel_shuffle(x, groups: "int"):
     """The channels of x (N, C, ...) dealt out across groups.
 
@@ -210,11 +201,10 @@ def _affine(theta, size, align: bool):
     if theta._a.dtype.kind not in "fV":
         raise BadValue(f"Expected theta to have floating point type, but got {theta.dtype!r}")
     if n not in (2, 3):
-        raise Unsupported("affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. "
-                          "Got "
-                          f"size {list(size)}.")
+        raise Unsupported("affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, "
+                          f"respectively. Got size {size}.")
     if theta._a.ndim != 3 or theta._a.shape[1:] != (n, n + 1):
-        raise BadValue(f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {list(size)}. Got "
+        raise BadValue(f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {size}. Got "
                        f"{theta.shape}.")
     axes = [_axis(m, align, theta._a.dtype) for m in size[2:]]
     mesh = np.meshgrid(*axes, indexing="ij")[::-1]

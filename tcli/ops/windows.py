@@ -6,7 +6,13 @@ offset inside the window one strided slice of the padded input holds that offset
 
 from itertools import product
 
+from ..engine import dtypes
 from ..errors import ArgumentError, EngineError
+
+
+def c_name(d) -> str:
+    """PyTorch's C++ name of a NumPy dtype in messages: `long int` for int64."""
+    return {"int64": "long int", "int16": "short int"}.get(d.name) or dtypes.C_NAMES[dtypes.of_numpy(d).name]
 
 
 def sizes(value, n: int, op: str, name: str) -> tuple:
@@ -34,7 +40,8 @@ def exact_sizes(value, n: int, op: str, name: str) -> tuple:
     found = sizes(value, n, op, name)
     if len(found) != n:
         word = "a single int" if n == 1 else f"a single int, or a tuple of {'two' if n == 2 else 'three'} ints"
-        raise EngineError(f"{op}: {name} must either be {word}")
+        omitted = "omitted, " if name == "stride" else ""
+        raise EngineError(f"{op}: {name} must either be {omitted}{word}")
     return found
 
 

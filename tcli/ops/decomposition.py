@@ -1,0 +1,484 @@
+"""Singular values, eigenvalues, QR and Cholesky decompositions.
+
+Signs and order are LAPACK's. The gradients are those of PyTorch: singular and eigenvectors of complex
+matrices are free up to a phase, so a loss that depends on that phase is refused.
+"""
+
+import numpy as np
+
+from ..engine import dtypes
+from ..engine.registry import T, composite, op
+from ..errors import DTypeError, EngineError, GradError, LinAlgError
+from .linalg import scalar
+from .matrices import each, first_failure, lapack, need_float, need_matrix, need_square, rectangles, squares
+
+_INFO = np.dtype(np.int32)
+
+
+def column(k, v):
+    return k.unsqueeze(v, -1)
+
+
+def row(k, v):
+    return k.unsqueeze(v, -2)
+
+
+def _gaps(k, v):
+    """v_j - v_i at (i, j), and 1 on the diagonal."""
+    return row(k, v) - column(k, v) + k.identity_like(v, v.shape[-1])
+
+
+def _skew(k, m):
+    return m - k.adjoint_of(m)
+
+
+def _phase_free(name: str, what: str, *parts) -> None:
+    """Raises when a gradient depends on the phase of complex vectors: the diagonals must be real."""
+    total = sum(np.diagonal(p._a, 0, -2, -1).imag for p in parts)
+    scale = max((float(np.abs(p._a).max()) for p in parts if p._a.size), default=0.0)
+    if scale and not np.allclose(total, 0, atol=1e-2 * max(scale, 1e-30)):
+        raise GradError(f"{name}: The {what} in the complex case are specified up to multiplication by e^{{i phi}}. The "
+                        "specified loss function depends on this quantity, so it is ill-defined.")
+
+
+# ---------------------------------------------------------------- singular values
+
+def _svd_gradient(k, g, full_matrices, out0, out1, out2):
+    gU, gS, gVh = g
+    n = out1.shape[-1]
+    U, S, Vh = k.part_of(out0, -1, n), out1, k.part_of(out2, -2, n)
+    if gU is None and gVh is None:
+        return None if gS is None else k.matmul(U * row(k, gS), Vh)
+    gU = None if gU is None else k.part_of(gU, -1, n)
+    gVh = None if gVh is None else k.part_of(gVh, -2, n)
+    left = None if gU is None else _skew(k, k.mm_tn(U, gU))
+    right = None if gVh is None else _skew(k, k.mm_nt(Vh, gVh))
+    if U.is_complex():
+        _phase_free("svd_backward", "singular vectors", *(p for p in (left, right) if p is not None))
+    inner = _svd_inner(k, left, right, S)
+    if gS is not None:
+        inner = inner + k.diag_matrix(gS)
+    if U.is_complex() and left is not None and right is not None:
+        inner = inner + k.diag_matrix(k.diag_of(left) / (2 * S))
+    if U.shape[-2] > n and gU is not None:
+        scaled = gU / row(k, S)
+        return k.matmul(k.matmul(U, inner) + scaled - k.matmul(U, k.mm_tn(U, scaled)), Vh)
+    if Vh.shape[-1] > n and gVh is not None:
+        scaled = gVh / column(k, S)
+        return k.matmul(U, k.matmul(inner, Vh) + scaled - k.matmul(k.mm_nt(scaled, Vh), Vh))
+    return k.matmul(U, k.matmul(inner, Vh))
+
+
+def _svd_inner(k, left, right, S):
+    gaps = _gaps(k, S * S)
+    if right is None:
+        return left / gaps * row(k, S)
+    if left is None:
+        return column(k, S) * (right / gaps)
+    return (left * row(k, S) + column(k, S) * right) / gaps
+
+
+@op("_svd", at="", outs=3, half=False, check=rectangles("linalg.svd"), grad_name="LinalgSvdBackward0",
+    samples=[], vjp={"x": _svd_gradient})
+def _svd(xp, x, full_matrices: "bool"):
+    try:
+        u, s, vh = xp.linalg.svd(x, full_matrices=full_matrices)
+    except np.linalg.LinAlgError:
+        raise _no_convergence(x) from None
+    return u, s, vh
+
+
+def _no_convergence(x):
+    bad = ~np.isfinite(x).all(axis=(-2, -1))
+    where = f"(Batch element {int(np.flatnonzero(bad)[0])}): " if bad.ndim and bad.any() else ""
+    why = ("the input matrix contained non-finite values." if bad.any() else
+           "the input matrix is ill-conditioned or has too many repeated singular values.")
+    return LinAlgError(f"linalg.svd: {where}The algorithm failed to converge because {why}")
+
+
+@op("_svdvals", at="", nograd=True, half=False, check=rectangles("linalg.svd"), samples=[])
+def _svdvals(xp, x):
+    try:
+        return xp.linalg.svd(x, compute_uv=False)
+    except np.linalg.LinAlgError:
+        raise _no_convergence(x) from None
+
+
+_WIDE_TALL = ["r(2, 3)", "r(3, 2)", "r(2, 3, 3)"]
+
+
+@composite("linalg_svd", at="", also=["linalg.svd"], fields=("U", "S", "Vh"), samples=[])
+def linalg_svd(A, full_matrices: "bool" = True, *, driver: "str?" = None):
+    """A = U @ diag(S) @ Vh with orthogonal U and Vh and falling S; smaller U, Vh with full_matrices=False.
+
+    >>> linalg.svd(tensor([[3., 0.], [0., 4.]])).S
+    tensor([4., 3.])
+    """
+    if driver is not None:
+        raise EngineError("linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.")
+    return T._svd(A, full_matrices)
+
+
+@composite("linalg_svdvals", at="", also=["linalg.svdvals"], samples=[*_WIDE_TALL, "r(0, 2)", "c(2, 3)"])
+def linalg_svdvals(A, *, driver: "str?" = None):
+    """The singular values, largest first.
+
+    >>> linalg.svdvals(tensor([[3., 0.], [0., 4.]]))
+    tensor([4., 3.])
+    """
+    return T._svd(A, False)[1] if A._rg else T._svdvals(A)
+
+
+@composite("svd", at="torch tensor", fields=("U", "S", "V"), samples=[])
+def svd(x, some: "bool" = True, compute_uv: "bool" = True):
+    """x = U @ diag(S) @ V^H: the older form of `linalg.svd`, which returns V itself.
+
+    >>> svd(tensor([[3., 0.], [0., 4.]])).S
+    tensor([4., 3.])
+    """
+    if x.ndim < 2:
+        raise EngineError("linalg.svd: input should have at least 2 dimensions, but has "
+                          f"{x.ndim} dimensions instead")
+    if not compute_uv:
+        m, n = x.shape[-2:]
+        batch = tuple(x.shape[:-2])
+        zeros = [T.zeros((*batch, size, size), dtype=x.dtype) for size in (m, n)]
+        return zeros[0], T.linalg_svdvals(x), zeros[1]
+    u, s, vh = T._svd(x, not some)
+    return u, s, T.adjoint_of(vh)
+
+
+# ---------------------------------------------------------------- eigenvalues
+
+def _eigh_gradient(k, g, out0, out1):
+    gL, gV = g
+    L, V = out0, out1
+    if gV is None:
+        return None if gL is None else k.mm_nt(V * row(k, gL), V)
+    projected = k.mm_tn(V, gV)
+    if V.is_complex():
+        _phase_free("linalg_eigh_backward", "eigenvectors", projected)
+    inner = projected / _gaps(k, L)
+    inner = inner - k.diag_matrix(k.diag_of(inner))
+    if gL is not None:
+        inner = inner + k.diag_matrix(gL)
+    return k.matmul(V, k.mm_nt(inner, V))
+
+
+def _check_eigh(values: list) -> None:
+    need_square(values[0]._a, "linalg.eigh")
+    a = values[0]._a
+    if a.dtype.kind not in "fc" or a.dtype.itemsize < 4:
+        from ..errors import Unsupported
+
+        raise Unsupported(f"\"linalg_eigh_cpu\" not implemented for '{scalar(a)}'")
+    if values[1].upper() not in ("L", "U"):
+        raise EngineError(f"Expected UPLO argument to be 'L' or 'U', but got {values[1]}")
+
+
+@op("_eigh", at="", outs=2, half=False, check=_check_eigh, grad_name="LinalgEighBackward0", samples=[],
+    vjp={"x": _eigh_gradient})
+def _eigh(xp, x, UPLO: "str"):
+    try:
+        return tuple(xp.linalg.eigh(x, UPLO.upper()))
+    except np.linalg.LinAlgError:
+        values, vectors = xp.full(x.shape[:-1], np.nan, x.real.dtype), xp.full(x.shape, np.nan, x.dtype)
+        for i in np.ndindex(x.shape[:-2]):
+            if np.isfinite(x[i]).all():
+                values[i], vectors[i] = np.linalg.eigh(x[i], UPLO.upper())
+        return values, vectors
+
+
+SYMMETRIC = "(lambda a: a + a.mT)(r(3, 3))"
+
+
+@composite("linalg_eigh", at="", also=["linalg.eigh"], fields=("eigenvalues", "eigenvectors"), samples=[])
+def linalg_eigh(A, UPLO: "str" = "L"):
+    """Eigenvalues (rising) and eigenvectors (columns) of symmetric or Hermitian matrices; one triangle is read.
+
+    >>> linalg.eigh(tensor([[2., 0.], [0., 1.]])).eigenvalues
+    tensor([1., 2.])
+    """
+    return T._eigh(A, UPLO)
+
+
+@composite("linalg_eigvalsh", at="", also=["linalg.eigvalsh"], samples=["r(3, 3)", "r(2, 2, 2), 'U'", "c(2, 2)"])
+def linalg_eigvalsh(A, UPLO: "str" = "L"):
+    """The eigenvalues of symmetric or Hermitian matrices, rising.
+
+    >>> linalg.eigvalsh(tensor([[2., 0.], [0., 1.]]))
+    tensor([1., 2.])
+    """
+    return T._eigh(A, UPLO)[0]
+
+
+def _eig_gradient(k, g, out0, out1):
+    gL, gV = g
+    L, V = out0, out1
+    Vh = k.adjoint_of(V)
+    if gV is None:
+        return None if gL is None else k._solve(Vh, column(k, gL) * Vh, True)[0]
+    projected = k.mm_tn(V, gV)
+    _phase_free("linalg_eig_backward", "eigenvectors", projected)
+    inner = projected - k.matmul(Vh, V * row(k, k.real(k.diag_of(projected))))
+    inner = inner / k.conj_of(_gaps(k, L))
+    inner = inner - k.diag_matrix(k.diag_of(inner))
+    if gL is not None:
+        inner = inner + k.diag_matrix(gL)
+    return k._solve(Vh, k.matmul(inner, Vh), True)[0]
+
+
+def _check_eig(values: list) -> None:
+    a = values[0]._a
+    need_square(a, "linalg.eig")
+    if a.dtype.kind not in "fc" or a.dtype.itemsize < 4:
+        raise DTypeError(f"Unknown Complex ScalarType for {scalar(a)}")
+    if not np.isfinite(a).all():
+        raise EngineError("torch.linalg.eig: input tensor should not contain infs or NaNs.")
+
+
+@op("_eig", at="", outs=2, half=False, check=_check_eig, grad_name="LinalgEigBackward0", samples=[],
+    vjp={"x": _eig_gradient})
+def _eig(xp, x):
+    wide = dtypes.of_numpy(x.dtype).to_complex().numpy if x.dtype.kind == "f" else x.dtype
+    values, vectors = xp.linalg.eig(x)
+    return values.astype(wide, copy=False), vectors.astype(wide, copy=False)
+
+
+@composite("linalg_eig", at="", also=["linalg.eig"], fields=("eigenvalues", "eigenvectors"), samples=[])
+def linalg_eig(A):
+    """Eigenvalues and eigenvectors (columns) of square matrices; always complex.
+
+    >>> linalg.eig(tensor([[2., 0.], [0., 1.]])).eigenvalues
+    tensor([2.+0.j, 1.+0.j])
+    """
+    return T._eig(A)
+
+
+@composite("linalg_eigvals", at="", also=["linalg.eigvals"], samples=[])
+def linalg_eigvals(A):
+    """The eigenvalues of square matrices; always complex.
+
+    >>> linalg.eigvals(tensor([[2., 0.], [0., 1.]]))
+    tensor([2.+0.j, 1.+0.j])
+    """
+    return T._eig(A)[0]
+
+
+# ---------------------------------------------------------------- QR
+
+def _qr_gradient(k, g, mode, out0, out1):
+    gQ, gR = g
+    Q, R = out0, out1
+    if mode == "r":
+        raise GradError("The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use "
+                        "linalg.qr(A, mode='reduced') if you are going to require gradients.")
+    m, n = Q.shape[-2], R.shape[-1]
+    if mode == "complete" and m > n:
+        raise GradError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols.")
+    if m >= n:
+        return _qr_tall(k, gQ, gR, Q, R)
+    # The columns beyond the first m only follow the others: A2 = Q @ R2.
+    g2 = None if gR is None else k.part_of(gR, -1, n - m, m)
+    if g2 is None:
+        return k._range_into(_qr_tall(k, gQ, None, Q, k.part_of(R, -1, m)), -1, 0, n)
+    later = k.mm_nt(k.matmul(Q, k.part_of(R, -1, n - m, m)), g2)
+    gQ = later if gQ is None else gQ + later
+    first = _qr_tall(k, gQ, k.part_of(gR, -1, m), Q, k.part_of(R, -1, m))
+    return k._range_into(first, -1, 0, n) + k._range_into(k.matmul(Q, g2), -1, m, n)
+
+
+def _qr_tall(k, gQ, gR, Q, R):
+    if gQ is None and gR is None:
+        return None
+    inner = None if gR is None else k.mm_nt(gR, R)
+    if gQ is not None:
+        back = k.mm_tn(Q, gQ)
+        inner = -back if inner is None else inner - back
+    inner = k.upper(inner)
+    inner = inner + k.adjoint_of(inner) - k.diag_matrix(_real(k, k.diag_of(inner)))
+    gA = k.matmul(Q, inner)
+    if gQ is not None:
+        gA = gA + gQ
+    return k.linalg_solve_triangular(k.adjoint_of(R), gA, upper=False, left=False)
+
+
+def _real(k, v):
+    return k.real(v)
+
+
+@op("_qr", at="", outs=2, half=False, check=rectangles("linalg.qr"), grad_name="LinalgQrBackward0", samples=[],
+    vjp={"x": _qr_gradient})
+def _qr(xp, x, mode: "str"):
+    if mode == "r":
+        return xp.empty(0, x.dtype), xp.linalg.qr(x, "r")
+    m, n = x.shape[-2:]
+    if not min(m, n):  # LAPACK is not asked about nothing
+        k = m if mode == "complete" else 0
+        q = xp.broadcast_to(xp.eye(m, k, dtype=x.dtype), (*x.shape[:-2], m, k)).copy()
+        return q, xp.zeros((*x.shape[:-2], k, n), x.dtype)
+    return tuple(xp.linalg.qr(x, mode))
+
+
+def _qr_mode(mode: str) -> str:
+    if mode not in ("reduced", "complete", "r"):
+        raise EngineError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
+                          "'complete'")
+    return mode
+
+
+@composite("linalg_qr", at="", also=["linalg.qr"], fields=("Q", "R"), samples=["r(3, 2)", "r(3, 3)", "r(2, 3)", "r(2, 3, 3)"])
+def linalg_qr(A, mode: "str" = "reduced"):
+    """A = Q @ R with orthonormal columns in Q and an upper triangular R.
+
+    mode is 'reduced', 'complete' (a square Q) or 'r' (R alone).
+
+    >>> linalg.qr(tensor([[2., 1.], [0., 3.]])).Q.abs()
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    return T._qr(A, _qr_mode(mode))
+
+
+@composite("qr", at="torch tensor", fields=("Q", "R"), samples=["r(3, 2)", "r(3, 3), False"])
+def qr(x, some: "bool" = True):
+    """x = Q @ R: the older form of `linalg.qr`.
+
+    >>> qr(tensor([[2., 1.], [0., 3.]])).R.abs()
+    tensor([[2., 1.],
+            [0., 3.]])
+    """
+    need_matrix(x._a, "linalg.qr")
+    return T._qr(x, "reduced" if some else "complete")
+
+
+# ---------------------------------------------------------------- Cholesky
+
+def _cholesky_gradient(k, g, upper, out0):
+    if g[0] is None:
+        return None
+    L, gL = (k.adjoint_of(out0), k.adjoint_of(g[0])) if upper else (out0, g[0])
+    inner = k.lower(k.mm_tn(L, gL))
+    inner = inner + k.adjoint_of(k.lower(inner, -1))
+    inner = inner - k.diag_matrix(k.diag_of(inner) - k.real(k.diag_of(inner))) if L.is_complex() else inner
+    half = k.linalg_solve_triangular(k.adjoint_of(L), inner, upper=True)
+    gA = k.linalg_solve_triangular(L, half, upper=False, left=False)
+    return (gA + k.adjoint_of(gA)) * 0.25
+
+
+def _check_cholesky(values: list) -> None:
+    need_square(values[0]._a, "linalg.cholesky")
+    need_float(values[0]._a, "linalg.cholesky")
+
+
+@op("_cholesky", at="", outs=2, half=False, check=_check_cholesky, grad_name="LinalgCholeskyExBackward0", samples=[],
+    vjp={"x": _cholesky_gradient})
+def _cholesky(xp, x, upper: "bool"):
+    lower = xp.conj(x.swapaxes(-1, -2)) if upper else x
+    try:
+        L, info = xp.linalg.cholesky(lower), xp.zeros(x.shape[:-2], _INFO)
+    except np.linalg.LinAlgError:
+        L, info = each(xp, _cholesky_one, (x.shape[-2:], ()), (x.dtype, _INFO), lower)
+    return (xp.conj(L.swapaxes(-1, -2)) if upper else L), info
+
+
+def _cholesky_one(a):
+    return lapack("potrf", a.dtype)(a, lower=1, clean=1)
+
+
+def raise_indefinite(info, name: str) -> None:
+    if info._a.any():
+        where, i = first_failure(info._a)
+        raise LinAlgError(f"{name}: {where}The factorization could not be completed because the input is not "
+                          f"positive-definite (the leading minor of order {i} is not positive-definite).")
+
+
+DEFINITE = "(lambda a: a @ a.mT + torch.eye(3))(r(3, 3))"
+
+
+@composite("linalg_cholesky", at="", also=["linalg.cholesky"], samples=[])
+def linalg_cholesky(A, *, upper: "bool" = False):
+    """The lower triangular L with A = L @ L^H (or the upper U with A = U^H @ U); raises where there is none.
+
+    >>> linalg.cholesky(tensor([[4., 2.], [2., 5.]]))
+    tensor([[2., 0.],
+            [1., 2.]])
+    """
+    L, info = T._cholesky(A, upper)
+    raise_indefinite(info, "linalg.cholesky")
+    return L
+
+
+@composite("linalg_cholesky_ex", at="", also=["linalg.cholesky_ex"], fields=("L", "info"), samples=[])
+def linalg_cholesky_ex(A, *, upper: "bool" = False, check_errors: "bool" = False):
+    """(L, info): info is 0, or the order of the leading minor that is not positive.
+
+    >>> linalg.cholesky_ex(tensor([[-1.]])).info
+    tensor(1, dtype=torch.int32)
+    """
+    L, info = T._cholesky(A, upper)
+    if check_errors:
+        raise_indefinite(info, "torch.linalg.cholesky_ex")
+    return L, info
+
+
+@composite("cholesky", at="torch tensor", samples=[])
+def cholesky(x, upper: "bool" = False):
+    """The lower triangular L with x = L @ L^H: the older form of `linalg.cholesky`.
+
+    >>> cholesky(tensor([[4., 2.], [2., 5.]]))
+    tensor([[2., 0.],
+            [1., 2.]])
+    """
+    L, info = T._cholesky(x, upper)
+    raise_indefinite(info, "cholesky")
+    if L._node is not None:
+        L._node.parent._name = "CholeskyBackward0"
+    return L
+
+
+_FACTOR = "r(3, 3) + 3 * torch.eye(3)"
+
+
+@composite("cholesky_solve", at="torch tensor", grad_name="CholeskySolveBackward0",
+           samples=["r(3, 2), " + _FACTOR, "r(3, 2), " + _FACTOR + ", True"])
+def cholesky_solve(x, L, upper: "bool" = False):
+    """The X of (L @ L^H) @ X = x for a Cholesky factor L (upper: of U^H @ U).
+
+    >>> cholesky_solve(tensor([[4.]]), tensor([[2.]]))
+    tensor([[1.]])
+    """
+    b, a = x._a, L._a
+    if b.ndim < 2:
+        raise EngineError(f"b should have at least 2 dimensions, but has {b.ndim} dimensions instead")
+    if a.ndim < 2:
+        raise EngineError(f"u should have at least 2 dimensions, but has {a.ndim} dimensions instead")
+    if a.dtype != b.dtype:
+        raise DTypeError(f"Expected b and A to have the same dtype, but found b of type {scalar(b)} and A of type {scalar(a)} "
+                         "instead.")
+    if a.shape[-1] != a.shape[-2]:
+        raise EngineError(f"A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices")
+    if a.shape[-1] != b.shape[-2]:
+        raise EngineError(f"Incompatible matrix sizes for linear_solve: each A matrix is {a.shape[-1]} by {a.shape[-1]} but "
+                          f"each b matrix is {b.shape[-2]} by {b.shape[-1]}")
+    first, second = (T.adjoint_of(L), L) if upper else (L, T.adjoint_of(L))
+    half = T.linalg_solve_triangular(first, x, upper=False)
+    return T.linalg_solve_triangular(second, half, upper=True)
+
+
+@composite("cholesky_inverse", at="torch tensor", grad_name="CholeskyInverseBackward0",
+           samples=[_FACTOR, _FACTOR + ", True", "c(2, 2) + 3 * torch.eye(2)"])
+def cholesky_inverse(L, upper: "bool" = False):
+    """The inverse of L @ L^H for a Cholesky factor L (upper: of U^H @ U).
+
+    >>> cholesky_inverse(tensor([[2.]]))
+    tensor([[0.2500]])
+    """
+    need_square(L._a, "cholesky_inverse")
+    if L._a.dtype.kind not in "fc":
+        from ..errors import Unsupported
+
+        raise Unsupported(f"\"cholesky_inverse_out_cpu\" not implemented for '{scalar(L._a)}'")
+    first, second = (T.adjoint_of(L), L) if upper else (L, T.adjoint_of(L))
+    half = T.linalg_solve_triangular(first, T.identity_like(L, L.shape[-1]), upper=False)
+    return T.linalg_solve_triangular(second, half, upper=True)

@@ -1,0 +1,198 @@
+"""Spread and relation of values: variance, standard deviation, covariance, correlation."""
+
+import numpy as np
+
+from ..engine import dtypes
+from ..engine.args import to_dims
+from ..engine.registry import T, composite, op
+from ..errors import EngineError
+from .reduce import axes, count_of, in_dtype, kept, spread
+
+OPTIONS = ["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r(5), False", "r(3, 4), 0, False", "r(3, 4), 1, True, True",
+           "r(4), correction=2", "r(3, 4), dim=1, correction=0", "r(3, 4), unbiased=False"]
+
+
+# ---------------------------------------------------------------- variance
+
+def _options(name: str, x, dim, unbiased, correction):
+    """(dims, correction) of the several ways to call `var` and its kin; warns when nothing is left to divide by."""
+    if type(dim) is bool:
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        correction = int(unbiased)
+    elif correction is None:
+        correction = 1
+    if x._a.dtype.kind not in "fcV":
+        raise EngineError(("std and var" if "_" not in name else name) + " only support floating point and complex dtypes")
+    dim = None if dim is None else to_dims(dim, x, name, "dim")
+    if count_of(x._a.shape, dim) <= correction and (x._a.size or dim is None):
+        _warn(name)
+    return dim, correction
+
+
+def _warn(name: str) -> None:
+    import warnings
+
+    warnings.warn(f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
+                  "numel divided by output numel).", UserWarning, stacklevel=2)
+
+
+def _variance(xp, x, axis, dim, correction, keepdim):
+    n = count_of(x.shape, dim)
+    mean = xp.add.reduce(x, axis, None, None, True) / x.dtype.type(n)
+    d = xp.asarray(x - mean)
+    if x.dtype.kind == "c":
+        d = d.real * d.real + d.imag * d.imag
+    else:
+        xp.multiply(d, d, out=d)
+    total = xp.add.reduce(d, axis, None, None, keepdim)
+    return total / total.dtype.type(max(n - correction, 0))
+
+
+def _var_rule(k, g, x, x_shape, dim, correction, keepdim):
+    n = count_of(x_shape, dim)
+    scale = 2.0 / (n - correction) if n != correction else float("inf") if n else float("nan")
+    if n < correction:
+        scale = float("inf")
+    mean = k.mean(x, dim, True) if dim else k.mean(x)
+    return (x - mean) * (spread(k, g, x_shape, dim, keepdim) * scale)
+
+
+def _std_rule(k, g, x, x_shape, out, dim, correction, keepdim):
+    g = k.where(out == 0, 0.0, g / (out * 2))
+    return _var_rule(k, g, x, x_shape, dim, correction, keepdim)
+
+
+@op("_var", at="", grad_name="VarBackward0", vjp={"x": _var_rule},
+    samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True", "c(4), None, 1, False"])
+def _var(xp, x, dim: "any", correction: "any", keepdim: "any"):
+    return _variance(xp, x, axes(x, dim), dim, correction, keepdim)
+
+
+@op("_std", at="", grad_name="StdBackward0", vjp={"x": _std_rule},
+    samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True", "torch.ones(3), None, 1, False"])
+def _std(xp, x, dim: "any", correction: "any", keepdim: "any"):
+    return xp.sqrt(_variance(xp, x, axes(x, dim), dim, correction, keepdim))
+
+
+def _spread_op(name: str, word: str, shown: str):
+    run = "_" + name
+
+    @composite(name, at="torch tensor", samples=OPTIONS)
+    def single(x, dim: "any" = None, unbiased: "bool?" = None, keepdim: "bool" = False, *, correction: "any" = None):
+        return getattr(T, run)(x, *_options(name, x, dim, unbiased, correction), keepdim)
+
+    single.__doc__ = f"""The {word}, of the whole tensor or along dims; divides by n - correction (1 unless given).
+
+    >>> {name}(tensor([1., 2., 3., 6.]))
+    {shown}
+    """
+
+    @composite(name + "_mean", at="torch", out=False, samples=OPTIONS)
+    def with_mean(x, dim: "any" = None, unbiased: "bool?" = None, keepdim: "bool" = False, *, correction: "any" = None):
+        dims, correction = _options(name + "_mean", x, dim, unbiased, correction)
+        found = getattr(T, run)(x, dims, correction, keepdim), T.mean(x, dims, keepdim)
+        for t in found:
+            if t._node is not None:
+                t._node._name = f"{name.capitalize()}MeanBackward0"
+        return found
+
+    with_mean.__doc__ = f"""The {word} and the mean, of the whole tensor or along dims.
+
+    >>> {name}_mean(tensor([1., 2., 3., 6.]))
+    ({shown}, tensor(3.))
+    """
+
+
+_spread_op("var", "variance", "tensor(4.6667)")
+_spread_op("std", "standard deviation", "tensor(2.1602)")
+
+
+# ---------------------------------------------------------------- covariance
+
+def _check_weights(name: str, w, n: int, kinds: str, words: str) -> None:
+    if w.ndim > 1:
+        raise EngineError(f"cov(): expected {name} to have one or fewer dimensions but got {name} with {w.ndim} dimensions")
+    if w._a.dtype.kind not in kinds:
+        raise EngineError(f"cov(): expected {name} to have {words} dtype but got {name} with "
+                          f"{dtypes.scalar_name(w.dtype)} dtype")
+    if w._a.size != n:
+        raise EngineError(f"cov(): expected {name} to have the same numel as there are observations in the input but got "
+                          f"{w._a.size} != {n}")
+    if (w._a < 0).any():
+        raise EngineError(f"cov(): {name} cannot be negative")
+
+
+def _weights(n: int, fweights, aweights, like):
+    w = None
+    if fweights is not None:
+        _check_weights("fweights", fweights, n, "iu", "integral")
+        w = fweights
+    if aweights is not None:
+        _check_weights("aweights", aweights, n, "fV", "floating point")
+        w = aweights if w is None else w * aweights
+    if w is not None and n and not w._a.sum():
+        raise EngineError("cov(): weights sum to zero, can't be normalized")
+    return w
+
+
+@composite("cov", at="torch tensor", grad_name="SqueezeBackward0",
+           samples=["r(3, 5)", "r(4)", "r(2, 4), correction=0", "r(2, 3), fweights=torch.tensor([1, 2, 3])",
+                    "r(2, 3), aweights=torch.tensor([0.1, 0.7, 0.2], dtype=torch.float64)", "ints(2, 4)", "c(2, 4)", "r()"])
+def cov(x, *, correction: "int" = 1, fweights: "Index?" = None, aweights: "Index?" = None):
+    """The covariance matrix of variables in rows, observations in columns.
+
+    >>> cov(tensor([[1., 2., 3.], [3., 2., 1.]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
+    if x.ndim > 2:
+        raise EngineError(f"cov(): expected input to have two or fewer dimensions but got an input with {x.ndim} dimensions")
+    if x.dtype is dtypes.bool_:
+        raise EngineError("cov(): bool dtype is not supported for input")
+    flat = x.ndim < 2
+    rows = T.reshape(x, (1, -1)) if flat else x
+    n = rows.shape[1]
+    w = _weights(n, fweights, aweights, rows)
+    if rows.dtype.category < dtypes.FLOAT:
+        rows = T._cast(rows, dtypes.get_default_dtype())
+    total = float(n) if w is None else T.sum(w)
+    mean = T.mean(rows, 1, True) if w is None else T.sum(rows * w, 1, True) / total
+    if w is None or correction == 0:
+        free = total - correction
+    else:
+        free = total - correction * T.sum(w * aweights) / total if aweights is not None else total - correction
+    centred = rows - mean
+    weighted = centred if w is None else centred * w
+    value = free if isinstance(free, float) else free.item()
+    if value <= 0:
+        import warnings
+
+        warnings.warn("cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of "
+                      "observations.", UserWarning, stacklevel=2)
+    product = T.matmul(weighted, T.conj_of(T.transpose(centred, 0, 1)))
+    found = product / (max(free, 0.0) if isinstance(free, float) else T.clamp(free, min=0))
+    return T.squeeze(T.squeeze(found, 0), -1) if flat or rows.shape[0] == 1 else found
+
+
+@composite("corrcoef", at="torch tensor", grad_name="ClampBackward1", out=False,
+           samples=["r(3, 5)", "r(4)", "ints(2, 4)", "c(2, 4)"])
+def corrcoef(x):
+    """The correlation coefficients of variables in rows, observations in columns.
+
+    >>> corrcoef(tensor([[1., 2., 3.], [3., 2., 1.]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
+    if x.ndim > 2:
+        raise EngineError("corrcoef(): expected input to have two or fewer dimensions but got an input with "
+                          f"{x.ndim} dimensions")
+    c = T.cov(x)
+    if not c.ndim:
+        return c / c
+    d = T.diagonal(c)
+    s = T.sqrt(T.real(d) if c.is_complex() else d)
+    c = c / T.unsqueeze(s, -1) / T.unsqueeze(s, 0)
+    if c.is_complex():
+        return T.complex(T.clamp(T.real(c), -1, 1), T.clamp(T.imag(c), -1, 1))
+    return T.clamp(c, -1, 1)
