@@ -71,6 +71,14 @@ class TcliError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    @classmethod
+    def python_class(cls) -> type:
+        """The Python class that PyTorch raises in this place: what a program sees as `type(error)`."""
+        return next((c for c in cls.__mro__ if not issubclass(c, TcliError)), Exception)
+
+    def __repr__(self) -> str:
+        return f"{self.python_class().__name__}({self.message!r})"
+
 
 class TsrSyntaxError(TcliError, SyntaxError):
     code = "syntax"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import TcliError
+from . import tensor as _tensor  # noqa: F401  binds the classes that dispatch hands out below
 from .dispatch import (
     FLOATS,
     PLAIN,
@@ -135,8 +136,11 @@ def _binary(o: Op, ufunc):
         t = new(Tensor)
         t._a = r if type(r) is ndarray else wrap(r)._a
         t._v = [0]
-        if needs and state.grad and plans is not None:
-            _record_binary(o, plans, x, other, t, extras)
+        if needs:
+            if state.grad and plans is not None:
+                _record_binary(o, plans, x, other, t, extras)
+            elif state.inference:
+                t._inference = True
         return t
     return fn
 

@@ -177,6 +177,9 @@ def promote(o: Op, values: list) -> None:
     common = result_type([*(values[i] for i in slots), *tensors])
     if common is None:
         return
+    if common is dtypes.complex32:
+        _mark_half_complex(values, slots)
+        return
     if o.promote == "float" and common.category < dtypes.FLOAT:
         common = dtypes.get_default_dtype()
     target = common.numpy
@@ -196,6 +199,15 @@ def promote(o: Op, values: list) -> None:
     for j, t in enumerate(tensors):
         if t._a.dtype != target:
             tensors[j] = cast(t, common)
+
+
+def _mark_half_complex(values: list, slots: list) -> None:
+    """complex32 has no NumPy type: its operands are complex64 that say what they stand for."""
+    for i in slots:
+        t = values[i]
+        if isinstance(t, Tensor):
+            values[i] = cast(t, dtypes.complex64)
+            values[i]._half_complex = True
 
 
 def _wrapped_integer(value, target):
@@ -259,8 +271,12 @@ def execute(o: Op, values: list):
         raw = _round_halves(o, values, raw)
     if o.out_count == 1 and type(raw) is not tuple:
         t = wrap(raw)
+        if t._a.dtype.kind == "c" and any(v._half_complex for v in values if type(v) in TENSORS):
+            t._half_complex = True
         if o.view:
             note_view(o, values, t)
+        if state.inference:
+            t._inference = True
         if state.grad and o.rules:
             record(o, values, (t,))
         return t
@@ -295,6 +311,8 @@ def _execute_single(o: Op, values: list, x):
     t = wrap(raw)
     if o.view:
         note_view(o, values, t)
+    if state.inference:
+        t._inference = True
     if x._rg and state.grad and o.rules:
         plan = plan_for(o, (True, False))
         node = Node(o, plan, (edge_of(x),), None, t._a)
@@ -493,6 +511,11 @@ def _shape_of(value):
 
 
 def saved_value(value, edge) -> Saved:
+    if value._inference and not state.inference:
+        raise EngineError("Inference tensors cannot be saved for backward. Please do not use Tensors created in inference "
+                          "mode in computation tracked by autograd. To work around this, you can make a clone to get a "
+                          "normal tensor and use it in autograd, or use `torch.no_grad()` instead of "
+                          "`torch.inference_mode()`.")
     saved = Saved(value._a, value._v, edge)
     if state.saved_hooks:
         pack, unpack = state.saved_hooks[-1]
@@ -575,6 +598,10 @@ def bump(x) -> None:
 
 def assign(x, result):
     """Writes `result` into `x` and lets `x` take over its history; the end of every in-place op."""
+    if x._inference and not state.inference:
+        raise EngineError("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get "
+                          "a normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more "
+                          "details.")
     check_writable(x)
     a, r = x._a, result._a
     if r.shape != a.shape:

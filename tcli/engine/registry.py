@@ -255,12 +255,13 @@ class Namespace:
         if name in rule_helpers:
             self.__dict__[name] = rule_helpers[name]
             return rule_helpers[name]
-        found = ops.get(name)
+        found = ops.get(name) or paths.get("torch." + name) or paths.get("F." + name)
         if found is None:
-            found_path = paths.get("torch." + name) or paths.get("F." + name)
-            if found_path is None:
-                raise AttributeError(f"no op is named {name!r}")
-            found = found_path
+            for space in ("torch.", "F.", "tensor."):
+                if space + name in functions:
+                    self.__dict__[name] = functions[space + name]
+                    return functions[space + name]
+            raise AttributeError(f"no op is named {name!r}")
         self.__dict__[name] = found.function
         return found.function
 

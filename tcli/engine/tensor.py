@@ -42,6 +42,7 @@ class Tensor:
     _base = None
     _view = None
     _views = None
+    _inference = False
     _half_complex = False  # complex32: NumPy has no such type, complex64 holds it
     grad = None
     retains_grad = False
@@ -156,7 +157,7 @@ class Tensor:
         return self.dtype.is_signed
 
     def is_inference(self) -> bool:
-        return bool(getattr(self, "_inference", False))
+        return self._inference
 
     def is_conj(self) -> bool:
         return False
@@ -336,6 +337,8 @@ class Tensor:
                             "var.detach().")
         if requires_grad and self.dtype.category < dtypes.FLOAT:
             raise GradError("only Tensors of floating point dtype can require gradients")
+        if self._inference and requires_grad and not state.inference:
+            raise GradError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         if self._node is None:
             self._rg = bool(requires_grad)
         return self

@@ -28,6 +28,12 @@ def _type(dtype):
     return (dtype or dtypes.get_default_dtype()).numpy
 
 
+def _checked_for(name: str, size: tuple) -> tuple:
+    if any(n < 0 for n in size):
+        raise EngineError(f"{name}: Dimension size must be non-negative.")
+    return size
+
+
 @composite("zeros", at="torch", nograd=True, samples=["2, 3", "(0, 3)", "2, dtype=torch.int64"])
 def zeros(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
           requires_grad: "bool" = False, pin_memory: "bool" = False):
@@ -37,7 +43,7 @@ def zeros(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, devic
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return made(np.zeros(_checked(size), _type(dtype)), device, requires_grad)
+    return made(np.zeros(_checked_for("zeros", size), _type(dtype)), device, requires_grad)
 
 
 @composite("ones", at="torch", nograd=True, samples=["2, 3", "()", "2, dtype=torch.int64"])

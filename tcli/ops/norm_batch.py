@@ -135,10 +135,10 @@ def _need_several(x) -> None:
 
 
 @composite("batch_norm", at="F",
-           samples=["r(3, 2, 4), torch.zeros(2).double(), torch.ones(2).double(), r(2), r(2), True",
-                    "r(3, 2), torch.zeros(2).double(), torch.ones(2).double(), r(2), r(2)",
+           samples=["r(3, 2, 4), r(2).detach().clone(), pos(2).detach().clone(), r(2), r(2), True",
+                    "r(3, 2), r(2).detach().clone(), pos(2).detach().clone(), r(2), r(2)",
                     "r(3, 2, 2, 2), None, None, training=True",
-                    "r(3, 2), torch.zeros(2).double(), torch.ones(2).double()"])
+                    "r(3, 2), r(2).detach().clone(), pos(2).detach().clone()"])
 def batch_norm(x, running_mean: "Tensor?", running_var: "Tensor?", weight: "Tensor?" = None, bias: "Tensor?" = None,
                training: "bool" = False, momentum: "float?" = 0.1, eps: "float" = 1e-5):
     """(x - mean) / sqrt(var + eps) per channel of x (N, C, ...), times weight plus bias. In training the statistics
@@ -199,7 +199,7 @@ def _instance_norm(x, weight, bias, running_mean, running_var, use_input_stats, 
 
 
 @composite("instance_norm", at="F", samples=["r(2, 3, 4)", "r(2, 3, 4), None, None, r(3), r(3)",
-           "r(2, 3, 4), torch.zeros(3).double(), torch.ones(3).double(), r(3), r(3), False"])
+           "r(2, 3, 4), r(3).detach().clone(), pos(3).detach().clone(), r(3), r(3), False"])
 def instance_norm(x, running_mean: "Tensor?" = None, running_var: "Tensor?" = None, weight: "Tensor?" = None,
                   bias: "Tensor?" = None, use_input_stats: "bool" = True, momentum: "float" = 0.1,
                   eps: "float" = 1e-5):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import os
 
-from ..errors import BadValue, FileError, ForbiddenError, UnknownAttribute
+from ..errors import BadValue, FileError, ForbiddenError, TcliError, UnknownAttribute
 from ..lang.names import attribute_problem
 
 _PLAIN = """
@@ -105,6 +105,9 @@ class _TypeOfTypes(type):
         if len(args) != 1:
             raise ForbiddenError("type() with three arguments is not available in a tcli program: use class")
         kind = type(args[0])
+        if issubclass(kind, TcliError):
+            # A pasted program prints `type(error).__name__`: it sees the class PyTorch raises.
+            return kind.python_class()
         return Type if kind is type or kind is _TypeOfTypes else kind
 
     def __instancecheck__(cls, value: object) -> bool:

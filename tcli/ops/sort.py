@@ -1,0 +1,269 @@
+"""Sorting and selection by rank: sort, argsort, topk, kthvalue, median, mode.
+
+Sorting is stable, and a nan is larger than every number. Keys of 32 bits and less are sorted as one 64-bit
+integer of key and place: that is stable by construction and several times as fast as a stable argsort.
+"""
+
+import numpy as np
+
+from ..engine.registry import T, composite, op
+from ..errors import EngineError
+from .along import back, picked, rows_last
+from .arrays import refuse
+from .extrema import need_elements, _is_best as is_best  # noqa: F401  declares `_is_best`
+from .reduce import spread
+
+PACK_FROM = 1024  # elements
+TIES = "torch.tensor([[2, 1, 2], [0, 0, 1]])"
+
+
+# ---------------------------------------------------------------- order
+
+def _key(xp, x):
+    """Unsigned 32-bit integers in the order of `x`, or None where 32 bits do not do."""
+    kind, size = x.dtype.kind, x.dtype.itemsize
+    if kind == "f" and size <= 4:
+        x = x.astype(np.float32, copy=False) + np.float32(0)  # -0 becomes 0
+        bits = x.view(np.int32)
+        key = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).view(np.uint32) ^ np.uint32(1 << 31)
+        key[x != x] = 0xFFFFFFFF
+        return key
+    if kind in "biu":
+        if size < 4:
+            return (x.astype(np.int32) + (1 << 16)).astype(np.uint32)
+        low, high = int(x.min()), int(x.max())
+        if high - low < 1 << 32:
+            return (x.astype(np.int64) - low).astype(np.uint32)
+    return None
+
+
+def order(xp, x, descending: bool = False):
+    """The stable order of the rows of a contiguous array along its last dim, as int64 places."""
+    n = x.shape[-1]
+    if x.dtype.kind == "V":  # ml_dtypes
+        x = x.astype(np.float32)
+    key = _key(xp, x) if x.size >= PACK_FROM else None
+    if key is not None:
+        if descending:
+            key = ~key
+        packed = key.astype(np.uint64)
+        packed <<= np.uint64(32)
+        packed |= xp.arange(n, dtype=np.uint64)
+        packed.sort(axis=-1)
+        packed &= np.uint64(0xFFFFFFFF)
+        return packed.view(np.int64)
+    if not descending:
+        return xp.argsort(x, axis=-1, kind="stable")
+    return n - 1 - xp.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1]
+
+
+def ordered(xp, x, dim: int, descending: bool = False):
+    """(values, places) of `x` sorted along `dim`."""
+    if not x.ndim:
+        return x.copy(), xp.zeros((), np.int64)
+    rows = rows_last(xp, x, dim)
+    index = order(xp, rows, descending)
+    return (back(xp, xp.take_along_axis(rows, index, -1), dim, x.ndim),
+            xp.ascontiguousarray(back(xp, index, dim, x.ndim)))
+
+
+def _no_complex(x) -> None:
+    if x.dtype.kind == "c":
+        raise EngineError(" Sort does not support complex dtypes on CPU")
+
+
+@op("sort", at="torch tensor", half=False, outs=2, fields=("values", "indices"),
+    grad_name=lambda x, dim, descending, stable: f"SortBackward{int(stable is not None)}",
+    samples=["distinct(3, 4)", "distinct(3, 4), 0", "r(2, 3), descending=True", "r(), 0", "r(0, 3), 0", TIES, f"{TIES}, 1, True",
+             "torch.tensor([1.0, math.nan, -1.0]), stable=True", "b(4)"],
+    vjp={"x": lambda k, g, x_shape, out1, dim: k._put_along(g[0], out1, dim, x_shape)})
+def sort(xp, x, dim: "Dim" = -1, descending: "bool" = False, *, stable: "bool?" = None):
+    """The elements in order along a dim, and where they were; equals keep their order.
+
+    >>> sort(tensor([3., 1., 2.]))
+    torch.return_types.sort(
+    values=tensor([1., 2., 3.]),
+    indices=tensor([1, 2, 0]))
+    """
+    _no_complex(x)
+    return ordered(xp, x, dim, descending)
+
+
+@op("argsort", at="torch tensor", half=False, nograd=True, out=False,
+    samples=["distinct(3, 4)", "distinct(3, 4), 0", "r(2, 3), descending=True", "r()", TIES, f"{TIES}, stable=True"])
+def argsort(xp, x, dim: "Dim" = -1, descending: "bool" = False, stable: "bool" = False):
+    """The places of the elements in order along a dim.
+
+    >>> argsort(tensor([3., 1., 2.]))
+    tensor([1, 2, 0])
+    """
+    _no_complex(x)
+    if not x.ndim:
+        return xp.zeros((), np.int64)
+    return back(xp, order(xp, rows_last(xp, x, dim), descending), dim, x.ndim)
+
+
+@composite("msort", at="torch tensor", samples=["distinct(4, 2)", "distinct(3)", "r()"])
+def msort(x):
+    """The elements in order along the first dim.
+
+    >>> msort(tensor([[3, 1], [2, 4]]))
+    tensor([[2, 1],
+            [3, 4]])
+    """
+    return T.sort(x, 0)[0]
+
+
+# ---------------------------------------------------------------- the largest and the k-th
+
+def _top(xp, x, k: int, largest: bool):
+    """Places of the k largest (or smallest) along the last dim, in order."""
+    n = x.shape[-1]
+    if k * 8 > n or x.size < PACK_FROM:
+        return order(xp, x, largest)[..., :k]
+    plain = x.astype(np.float32) if x.dtype.kind == "V" else x
+    part = xp.argpartition(plain, n - k if largest else k - 1, axis=-1)
+    part = xp.sort(part[..., n - k:] if largest else part[..., :k], axis=-1)  # equals in the order of their places
+    chosen = xp.take_along_axis(x, part, -1)
+    return xp.take_along_axis(part, order(xp, xp.ascontiguousarray(chosen), largest), -1)
+
+
+@op("topk", at="torch tensor", half=False, outs=2, fields=("values", "indices"),
+    samples=["distinct(3, 4), 2", "distinct(3, 4), 2, 0", "r(2, 5), 3, largest=False", "r(4), 4", "r(), 1", "distinct(3), 0"],
+    vjp={"x": lambda k, g, x_shape, out1, dim: k._put_along(g[0], out1, dim, x_shape)})
+def topk(xp, x, k: "int", dim: "Dim" = -1, largest: "bool" = True, sorted: "bool" = True):
+    """The k largest (or smallest) elements along a dim in order, and where they are.
+
+    >>> topk(tensor([1., 4., 2., 3.]), 2)
+    torch.return_types.topk(
+    values=tensor([4., 3.]),
+    indices=tensor([1, 3]))
+    """
+    for kind, words in (("c", " topk does not support complex dtypes on CPU"), ("b", "topk does not support bool dtypes on CPU")):
+        if x.dtype.kind == kind:
+            raise EngineError(words)
+    if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
+        raise EngineError("selected index k out of range")
+    rows = rows_last(xp, x, dim)
+    index = _top(xp, rows, k, largest)
+    values = xp.take_along_axis(rows, index, -1)
+    if not x.ndim and not k:
+        return values, xp.ascontiguousarray(index)
+    return back(xp, values, dim, x.ndim), xp.ascontiguousarray(back(xp, index, dim, x.ndim))
+
+
+def _chosen(xp, x, rank, dim: int, keepdim: bool):
+    """(value, place) of the element of a rank (0 is the smallest) in every row along `dim`."""
+    rows = rows_last(xp, x, dim)
+    ranks = xp.broadcast_to(xp.asarray(rank, np.int64), rows.shape[:-1])[..., None]
+    index = xp.take_along_axis(order(xp, rows), ranks, -1)
+    values = xp.take_along_axis(rows, index, -1)
+    if not x.ndim:
+        return values.reshape(()), index.reshape(())
+    if keepdim:
+        return xp.moveaxis(values, -1, dim), xp.moveaxis(index, -1, dim)
+    return values[..., 0], index[..., 0]
+
+
+PICKED = {"x": lambda k, g, x_shape, out1, dim, keepdim: picked(k, g[0], out1, dim, keepdim, x_shape)}
+
+
+@op("kthvalue", at="torch tensor", half=False, outs=2, fields=("values", "indices"), vjp=PICKED,
+    samples=["distinct(3, 4), 2", "distinct(3, 4), 1, 0", "r(2, 5), 3, 1, True", "r(), 1"])
+def kthvalue(xp, x, k: "int", dim: "Dim" = -1, keepdim: "bool" = False):
+    """The k-th smallest element along a dim, and where it is.
+
+    >>> kthvalue(tensor([3., 1., 2.]), 2)
+    torch.return_types.kthvalue(
+    values=tensor(2.),
+    indices=tensor(2))
+    """
+    refuse(x, "bc", "kthvalue_cpu")
+    if not 1 <= k <= (x.shape[dim] if x.ndim else 1):
+        raise EngineError(f"kthvalue(): selected number k out of range for dimension {dim}")
+    return _chosen(xp, x, k - 1, dim, keepdim)
+
+
+# ---------------------------------------------------------------- median
+
+def _middle(xp, rows, skip_nan: bool):
+    """The rank of the median of each row: the lower middle; the first nan where there is one."""
+    n = rows.shape[-1]
+    if rows.dtype.kind not in "fV":
+        return (n - 1) // 2
+    real = n - (rows != rows).sum(-1)
+    if skip_nan:
+        return xp.maximum(real - 1, 0) // 2
+    return xp.where(real < n, real, (n - 1) // 2)
+
+
+def _median_op(name: str, skip_nan: bool):
+    capital = name.capitalize()
+
+    @op(f"_{name}_all", at="", grad_name=capital + "Backward0", half=False, samples=["distinct(3, 4)", "r()", "r(0)"],
+        vjp={"x": lambda k, g, x, x_shape, out: _spread_to_equals(k, g, x, x_shape, out)})
+    def whole(xp, x):
+        refuse(x, "bc", "median_cpu")
+        if not x.size:
+            return xp.asarray(np.nan if x.dtype.kind in "fV" else np.iinfo(x.dtype).min, x.dtype)
+        flat = x.reshape(-1).astype(np.float32) if x.dtype.kind == "V" else x.reshape(-1)
+        rank = int(_middle(xp, flat, skip_nan))
+        return xp.partition(flat, rank)[rank].astype(x.dtype)
+
+    @op(f"_{name}_dim", at="", grad_name=capital + "Backward1", half=False, outs=2, vjp=PICKED,
+        samples=["distinct(3, 4), 1", "distinct(3, 4), 0, True", "r(), 0"])
+    def along(xp, x, dim: "Dim", keepdim: "bool" = False):
+        refuse(x, "bc", "median_out")
+        if x.ndim and not x.shape[dim]:
+            need_elements("median", x, dim)
+        return _chosen(xp, x, _middle(xp, rows_last(xp, x, dim), skip_nan), dim, keepdim)
+
+    @composite(name, at="torch tensor", fields=("values", "indices"),
+               samples=["distinct(3, 4)", "distinct(3, 4), 1", "r(2, 3), 0, True", "torch.tensor([1.0, math.nan, 3.0, 2.0])",
+                        "torch.tensor([1.0, math.nan, 3.0, 2.0]), 0", "ints(5)", "r()"])
+    def median(x, dim: "Dim?" = None, keepdim: "bool" = False):
+        return getattr(T, f"_{name}_all")(x) if dim is None else getattr(T, f"_{name}_dim")(x, dim, keepdim)
+
+    shown = ("tensor(2.)", "tensor([1., nan, 3., 2.])") if skip_nan else ("tensor(2.)", "tensor([4., 1., 3., 2.])")
+    median.__doc__ = f"""The median{' of the elements that are not nan' if skip_nan else ''}: the lower one of two in the middle.
+
+    With a dim, the medians along it and where they are.
+
+    >>> {name}({shown[1]})
+    {shown[0]}
+    """
+
+
+def _spread_to_equals(k, g, x, x_shape, out):
+    same = T._is_best(x, out)
+    return k.where(same, spread(k, g / k.sum(same), x_shape, None, False), 0.0)
+
+
+_median_op("median", False)
+_median_op("nanmedian", True)
+
+
+# ---------------------------------------------------------------- mode
+
+@op("mode", at="torch tensor", half=False, outs=2, fields=("values", "indices"), vjp=PICKED,
+    samples=["distinct(3, 4)", TIES, "torch.tensor([[1.0, 2.0], [1.0, 0.0]]), 0, True", "r()", "b(4)"])
+def mode(xp, x, dim: "Dim" = -1, keepdim: "bool" = False):
+    """The most frequent element along a dim (the smallest of them), and where it is last.
+
+    >>> mode(tensor([1, 2, 2, 3, 3]))
+    torch.return_types.mode(
+    values=tensor(2),
+    indices=tensor(2))
+    """
+    refuse(x, "c", "mode_cpu")
+    if x.ndim and not x.shape[dim]:
+        need_elements("mode", x, dim)
+    rows = rows_last(xp, x, dim)
+    if not rows.size:
+        return _chosen(xp, x, 0, dim, keepdim)
+    values = xp.take_along_axis(rows, order(xp, rows), -1)
+    place = xp.broadcast_to(xp.arange(rows.shape[-1]), rows.shape)
+    fresh = xp.ones(rows.shape, bool)
+    fresh[..., 1:] = values[..., 1:] != values[..., :-1]
+    length = place - xp.maximum.accumulate(xp.where(fresh, place, 0), -1)
+    return _chosen(xp, x, length.argmax(-1), dim, keepdim)
