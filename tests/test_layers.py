@@ -11,7 +11,7 @@ BELOW = {
     "engine": {"engine", "errors", "source"},
     "ops": {"ops", "engine", "errors"},
     "nn": {"nn", "ops", "engine", "errors"},
-    "optim": {"optim", "ops", "engine", "errors"},
+    "optim": {"optim", "nn", "ops", "engine", "errors"},
     "func": {"func", "nn", "ops", "engine", "errors"},
     "data": {"data", "ops", "engine", "errors"},
     "distributions": {"distributions", "ops", "engine", "errors"},

@@ -20,9 +20,13 @@ def main(argv: list[str] | None = None) -> None:
 
 def run(argv: list[str]) -> int:
     """Runs the command; gives the exit code. 0 ok, 1 the program failed, 2 usage, 130 interrupted."""
-    from .options import COMMANDS, UsageError, parse
+    from .options import COMMANDS, FILE_COMMANDS, UsageError, parse
 
     try:
+        if argv and argv[0] in FILE_COMMANDS:
+            from .files import main as files
+
+            return files(argv)
         if argv and argv[0] in COMMANDS:
             return _app(argv)
         settings = parse(argv)

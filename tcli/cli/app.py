@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from .file_options import FILE_COMMANDS
 from .options import COMMANDS, OPTIONS, Option, Settings, UsageError, checked
 
 EPILOG = "Without FILE and -e: a prompt, or with piped stdin its text as a script. " \
@@ -35,7 +36,7 @@ app = typer.Typer(cls=_FileOrCommand, add_completion=False, rich_markup_mode=Non
 
 def _parameter(option: Option) -> inspect.Parameter:
     """An option of the table as a typer parameter."""
-    kind = {bool: bool, str: str | None, int: int | None, list: list[str] | None}[option.kind]
+    kind = {bool: bool, str: str | None, int: int | None, float: float | None, list: list[str] | None}[option.kind]
     text = option.help + (f" One of: {', '.join(option.choices)}." if option.choices else "")
     info = typer.Option(*option.flags, help=text, metavar=option.metavar or None, is_eager=option.name == "version",
                         callback=_checker(option) if option.choices else None)
@@ -101,6 +102,21 @@ def ops(pattern: Annotated[str, typer.Argument(help="Only names that contain thi
     for name, op in sorted(registered.items()):
         if op.public and pattern in name:
             print(f"{name:<24} {op.doc.strip().partition(chr(10))[0]}".rstrip())
+
+
+def _file_command(name: str) -> None:
+    """Lists a command on the help page; `files.main` runs it, without typer."""
+    def run(context: typer.Context) -> None:
+        from .files import main as files
+
+        raise typer.Exit(files([name, *context.args]))
+
+    app.command(name, help=COMMANDS[name], add_help_option=False,
+                context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(run)
+
+
+for _name in FILE_COMMANDS:
+    _file_command(_name)
 
 
 def main(argv: list[str]) -> int:

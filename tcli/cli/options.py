@@ -8,10 +8,15 @@ everything after `--` does. Imports nothing, so that a one-liner starts at once.
 
 from __future__ import annotations
 
-FORMATS = ("text", "repr", "json", "csv", "tsv", "npy")
+FORMATS = ("text", "repr", "json", "csv", "tsv", "md", "npy", "npz", "safetensors", "pt")
 DTYPES = ("float32", "float64", "float16", "bfloat16", "float", "double", "half")
 # Subcommand -> one-line help; the functions are in app.py.
-COMMANDS = {"doc": "Shows the help page of a name.", "ops": "Lists the operators."}
+COMMANDS = {"inspect": "Lists the tensors of files.", "diff": "Compares the tensors of two files.",
+            "convert": "Writes the tensors of a file in another format.",
+            "test": "Runs .tsr files and compares with the values they expect.",
+            "doc": "Shows the help page of a name.", "ops": "Lists the operators."}
+# These read their own options: `file_options.py`.
+FILE_COMMANDS = ("inspect", "diff", "convert", "test")
 
 
 class UsageError(Exception):
@@ -19,13 +24,14 @@ class UsageError(Exception):
 
 
 class Option:
-    """A flag (`kind` bool), an option with a value (str, int) or a repeatable one (list)."""
+    """A flag (`kind` bool), an option with a value (str, int, float) or a repeatable one (list)."""
 
     __slots__ = ("choices", "default", "flags", "help", "kind", "metavar", "name")
 
     def __init__(self, flags: str, kind: type, help: str, *, metavar: str = "", choices=(), default=None):
         self.flags = flags.split()
-        self.name = self.flags[0].lstrip("-")
+        name = self.flags[0].lstrip("-").replace("-", "_")
+        self.name = "in_format" if name == "in" else name  # `in` is a word of Python
         self.kind, self.help, self.metavar, self.choices = kind, help, metavar, choices
         self.default = default if default is not None else {bool: False}.get(kind)
 
@@ -36,7 +42,11 @@ OPTIONS = (
     Option("--interactive -i", bool, "Stay in the prompt afterwards."),
     Option("--var -v", list, "Set a variable: a number, a list, a file of numbers, or text; repeatable.",
            metavar="NAME=VALUE"),
-    Option("--output -o", str, "How results are written.", metavar="FORMAT", choices=FORMATS, default="text"),
+    Option("--output -o", str, "How results are written (also bin:<f4 and the like).", metavar="FORMAT",
+           choices=FORMATS, default="text"),
+    Option("--raw -r", bool, "Bare values: text without quotes, one number a line."),
+    Option("--in", str, "The format of stdin, where its bytes do not say it.", metavar="FORMAT"),
+    Option("--chunks", int, "Run -e over _ in parts of N rows, so that it need not fit in memory.", metavar="N"),
     Option("--device", str, "Where new tensors live: cpu, cuda, cuda:N or meta.", metavar="DEVICE",
            default="cpu"),
     Option("--seed", int, "Seed of the random streams.", metavar="N"),
@@ -47,6 +57,13 @@ OPTIONS = (
            default="auto"),
     Option("--errors", str, "How errors are written.", metavar="FORMAT", choices=("text", "json"),
            default="text"),
+    Option("--emit", str, "Print the program without its sugar instead of running it.", metavar="DIALECT",
+           choices=("torch", "numpy")),
+    Option("--verify", str, "Run the program here and with PyTorch and say where they differ.", metavar="WITH",
+           choices=("torch",)),
+    Option("--sandbox", bool, "No file is written, and only what the command line names is read."),
+    Option("--max-memory", str, "The most memory to use, such as 2GB.", metavar="SIZE"),
+    Option("--timeout", float, "Stop after so many seconds.", metavar="SECONDS"),
     Option("--threads", int, "The most threads a computation may use.", metavar="N"),
     Option("--version -V", bool, "Show the version."),
     Option("--help -h", bool, "Show this help."),
@@ -101,7 +118,7 @@ def _is_number(word: str) -> bool:
 
 def _take_option(settings: Settings, word: str, rest: list[str]) -> bool:
     """Sets the option that `word` begins; False if there is none of that name."""
-    flag, has_value, value = _split(word)
+    flag, has_value, value = split_flag(word)
     option = _BY_FLAG.get(flag)
     if option is None:
         return False
@@ -120,7 +137,7 @@ def _take_option(settings: Settings, word: str, rest: list[str]) -> bool:
     return True
 
 
-def _split(word: str) -> tuple[str, bool, str]:
+def split_flag(word: str) -> tuple[str, bool, str]:
     """(flag, whether a value is attached, value) of `--seed=3`, `-e1+1`, `--trace`."""
     if word.startswith("--"):
         flag, equals, value = word.partition("=")
@@ -142,6 +159,13 @@ def checked(option: Option, flag: str, value: str) -> object:
             return int(value)
         except ValueError:
             raise UsageError(f"{flag} takes a whole number, not {value!r}") from None
+    if option.kind is float:
+        try:
+            return float(value)
+        except ValueError:
+            raise UsageError(f"{flag} takes a number, not {value!r}") from None
+    if option.name == "output" and value.startswith("bin:"):
+        return value
     if option.name == "device" and not _is_device(value):
         raise UsageError(f"{flag} takes cpu, cuda, cuda:N or meta, not {value!r}")
     if option.choices and value not in option.choices:
@@ -156,7 +180,7 @@ def _is_device(text: str) -> bool:
 
 
 def _unknown(word: str) -> str:
-    flag = _split(word)[0] if word.startswith("--") else word
+    flag = split_flag(word)[0] if word.startswith("--") else word
     return f"no such option: {flag}{_hint(flag, _BY_FLAG) or ' (see tcli --help)'}"
 
 

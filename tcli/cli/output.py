@@ -1,7 +1,7 @@
 """How results are written: the echo of bare expressions and the formats of -o.
 
 Off the terminal the echo is what `print` gives: no colour, no limit. On a terminal a tensor gets a
-header line first. `-o json|csv|tsv|npy` writes data for other programs.
+header line first. `-o json|csv|tsv|md|npy|npz|safetensors|pt|bin:<f4` writes data for other programs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from .options import Settings
 
 def echo_for(settings: Settings) -> Callable[[object], None]:
     """The function that shows a value as the settings ask."""
-    if settings.output == "npy":
-        return write_npy
+    if settings.raw:
+        return lambda value: print(bare(value))
+    if settings.output in BINARY or settings.output.startswith("bin:"):
+        return lambda value: write_binary(value, settings.output)
     if settings.output == "text" and _on_terminal():
         from .run import wants_color
 
@@ -79,7 +81,10 @@ def _json_value(value: object) -> object:
 
 
 def as_table(value: object, separator: str) -> str:
-    """Rows of numbers: a vector is a column, a matrix is itself; more dims do not fit a table."""
+    """Rows of numbers: a vector is a column, a matrix is itself; a Table has a line of names first."""
+    if hasattr(value, "columns") and hasattr(value, "items"):
+        lines = [value.columns, *zip(*(_listed(each) for each in value.values()), strict=True)]
+        return "\n".join(separator.join(map(_cell, line)) for line in lines)
     rows = value.tolist() if is_tensor(value) or type(value).__module__ == "numpy" else value
     if not isinstance(rows, (list, tuple)):
         return _cell(rows)
@@ -97,19 +102,53 @@ def _cell(value: object) -> str:
     return text
 
 
-def write_npy(value: object) -> None:
-    """One .npy file on stdout."""
-    import numpy
+def bare(value: object) -> str:
+    """Values alone: text without quotes, a number or a row of numbers a line."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
+        return "\n".join(value)
+    rows = value.tolist() if is_tensor(value) else value
+    if is_tensor(value) and value.ndim > 2:
+        rows = value.reshape(-1, value.shape[-1]).tolist()
+    return as_table(rows, " ") if isinstance(rows, (list, tuple)) else str(rows)
 
-    if is_tensor(value):
-        value = value.detach().cpu().numpy()
+
+def as_markdown(value: object) -> str:
+    """A table in Markdown: the columns of a Table or a dict, or numbered ones."""
+    if hasattr(value, "items"):
+        names, columns = list(value.keys()), [_listed(each) for each in value.values()]
+        if not all(isinstance(column, list) for column in columns):
+            columns, names = [names, [_cell(each) for each in columns]], ["name", "value"]
+        rows = [list(row) for row in zip(*columns, strict=False)]
+    else:
+        rows = _listed(value)
+        rows = [row if isinstance(row, list) else [row] for row in (rows if isinstance(rows, list) else [rows])]
+        names = [str(k) for k in range(max(map(len, rows), default=0))]
+    if any(isinstance(cell, list) for row in rows for cell in row):
+        raise BadValue(f"a table has two dims, this value has shape {list(getattr(value, 'shape', ()))}")
+    lines = [names, ["---"] * len(names), *([str(cell).replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _listed(value: object) -> object:
+    return value.tolist() if hasattr(value, "tolist") else list(value) if isinstance(value, tuple) else value
+
+
+BINARY = ("npy", "npz", "safetensors", "pt")
+
+
+def write_binary(value: object, format: str) -> None:
+    """A whole file on stdout, which may be a pipe."""
+    from ..io import writer_for
+
+    if type(value).__module__ == "numpy":
+        from ..engine.tensor import as_tensor
+
+        value = as_tensor(value)
     sys.stdout.flush()
-    # Through memory: numpy.save asks a file for its position, and a pipe has none.
-    from io import BytesIO
-
-    buffer = BytesIO()
-    numpy.save(buffer, numpy.asarray(value), allow_pickle=False)
-    sys.stdout.buffer.write(buffer.getvalue())
+    writer_for("stdout", format).save(value, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
 
 
 def exact(value: object) -> str:
@@ -131,4 +170,4 @@ def _exact_numbers(value: object) -> str:
 
 
 WRITERS = {"text": plain, "repr": exact, "json": as_json, "csv": lambda value: as_table(value, ","),
-           "tsv": lambda value: as_table(value, "\t")}
+           "tsv": lambda value: as_table(value, "\t"), "md": as_markdown}

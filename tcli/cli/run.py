@@ -27,6 +27,8 @@ def execute(settings: Settings) -> int:
     if programs is None:
         return _prompt(settings)
     try:
+        if settings.emit or settings.verify or settings.chunks is not None:
+            return _otherwise(settings, programs)
         session = session_for(settings)
         for name, text in programs:
             _run(session, settings, name, text)
@@ -39,6 +41,21 @@ def execute(settings: Settings) -> int:
     except SystemExit as error:
         return exit_code(error)
     return _prompt(settings, session) if settings.interactive else 0
+
+
+def _otherwise(settings: Settings, programs: list) -> int:
+    """--emit, --verify and --chunks: the program is not simply run."""
+    if settings.emit:
+        from .emit import print_emitted
+
+        return print_emitted(programs, settings.emit)
+    if settings.verify:
+        from .verify import verify
+
+        return verify(programs, settings)
+    from .chunks import run_in_chunks
+
+    return run_in_chunks(settings)
 
 
 def _programs(settings: Settings) -> list[tuple[str, object]] | None:
@@ -78,15 +95,32 @@ def session_for(settings: Settings):
     session = Session(settings.device, settings.seed, settings.dtype, settings.quiet, settings.trace,
                       args=settings.args, script=settings.file or "tcli", threads=settings.threads)
     session.show_trace = lambda trace: show_trace(trace, settings)
+    _set_limits(session, settings)
     if settings.expr and settings.file != "-" and not is_terminal(sys.stdin) and sys.stdin is not None:
         from .values import read_stdin_value
 
-        session.providers["_"] = lambda: read_stdin_value(session)
+        session.providers["_"] = lambda: read_stdin_value(session, settings.in_format)
     for text in settings.var:
         from .values import bind_variable
 
         bind_variable(session, text)
     return session
+
+
+def _set_limits(session, settings: Settings) -> None:
+    """Which files the program may touch, how much memory and time it may take."""
+    from ..io.access import Access
+
+    typed = settings.file is None and (bool(settings.expr) or is_terminal(sys.stdin))
+    session.set_access(Access(sandbox=settings.sandbox, typed=typed,
+                              named=[*settings.args, *(text.partition("=")[2] for text in settings.var)]))
+    if settings.max_memory or settings.timeout is not None:
+        from .bounds import limit_memory, limit_time
+
+        if settings.max_memory:
+            limit_memory(settings.max_memory)
+        if settings.timeout is not None:
+            limit_time(settings.timeout)
 
 
 def _prompt(settings: Settings, session=None) -> int:

@@ -89,7 +89,12 @@ def type_name(value) -> str:
 
 
 def wrong(op: str, name: str, wanted: str, value) -> ArgumentError:
-    return ArgumentError(f"{op}(): argument '{name}' must be {wanted}, not {type_name(value)}")
+    from .registry import ops
+
+    o = ops.get(op)
+    position = o.index[name] if o is not None and name in o.index else None
+    where = f" (position {position + 1})" if position is not None and position < o.n_positional else ""
+    return ArgumentError(f"{op}(): argument '{name}'{where} must be {wanted}, not {type_name(value)}")
 
 
 def to_int(value, x, op, name) -> int:

@@ -14,6 +14,7 @@ from . import dtypes
 from .args import CONVERTERS, check_same_device, describe, wrong
 from .device import device_of, module_of
 from .registry import Op, T, missing_argument, plan_for
+from .storage import root_of, thaw
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, state
 
 new = object.__new__
@@ -125,18 +126,12 @@ def _operand(o: Op, i: int, value):
 
 
 def _tensor_list(o: Op, value) -> list:
-    if isinstance(value, Tensor):
-        return list(value)
-    try:
-        found = list(value)
-    except TypeError:
-        raise wrong(o.name, o.names[o.list_slot], "tuple of Tensors", value) from None
-    for j, element in enumerate(found):
+    if not isinstance(value, (list, tuple)):
+        raise wrong(o.name, o.names[o.list_slot], "tuple of Tensors", value)
+    for j, element in enumerate(value):
         if not isinstance(element, Tensor):
-            if not isinstance(element, (list, tuple, np.ndarray, np.generic, int, float, complex)):
-                raise ArgumentError(f"expected Tensor as element {j} in argument 0, but got {type(element).__name__}")
-            found[j] = as_tensor(element)
-    return found
+            raise ArgumentError(f"expected Tensor as element {j} in argument 0, but got {type(element).__name__}")
+    return list(value)
 
 
 # ---------------------------------------------------------------- promotion
@@ -155,6 +150,16 @@ def result_type(operands) -> dtypes.dtype:
             d = dtypes.of_scalar(value)
             number = d if number is None else dtypes.promote_types(number, d)
     return _combine(_combine(dim, zero), number)
+
+
+def result_type_of_scalars(values) -> dtypes.dtype:
+    """The common dtype of Python and NumPy numbers in one list."""
+    common = None
+    for value in values:
+        plain = isinstance(value, (bool, int, float, complex))
+        d = dtypes.of_scalar(value) if plain else dtypes.of_numpy(np.asarray(value).dtype)
+        common = d if common is None else dtypes.promote_types(common, d)
+    return common
 
 
 def _combine(higher, lower):
@@ -321,8 +326,6 @@ def _execute_single(o: Op, values: list, x):
         if t._a.dtype.kind in "fcV":
             node.saved = [_keep(fetch, values, (t,), node) for fetch in plan.saves]
             t._node, t._rg = node, True
-            if o.grad_name_ is not None and type(o.grad_name_) is not str:
-                node._name = o.grad_name_(*values)
     return t
 
 
@@ -530,11 +533,11 @@ def note_view(o: Op, values: list, t) -> None:
     """Remembers that `t` shares memory with the op's first argument."""
     x = values[0]
     a, b = t._a, x._a
-    if a.base is None or not (a.size == 0 or a is b or np.may_share_memory(a, b)):
+    if a.base is None or not (a is b or root_of(a) is root_of(b)):
         return
     t._v = x._v
     root = x._base if x._base is not None else x
-    t._base, t._view = root, (x, o, values)
+    t._base, t._view, t._several = root, (x, o, values), x._several
     views = root._views
     if views is None:
         views = root._views = []
@@ -552,14 +555,16 @@ def replay(view, root):
 
 def _refresh_views(root) -> None:
     """After `root` got a new history its views get theirs from it."""
-    for weak in root._views or ():
+    live = [weak for weak in root._views or () if weak() is not None]
+    for weak in live:
         view = weak()
-        if view is not None:
-            twin = replay(view, root)
-            view._node, view._rg = twin._node, twin._rg
-            if view._node is not None:
-                view._node._name = "AsStridedBackward0"
-            root._views.pop()
+        if view is None:
+            continue
+        twin = T._stale_view(root, view) if view._several else replay(view, root)
+        view._node, view._rg = twin._node, twin._rg
+        if view._node is not None and not view._several:
+            view._node._name = "AsStridedBackward0"
+    root._views = live  # without the twins
 
 
 # ---------------------------------------------------------------- in-place and out=
@@ -580,6 +585,12 @@ def check_writable(x) -> None:
         if x._base is not None and x._base._rg and x._base._node is None:
             raise GradError("a view of a leaf Variable that requires grad is being used in an in-place operation.",
                             help="wrap the update in `with torch.no_grad():`")
+        if x._several:
+            raise GradError(f"Output {x._several[1]} of {x._several[0]} is a view and is being modified inplace. This view is "
+                            "the output of a function that returns multiple views. Such functions do not allow the output "
+                            "views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
+    if type(x._a) is np.ndarray and not x._a.flags.writeable:
+        thaw(x._a)
     if not x._a.flags.writeable or 0 in x._a.strides and x._a.size > 1 and any(
             s == 0 and n > 1 for s, n in zip(x._a.strides, x._a.shape, strict=True)):
         raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "
@@ -596,8 +607,8 @@ def bump(x) -> None:
         v[1] = locate()
 
 
-def assign(x, result):
-    """Writes `result` into `x` and lets `x` take over its history; the end of every in-place op."""
+def assign(x, result, name: str | None = None):
+    """Writes `result` into `x` and lets `x` take over its history, printed as `name`; the end of every in-place op."""
     if x._inference and not state.inference:
         raise EngineError("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get "
                           "a normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more "
@@ -615,20 +626,32 @@ def assign(x, result):
     np.copyto(a, r, casting="unsafe") if type(a) is np.ndarray else a.__setitem__(Ellipsis, r)
     bump(x)
     if state.grad and (result._rg or x._rg):
-        rebase(x, result)
+        rebase(x, result, name)
     return x
 
 
-def rebase(x, result) -> None:
+def overwritten(x, name: str | None = None) -> None:
+    """After the memory of `x` was filled with values that depend on nothing: what came before gets no gradient."""
+    bump(x)
+    if state.grad and x._rg:
+        rebase(x, wrap(x._a), name)
+
+
+def rebase(x, result, name: str | None = None) -> None:
     """Gives `x` (and the tensor it is a view of) the history of `result`."""
     if not result._rg and x._base is None:
         # Overwritten by values without history: what came before gets a gradient of zero.
         x._node = T._overwritten(x)._node
+        x._node._name = name
+        if x._views:
+            _refresh_views(x)
         return
     if result._a.dtype != x._a.dtype:
         result = cast(result, dtypes.of_numpy(x._a.dtype))
     if x._base is None:
         x._node, x._rg = result._node, True
+        if name is not None and x._node is not None:
+            x._node._name = name
         if x._views:
             _refresh_views(x)
         return
@@ -643,9 +666,20 @@ def _into_first(o: Op, values: list):
     x = values[0]
     check_writable(x)
     result = execute(o, values)
-    if result._node is not None:
-        _keep_original(result._node, x)
-    return assign(x, result)
+    node, array = result._node, result._a
+    if node is not None:
+        _keep_original(node, x)
+    assign(x, result)
+    if type(node) is Node and node.saved and array.dtype == x._a.dtype and array.shape == x._a.shape:
+        _share_output(node, array, x)
+    return x
+
+
+def _share_output(node, array, x) -> None:
+    """What an in-place op saved of its result lies in the memory of `x`: later writes to that are noticed."""
+    for saved in node.saved:
+        if type(saved) is Saved and saved.array is array and saved.hooked is None:
+            saved.array, saved.versions, saved.version = x._a, x._v, x._v[0]
 
 
 def _into_out(o: Op, values: list, out):
@@ -660,6 +694,8 @@ def _into_out(o: Op, values: list, out):
     results = result if isinstance(result, (tuple, list)) else (result,)
     for t, r in zip(outs, results, strict=True):
         write_out(o.name, t, r)
+    if o.fields and len(outs) > 1:
+        return struct(o.name + "_out", o.fields)(outs)
     return out if not isinstance(out, list) else tuple(out)
 
 

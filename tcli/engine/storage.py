@@ -5,17 +5,29 @@ from __future__ import annotations
 import numpy as np
 
 
+def root_of(a):
+    """The array that owns the memory of `a`, which may be a view of a view of it."""
+    while True:
+        base = a.base
+        if base is not None and not hasattr(base, "strides"):
+            base = getattr(base, "base", None)  # `as_strided` puts an object of its own between the two
+        if not hasattr(base, "strides") or not hasattr(base, "dtype"):
+            return a
+        a = base
+
+
+def address(a) -> int:
+    return a.__array_interface__["data"][0] if isinstance(a, np.ndarray) else a.data.ptr
+
+
 class Storage:
     """The memory under a tensor: its size, address and bytes."""
 
     def __init__(self, t):
-        a = t._a
-        while isinstance(a.base, np.ndarray):
-            a = a.base
-        self._a, self._dtype = a, t.dtype
+        self._a, self._dtype = root_of(t._a), t.dtype
 
     def data_ptr(self) -> int:
-        return self._a.__array_interface__["data"][0]
+        return address(self._a)
 
     def nbytes(self) -> int:
         return int(self._a.nbytes)
@@ -35,6 +47,17 @@ class Storage:
         return isinstance(other, Storage) and self.data_ptr() == other.data_ptr()
 
     __hash__ = None
+
+
+def thaw(array: np.ndarray) -> None:
+    """Makes an array over a mapped file writable; its memory says how. Other arrays stay what they are."""
+    root = array
+    while isinstance(root, np.ndarray):
+        root = root.base
+    release = getattr(getattr(root, "obj", root), "thaw", None)
+    if release is not None and 0 not in array.strides:
+        release()
+        array.flags.writeable = True
 
 
 class layout:

@@ -18,11 +18,13 @@ from .dispatch import wrap
 from .registry import T
 from .storage import (
     Storage,
+    address,
     channels_last,
     channels_last_3d,
     contiguous_format,
     layout,
     preserve_format,
+    root_of,
     sparse_coo,
     strided,
 )
@@ -42,6 +44,7 @@ class Tensor:
     _base = None
     _view = None
     _views = None
+    _several = None  # (name, index) where the tensor is one of several views that one op returned
     _inference = False
     _half_complex = False  # complex32: NumPy has no such type, complex64 holds it
     grad = None
@@ -168,7 +171,7 @@ class Tensor:
     def stride(self, dim: int | None = None):
         itemsize = self._a.dtype.itemsize
         strides = tuple(s // itemsize for s in self._a.strides)
-        if 0 in self._a.shape or 1 in self._a.shape:
+        if 0 in strides or 0 in self._a.shape:
             strides = _canonical_strides(self._a.shape, strides)
         if dim is None:
             return strides
@@ -177,19 +180,18 @@ class Tensor:
         return strides[to_dim(dim, self, "stride", "dim")]
 
     def storage_offset(self) -> int:
-        root = self._a
-        while isinstance(root.base, np.ndarray):
-            root = root.base
-        here = self._a.__array_interface__["data"][0]
-        return (here - root.__array_interface__["data"][0]) // self._a.dtype.itemsize
+        if not self._a.size:
+            return 0
+        return (address(self._a) - address(root_of(self._a))) // self._a.dtype.itemsize
 
     def data_ptr(self) -> int:
         a = self._a
         return a.__array_interface__["data"][0] if type(a) is np.ndarray else a.data.ptr
 
     def is_contiguous(self, memory_format=None) -> bool:
-        if memory_format is channels_last:
-            return self._a.ndim == 4 and self._a.transpose(0, 2, 3, 1).flags.c_contiguous
+        if memory_format is channels_last or memory_format is channels_last_3d:
+            n = 4 if memory_format is channels_last else 5
+            return self._a.ndim == n and self._a.transpose(0, *range(2, n), 1).flags.c_contiguous
         return bool(self._a.flags.c_contiguous)
 
     def is_set_to(self, other) -> bool:
@@ -251,6 +253,12 @@ class Tensor:
             raise ArgumentError("iteration over a 0-d tensor")
         return iter(T.unbind(self, 0))
 
+    def __reversed__(self):
+        return self if self._a.ndim == 0 else T.flip(self, (0,))
+
+    def __delitem__(self, index):
+        raise ArgumentError("Tensor does not support deleting items")
+
     def __bool__(self) -> bool:
         a = self._a
         if a.size != 1:
@@ -260,18 +268,23 @@ class Tensor:
                               help="reduce it first, for example with .any() or .all()")
         return bool(a.item())
 
+    def _number(self):
+        if self._a.size != 1:
+            raise BadValue("only one element tensors can be converted to Python scalars")
+        return self.item()
+
     def __float__(self) -> float:
-        value = self.item()
+        value = self._number()
         if type(value) is complex:
             raise EngineError("value cannot be converted to type double without overflow") if value.imag else \
                 EngineError("value cannot be converted to type double")
         return float(value)
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
 
     def __index__(self) -> int:
         if self._a.size != 1 or self._a.dtype.kind not in "biu":
@@ -423,9 +436,12 @@ class Tensor:
             return self.to(found)
         return self.to(getattr(dtype, "dtype", dtype))
 
-    def to(self, *args, dtype=None, device=None, non_blocking: bool = False, copy: bool = False, memory_format=None):
+    def to(self, *args, dtype=None, device=None, non_blocking: bool = False, copy: bool = False, memory_format=None,
+           other=None):
         """This tensor with another dtype, on another device, or like another tensor; itself if nothing changes."""
-        for value in args:
+        flags = [value for value in args if isinstance(value, bool)]
+        copy = copy or (flags[1] if len(flags) > 1 else False)
+        for value in (*args, other):
             if isinstance(value, dtypes.dtype) or value in (float, int, bool, complex):
                 dtype = dtypes.as_dtype(value)
             elif isinstance(value, (str, Device)):
@@ -448,7 +464,13 @@ class Tensor:
                 t = T._move(t, device)
         if dtype is not None and dtypes.as_dtype(dtype) is not t.dtype:
             t = T._cast(t, dtype)
-        return t.clone() if copy and t is self else t
+        if memory_format is not None and memory_format is not preserve_format and not t.is_contiguous(memory_format):
+            return T.clone(t, memory_format=memory_format)
+        if copy and t is self:
+            t = T.clone(t)
+            if t._node is not None:
+                t._node._name = "ToCopyBackward0"
+        return t
 
     def cpu(self):
         return self.to(CPU)
@@ -476,10 +498,6 @@ class Tensor:
     def get_device(self) -> int:
         device = self.device
         return -1 if device.type == "cpu" else device.index or 0
-
-    def set_(self, source):
-        self._a, self._v = source._a, source._v
-        return self
 
     def cpu_array(self):
         return _host(self)
@@ -516,14 +534,12 @@ def _no_dims(dim):
 
 
 def _canonical_strides(shape, strides) -> tuple:
-    """PyTorch's strides where a size of 0 or 1 leaves NumPy free to choose others."""
-    if 0 in shape or all(s == 1 for s in shape):
-        result, step = [], 1
-        for size in reversed(shape):
-            result.append(step)
-            step *= max(size, 1)
-        return tuple(reversed(result))
-    return strides
+    """PyTorch's strides where NumPy leaves them at 0: in empty tensors and for dims of size 1."""
+    result, step, empty = [], 1, 0 in shape and not any(strides)
+    for size, stride in zip(reversed(shape), reversed(strides), strict=True):
+        result.append(step if empty or (stride == 0 and size == 1) else stride)
+        step = result[-1] * max(size, 1)
+    return tuple(reversed(result))
 
 
 def _host(t) -> np.ndarray:
@@ -641,6 +657,9 @@ def _from_sequence(data, d) -> np.ndarray:
         raise EngineError("Overflow when unpacking long long")
     if a.dtype.kind in "USMm":
         raise _bad_element(data)
+    if d is None and a.dtype.kind == "f" and a.ndim == 1 and any(isinstance(v, np.generic) for v in data):
+        common = dispatch.result_type_of_scalars(data)
+        return a.astype(common.numpy)
     if a.dtype.kind == "f" and a.dtype == np.float64 and d is None and not _first_is_numpy(data):
         return a.astype(dtypes.get_default_dtype().numpy)
     if a.dtype.kind == "c" and d is None and not _first_is_numpy(data):
@@ -682,7 +701,8 @@ def _without_tensors(data):
 def _first_is_numpy(data) -> bool:
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
-    return isinstance(data, (np.generic, np.ndarray))
+    # np.float64 is a Python float and np.complex128 a Python complex: they count as such.
+    return isinstance(data, (np.generic, np.ndarray)) and not isinstance(data, (float, complex))
 
 
 def _shape_of(data) -> list:

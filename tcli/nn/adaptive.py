@@ -34,8 +34,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             raise BadValue("cutoffs should be a sequence of length larger than 0")
         if cutoffs != sorted(set(cutoffs)) or cutoffs[0] <= 0 or cutoffs[-1] > n_classes - 1 \
                 or any(int(c) != c for c in cutoffs):
-            raise BadValue("cutoffs should be a sequence of unique, positive integers sorted in an increasing order, where "
-                           "each value is between 1 and n_classes-1")
+            raise BadValue("cutoffs should be a sequence of unique, positive integers sorted in an increasing "
+                           "order, where each value is between 1 and n_classes-1")
         self.in_features, self.n_classes, self.cutoffs = in_features, n_classes, [*cutoffs, n_classes]
         self.div_value, self.head_bias = div_value, head_bias
         self.shortlist_size, self.n_clusters = cutoffs[0], len(cutoffs)

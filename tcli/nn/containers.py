@@ -157,7 +157,8 @@ class ModuleList(_Listed):
     def extend(self, modules):
         """Adds modules at the end; returns the list."""
         if not isinstance(modules, Iterable):
-            raise ArgumentError("ModuleList.extend should be called with an iterable, but got " + type(modules).__name__)
+            raise ArgumentError("ModuleList.extend should be called with an iterable, but got "
+                                + type(modules).__name__)
         for module in list(modules):
             self.append(module)
         return self
@@ -376,7 +377,9 @@ class ParameterDict(_NotCallable):
 
     def get(self, key: str, default=None):
         """The value of a key, or `default`."""
-        return self[key] if key in self else default
+        if key not in self:
+            return default
+        return self[key]
 
     def fromkeys(self, keys, default=None):
         """A new dict with one value for all keys."""

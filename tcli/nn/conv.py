@@ -138,7 +138,8 @@ class _Transposed(_Conv):
     transposed = True
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size, stride=1, padding=0, output_padding=0,
-                 groups: int = 1, bias: bool = True, dilation=1, padding_mode: str = "zeros", device=None, dtype=None):
+                 groups: int = 1, bias: bool = True, dilation=1, padding_mode: str = "zeros", device=None,
+                 dtype=None):
         super().__init__()
         if padding_mode != "zeros":
             raise BadValue(f'Only "zeros" padding mode is supported for {type(self).__name__}')
@@ -155,18 +156,17 @@ class _Transposed(_Conv):
             return self.output_padding
         n = self._dims
         lead = 2 if input.dim() == n + 2 else 1
-        output_size = list(output_size)
         sizes = output_size[lead:] if len(output_size) == lead + n else output_size
         if len(sizes) != n:
-            raise BadValue(f"ConvTranspose{n}D: for {input.dim()}D input, output_size must have {n} or {lead + n} elements "
-                           f"(got {len(sizes)})")
+            raise BadValue(f"ConvTranspose{n}D: for {input.dim()}D input, output_size must have {n} or {lead + n} "
+                           f"elements (got {len(sizes)})")
         smallest = [(input.shape[d + lead] - 1) * self.stride[d] - 2 * self.padding[d]
                     + self.dilation[d] * (self.kernel_size[d] - 1) + 1 for d in range(n)]
         largest = [smallest[d] + self.stride[d] - 1 for d in range(n)]
         for size, low, high in zip(sizes, smallest, largest, strict=True):
             if not low <= size <= high:
-                raise BadValue(f"requested an output size of {sizes}, but valid sizes range from {smallest} to {largest} "
-                               f"(for an input of {input.size()[2:]})")
+                raise BadValue(f"requested an output size of {sizes}, but valid sizes range from {smallest} to "
+                               f"{largest} (for an input of {input.size()[2:]})")
         return tuple(size - low for size, low in zip(sizes, smallest, strict=True))
 
 

@@ -156,8 +156,8 @@ class _BackwardHooks:
             for hook in self.hooks:
                 changed = hook(self.module, nothing[:self.n_inputs], self.grad_outputs)
                 if changed is not None and any(g is not None for g in changed):
-                    raise EngineError("Backward hook for Modules where no input requires gradient should always return "
-                                      "None or None for all gradients.")
+                    raise EngineError("Backward hook for Modules where no input requires gradient should always "
+                                      "return None or None for all gradients.")
         return tuple(self.grad_outputs[i] for i in where)
 
     def inputs_arrived(self, grads: tuple) -> tuple:
@@ -170,13 +170,15 @@ class _BackwardHooks:
             if changed is not None:
                 changed = changed if isinstance(changed, tuple) else (changed,)
                 if len(changed) != len(result):
-                    raise EngineError(f"Backward hook returned an invalid number of grad_input, got {len(changed)}, but "
-                                      f"expected {len(result)}")
+                    raise EngineError(f"Backward hook returned an invalid number of grad_input, got {len(changed)}, "
+                                      f"but expected {len(result)}")
                 result = changed
         return tuple(result[i] for i in self.watched)
 
 
 class _Inputs(Function):
+    """The identity before a module: the gradients of its inputs end here."""
+
     @staticmethod
     def forward(ctx, hooks, *tensors):
         ctx.hooks = hooks
@@ -189,6 +191,8 @@ class _Inputs(Function):
 
 
 class _Outputs(Function):
+    """The identity after a module: the gradients of its outputs come in here."""
+
     @staticmethod
     def forward(ctx, hooks, where, *tensors):
         ctx.hooks, ctx.where = hooks, where
@@ -198,6 +202,10 @@ class _Outputs(Function):
     @staticmethod
     def backward(ctx, *grads):
         return (None, None, *ctx.hooks.outputs_arrived(ctx.where, grads))
+
+
+# The name that `grad_fn` shows.
+_Inputs.__name__ = _Outputs.__name__ = "BackwardHookFunction"
 
 
 # ---------------------------------------------------------------- hooks on every module

@@ -28,9 +28,10 @@ class _Uninitialized:
 
     @property
     def shape(self):
-        raise EngineError("Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
-                          "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call "
-                          "`forward` to initialize the parameters before accessing their attributes.")
+        raise EngineError("Can't access the shape of an uninitialized parameter or buffer. This error usually "
+                          "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
+                          "initialized one. Call `forward` to initialize the parameters before accessing their "
+                          "attributes.")
 
     def detach(self):
         return self
@@ -148,9 +149,10 @@ class LazyLinear(LazyModuleMixin, Linear):
 class _LazyConv(LazyModuleMixin):
     def __init__(self, out_channels: int, kernel_size, *args, **kwargs):
         base = self.cls_to_become
-        names = ("stride", "padding", "output_padding", "groups", "bias", "dilation", "padding_mode", "device", "dtype") \
-            if base.transposed else ("stride", "padding", "dilation", "groups", "bias", "padding_mode", "device", "dtype")
-        given = dict(zip(names, args, strict=False)) | kwargs
+        names = "stride padding dilation groups bias padding_mode device dtype"
+        if base.transposed:
+            names = "stride padding output_padding groups bias dilation padding_mode device dtype"
+        given = dict(zip(names.split(), args, strict=False)) | kwargs
         bias = given.pop("bias", True)
         super().__init__(0, 0, kernel_size, bias=False, **given)
         where = {"device": given.get("device"), "dtype": given.get("dtype")}
@@ -167,8 +169,8 @@ class _LazyConv(LazyModuleMixin):
             return
         n = self._dims
         if input.dim() not in (n + 1, n + 2):
-            raise EngineError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {type(self).__name__}, but got "
-                              f"input of size: {input.shape}")
+            raise EngineError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {type(self).__name__}, "
+                              f"but got input of size: {input.shape}")
         self.in_channels = input.shape[1] if input.dim() == n + 2 else input.shape[0]
         if self.in_channels % self.groups:
             raise BadValue("in_channels must be divisible by groups")

@@ -68,7 +68,7 @@ class Bilinear(Module):
                  dtype=None):
         super().__init__()
         if in1_features <= 0:
-            raise BadValue(f"in1_features must be > 0, but got {in1_features}")
+            raise BadValue(f"in1_features must be > 0, but got ({in1_features=})")
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
         self.weight = new_parameter(out_features, in1_features, in2_features, device=device, dtype=dtype)
         if bias:
@@ -109,12 +109,8 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size):
         super().__init__()
-        if isinstance(dim, str):
-            raise ArgumentError("unflatten() takes dims by number: named tensors are not available")
-        if not isinstance(dim, int):
-            raise ArgumentError("invalid argument type for dim parameter")
         if not isinstance(unflattened_size, (tuple, list)):
-            raise ArgumentError(f"unflattened_size must be tuple or list, but found type "
+            raise ArgumentError("unflattened_size must be a tuple of ints, but found type "
                                 f"{type(unflattened_size).__name__}")
         for i, size in enumerate(unflattened_size):
             if not isinstance(size, int):

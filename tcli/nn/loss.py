@@ -14,8 +14,8 @@ def _old_reduction(size_average, reduce) -> str:
     size_average = True if size_average is None else size_average
     reduce = True if reduce is None else reduce
     found = "none" if not reduce else "mean" if size_average else "sum"
-    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.", UserWarning,
-                  stacklevel=4)
+    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.",
+                  UserWarning, stacklevel=4)
     return found
 
 
@@ -90,7 +90,8 @@ class CrossEntropyLoss(_WeightedLoss):
 class NLLLoss(_WeightedLoss):
     """The negative log probability of the target class."""
 
-    def __init__(self, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean"):
+    def __init__(self, weight=None, size_average=None, ignore_index: int = -100, reduce=None,
+                 reduction: str = "mean"):
         super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index = ignore_index
 
@@ -280,9 +281,9 @@ class CTCLoss(_Loss):
 class LinearCrossEntropyLoss(_WeightedLoss):
     """A linear layer and the cross entropy of its output in one."""
 
-    def __init__(self, in_features: int, num_classes: int, *, out_features: tuple = (), bias: bool = False, device=None,
-                 dtype=None, reduction: str = "mean", weight=None, ignore_index=None, label_smoothing: float = 0.0,
-                 options=None):
+    def __init__(self, in_features: int, num_classes: int, *, out_features: tuple = (), bias: bool = False,
+                 device=None, dtype=None, reduction: str = "mean", weight=None, ignore_index=None,
+                 label_smoothing: float = 0.0, options=None):
         from math import prod
 
         from .linear import Linear
@@ -294,7 +295,8 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         super().__init__(weight=weight, reduction=reduction)
         self.num_classes, self.out_features, self.options = num_classes, out_features, options
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
-        self.linear = Linear(in_features, prod(out_features, start=num_classes), bias=bias, device=device, dtype=dtype)
+        self.linear = Linear(in_features, prod(out_features, start=num_classes), bias=bias, device=device,
+                             dtype=dtype)
 
     def forward(self, input, target):
         scores = self.linear(input)

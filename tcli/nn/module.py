@@ -34,7 +34,7 @@ class MissingKey(KeyError, EngineError):
 def typename(value) -> str:
     """How PyTorch names the type of a value in messages."""
     if isinstance(value, Tensor):
-        return value.type() if type(value) is Tensor else "torch.nn.parameter." + type(value).__name__
+        return value.type()
     kind = value if isinstance(value, type) else type(value)
     module = kind.__module__
     if module in ("builtins", "__main__") or module is None:
@@ -62,8 +62,8 @@ class Module:
             raise ArgumentError(f"{type(self).__name__}.__init__() got an unexpected keyword argument "
                                 f"'{next(iter(kwargs))}'")
         if args and not self.call_super_init:
-            raise ArgumentError(f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were "
-                                "given")
+            raise ArgumentError(f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} "
+                                "were given")
         fields = self.__dict__
         fields["training"] = True
         for name in _TABLES:
@@ -124,8 +124,8 @@ class Module:
         fields = self.__dict__
         if name in fields.get("_modules", ()):
             if value is not None:
-                raise ArgumentError(f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module or None "
-                                    "expected)")
+                raise ArgumentError(f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module "
+                                    "or None expected)")
             fields["_modules"][name] = None
         elif isinstance(value, Buffer) and "_buffers" in fields:
             if name not in fields["_buffers"]:
@@ -133,8 +133,8 @@ class Module:
             self.register_buffer(name, value, value.persistent)
         elif name in fields.get("_buffers", ()):
             if value is not None and not isinstance(value, Tensor):
-                raise ArgumentError(f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor "
-                                    "or None expected)")
+                raise ArgumentError(f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, "
+                                    "torch.Tensor or None expected)")
             fields["_buffers"][name] = value
         else:
             object.__setattr__(self, name, value)
@@ -191,12 +191,12 @@ class Module:
             raise UnknownAttribute("cannot assign parameter before Module.__init__() call")
         self._check_name("parameter", "_parameters", name, dot='parameter name can\'t contain "."')
         if param is not None and not isinstance(param, Parameter):
-            raise ArgumentError(f"cannot assign '{typename(param)}' object to parameter '{name}' (torch.nn.Parameter or "
-                                "None required)")
+            raise ArgumentError(f"cannot assign '{typename(param)}' object to parameter '{name}' "
+                                "(torch.nn.Parameter or None required)")
         if param is not None and param._node is not None:
             raise BadValue(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created "
-                           f"explicitly. To express '{name}' as a function of another Tensor, compute the value in the "
-                           "forward() method.")
+                           f"explicitly. To express '{name}' as a function of another Tensor, compute the value in "
+                           "the forward() method.")
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -279,7 +279,7 @@ class Module:
 
     def _named_members(self, members_of, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True):
         seen = set()
-        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
             for name, value in members_of(module):
                 if value is None or value in seen:
@@ -403,7 +403,8 @@ class Module:
         if tensor is not None:
             dtype, device = tensor.dtype, tensor.device
         if dtype is not None and dtype.category < dtypes.FLOAT:
-            raise ArgumentError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
+            raise ArgumentError("nn.Module.to only accepts floating point or complex dtypes, but got desired "
+                                f"dtype={dtype}")
 
         def convert(t):
             cast = dtype if t.dtype.category >= dtypes.FLOAT else None
@@ -480,15 +481,15 @@ class Module:
 
     def get_extra_state(self):
         """What a subclass saves beside its tensors."""
-        raise EngineError("Reached a code path in Module.get_extra_state() that should never be called. Please file an "
-                          "issue at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml to report this "
-                          "bug.")
+        raise EngineError("Reached a code path in Module.get_extra_state() that should never be called. Please file "
+                          "an issue at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml to "
+                          "report this bug.")
 
     def set_extra_state(self, state) -> None:
         """Takes back what `get_extra_state` gave."""
-        raise EngineError("Reached a code path in Module.set_extra_state() that should never be called. Please file an "
-                          "issue at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml to report this "
-                          "bug.")
+        raise EngineError("Reached a code path in Module.set_extra_state() that should never be called. Please file "
+                          "an issue at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml to "
+                          "report this bug.")
 
     # ------------------------------------------------------------ hooks
 
@@ -509,16 +510,16 @@ class Module:
     def register_full_backward_hook(self, hook, prepend: bool = False):
         """`hook(module, grad_input, grad_output)` runs when the gradients of the module's inputs are there."""
         if self._is_full_backward_hook is False:
-            raise EngineError("Cannot use both regular backward hooks and full backward hooks on a single Module. Please "
-                              "use only one of them.")
+            raise EngineError("Cannot use both regular backward hooks and full backward hooks on a single Module. "
+                              "Please use only one of them.")
         self.__dict__["_is_full_backward_hook"] = True
         return self._hook("_backward_hooks", hook, prepend)
 
     def register_backward_hook(self, hook):
         """The old form of `register_full_backward_hook`."""
         if self._is_full_backward_hook is True:
-            raise EngineError("Cannot use both regular backward hooks and full backward hooks on a single Module. Please "
-                              "use only one of them.")
+            raise EngineError("Cannot use both regular backward hooks and full backward hooks on a single Module. "
+                              "Please use only one of them.")
         self.__dict__["_is_full_backward_hook"] = False
         return self._hook("_backward_hooks", hook, False)
 

@@ -129,12 +129,12 @@ class _InstanceNorm(_NormBase):
 
     def _wrong_features(self, input, dim: int) -> None:
         if self.affine:
-            raise BadValue(f"expected input's size at dim={dim} to match num_features ({self.num_features}), but got: "
-                           f"{input.shape[dim]}.")
+            raise BadValue(f"expected input's size at dim={dim} to match num_features ({self.num_features}), but "
+                           f"got: {input.shape[dim]}.")
         import warnings
 
-        warnings.warn(f"input's size at dim={dim} does not match num_features. You can silence this warning by not passing "
-                      "in num_features, which is not used because affine=False", UserWarning, stacklevel=4)
+        warnings.warn(f"input's size at dim={dim} does not match num_features. You can silence this warning by not "
+                      "passing in num_features, which is not used because affine=False", UserWarning, stacklevel=4)
 
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
                               error_msgs) -> None:
@@ -142,10 +142,11 @@ class _InstanceNorm(_NormBase):
         if local_metadata.get("version") is None and not self.track_running_stats and stats:
             kind = type(self).__name__
             error_msgs.append(
-                "Unexpected running stats buffer(s) {} for {} with track_running_stats=False. If state_dict is a checkpoint "
-                "saved before 0.4.0, this may be expected because {} does not track running stats by default since 0.4.0. "
-                "Please remove these keys from state_dict. If the running stats are actually needed, instead set "
-                "track_running_stats=True in {} to enable them. See the documentation of {} for details.".format(
+                "Unexpected running stats buffer(s) {} for {} with track_running_stats=False. If state_dict is a "
+                "checkpoint saved before 0.4.0, this may be expected because {} does not track running stats by "
+                "default since 0.4.0. Please remove these keys from state_dict. If the running stats are actually "
+                "needed, instead set track_running_stats=True in {} to enable them. See the documentation of {} for "
+                "details.".format(
                     " and ".join(f'"{k}"' for k in stats), kind, kind, kind, kind))
             for key in stats:
                 state_dict.pop(key)
@@ -175,7 +176,8 @@ class LayerNorm(Module):
     """Normalises over the last dims, those of `normalized_shape`.
 
     >>> nn.LayerNorm(4)(arange(4.).reshape(1, 4))
-    tensor([[-1.3416, -0.4472,  0.4472,  1.3416]], grad_fn=<NativeLayerNormBackward0>)
+    tensor([[-1.3416, -0.4472,  0.4472,  1.3416]],
+           grad_fn=<NativeLayerNormBackward0>)
     """
 
     def __init__(self, normalized_shape, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True,

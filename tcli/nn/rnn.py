@@ -171,8 +171,8 @@ def _check_dropout(dropout, num_layers: int) -> None:
         import warnings
 
         warnings.warn("dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
-                      f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}", UserWarning,
-                      stacklevel=4)
+                      f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}",
+                      UserWarning, stacklevel=4)
 
 
 def _check_sizes(mode, input_size, hidden_size, num_layers, bias, batch_first, proj_size) -> None:

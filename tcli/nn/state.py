@@ -66,7 +66,8 @@ def _warn_positional() -> None:
     import warnings
 
     warnings.warn("Positional args are being deprecated, use kwargs instead. Refer to "
-                  "https://pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.state_dict for details.",
+                  "https://pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.state_dict for "
+                  "details.",
                   FutureWarning, stacklevel=4)
 
 
@@ -130,8 +131,9 @@ def _load_tree(module, tensors, prefix: str, metadata, assign: bool, missing, un
     keys = IncompatibleKeys(missing, unexpected)
     for hook in module._load_state_dict_post_hooks.values():
         if hook(module, keys) is not None:
-            raise AssertionError("Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return "
-                                 "new values, if incompatible_keys need to be modified, it should be done inplace.")
+            raise AssertionError("Hooks registered with ``register_load_state_dict_post_hook`` are not expected to "
+                                 "return new values, if incompatible_keys need to be modified, it should be done "
+                                 "inplace.")
 
 
 def load_own(module, tensors, prefix: str, metadata: dict, strict: bool, missing, unexpected, errors) -> None:
@@ -159,8 +161,8 @@ def _load_one(module, name: str, t, key: str, value, assign: bool, errors: list)
     if not lazy and t.dim() == 0 and value.shape == (1,):
         value = value[0]
     if not lazy and value.shape != t.shape:
-        errors.append(f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the shape in "
-                      f"current model is {t.shape}.")
+        errors.append(f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the "
+                      f"shape in current model is {t.shape}.")
         return
     before, state.grad = state.grad, False
     try:
@@ -169,8 +171,9 @@ def _load_one(module, name: str, t, key: str, value, assign: bool, errors: list)
         else:
             t.copy_(value)
     except Exception as error:
-        errors.append(f'While copying the parameter named "{key}", whose dimensions in the model are {t.size()} and whose '
-                      f"dimensions in the checkpoint are {value.size()}, an exception occurred : {error.args}.")
+        errors.append(f'While copying the parameter named "{key}", whose dimensions in the model are {t.size()} '
+                      f"and whose dimensions in the checkpoint are {value.size()}, an exception occurred : "
+                      f"{error.args}.")
     finally:
         state.grad = before
 

@@ -4,7 +4,6 @@ The ops here are private: sorting, extrema, quantiles and scans find indices wit
 take and return values through these, so that all of them can be differentiated twice.
 """
 
-import numpy as np
 
 from ..engine.registry import op
 
@@ -16,7 +15,8 @@ def take(xp, x, index, dim: int):
     return xp.take_along_axis(x, index, dim)
 
 
-@op("_take_along", at="", half=False, samples=["r(3, 4), torch.tensor([[0, 2, 1, 0]]), 0"], grad_name="GatherBackward0",
+@op("_take_along", at="", half=False, samples=["r(3, 4), torch.tensor([[0, 2, 1, 0]]), 0"],
+    grad_name="GatherBackward0",
     vjp={"x": lambda k, g, x_shape, index, dim: k._add_along(g, index, dim, x_shape)})
 def _take_along(xp, x, index: "Index", dim: "int"):
     return take(xp, x, index, dim)
@@ -82,5 +82,12 @@ def back(xp, x, dim: int, ndim: int):
     return x if dim == ndim - 1 else xp.ascontiguousarray(xp.moveaxis(x, -1, dim))
 
 
-def nan_like(a):
-    return a.dtype.type(np.nan)
+def at_places(xp, rows, index):
+    """The elements of contiguous rows at places along their last dim; quicker than `take_along_axis`."""
+    if rows.ndim == 1:
+        return rows.take(index)
+    n = rows.shape[-1]
+    if not index.size:
+        return xp.empty(index.shape, rows.dtype)
+    starts = xp.arange(0, rows.size, n).reshape((*rows.shape[:-1], 1))
+    return rows.reshape(-1).take(index + starts)

@@ -5,8 +5,9 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.dispatch import assign, bump, cast, check_writable
 from ..engine.registry import T, function, op
+from ..engine.tape import state
 from ..engine.tensor import Tensor, as_tensor
-from ..errors import EngineError, GradError
+from ..errors import ArgumentError, EngineError, ShapeError
 
 
 def _to(name: str, d) -> None:
@@ -25,6 +26,12 @@ for _name, _d in (("float", dtypes.float32), ("double", dtypes.float64), ("half"
     _to(_name, _d)
 
 
+def _tensor(name: str, value):
+    if not isinstance(value, Tensor):
+        raise ArgumentError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}")
+    return value
+
+
 @function("tensor.type_as")
 def type_as(x, other):
     """The tensor with the dtype and device of another."""
@@ -40,19 +47,19 @@ def can_cast(from_, to) -> bool:
 @function("torch.numel")
 def numel(input) -> int:
     """The number of elements."""
-    return input.numel()
+    return _tensor("numel", input).numel()
 
 
 @function("torch.is_floating_point")
 def is_floating_point(input) -> bool:
     """Whether the dtype is a floating-point one."""
-    return input.is_floating_point()
+    return _tensor("is_floating_point", input).is_floating_point()
 
 
 @function("torch.is_complex")
 def is_complex(input) -> bool:
     """Whether the dtype is complex."""
-    return input.is_complex()
+    return _tensor("is_complex", input).is_complex()
 
 
 @function("torch.is_nonzero", "tensor.is_nonzero")
@@ -70,16 +77,28 @@ def is_same_size(input, other) -> bool:
     return input.shape == other.shape
 
 
-@function("tensor.detach_copy", "torch.detach_copy")
-def detach_copy(x):
-    """A copy without history."""
-    return x.detach().clone()
+@function("torch.detach_copy")
+def detach_copy(input):
+    """A copy."""
+    return T.clone(input)
 
 
 @function("torch.detach")
 def detach(input):
     """The same values without history; shares memory."""
     return input.detach()
+
+
+@function("torch.detach_")
+def detach_(input):
+    """Takes a tensor out of its graph, in place."""
+    return input.detach_()
+
+
+@function("torch.get_device")
+def get_device(input) -> int:
+    """The number of the device a tensor is on; -1 for the CPU."""
+    return input.get_device()
 
 
 # ---------------------------------------------------------------- in-place fills and copies
@@ -90,57 +109,85 @@ def _filled(xp, x, value: "Operand"):
     return xp.full(x.shape, value, x.dtype)
 
 
-@function("tensor.fill_", "torch.fill_")
-def fill_(x, value):
-    """Sets every element to a value (a number or a 0-d tensor), in place."""
-    if isinstance(value, Tensor) and value.ndim:
-        raise EngineError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+def _set_all(x, value, name: str):
+    """Fills `x`; its history, and that of the tensor it is a view of, says so."""
     check_writable(x)
-    if x._rg or isinstance(value, Tensor):
-        return assign(x, T._filled(x, value))
-    if isinstance(value, complex) and x.dtype.category < dtypes.COMPLEX:
-        raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[x.dtype.name]} without overflow")
-    x._a[...] = np.asarray(value).astype(x._a.dtype)
+    if state.grad and (x._rg or isinstance(value, Tensor) and value._rg):
+        result = T._filled(x, value)
+        return assign(x, result, name)
+    a = value._a if isinstance(value, Tensor) else np.asarray(value)
+    x._a[...] = (a.real if a.dtype.kind == "c" and x._a.dtype.kind != "c" else a).astype(x._a.dtype)
     bump(x)
     return x
 
 
-@function("torch.fill", "tensor.fill")
-def fill(x, value):
+@function("tensor.fill_", "torch.fill_")
+def fill_(x, value):
+    """Sets every element to a value (a number or a 0-d tensor), in place."""
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise EngineError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+        return _set_all(x, value, "FillBackward3")
+    if not isinstance(value, (bool, int, float, complex, np.generic)):
+        raise ArgumentError(f"fill_() received an invalid combination of arguments - got ({type(value).__name__}), but "
+                            "expected one of:\n * (Tensor value)\n * (Number value)\n")
+    if isinstance(value, complex) and x.dtype.category < dtypes.COMPLEX:
+        raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[x.dtype.name]} without overflow")
+    return _set_all(x, value, "FillBackward2")
+
+
+@function("torch.fill")
+def fill(input, value):
     """A tensor like x with every element set to a value."""
-    return T._filled(x, value)
+    out = T._filled(input, value)
+    if out._node is not None and isinstance(value, Tensor):
+        out._node._name = "FillBackward1"
+    return out
 
 
 @function("tensor.zero_", "torch.zero_")
 def zero_(x):
     """Sets every element to 0, in place."""
-    check_writable(x)
-    if x._rg:
-        result = T._filled(x, 0)
-        if result._node is not None:
-            result._node._name = "ZeroBackward0"
-        return assign(x, result)
-    x._a[...] = 0
-    bump(x)
-    return x
+    return _set_all(x, 0, "ZeroBackward0")
 
 
 @function("tensor.copy_")
-def copy_(x, src, non_blocking: bool = False):
+def copy_(x, src=None, non_blocking: bool = False, *, other=None):
     """Copies the elements of another tensor (broadcast, converted) into this one."""
+    src = other if src is None else src
     if not isinstance(src, Tensor):
+        if not isinstance(src, (bool, int, float, complex)):
+            raise ArgumentError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
         src = as_tensor(src)
-    shape = tuple(x.shape)
-    if tuple(src.shape) != shape:
-        src = T.expand(src, shape)
+    shape, have = tuple(x.shape), tuple(src.shape)
+    if have != shape:
+        src = T.expand(src, shape) if _broadcasts(have, shape) else src
     check_writable(x)
     if x._a.dtype.kind != "c" and src._a.dtype.kind == "c":
         src = T.real(src)
     value = cast(src, x.dtype) if src.dtype is not x.dtype else src
-    if value._rg:
-        value = T.clone(value)
-        value._node._name = "CopyBackwards"
+    if state.grad and (x._rg or value._rg):
+        value = T._replaced(x, value)
     return assign(x, value)
+
+
+@op("_replaced", at="", half=False, samples=["r(3), r(3)"], grad_name="CopyBackwards",
+    vjp={"x": lambda k, g: k.zeros_like(g), "src": lambda k, g: g})
+def _replaced(xp, x, src):
+    return src
+
+
+def _broadcasts(have: tuple, want: tuple) -> bool:
+    for i in range(1, 1 + min(len(have), len(want))):
+        if have[-i] not in (1, want[-i]) and want[-i] != 1:
+            raise ShapeError(f"The size of tensor a ({want[-i]}) must match the size of tensor b ({have[-i]}) at "
+                             f"non-singleton dimension {max(len(have), len(want)) - i}")
+    if len(have) > len(want) or any(a not in (1, b) for a, b in zip(have[::-1], want[::-1], strict=False)):
+        both = max(have, want, key=len)
+        common = [max(a, b) for a, b in zip(((1,) * (len(both) - len(have)) + have),
+                                            ((1,) * (len(both) - len(want)) + want), strict=True)]
+        raise ShapeError(f"output with shape {list(want)} doesn't match the broadcast shape {common}")
+    return True
 
 
 @function("tensor.fill_diagonal_")
@@ -148,61 +195,16 @@ def fill_diagonal_(x, fill_value, wrap: bool = False):
     """Sets the main diagonal to a value, in place."""
     if x.ndim < 2:
         raise EngineError("dimensions must larger than 1")
-    check_writable(x)
-    a = x._a
-    if x.ndim > 2 and len(set(a.shape)) > 1:
+    shape = tuple(x.shape)
+    if x.ndim > 2 and len(set(shape)) > 1:
         raise EngineError("all dimensions of input must be of equal length")
-    if x.ndim == 2:
-        rows, columns = a.shape
-        n = min(rows, columns)
-        a[range(n), range(n)] = fill_value
-        if wrap and rows > columns:
-            for start in range(columns + 1, rows, columns + 1):
-                m = min(columns, rows - start)
-                a[range(start, start + m), range(m)] = fill_value
-    else:
-        a[(np.arange(a.shape[0]),) * a.ndim] = fill_value
-    bump(x)
+    step, offset = sum(x.stride()), x.storage_offset()
+    n = min(shape)
+    fill_(T.as_strided(x, (n,), (step,), offset), fill_value)
+    if wrap and x.ndim == 2 and shape[0] > shape[1] + 1:
+        rows, columns = shape
+        size = columns * rows
+        for start in range((columns + 1) * columns, size, (columns + 1) * columns):
+            m = min(columns, -(-(size - start) // (columns + 1)))
+            fill_(T.as_strided(x, (m,), (step,), offset + start // columns * x.stride(0)), fill_value)
     return x
-
-
-def _metadata(name: str, view: str) -> None:
-    """In-place changes of shape only: the tensor becomes a view of its own memory."""
-    @function("tensor." + name)
-    def method(x, *args, **kwargs):
-        if x._rg and x._node is None:
-            raise GradError("a leaf Variable that requires grad is being used in an in-place operation.")
-        twin = getattr(T, view)(x, *args, **kwargs)
-        x._a, x._node, x._rg = twin._a, twin._node, twin._rg
-        x._v[0] += 1
-        return x
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"`{view}` in place: only sizes and strides change."
-
-
-for _name, _view in (("squeeze_", "squeeze"), ("unsqueeze_", "unsqueeze"), ("transpose_", "transpose"), ("t_", "t"),
-                     ("swapaxes_", "transpose"), ("swapdims_", "transpose"), ("as_strided_", "as_strided")):
-    _metadata(_name, _view)
-
-
-@function("tensor.resize_")
-def resize_(x, *sizes, memory_format=None):
-    """Changes the shape in place; more elements are new memory, fewer keep the first ones."""
-    shape = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
-    if x._rg:
-        raise EngineError("cannot resize variables that require grad")
-    n = int(np.prod(shape))
-    flat = np.ascontiguousarray(x._a).reshape(-1)
-    if n > flat.size:
-        grown = np.zeros(n, flat.dtype)
-        grown[:flat.size] = flat
-        flat = grown
-    x._a = flat[:n].reshape(shape)
-    return x
-
-
-@function("tensor.resize_as_")
-def resize_as_(x, other, memory_format=None):
-    """`x.resize_(other.size())`."""
-    return resize_(x, *other.shape)

@@ -315,14 +315,3 @@ def new_full(x, size, fill_value, *, dtype=None, device=None, requires_grad: boo
     d = (dtype or x.dtype).numpy
     value = fill_value._a if isinstance(fill_value, Tensor) else np.asarray(fill_value)
     return made(np.full(_checked(tuple(size)), value.astype(d), d), device or x.device, requires_grad)
-
-
-@function("torch.vander")
-def vander(x, N: int | None = None, increasing: bool = False):
-    """Powers of a vector as columns: x**(N-1) ... x**0, or the other way round."""
-    n = x.numel() if N is None else N
-    powers = list(range(n)) if increasing else list(range(n))[::-1]
-    columns = [x ** p for p in powers]
-    from ..engine.registry import T
-
-    return T.stack(columns, -1) if columns else T.empty((x.numel(), 0), dtype=x.dtype)

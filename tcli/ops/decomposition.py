@@ -1,4 +1,4 @@
-"""Singular values, eigenvalues, QR and Cholesky decompositions.
+"""Singular values, eigenvalues and QR decompositions.
 
 Signs and order are LAPACK's. The gradients are those of PyTorch: singular and eigenvectors of complex
 matrices are free up to a phase, so a loss that depends on that phase is refused.
@@ -10,9 +10,7 @@ from ..engine import dtypes
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, GradError, LinAlgError
 from .linalg import scalar
-from .matrices import each, first_failure, lapack, need_float, need_matrix, need_square, rectangles, squares
-
-_INFO = np.dtype(np.int32)
+from .matrices import need_lapack, need_matrix, need_square, rectangles
 
 
 def column(k, v):
@@ -37,8 +35,8 @@ def _phase_free(name: str, what: str, *parts) -> None:
     total = sum(np.diagonal(p._a, 0, -2, -1).imag for p in parts)
     scale = max((float(np.abs(p._a).max()) for p in parts if p._a.size), default=0.0)
     if scale and not np.allclose(total, 0, atol=1e-2 * max(scale, 1e-30)):
-        raise GradError(f"{name}: The {what} in the complex case are specified up to multiplication by e^{{i phi}}. The "
-                        "specified loss function depends on this quantity, so it is ill-defined.")
+        raise GradError(f"{name}: The {what} in the complex case are specified up to multiplication by e^{{i phi}}. "
+                        "The specified loss function depends on this quantity, so it is ill-defined.")
 
 
 # ---------------------------------------------------------------- singular values
@@ -107,7 +105,8 @@ def _svdvals(xp, x):
 _WIDE_TALL = ["r(2, 3)", "r(3, 2)", "r(2, 3, 3)"]
 
 
-@composite("linalg_svd", at="", also=["linalg.svd"], fields=("U", "S", "Vh"), samples=[])
+@composite("linalg_svd", at="", also=["linalg.svd"], fields=("U", "S", "Vh"),
+           samples=["r(3, 3)", "r(3, 2), False", "r(3, 4), full_matrices=False", "r(2, 2, 2), False"])
 def linalg_svd(A, full_matrices: "bool" = True, *, driver: "str?" = None):
     """A = U @ diag(S) @ Vh with orthogonal U and Vh and falling S; smaller U, Vh with full_matrices=False.
 
@@ -115,7 +114,8 @@ def linalg_svd(A, full_matrices: "bool" = True, *, driver: "str?" = None):
     tensor([4., 3.])
     """
     if driver is not None:
-        raise EngineError("linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.")
+        raise EngineError("linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER "
+                          "backend.")
     return T._svd(A, full_matrices)
 
 
@@ -129,7 +129,7 @@ def linalg_svdvals(A, *, driver: "str?" = None):
     return T._svd(A, False)[1] if A._rg else T._svdvals(A)
 
 
-@composite("svd", at="torch tensor", fields=("U", "S", "V"), samples=[])
+@composite("svd", at="torch tensor", fields=("U", "S", "V"), samples=["r(3, 2)", "r(3, 3), False"])
 def svd(x, some: "bool" = True, compute_uv: "bool" = True):
     """x = U @ diag(S) @ V^H: the older form of `linalg.svd`, which returns V itself.
 
@@ -137,8 +137,7 @@ def svd(x, some: "bool" = True, compute_uv: "bool" = True):
     tensor([4., 3.])
     """
     if x.ndim < 2:
-        raise EngineError("linalg.svd: input should have at least 2 dimensions, but has "
-                          f"{x.ndim} dimensions instead")
+        raise EngineError(f"linalg.svd: input should have at least 2 dimensions, but has {x.ndim} dimensions instead")
     if not compute_uv:
         m, n = x.shape[-2:]
         batch = tuple(x.shape[:-2])
@@ -162,16 +161,14 @@ def _eigh_gradient(k, g, out0, out1):
     inner = inner - k.diag_matrix(k.diag_of(inner))
     if gL is not None:
         inner = inner + k.diag_matrix(gL)
-    return k.matmul(V, k.mm_nt(inner, V))
+    gA = k.matmul(V, k.mm_nt(inner, V))
+    return (gA + k.adjoint_of(gA)) * 0.5
 
 
 def _check_eigh(values: list) -> None:
     need_square(values[0]._a, "linalg.eigh")
     a = values[0]._a
-    if a.dtype.kind not in "fc" or a.dtype.itemsize < 4:
-        from ..errors import Unsupported
-
-        raise Unsupported(f"\"linalg_eigh_cpu\" not implemented for '{scalar(a)}'")
+    need_lapack(a, "linalg_eigh_cpu")
     if values[1].upper() not in ("L", "U"):
         raise EngineError(f"Expected UPLO argument to be 'L' or 'U', but got {values[1]}")
 
@@ -189,10 +186,11 @@ def _eigh(xp, x, UPLO: "str"):
         return values, vectors
 
 
-SYMMETRIC = "(lambda a: a + a.mT)(r(3, 3))"
+SYMMETRIC = "torch.cov(r(2, 6))"
 
 
-@composite("linalg_eigh", at="", also=["linalg.eigh"], fields=("eigenvalues", "eigenvectors"), samples=[])
+@composite("linalg_eigh", at="", also=["linalg.eigh"], fields=("eigenvalues", "eigenvectors"),
+           samples=[SYMMETRIC, SYMMETRIC + ", 'U'"])
 def linalg_eigh(A, UPLO: "str" = "L"):
     """Eigenvalues (rising) and eigenvectors (columns) of symmetric or Hermitian matrices; one triangle is read.
 
@@ -202,7 +200,8 @@ def linalg_eigh(A, UPLO: "str" = "L"):
     return T._eigh(A, UPLO)
 
 
-@composite("linalg_eigvalsh", at="", also=["linalg.eigvalsh"], samples=["r(3, 3)", "r(2, 2, 2), 'U'", "c(2, 2)"])
+@composite("linalg_eigvalsh", at="", also=["linalg.eigvalsh"],
+           samples=["torch.cov(r(3, 6))", SYMMETRIC + ", 'U'", "torch.cov(c(3, 6))"])
 def linalg_eigvalsh(A, UPLO: "str" = "L"):
     """The eigenvalues of symmetric or Hermitian matrices, rising.
 
@@ -245,7 +244,8 @@ def _eig(xp, x):
     return values.astype(wide, copy=False), vectors.astype(wide, copy=False)
 
 
-@composite("linalg_eig", at="", also=["linalg.eig"], fields=("eigenvalues", "eigenvectors"), samples=[])
+@composite("linalg_eig", at="", also=["linalg.eig"], fields=("eigenvalues", "eigenvectors"),
+           samples=["torch.tensor([[2., 1.], [0., 1.]], dtype=torch.float64)"])
 def linalg_eig(A):
     """Eigenvalues and eigenvectors (columns) of square matrices; always complex.
 
@@ -255,7 +255,8 @@ def linalg_eig(A):
     return T._eig(A)
 
 
-@composite("linalg_eigvals", at="", also=["linalg.eigvals"], samples=[])
+@composite("linalg_eigvals", at="", also=["linalg.eigvals"],
+           samples=["r(2, 2) * 0.3 + torch.tensor([[3., 0.], [0., 1.]])"])
 def linalg_eigvals(A):
     """The eigenvalues of square matrices; always complex.
 
@@ -296,15 +297,11 @@ def _qr_tall(k, gQ, gR, Q, R):
         back = k.mm_tn(Q, gQ)
         inner = -back if inner is None else inner - back
     inner = k.upper(inner)
-    inner = inner + k.adjoint_of(inner) - k.diag_matrix(_real(k, k.diag_of(inner)))
+    inner = inner + k.adjoint_of(inner) - k.diag_matrix(k.real(k.diag_of(inner)))
     gA = k.matmul(Q, inner)
     if gQ is not None:
         gA = gA + gQ
     return k.linalg_solve_triangular(k.adjoint_of(R), gA, upper=False, left=False)
-
-
-def _real(k, v):
-    return k.real(v)
 
 
 @op("_qr", at="", outs=2, half=False, check=rectangles("linalg.qr"), grad_name="LinalgQrBackward0", samples=[],
@@ -327,7 +324,8 @@ def _qr_mode(mode: str) -> str:
     return mode
 
 
-@composite("linalg_qr", at="", also=["linalg.qr"], fields=("Q", "R"), samples=["r(3, 2)", "r(3, 3)", "r(2, 3)", "r(2, 3, 3)"])
+@composite("linalg_qr", at="", also=["linalg.qr"], fields=("Q", "R"),
+           samples=["r(3, 2)", "r(3, 3)", "r(2, 3)", "r(2, 3, 3)"])
 def linalg_qr(A, mode: "str" = "reduced"):
     """A = Q @ R with orthonormal columns in Q and an upper triangular R.
 
@@ -350,135 +348,3 @@ def qr(x, some: "bool" = True):
     """
     need_matrix(x._a, "linalg.qr")
     return T._qr(x, "reduced" if some else "complete")
-
-
-# ---------------------------------------------------------------- Cholesky
-
-def _cholesky_gradient(k, g, upper, out0):
-    if g[0] is None:
-        return None
-    L, gL = (k.adjoint_of(out0), k.adjoint_of(g[0])) if upper else (out0, g[0])
-    inner = k.lower(k.mm_tn(L, gL))
-    inner = inner + k.adjoint_of(k.lower(inner, -1))
-    inner = inner - k.diag_matrix(k.diag_of(inner) - k.real(k.diag_of(inner))) if L.is_complex() else inner
-    half = k.linalg_solve_triangular(k.adjoint_of(L), inner, upper=True)
-    gA = k.linalg_solve_triangular(L, half, upper=False, left=False)
-    return (gA + k.adjoint_of(gA)) * 0.25
-
-
-def _check_cholesky(values: list) -> None:
-    need_square(values[0]._a, "linalg.cholesky")
-    need_float(values[0]._a, "linalg.cholesky")
-
-
-@op("_cholesky", at="", outs=2, half=False, check=_check_cholesky, grad_name="LinalgCholeskyExBackward0", samples=[],
-    vjp={"x": _cholesky_gradient})
-def _cholesky(xp, x, upper: "bool"):
-    lower = xp.conj(x.swapaxes(-1, -2)) if upper else x
-    try:
-        L, info = xp.linalg.cholesky(lower), xp.zeros(x.shape[:-2], _INFO)
-    except np.linalg.LinAlgError:
-        L, info = each(xp, _cholesky_one, (x.shape[-2:], ()), (x.dtype, _INFO), lower)
-    return (xp.conj(L.swapaxes(-1, -2)) if upper else L), info
-
-
-def _cholesky_one(a):
-    return lapack("potrf", a.dtype)(a, lower=1, clean=1)
-
-
-def raise_indefinite(info, name: str) -> None:
-    if info._a.any():
-        where, i = first_failure(info._a)
-        raise LinAlgError(f"{name}: {where}The factorization could not be completed because the input is not "
-                          f"positive-definite (the leading minor of order {i} is not positive-definite).")
-
-
-DEFINITE = "(lambda a: a @ a.mT + torch.eye(3))(r(3, 3))"
-
-
-@composite("linalg_cholesky", at="", also=["linalg.cholesky"], samples=[])
-def linalg_cholesky(A, *, upper: "bool" = False):
-    """The lower triangular L with A = L @ L^H (or the upper U with A = U^H @ U); raises where there is none.
-
-    >>> linalg.cholesky(tensor([[4., 2.], [2., 5.]]))
-    tensor([[2., 0.],
-            [1., 2.]])
-    """
-    L, info = T._cholesky(A, upper)
-    raise_indefinite(info, "linalg.cholesky")
-    return L
-
-
-@composite("linalg_cholesky_ex", at="", also=["linalg.cholesky_ex"], fields=("L", "info"), samples=[])
-def linalg_cholesky_ex(A, *, upper: "bool" = False, check_errors: "bool" = False):
-    """(L, info): info is 0, or the order of the leading minor that is not positive.
-
-    >>> linalg.cholesky_ex(tensor([[-1.]])).info
-    tensor(1, dtype=torch.int32)
-    """
-    L, info = T._cholesky(A, upper)
-    if check_errors:
-        raise_indefinite(info, "torch.linalg.cholesky_ex")
-    return L, info
-
-
-@composite("cholesky", at="torch tensor", samples=[])
-def cholesky(x, upper: "bool" = False):
-    """The lower triangular L with x = L @ L^H: the older form of `linalg.cholesky`.
-
-    >>> cholesky(tensor([[4., 2.], [2., 5.]]))
-    tensor([[2., 0.],
-            [1., 2.]])
-    """
-    L, info = T._cholesky(x, upper)
-    raise_indefinite(info, "cholesky")
-    if L._node is not None:
-        L._node.parent._name = "CholeskyBackward0"
-    return L
-
-
-_FACTOR = "r(3, 3) + 3 * torch.eye(3)"
-
-
-@composite("cholesky_solve", at="torch tensor", grad_name="CholeskySolveBackward0",
-           samples=["r(3, 2), " + _FACTOR, "r(3, 2), " + _FACTOR + ", True"])
-def cholesky_solve(x, L, upper: "bool" = False):
-    """The X of (L @ L^H) @ X = x for a Cholesky factor L (upper: of U^H @ U).
-
-    >>> cholesky_solve(tensor([[4.]]), tensor([[2.]]))
-    tensor([[1.]])
-    """
-    b, a = x._a, L._a
-    if b.ndim < 2:
-        raise EngineError(f"b should have at least 2 dimensions, but has {b.ndim} dimensions instead")
-    if a.ndim < 2:
-        raise EngineError(f"u should have at least 2 dimensions, but has {a.ndim} dimensions instead")
-    if a.dtype != b.dtype:
-        raise DTypeError(f"Expected b and A to have the same dtype, but found b of type {scalar(b)} and A of type {scalar(a)} "
-                         "instead.")
-    if a.shape[-1] != a.shape[-2]:
-        raise EngineError(f"A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices")
-    if a.shape[-1] != b.shape[-2]:
-        raise EngineError(f"Incompatible matrix sizes for linear_solve: each A matrix is {a.shape[-1]} by {a.shape[-1]} but "
-                          f"each b matrix is {b.shape[-2]} by {b.shape[-1]}")
-    first, second = (T.adjoint_of(L), L) if upper else (L, T.adjoint_of(L))
-    half = T.linalg_solve_triangular(first, x, upper=False)
-    return T.linalg_solve_triangular(second, half, upper=True)
-
-
-@composite("cholesky_inverse", at="torch tensor", grad_name="CholeskyInverseBackward0",
-           samples=[_FACTOR, _FACTOR + ", True", "c(2, 2) + 3 * torch.eye(2)"])
-def cholesky_inverse(L, upper: "bool" = False):
-    """The inverse of L @ L^H for a Cholesky factor L (upper: of U^H @ U).
-
-    >>> cholesky_inverse(tensor([[2.]]))
-    tensor([[0.2500]])
-    """
-    need_square(L._a, "cholesky_inverse")
-    if L._a.dtype.kind not in "fc":
-        from ..errors import Unsupported
-
-        raise Unsupported(f"\"cholesky_inverse_out_cpu\" not implemented for '{scalar(L._a)}'")
-    first, second = (T.adjoint_of(L), L) if upper else (L, T.adjoint_of(L))
-    half = T.linalg_solve_triangular(first, T.identity_like(L, L.shape[-1]), upper=False)
-    return T.linalg_solve_triangular(second, half, upper=True)

@@ -13,6 +13,8 @@ def _det_gradient(k, g, x, out):
     n = x.shape[-1]
     if not n:
         return k.zeros_like(x)
+    if n == 1:
+        return k.unsqueeze(k.unsqueeze(g, -1), -1)
     if not (out._a == 0).any():
         inverse = k._inv(x)[0]
         return k.unsqueeze(k.unsqueeze(g * k.conj_of(out), -1), -1) * k.adjoint_of(inverse)
@@ -56,7 +58,7 @@ def _slogdet_gradient(k, g, x, out0):
     gsign, glog = g
     if x.is_complex() and gsign is not None:
         turn = k.imag(k.conj_of(out0) * gsign)
-        weight = turn * -1j if glog is None else glog - turn * 1j
+        weight = turn * 1j if glog is None else glog + turn * 1j
     elif glog is None:
         return None
     else:
@@ -94,7 +96,7 @@ def slogdet(A):
     return T._slogdet(A)
 
 
-@composite("logdet", at="torch tensor", samples=["torch.matmul(r(3, 3), torch.eye(3))", "r(0, 0)", "c(2, 2)"], out=False)
+@composite("logdet", at="torch tensor", samples=["r(3, 3) * 0.3 + 3 * torch.eye(3)", "r(0, 0)", "c(2, 2)"], out=False)
 def logdet(A):
     """The logarithm of the determinant: NaN where that is negative, -inf where it is 0.
 

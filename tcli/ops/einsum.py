@@ -12,7 +12,6 @@ from math import prod
 from ..engine.registry import T, function, op
 from ..errors import ArgumentError, BadValue, EngineError, ShapeError
 from .linalg import product
-from .products import _named
 
 ELLIPSIS = 52
 
@@ -43,8 +42,8 @@ def _read(text: str, start: int, stop: int, what: str) -> list:
         if char != " ":
             label = _label(char)
             if label < 0:
-                raise EngineError(f"einsum(): invalid subscript given at index {i} in the equation string, subscripts "
-                                  "must be in [a-zA-Z]")
+                raise EngineError(f"einsum(): invalid subscript given at index {i} in the equation string, "
+                                  "subscripts must be in [a-zA-Z]")
             labels.append(label)
         i += 1
     return labels
@@ -105,8 +104,8 @@ def _span(labels: tuple, shape: tuple, i: int) -> int:
         if ELLIPSIS not in labels:
             raise ShapeError(f"einsum(): the number of subscripts in the equation ({n}) does not match the number of "
                              f"dimensions ({len(shape)}) for operand {i} and no ellipsis was given")
-        raise ShapeError(f"einsum(): the number of subscripts in the equation ({n}) is more than the number of dimensions "
-                         f"({len(shape)}) for operand {i}{more}")
+        raise ShapeError(f"einsum(): the number of subscripts in the equation ({n}) is more than the number of "
+                         f"dimensions ({len(shape)}) for operand {i}{more}")
     return len(shape) - n
 
 
@@ -127,8 +126,8 @@ def _sizes(full: list, shapes: tuple, inputs: tuple, spans: list) -> dict:
         own: dict = {}
         for label, n in zip(labels, shape, strict=True):
             if own.setdefault(label, n) != n:
-                raise ShapeError(f"einsum(): subscript {_name_of(label)} is repeated for operand {i} but the sizes don't "
-                                 f"match, {n} != {own[label]}")
+                raise ShapeError(f"einsum(): subscript {_name_of(label)} is repeated for operand {i} but the sizes "
+                                 f"don't match, {n} != {own[label]}")
         for label, n in own.items():
             seen = sizes.get(label, 1)
             if n != 1 and seen not in (1, n):
@@ -139,10 +138,10 @@ def _sizes(full: list, shapes: tuple, inputs: tuple, spans: list) -> dict:
 
 def _mismatch(label: int, n: int, seen: int, i: int, widest: int) -> str:
     if label >= ELLIPSIS:
-        return (f"einsum(): dimension {label - ELLIPSIS} covered by ellipsis in operand {i}has size {n} which does not "
-                f"broadcast with previously seen ellipsis with size {seen} for the respective dimension")
-    return (f"einsum(): subscript {_name_of(label)} has size {n} for operand {i} which does not broadcast with previously "
-            f"seen size {seen}")
+        return (f"einsum(): dimension {label - ELLIPSIS} covered by ellipsis in operand {i}has size {n} which does "
+                f"not broadcast with previously seen ellipsis with size {seen} for the respective dimension")
+    return (f"einsum(): subscript {_name_of(label)} has size {n} for operand {i} which does not broadcast with "
+            f"previously seen size {seen}")
 
 
 def _output(full: list, output, dots: tuple) -> tuple:
@@ -307,8 +306,8 @@ def einsum(*args):
     tensor([21., 43.])
     """
     if len(args) < 2:
-        raise BadValue("einsum(): must specify the equation string and at least one operand, or at least one operand and "
-                       "its subscripts list")
+        raise BadValue("einsum(): must specify the equation string and at least one operand, or at least one operand "
+                       "and its subscripts list")
     if isinstance(args[0], str):
         inputs, output = _parse(args[0])
         operands = list(args[1]) if len(args) == 2 and isinstance(args[1], (list, tuple)) else list(args[1:])

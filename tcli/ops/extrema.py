@@ -11,7 +11,7 @@ from ..engine.tensor import Tensor
 from ..errors import BadIndex, EngineError
 from .along import picked
 from .arrays import refuse
-from .reduce import DIMS, axes, kept, spread
+from .reduce import DIMS, MORE_DIMS, axes, kept, spread
 
 TIES = "torch.tensor([[1.0, 3.0, 3.0], [2.0, 2.0, 1.0]])"
 
@@ -21,7 +21,8 @@ def need_elements(name: str, x, dim, colon: str = "():") -> None:
     if x.size:
         return
     if dim is None or dim == ():
-        raise EngineError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+        raise EngineError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+                          "reduction "
                           "dim with the 'dim' argument.")
     for d in dim if type(dim) is tuple else (dim,):
         if x.ndim and not x.shape[d]:
@@ -43,7 +44,8 @@ def _shared_by_all(k, g, x, x_shape, out):
     return _shared(k, g, x, x_shape, out, None, False)
 
 
-@op("_is_best", at="", nograd=True, half=False, samples=["torch.tensor([1.0, 3.0, math.nan]), torch.tensor(math.nan)"])
+@op("_is_best", at="", nograd=True, half=False,
+    samples=["torch.tensor([1.0, 3.0, math.nan]), torch.tensor(math.nan)"])
 def _is_best(xp, x, best: "Index"):
     """Where x is `best`, which may be nan."""
     same = xp.equal(x, best)
@@ -53,7 +55,8 @@ def _is_best(xp, x, best: "Index"):
 
 
 def _value_op(name: str, ufunc: str, kernel_name: str, word: str, shown: str):
-    @op(name, at="torch tensor", half=False, vjp={"x": _shared}, samples=[*DIMS, f"{TIES}, 1", "ints(2, 3), 1", "b(3), 0"])
+    @op(name, at="torch tensor", half=False, vjp={"x": _shared},
+        samples=[*DIMS, *MORE_DIMS, f"{TIES}, 1", "ints(2, 3), 1", "b(3), 0"])
     def extreme(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         refuse(x, "c", kernel_name)
         need_elements(name, x, dim)
@@ -82,7 +85,8 @@ def aminmax(xp, x, *, dim: "Dim?" = None, keepdim: "bool" = False):
     """
     refuse(x, "c", "aminmax_cpu")
     if dim is None and not x.size:
-        raise EngineError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+        raise EngineError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
+                          "identity.")
     need_elements("aminmax", x, dim, ":")
     axis = dim if x.ndim else None
     return xp.minimum.reduce(x, axis, None, None, keepdim), xp.maximum.reduce(x, axis, None, None, keepdim)
@@ -115,18 +119,19 @@ def _dim_op(name: str):
         need_elements(name, x, dim)
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
-        index = _place(xp, name, x, dim)
-        values = xp.take_along_axis(x, index, dim)
-        return (values, index) if keepdim else (xp.squeeze(values, dim), xp.squeeze(index, dim))
+        values = getattr(xp, name + "imum").reduce(x, dim, None, None, keepdim)
+        return values, _place(xp, name, x, dim, keepdim)
 
 
-def _place(xp, name: str, x, dim: int):
-    """Where the first extremum (or nan) along `dim` is, with the dim kept."""
+def _place(xp, name: str, x, dim: int, keepdim: bool):
+    """Where the first extremum (or nan) along `dim` is."""
     if x.dtype.kind == "V":  # ml_dtypes
         x = x.astype(np.float32)
     if dim < x.ndim - 1 and x.shape[dim] <= 64 and x.dtype.kind != "b" and x.size > 4096:
-        return _place_by_rows(xp, name, x, dim)
-    return getattr(xp, "arg" + name)(x, dim, keepdims=True)
+        found = _place_by_rows(xp, name, x, dim)
+        return xp.expand_dims(found, dim) if keepdim else found
+    method = x.argmax if name == "max" else x.argmin
+    return xp.asarray(method(dim, None, keepdims=keepdim))
 
 
 def _place_by_rows(xp, name: str, x, dim: int):
@@ -136,14 +141,15 @@ def _place_by_rows(xp, name: str, x, dim: int):
     rows = xp.moveaxis(x, dim, 0)
     for i in range(x.shape[dim] - 1, -1, -1):
         place[(rows[i] == best) | (rows[i] != rows[i])] = i
-    return xp.expand_dims(place, dim)
+    return place
 
 
 def _extremum(name: str, other: str, word: str, shown: tuple):
     whole, along, two = "_" + name + "_all", "_" + name + "_dim", other
 
     @composite(name, at="torch tensor", fields=("values", "indices"),
-               samples=["r(3, 4)", "r(3, 4), 1", "r(2, 3, 2), dim=-1, keepdim=True", "r(3), r(2, 3)", TIES, f"{TIES}, 1", "r(), 0",
+               samples=["r(3, 4)", "r(3, 4), 1", "r(2, 3, 2), dim=-1, keepdim=True", "r(3), r(2, 3)", TIES,
+                        f"{TIES}, 1", "r(), 0",
                         "ints(2, 3)", "b(3), 0"])
     def extremum(x, dim: "any" = None, keepdim: "bool" = False, *, other: "Tensor?" = None):
         if isinstance(dim, Tensor) or other is not None:
@@ -172,7 +178,8 @@ for _name, _other, _word, _shown in (("max", "maximum", "largest", ("[5., 3.]", 
 
 def _place_op(name: str, word: str, shown: str):
     @op(name, at="torch tensor", nograd=True, half=False,
-        samples=["r(3, 4)", "r(3, 4), 1", "r(2, 3, 2), -1, keepdim=True", "r()", TIES, f"{TIES}, 1", "r(2, 3), None, True"])
+        samples=["r(3, 4)", "r(3, 4), 1", "r(2, 3, 2), -1, keepdim=True", "r()", TIES, f"{TIES}, 1",
+                 "r(2, 3), None, True"])
     def place(xp, x, dim: "Dim?" = None, keepdim: "bool" = False):
         if x.dtype.kind in "bc":
             raise EngineError(f"{name}(): does not support {'bool' if x.dtype.kind == 'b' else 'complex'} input")
@@ -182,8 +189,7 @@ def _place_op(name: str, word: str, shown: str):
         if dim is None or not x.ndim:
             found = getattr(xp, name)(x.astype(np.float32) if x.dtype.kind == "V" else x)
             return xp.asarray(found).reshape((1,) * x.ndim if keepdim else ())
-        found = _place(xp, name[3:], x, dim)
-        return found if keepdim else xp.squeeze(found, dim)
+        return _place(xp, name[3:], x, dim, keepdim)
 
     place.__doc__ = f"""Where the {word} element is: in the flattened tensor, or along a dim (the first of equals).
 

@@ -7,26 +7,31 @@ integer stands beside an index tensor.
 
 import numpy as np
 
+from ..engine import dtypes
+from ..engine.args import broadcast_shapes
 from ..engine.dispatch import assign, cast
 from ..engine.registry import T, function, op
-from ..engine.tensor import Tensor, as_tensor
+from ..engine.tensor import Tensor, as_tensor, tensor
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
+from .convert import copy_, fill_
 
 
-def _basic_name(index: tuple) -> str:
-    last = index[-1] if index else Ellipsis
+FULL = slice(None)
+
+
+def _basic_name(x, index: tuple) -> str:
+    """PyTorch takes one view after the other: the last one gives the name."""
     for item in reversed(index):
-        if item is not Ellipsis and not (isinstance(item, slice) and item == slice(None)):
-            last = item
-            break
-    if isinstance(last, int):
-        return "SelectBackward0"
-    if last is None:
-        return "UnsqueezeBackward0"
-    return "SliceBackward0" if isinstance(last, slice) and last != slice(None) else "AliasBackward0"
+        if item is None:
+            return "UnsqueezeBackward0"
+        if type(item) is not slice:
+            return "SelectBackward0"
+        if item != FULL:
+            return "SliceBackward0"
+    return "AliasBackward0"
 
 
-@op("_basic_index", at="", view=True, samples=["r(3, 4), (0,)", "r(3, 4), (slice(1, 3), None, 2)"],
+@op("_basic_index", at="", view=True, samples=["r(3, 4), (0,)", "r(3, 4), (slice(1, 3), None, 2)"], grad_name=_basic_name,
     vjp={"x": lambda k, g, x_shape, index: k._basic_index_adjoint(g, x_shape, index)})
 def _basic_index(xp, x, index: "any"):
     out = x[index]
@@ -92,115 +97,175 @@ def _arrays(index: tuple) -> tuple:
 
 def parse_index(x, index) -> tuple[tuple, tuple | None]:
     """(plain part, gathering part or None) of `x[index]`, checked against the shape of `x`."""
-    items = list(index) if type(index) is tuple else [index]
-    if isinstance(index, list):
-        items = [as_tensor(index) if not any(isinstance(i, slice) or i is None or i is Ellipsis for i in index)
-                 else index] if index else [as_tensor(index).long()]
-        if isinstance(items[0], list):
-            items = items[0]
-    items = [_item(i) for i in items]
-    items = _expand_ellipsis(x, items)
-    plain, gather, dim = [], [], 0
-    some = False
-    for item in items:
-        if item is None or isinstance(item, bool):
+    items = [_item(i) for i in _as_items(index)]
+    _check_count(x, index, items)
+    plain, gather, dim, some = [], [], 0, False
+    shape = x._a.shape
+    for place, item in enumerate(items):
+        kind = type(item)
+        if dim >= len(shape) and item is not None and item is not Ellipsis and kind is not bool:
+            raise BadIndex(f"too many indices for tensor of dimension {len(shape)} (got {dim + 1})")
+        if kind is int:
+            plain.append(_checked_int(shape, item, dim, place))
+            dim += 1
+        elif kind is slice:
+            plain.append(_checked_slice(item, shape[dim]))
+            gather.append(FULL)
+            dim += 1
+        elif item is None or kind is bool:
             plain.append(None)
-            if isinstance(item, bool):
-                gather.append(np.array([item]))
-                some = True
-            else:
-                gather.append(slice(None))
-        elif isinstance(item, int):
-            plain.append(_checked_int(x, item, dim))
-            dim += 1
-        elif isinstance(item, slice):
-            plain.append(_checked_slice(item))
-            gather.append(slice(None))
-            dim += 1
+            gather.append(FULL if item is None else np.array([item]))
+            some = some or item is not None
+        elif item is Ellipsis:
+            n = min(len(shape) - _count(items), len(shape) - dim)  # there may be several: all but the first are void
+            plain += [FULL] * n
+            gather += [FULL] * n
+            dim += n
         else:
-            some = True
-            dim = _gather_item(x, item, dim, plain, gather)
-    return tuple(plain), tuple(gather) if some else None
+            n = item.ndim if item.dtype.kind == "b" else 1
+            plain += [FULL] * n
+            gather.append(item)
+            dim, some = dim + n, True
+    return tuple(plain), _fitting(plain, gather, shape) if some else None
 
 
-def _gather_item(x, item, dim: int, plain: list, gather: list) -> int:
-    a = item._a
-    if a.dtype == np.bool_ or a.dtype == np.uint8:
-        mask = a.astype(bool)
-        for j, n in enumerate(mask.shape):
-            if dim + j >= x._a.ndim or x._a.shape[dim + j] != n:
-                raise BadIndex(f"The shape of the mask {list(mask.shape)} at index {j} does not match the shape of the "
-                               f"indexed tensor {list(x._a.shape)} at index {dim + j}")
-            plain.append(slice(None))
-        gather.append(mask)
-        return dim + mask.ndim
-    size = x._a.shape[dim]
-    if a.size and (a.max() >= size or a.min() < -size):
-        bad = int(a[(a >= size) | (a < -size)].ravel()[0])
-        raise BadIndex(f"index {bad} is out of bounds for dimension {dim} with size {size}")
-    plain.append(slice(None))
-    gather.append(a.astype(np.int64, copy=False))
-    return dim + 1
+def _as_items(index) -> tuple:
+    if type(index) is tuple:
+        return index
+    if isinstance(index, list) and len(index) < 32 and any(
+            i is None or i is Ellipsis or isinstance(i, (Tensor, slice, list, tuple, np.ndarray)) for i in index):
+        return tuple(index)  # as old programs have it: PyTorch reads such a list as a tuple
+    return (index,)
 
 
 def _item(item):
-    if item is None or item is Ellipsis or isinstance(item, (bool, int)):
+    """One entry: int, bool, slice, None, Ellipsis, or an array of int64 or bool."""
+    if type(item) is int or item is None or item is Ellipsis or isinstance(item, (bool, slice)):
         return item
-    if isinstance(item, slice):
-        return item
+    if isinstance(item, (list, tuple, range)):
+        item = tensor(list(item))
+        item = item.long() if item._a.dtype.kind in "fc" else item
+    elif isinstance(item, np.ndarray):
+        item = as_tensor(item)
     if isinstance(item, Tensor):
-        kind = item._a.dtype.kind
-        if kind == "b" and item._a.ndim == 0:
-            return bool(item._a)
-        if kind in "iu" and item._a.ndim == 0:
-            return int(item._a)
-        if kind not in "iub":
-            raise BadIndex(f"tensors used as indices must be long, int, byte or bool tensors")
-        return item
-    if isinstance(item, (list, tuple, range, np.ndarray)):
-        found = as_tensor(item if not isinstance(item, tuple) else list(item))
-        return _item(found.long() if found._a.size == 0 and found._a.dtype.kind == "f" else found)
+        return _index_array(item._a)
+    if isinstance(item, (str, bytes)):
+        raise ArgumentError(f"new(): invalid data type '{type(item).__name__}'")
     if hasattr(item, "__index__"):
         return item.__index__()
-    raise ArgumentError("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-                        f"(got {type(item).__name__})")
+    raise BadIndex("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
+                   f"{type(item).__name__})")
 
 
-def _expand_ellipsis(x, items: list) -> list:
-    used = sum(0 if i is None or i is Ellipsis or isinstance(i, bool)
-               else i._a.ndim if isinstance(i, Tensor) and i._a.dtype in (np.bool_, np.uint8) else 1 for i in items)
+def _index_array(a):
+    if a.dtype == np.bool_ or a.dtype == np.uint8:
+        return bool(a) if a.ndim == 0 else a.astype(bool, copy=False)
+    if a.ndim == 0 and a.dtype.kind in "iu":
+        return int(a)
+    if a.dtype not in (np.int64, np.int32):
+        raise BadIndex("tensors used as indices must be long, int, byte or bool tensors")
+    return a.astype(np.int64, copy=False)
+
+
+def _count(items) -> int:
+    """How many dims the entries take up."""
+    return sum(1 if type(i) in (int, slice) else i.ndim if i.dtype.kind == "b" else 1
+               for i in items if i is not None and i is not Ellipsis and type(i) is not bool)
+
+
+def _check_count(x, index, items: list) -> None:
     ndim = x._a.ndim
-    if used > ndim:
-        if ndim == 0:
-            raise BadIndex("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ "
-                           "to convert a 0-dim tensor to a number")
+    if ndim == 0 and type(index) in (int, slice):
+        if type(items[0]) is slice:
+            raise BadIndex("slice() cannot be applied to a 0-dim tensor.")
+        if items[0] == 0:
+            raise BadIndex("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+                           "convert a 0-dim tensor to a number")
+        raise BadIndex(f"index {items[0]} is out of bounds for dimension 0 with size 0")
+    if _count(items) > ndim:
         raise BadIndex(f"too many indices for tensor of dimension {ndim}")
-    fill = [slice(None)] * (ndim - used)
-    where = next((i for i, item in enumerate(items) if item is Ellipsis), None)
-    if where is None:
-        return items + fill if any(isinstance(i, Tensor) for i in items) else items
-    rest = [i for i in items[where + 1:] if i is not Ellipsis]
-    return items[:where] + fill + rest
 
 
-def _checked_int(x, i: int, dim: int) -> int:
-    size = x._a.shape[dim]
+def _checked_int(shape: tuple, i: int, dim: int = 0, place: int = 0) -> int:
+    size = shape[dim]
     if not -size <= i < size:
-        raise BadIndex(f"index {i} is out of bounds for dimension {dim} with size {size}")
-    return int(i)
+        if not -2**63 <= i < 2**63:
+            raise BadValue("Overflow when unpacking long long")
+        raise BadIndex(f"index {i} is out of bounds for dimension {place} with size {size}")
+    return i
 
 
-def _checked_slice(s: slice) -> slice:
+def _checked_slice(s: slice, size: int) -> slice:
+    if s == FULL:
+        return FULL
     parts = []
     for value in (s.start, s.stop, s.step):
-        if value is not None and not isinstance(value, int):
-            if not hasattr(value, "__index__"):
+        if value is not None and type(value) is not int:
+            if isinstance(value, float) or not hasattr(value, "__index__"):
                 raise ArgumentError("slice indices must be integers or None or have an __index__ method")
             value = value.__index__()
         parts.append(value)
-    if parts[2] is not None and parts[2] <= 0:
-        raise BadValue("step must be greater than zero" if parts[2] < 0 else "step must be greater than zero")
-    return slice(*parts)
+    start, stop, step = parts
+    if step is not None and step <= 0:
+        raise BadValue("slice step cannot be zero" if step == 0 else "step must be greater than zero")
+    if step in (None, 1) and start in (None, 0) and (stop is None or stop >= size):
+        return FULL
+    return slice(start, stop, step)
+
+
+def _fitting(plain: list, gather: list, shape: tuple) -> tuple:
+    """The gathering entries, which must fit each other and what the plain ones leave of `shape`."""
+    sizes, at = _sizes(plain, shape), 0
+    arrays, bounds = [], []
+    for item in gather:
+        if type(item) is slice:
+            at += 1
+            continue
+        if item.dtype.kind != "b":
+            arrays.append(item.shape)
+            bounds.append((item, sizes[at]))
+            at += 1
+            continue
+        for j, n in enumerate(item.shape):
+            if at + j >= len(sizes) or sizes[at + j] != n:
+                raise BadIndex(f"The shape of the mask {list(item.shape)} at index {j} does not match the shape of the "
+                               f"indexed tensor {sizes} at index {at + j}")
+        arrays += [(int(np.count_nonzero(item)),)] * item.ndim
+        bounds += [None] * item.ndim
+        at += item.ndim
+    _check_broadcast(arrays)
+    for j, entry in enumerate(bounds):
+        if entry is not None:
+            _check_bounds(*entry, j)
+    return tuple(gather)
+
+
+def _sizes(plain: list, shape: tuple) -> list:
+    sizes, dim = [], 0
+    for item in plain:
+        if item is None:
+            sizes.append(1)
+            continue
+        if type(item) is slice:
+            sizes.append(shape[dim] if item == FULL else len(range(*item.indices(shape[dim]))))
+        dim += 1
+    return sizes + list(shape[dim:])
+
+
+def _check_broadcast(shapes: list) -> None:
+    if len(shapes) < 2:
+        return
+    try:
+        broadcast_shapes(*shapes)
+    except ShapeError:
+        raise BadIndex("shape mismatch: indexing tensors could not be broadcast together with shapes "
+                       + ", ".join(str(list(s)) for s in shapes)) from None
+
+
+def _check_bounds(a, size: int, j: int) -> None:
+    if a.size and (a.max() >= size or a.min() < -size):
+        bad = int(a[(a >= size) | (a < -size)].ravel()[0])
+        raise BadIndex(f"index {bad} is out of bounds for dimension {j} with size {size}")
 
 
 # ---------------------------------------------------------------- the two entry points
@@ -209,56 +274,70 @@ def _checked_slice(s: slice) -> slice:
 def getitem(x, index):
     """x[index]: a view for integers, slices, None and `...`; a copy for tensors, masks and lists."""
     if type(index) is int and x._a.ndim:
-        plain, gather = (_checked_int(x, index, 0),), None
-    else:
-        plain, gather = parse_index(x, index)
+        return T._basic_index(x, (_checked_int(x._a.shape, index),))
+    plain, gather = parse_index(x, index)
     if gather is None:
-        return _named(T._basic_index(x, plain), plain)
-    if any(not (isinstance(p, slice) and p == slice(None)) for p in plain):
-        x = _named(T._basic_index(x, plain), plain)
-    while gather and isinstance(gather[-1], slice):
+        t = T._basic_index(x, plain)
+        if type(index) is slice and t._node is not None:
+            t._node._name = "SliceBackward0"
+        return t
+    if any(p != FULL for p in plain):
+        x = T._basic_index(x, plain)
+    while gather and type(gather[-1]) is slice:
         gather = gather[:-1]
     return T._gather_index(x, gather)
 
 
-def _named(t, plain: tuple):
-    if t._node is not None:
-        t._node._name = _basic_name(plain)
-    return t
+def _value(x, value):
+    """What is assigned, as a tensor; numbers take the dtype of x."""
+    if isinstance(value, Tensor):
+        return value
+    if not isinstance(value, (bool, int, float, complex)):
+        module = type(value).__module__
+        kind = ("numpy." if module == "numpy" else "") + type(value).__name__
+        raise ArgumentError(f"can't assign a {kind} to a torch.{dtypes.scalar_name(x.dtype)}Tensor")
+    if isinstance(value, complex) and not x.is_complex():
+        raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[x.dtype.name]} without overflow")
+    return as_tensor(value, device=x.device).to(x.dtype) if x.dtype.category > dtypes.INTEGER or not isinstance(
+        value, int) else as_tensor(np.asarray(value).astype(x._a.dtype), device=x.device)
 
 
 @function("tensor.__setitem__")
 def setitem(x, index, value) -> None:
     """x[index] = value, in place; value broadcasts to the shape of x[index]."""
-    plain, gather = parse_index(x, index)
-    value = value if isinstance(value, Tensor) else as_tensor(value, dtype=None if isinstance(value, (list, tuple))
-                                                              else x.dtype if not isinstance(value, complex) else None)
-    if gather is None:
-        region = T._basic_index(x, plain)
-        assign(region, _fitted(value, region))
-        if region._v is not x._v and x._a.size:
-            raise EngineError("the indexed part is no view of the tensor")
+    value = _value(x, value)
+    if index is False:
         return
-    base = x
-    if any(not (isinstance(p, slice) and p == slice(None)) for p in plain):
-        base = T._basic_index(x, plain)
-    index_put_(base, gather, value)
+    plain, gather = parse_index(x, index) if type(index) is not int or not x._a.ndim else (
+        (_checked_int(x._a.shape, index),), None)
+    if index is True:
+        gather = None
+    base = T._basic_index(x, plain) if any(p != FULL for p in plain) else x
+    if gather is None:
+        _write(base, value)
+    else:
+        while gather and type(gather[-1]) is slice:
+            gather = gather[:-1]
+        _put(base, gather, _without_ones(value), False)
 
 
-def _fitted(value, region):
-    shape, want = value._a.shape, region._a.shape
-    lead = len(shape) - len(want)
-    if lead > 0 and all(n == 1 for n in shape[:lead]):
-        value = T.reshape(value, shape[lead:])
-        shape = shape[lead:]
-    if len(shape) > len(want) or any(a != b and a != 1 for a, b in zip(shape[::-1], want[::-1], strict=False)):
-        bad = next((i for i, (a, b) in enumerate(zip(shape[::-1], want[::-1], strict=False)) if a not in (b, 1)), 0)
-        raise ShapeError(f"The expanded size of the tensor ({want[::-1][bad] if want else 0}) must match the existing size "
-                         f"({shape[::-1][bad]}) at non-singleton dimension {len(want) - 1 - bad}.  Target sizes: "
-                         f"{list(want)}.  Tensor sizes: {list(shape)}")
-    if value.dtype is not region.dtype:
-        value = cast(value, region.dtype)
-    return T.expand(value, want) if shape != want else T.clone(value) if value._rg else value
+def _without_ones(value):
+    """Leading dims of size 1 fall away."""
+    shape = tuple(value.shape)
+    lead = 0
+    while lead < len(shape) and shape[lead] == 1:
+        lead += 1
+    return T.reshape(value, shape[lead:]) if lead else value
+
+
+def _write(region, value) -> None:
+    shape, want = tuple(value.shape), tuple(region.shape)
+    if shape == want:
+        copy_(region, value)
+    elif not shape:
+        fill_(region, value)
+    else:
+        copy_(region, T.expand(_without_ones(value), want))
 
 
 @op("_index_put", at="", half=False, samples=["r(3), (torch.tensor([0, 2]),), r(2)"], grad_name="IndexPutBackward0",
@@ -268,23 +347,55 @@ def _fitted(value, region):
 def _index_put(xp, x, index: "any", values: "Index", accumulate: "bool" = False):
     out = x.copy()
     index = _arrays(index)
-    where = out[index].shape
-    if len(values.shape) > len(where) or any(a not in (b, 1) for a, b in zip(values.shape[::-1], where[::-1], strict=False)):
+    try:
+        if accumulate:
+            add_at(xp, out, index, values)
+        else:
+            out[index] = values
+    except ValueError:
         raise ShapeError(f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing "
-                         f"result of shape {list(where)}")
-    if accumulate:
-        add_at(xp, out, index, values)
-    else:
-        out[index] = values
+                         f"result of shape {list(out[index].shape)}") from None
     return out
 
 
-@function("tensor.index_put_")
+def _put(x, gather: tuple, values, accumulate: bool):
+    if values._a.size == 1 and not accumulate and all(type(g) is slice or g.dtype.kind == "b" for g in gather):
+        values = cast(values, x.dtype) if values.dtype is not x.dtype else values  # what masked_fill does
+    if values.dtype is not x.dtype:
+        raise EngineError("Index put requires the source and destination dtypes match, got "
+                          f"{dtypes.scalar_name(x.dtype)} for the destination and {dtypes.scalar_name(values.dtype)} for "
+                          "the source.")
+    return assign(x, T._index_put(x, gather, values, accumulate))
+
+
+def _put_arguments(x, indices, values):
+    indices = (indices,) if isinstance(indices, Tensor) else tuple(indices)
+    for i, entry in enumerate(indices):
+        if not isinstance(entry, Tensor):
+            raise ArgumentError(f"expected Tensor as element {i} in argument 0, but got {type(entry).__name__}")
+    if not isinstance(values, Tensor):
+        raise ArgumentError(f"index_put_(): argument 'values' (position 2) must be Tensor, not {type(values).__name__}")
+    arrays = [e._a.astype(bool) if e._a.dtype == np.uint8 else e._a for e in indices]
+    for a in arrays:
+        if a.dtype not in (np.int64, np.int32, np.bool_):
+            raise BadIndex("tensors used as indices must be long, int, byte or bool tensors")
+    used = sum(a.ndim if a.dtype == np.bool_ else 1 for a in arrays)
+    if used > x.ndim:
+        raise BadIndex(f"too many indices for tensor of dimension {x.ndim} (got {used})")
+    return _fitting([], arrays, tuple(x.shape)), values
+
+
+@function("tensor.index_put_", "torch.index_put_")
 def index_put_(x, indices, values, accumulate: bool = False):
     """Writes `values` at `indices` (a tuple of index tensors), in place; `accumulate` adds instead."""
-    indices = tuple(i._a if isinstance(i, Tensor) else i for i in indices)
-    if not isinstance(values, Tensor):
-        values = as_tensor(values)
+    gather, values = _put_arguments(x, indices, values)
+    return _put(x, gather, values, accumulate)
+
+
+@function("torch.index_put", "tensor.index_put")
+def index_put(x, indices, values, accumulate: bool = False):
+    """A copy of x with `values` written at `indices` (a tuple of index tensors)."""
+    gather, values = _put_arguments(x, indices, values)
     if values.dtype is not x.dtype:
-        values = cast(values, x.dtype)
-    return assign(x, T._index_put(x, indices, values, accumulate))
+        return _put(T.clone(x), gather, values, accumulate)
+    return T._index_put(x, gather, values, accumulate)

@@ -72,21 +72,25 @@ class one_thread:
 
 # ---------------------------------------------------------------- gradients
 
+def _plain(x, y) -> bool:
+    """Whether two arrays are float matrices of one dtype whose product need not be recorded."""
+    return not state.grad and x.ndim == y.ndim == 2 and x.dtype is y.dtype and x.dtype in FLOATS \
+        and type(x) is np.ndarray
+
+
 @rule_helper
 def mm_nt(a, b):
     """a @ b^H for matrices or stacks of them."""
-    x, y = a._a, b._a
-    if not state.grad and x.ndim == y.ndim == 2 and x.dtype is y.dtype and x.dtype in FLOATS and type(x) is np.ndarray:
-        return wrap(x.dot(y.T))
+    if _plain(a._a, b._a):
+        return wrap(a._a.dot(b._a.T))
     return T.matmul(a, T.adjoint_of(b))
 
 
 @rule_helper
 def mm_tn(a, b):
     """a^H @ b for matrices or stacks of them."""
-    x, y = a._a, b._a
-    if not state.grad and x.ndim == y.ndim == 2 and x.dtype is y.dtype and x.dtype in FLOATS and type(x) is np.ndarray:
-        return wrap(x.T.dot(y))
+    if _plain(a._a, b._a):
+        return wrap(a._a.T.dot(b._a))
     return T.matmul(T.adjoint_of(a), b)
 
 
@@ -149,8 +153,8 @@ def c_name(a) -> str:
     return dtypes.C_NAMES[dtypes.of_numpy(a.dtype).name].replace("long long", "long int")
 
 
-def no_bool(a, kernel: str) -> None:
-    if a.dtype.kind == "b":
+def no_bool(a, kernel: str, even_empty: bool = False) -> None:
+    if a.dtype.kind == "b" and (a.size or even_empty):
         raise Unsupported(f"\"{kernel}\" not implemented for 'Bool'")
 
 
@@ -160,7 +164,7 @@ def check_vectors(a, b) -> None:
     if a.shape != b.shape:
         raise ShapeError(f"inconsistent tensor size, expected tensor [{a.size}] and src [{b.size}] to have the same "
                          f"number of elements, but got {a.size} and {b.size} elements respectively")
-    no_bool(a, "dot")
+    no_bool(a, "dot", True)
 
 
 def check_matrix_vector(a, v, out=None) -> None:
@@ -168,8 +172,8 @@ def check_matrix_vector(a, v, out=None) -> None:
     rows = prod(a.shape[:-1])
     size = rows if out is None else out.size
     if a.dtype != v.dtype or out is not None and out.dtype != a.dtype:
-        raise DTypeError(f"addmv input tensors must have the same dtype, but got {scalar(v if out is None else out)}, "
-                         f"{scalar(a)}, and {scalar(v)}")
+        raise DTypeError("addmv input tensors must have the same dtype, but got "
+                         f"{scalar(v if out is None else out)}, {scalar(a)}, and {scalar(v)}")
     if a.shape[-1] != v.shape[0] or size not in (1, rows):
         raise ShapeError(f"size mismatch, got input ({size}), mat ({rows}x{a.shape[-1]}), vec ({v.shape[0]})")
     no_bool(a, "addmv_impl_cpu")
@@ -193,8 +197,8 @@ def check_stacks(a, b, kernel: str = "bmm") -> None:
     if a.shape[-1] != b.shape[-2] or kernel != "matmul" and a.shape[0] != b.shape[0]:
         size = n if kernel == "matmul" else a.shape[0]
         got = n if kernel == "matmul" else b.shape[0]
-        raise ShapeError(f"Expected size for first two dimensions of batch2 tensor to be: [{size}, {a.shape[-1]}] but "
-                         f"got: [{got}, {b.shape[-2]}].")
+        raise ShapeError(f"Expected size for first two dimensions of batch2 tensor to be: [{size}, {a.shape[-1]}] "
+                         f"but got: [{got}, {b.shape[-2]}].")
     no_bool(a, "bmm" if kernel == "matmul" else kernel)
 
 
@@ -226,8 +230,10 @@ def _name(x, other) -> str:
 
 @op("matmul", at="torch tensor linalg", also=["tensor.__matmul__", "tensor.__rmatmul__", "tensor.__imatmul__"],
     grad_name=_name, check=check_matmul,
-    samples=["r(3, 4), r(4, 2)", "r(4), r(4)", "r(3, 4), r(4)", "r(4), r(4, 2)", "r(2, 3, 4), r(4, 5)", "r(2, 3, 4), r(4)",
-             "r(2, 1, 3, 4), r(5, 4, 2)", "r(3, 4), r(2, 4, 5)", "r(4), r(2, 4, 5)", "r(0, 3), r(3, 2)", "c(2, 3), c(3, 2)"],
+    samples=["r(3, 4), r(4, 2)", "r(4), r(4)", "r(3, 4), r(4)", "r(4), r(4, 2)", "r(2, 3, 4), r(4, 5)", "r(2, 3, 4), "
+                                                                                                        "r(4)",
+             "r(2, 1, 3, 4), r(5, 4, 2)", "r(3, 4), r(2, 4, 5)", "r(4), r(2, 4, 5)", "r(0, 3), r(3, 2)",
+             "c(2, 3), c(3, 2)"],
     vjp=RULES)
 def matmul(xp, x, other):
     """The matrix product; leading dims broadcast, vectors are rows or columns as needed.

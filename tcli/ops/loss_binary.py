@@ -37,7 +37,8 @@ def _bce(xp, x, target, weight: "Index?", reduction: "str"):
 @composite("binary_cross_entropy", at="F",
            samples=["torch.sigmoid(r(2, 3)), unit(2, 3).abs()",
                     "torch.sigmoid(r(2, 3)), unit(2, 3).abs(), reduction='none'",
-                    "torch.sigmoid(r(2, 3)), unit(2, 3).abs(), pos(3).detach(), reduction='sum'"])
+                    "torch.sigmoid(r(2, 3)), unit(2, 3).abs(), torch.tensor([0.5, 2.0, 1.5]).double(), "
+                    "reduction='sum'"])
 def binary_cross_entropy(x, target, weight: "Tensor?" = None, size_average: "any" = None, reduce: "any" = None,
                          reduction: "any" = "mean"):
     """-(target log x + (1 - target) log(1 - x)) for probabilities x; the logarithms are kept above -100.
@@ -72,7 +73,7 @@ def _logits_target(k, g, x, weight, pos_weight, reduction, x_shape):
 
 
 @op("_bce_logits", at="", promote="same", grad_name="BinaryCrossEntropyWithLogitsBackward0",
-    samples=["r(2, 3), unit(2, 3).abs(), None, pos(3).detach(), 'mean'"],
+    samples=["r(2, 3), unit(2, 3).abs(), None, torch.tensor([0.5, 2.0, 1.5]).double(), 'mean'"],
     vjp={"x": _logits_x, "target": _logits_target})
 def _bce_logits(xp, x, target, weight: "Index?", pos_weight: "Index?", reduction: "str"):
     # log(1 + exp(-x)) = max(-x, 0) + log1p(exp(-|x|)) never overflows.
@@ -98,8 +99,9 @@ def _with_logits(x, target, weight, pos_weight, reduction: str):
 
 
 @composite("binary_cross_entropy_with_logits", at="F",
-           samples=["r(2, 3), unit(2, 3).abs()", "r(2, 3), unit(2, 3).abs(), pos(3).detach(), reduction='sum'",
-                    "r(2, 3), unit(2, 3).abs(), reduction='none', pos_weight=pos(3).detach()"])
+           samples=["r(2, 3), unit(2, 3).abs()",
+                    "r(2, 3), unit(2, 3).abs(), torch.tensor([0.5, 2.0, 1.5]).double(), reduction='sum'",
+                    "r(2, 3), unit(2, 3).abs(), reduction='none', pos_weight=torch.tensor([0.5, 2.0, 1.5]).double()"])
 def binary_cross_entropy_with_logits(x, target, weight: "Tensor?" = None, size_average: "any" = None,
                                      reduce: "any" = None, reduction: "any" = "mean", pos_weight: "Tensor?" = None):
     """binary_cross_entropy(sigmoid(x), target) without overflow; pos_weight weighs the positive part.

@@ -225,7 +225,8 @@ def _shaped_like_torch(loss, x, reduction: str):
 
 
 @composite("nll_loss", at="F",
-           samples=["r(4, 3), torch.tensor([0, 2, 1, 2])", "r(4, 3), torch.tensor([0, 2, 1, 2]), pos(3).detach()",
+           samples=["r(4, 3), torch.tensor([0, 2, 1, 2])",
+                    "r(4, 3), torch.tensor([0, 2, 1, 2]), torch.tensor([0.5, 2.0, 1.5]).double()",
                     "r(2, 3, 2), ints(2, 2, high=3), reduction='sum'",
                     "r(2, 3, 2, 2), ints(2, 2, 2, high=3), reduction='none'",
                     "r(4, 3), torch.tensor([0, 2, 1, 2]), ignore_index=2"])
@@ -243,11 +244,13 @@ def nll_loss(x, target, weight: "Tensor?" = None, size_average: "any" = None, ig
 # ---------------------------------------------------------------- cross_entropy, all its forms
 
 @composite("cross_entropy", at="F",
-           samples=["r(4, 3), torch.tensor([0, 2, 1, 2])", "r(4, 3), torch.tensor([0, 2, 1, 2]), pos(3).detach()",
+           samples=["r(4, 3), torch.tensor([0, 2, 1, 2])",
+                    "r(4, 3), torch.tensor([0, 2, 1, 2]), torch.tensor([0.5, 2.0, 1.5]).double()",
                     "r(4, 3), torch.tensor([0, 2, 1, 2]), reduction='none', label_smoothing=0.1",
                     "r(4, 3), pos(4, 3)", "r(2, 3, 2), ints(2, 2, high=3), reduction='none'", "r(3), torch.tensor(1)",
                     "r(4, 3), torch.tensor([0, 2, 1, 2]), ignore_index=2, reduction='sum'",
-                    "r(4, 3), torch.tensor([0, 2, 1, 2]), pos(3).detach(), label_smoothing=0.2"])
+                    "r(4, 3), torch.tensor([0, 2, 1, 2]), torch.tensor([0.5, 2.0, 1.5]).double(), "
+                    "label_smoothing=0.2"])
 def cross_entropy(x, target, weight: "Tensor?" = None, size_average: "any" = None, ignore_index: "int" = -100,
                   reduce: "any" = None, reduction: "any" = "mean", label_smoothing: "float" = 0.0):
     """log-softmax of x (N, C, ...) and the negative log-likelihood of target: class indices (N, ...) or
@@ -295,7 +298,12 @@ def _of_probabilities(x, target, weight, ignore_index, reduction, smoothing):
     if reduction == "none":
         return -T.sum(loss, axis)
     total = -T.sum(loss)
-    return total if reduction == "sum" else total / (x._a.size // classes if classes else 0)
+    if reduction == "sum":
+        return total
+    mean = total / (x._a.size // classes if classes else 0)
+    if mean._node is not None:
+        mean._node._name = "DivBackward1"
+    return mean
 
 
 def _smoothed(x, target, weight, ignore_index, reduction, smoothing):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
+from ..engine.tape import state
 from ..errors import EngineError
 from .loss import reduction_of
 
@@ -66,10 +67,47 @@ def _betas(xp, emit, skip, frames, lengths):
     return beta
 
 
+def _gradient(k, g, log_probs, targets, frames, lengths, blank, zero_infinity, out):
+    if not state.grad:
+        return k._ctc_loss_backward(g, log_probs, targets, out, frames, lengths, blank, zero_infinity)
+    # Through ordinary ops, so that it can be differentiated again; exp(log_probs) is PyTorch's share for log-softmax.
+    from ..engine import autograd
+
+    (exact,) = autograd.grad([_by_frames(log_probs, targets._a, frames, lengths, blank)], [log_probs], [g],
+                             create_graph=True)
+    running = np.arange(log_probs.shape[0])[:, None] < np.asarray(frames)
+    if zero_infinity:
+        running = running & (out._a != 0)
+    return T.where(wrap(running[:, :, None]), exact + T.exp(log_probs) * T.reshape(g, (1, -1, 1)),
+                   T.zeros_like(log_probs))
+
+
+def _by_frames(log_probs, targets, frames, lengths, blank: int):
+    """The loss of each sample in differentiable ops, with a large number for infinity."""
+    states, skip = _states(targets, lengths, blank)
+    n, width = states.shape
+    never = 1e30
+    at = wrap(np.broadcast_to(states, (len(log_probs), n, width)).copy())
+    emit = T.gather(log_probs, 2, at)
+    first = np.full((n, width), never)
+    first[:, 0] = 0
+    first[np.asarray(lengths) > 0, 1:2] = 0
+    may_skip = wrap(np.where(skip, 0, never).astype(log_probs._a.dtype))
+    alpha = T._basic_index(emit, (0,)) - wrap(first.astype(log_probs._a.dtype))
+    for t in range(1, len(log_probs)):
+        one = T.constant_pad_nd(alpha, (1, -1), -never)
+        two = T.constant_pad_nd(alpha, (2, -2), -never) - may_skip
+        step = T.logaddexp(T.logaddexp(alpha, one), two) + T._basic_index(emit, (t,))
+        alpha = T.where(wrap((t < np.asarray(frames))[:, None]), step, alpha)
+    ends = np.full((n, width), never)
+    for i, length in enumerate(lengths):
+        ends[i, max(2 * length - 1, 0):2 * length + 1] = 0
+    return -T.logsumexp(alpha - wrap(ends.astype(log_probs._a.dtype)), 1)
+
+
 @op("_ctc_loss", at="", outs=1, grad_name="CtcLossBackward0",
     samples=["torch.log_softmax(r(4, 2, 3), 2), torch.tensor([[1, 2], [2, 0]]), (4, 3), (2, 1), 0, False"],
-    vjp={"log_probs": lambda k, g, log_probs, targets, frames, lengths, blank, zero_infinity, out:
-         k._ctc_loss_backward(g, log_probs, targets, out, frames, lengths, blank, zero_infinity)})
+    vjp={"log_probs": _gradient})
 def _ctc_loss(xp, log_probs, targets: "Index", frames: "any", lengths: "any", blank: "int", zero_infinity: "bool"):
     """The negative log-likelihood of each sample: log_probs (T, N, C), targets (N, S)."""
     frames, lengths = np.asarray(frames), np.asarray(lengths)

@@ -116,6 +116,8 @@ def _triplet(distance, anchor, positive, negative, margin, swap: bool, reduction
 def _distance(a, b, p: float = 2.0, eps: float = 1e-6):
     """The p-norm of a - b + eps along the last dim."""
     d = a - b + eps
+    if d._a.dtype.kind == "c":
+        d = T.abs(d)
     if p == 2:
         return T.sqrt(T.sum(d * d, -1))
     if p == 1:
@@ -197,7 +199,8 @@ def _class_rows(x, target, name: str):
 
 
 @composite("multi_margin_loss", at="F", samples=["r(3, 4), torch.tensor([0, 3, 1])",
-                                                 "r(3, 4), torch.tensor([0, 3, 1]), 2, 0.5, pos(4).detach()",
+                                                 "r(3, 4), torch.tensor([0, 3, 1]), 2, 0.5, torch.tensor([0.5, 2.0, "
+                                                 "1.5, 1.0]).double()",
                                                  "r(4), torch.tensor(2), reduction='none'"])
 def multi_margin_loss(x, target: "Index", p: "Scalar" = 1, margin: "float" = 1.0, weight: "Tensor?" = None,
                       size_average: "any" = None, reduce: "any" = None, reduction: "any" = "mean"):
@@ -272,7 +275,8 @@ def _label_masks(t, classes: int, dtype):
 
 
 @composite("multilabel_soft_margin_loss", at="F", samples=["r(2, 3), unit(2, 3).abs()",
-                                                           "r(2, 3), unit(2, 3).abs(), pos(3).detach(), "
+                                                           "r(2, 3), unit(2, 3).abs(), torch.tensor([0.5, 2.0, "
+                                                           "1.5]).double(), "
                                                            "reduction='none'"])
 def multilabel_soft_margin_loss(x, target, weight: "Tensor?" = None, size_average: "any" = None, reduce: "any" = None,
                                 reduction: "any" = "mean"):

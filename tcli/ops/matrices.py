@@ -10,7 +10,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.dispatch import wrap
 from ..engine.registry import T, op, rule_helper
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, ShapeError, Unsupported
 
 SINGLE = {np.dtype(np.float32): "s", np.dtype(np.float64): "d", np.dtype(np.complex64): "c",
           np.dtype(np.complex128): "z"}
@@ -32,6 +32,12 @@ def need_float(a, name: str, low: bool = False) -> None:
         raise DTypeError(f"{name}: Low precision dtypes not supported. Got {dtypes.scalar_name(d)}")
 
 
+def need_lapack(a, kernel: str) -> None:
+    """A dtype for which the kernel exists."""
+    if a.dtype not in SINGLE:
+        raise Unsupported(f"\"{kernel}\" not implemented for '{dtypes.scalar_name(dtypes.of_numpy(a.dtype))}'")
+
+
 def need_square(a, name: str, letter: str = "A") -> None:
     need_matrix(a, name, letter)
     if a.shape[-1] != a.shape[-2]:
@@ -39,11 +45,11 @@ def need_square(a, name: str, letter: str = "A") -> None:
                          "matrices")
 
 
-def squares(name: str):
+def squares(name: str, low: bool = False):
     """A `check` for ops on square float matrices."""
     def check(values: list) -> None:
         need_square(values[0]._a, name)
-        need_float(values[0]._a, name)
+        need_float(values[0]._a, name, low)
     return check
 
 
@@ -114,7 +120,8 @@ def diag_of(x):
 def diag_matrix(x, n: int | None = None):
     """Square matrices (n x n) with x on the diagonal."""
     n = x.shape[-1] if n is None else n
-    return T._diagonal_adjoint(x, (*x.shape[:-1], n, n), 0, -2, -1)
+    lead = len(x.shape) - 1
+    return T._diagonal_adjoint(x, (*x.shape[:-1], n, n), 0, lead, lead + 1)
 
 
 @rule_helper
@@ -140,3 +147,10 @@ def _range_into(xp, x, dim: "Dim", start: "int", total: "int"):
     full = xp.zeros((*x.shape[:dim], total, *x.shape[dim + 1:]), x.dtype)
     full[(slice(None),) * dim + (slice(start, start + x.shape[dim]),)] = x
     return full
+
+
+@rule_helper
+def to_tensor_like(array, x):
+    """A new array as a tensor on the device of x."""
+    t = wrap(array)
+    return t if type(x._a) is np.ndarray else t.to(device=x.device)

@@ -218,7 +218,8 @@ def layer_norm(x, normalized_shape: "any", weight: "Tensor?" = None, bias: "Tens
     return _layer_norm(x, normalized_shape, weight, bias, eps)[0]
 
 
-@composite("native_layer_norm", at="torch", samples=["r(2, 3), (3,), r(3), r(3), 1e-05"])
+@composite("native_layer_norm", at="torch", samples=["torch.tensor([[1.0, 2.0, 4.0], [0.0, 3.0, 1.0]]), (3,), None, "
+                                                     "None, 1e-05"])
 def native_layer_norm(x, normalized_shape: "any", weight: "Tensor?", bias: "Tensor?", eps: "float"):
     """(layer_norm, mean, 1 / standard deviation).
 

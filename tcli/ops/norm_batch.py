@@ -135,10 +135,11 @@ def _need_several(x) -> None:
 
 
 @composite("batch_norm", at="F",
-           samples=["r(3, 2, 4), r(2).detach().clone(), pos(2).detach().clone(), r(2), r(2), True",
-                    "r(3, 2), r(2).detach().clone(), pos(2).detach().clone(), r(2), r(2)",
+           samples=["r(3, 2, 4), torch.tensor([0.5, -1.0]).double(), torch.tensor([0.5, 2.0]).double(), r(2), r(2), "
+                    "True",
+                    "r(3, 2), torch.tensor([0.5, -1.0]).double(), torch.tensor([0.5, 2.0]).double(), r(2), r(2)",
                     "r(3, 2, 2, 2), None, None, training=True",
-                    "r(3, 2), r(2).detach().clone(), pos(2).detach().clone()"])
+                    "r(3, 2), torch.tensor([0.5, -1.0]).double(), torch.tensor([0.5, 2.0]).double()"])
 def batch_norm(x, running_mean: "Tensor?", running_var: "Tensor?", weight: "Tensor?" = None, bias: "Tensor?" = None,
                training: "bool" = False, momentum: "float?" = 0.1, eps: "float" = 1e-5):
     """(x - mean) / sqrt(var + eps) per channel of x (N, C, ...), times weight plus bias. In training the statistics
@@ -162,7 +163,8 @@ def _torch_batch_norm(x, weight: "Tensor?", bias: "Tensor?", running_mean: "Tens
     return normalise_channels(x, running_mean, running_var, weight, bias, training, momentum, eps)[0]
 
 
-@composite("native_batch_norm", at="torch", samples=["r(3, 2, 4), r(2), r(2), None, None, True, 0.1, 1e-05"])
+@composite("native_batch_norm", at="torch", samples=["torch.tensor([[1.0, 2.0], [0.0, 3.0], [4.0, 4.0]]), None, "
+                                                     "None, None, None, True, 0.1, 1e-05"])
 def native_batch_norm(x, weight: "Tensor?", bias: "Tensor?", running_mean: "Tensor?", running_var: "Tensor?",
                       training: "bool", momentum: "float?", eps: "float"):
     """(batch_norm, mean, 1 / standard deviation); the last two are empty in evaluation.
@@ -199,7 +201,8 @@ def _instance_norm(x, weight, bias, running_mean, running_var, use_input_stats, 
 
 
 @composite("instance_norm", at="F", samples=["r(2, 3, 4)", "r(2, 3, 4), None, None, r(3), r(3)",
-           "r(2, 3, 4), r(3).detach().clone(), pos(3).detach().clone(), r(3), r(3), False"])
+           "r(2, 3, 4), torch.tensor([0.5, -1.0, 0.0]).double(), torch.tensor([0.5, 2.0, 1.0]).double(), r(3), r(3), "
+           "False"])
 def instance_norm(x, running_mean: "Tensor?" = None, running_var: "Tensor?" = None, weight: "Tensor?" = None,
                   bias: "Tensor?" = None, use_input_stats: "bool" = True, momentum: "float" = 0.1,
                   eps: "float" = 1e-5):

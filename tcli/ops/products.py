@@ -7,8 +7,17 @@ from ..engine.callables import set_operator
 from ..engine.dispatch import write_out
 from ..engine.registry import T, composite, function, op, ops
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError
-from .linalg import (c_name, check_matrices, check_matrix_vector, check_stacks, check_vectors, no_bool, product, scalar,
-                     short_way)
+from .linalg import (
+    c_name,
+    check_matrices,
+    check_matrix_vector,
+    check_stacks,
+    check_vectors,
+    no_bool,
+    product,
+    scalar,
+    short_way,
+)
 
 # ---------------------------------------------------------------- two tensors
 
@@ -177,7 +186,8 @@ def _check_addmm(values: list) -> None:
 
 
 @op("addmm", at="torch tensor tensor_", check=_check_addmm,
-    samples=["r(3, 2), r(3, 4), r(4, 2)", "r(2), r(3, 4), r(4, 2), beta=0.5, alpha=2", "r(3, 2), r(3, 4), r(4, 2), beta=0"],
+    samples=["r(3, 2), r(3, 4), r(4, 2)", "r(2), r(3, 4), r(4, 2), beta=0.5, alpha=2", "r(3, 2), r(3, 4), r(4, 2), "
+                                                                                       "beta=0"],
     vjp={**_SUM, "mat1": lambda k, g, mat2, alpha: _scaled(k, k.mm_nt(g, mat2), alpha),
          "mat2": lambda k, g, mat1, alpha: _scaled(k, k.mm_tn(mat1, g), alpha)})
 def addmm(xp, x, mat1, mat2, *, beta: "Scalar" = 1, alpha: "Scalar" = 1):
@@ -194,10 +204,12 @@ def _check_baddbmm(values: list) -> None:
     x, a, b = (v._a for v in values[:3])
     for t in (a, b):
         if t.ndim < 3:
-            raise BadIndex(f"Dimension out of range (expected to be in range of [{-t.ndim}, {t.ndim - 1}], but got 2)")
+            raise BadIndex(f"Dimension out of range (expected to be in range of [{-t.ndim}, {t.ndim - 1}], but got "
+                           "2)")
     _expands(x.shape, (a.shape[0], a.shape[1], b.shape[2]))
     if x.dtype != a.dtype:
-        raise DTypeError(f"Input dtypes must be the same, got: input {scalar(x)}, batch1: {scalar(a)}, batch2: {scalar(b)}")
+        raise DTypeError(f"Input dtypes must be the same, got: input {scalar(x)}, batch1: {scalar(a)}, batch2: "
+                         f"{scalar(b)}")
     check_stacks(a, b, "baddbmm")
 
 
@@ -218,7 +230,8 @@ def _check_addbmm(values: list) -> None:
     x, a, b = (v._a for v in values[:3])
     for t in (a, b):
         if t.ndim < 3:
-            raise BadIndex(f"Dimension out of range (expected to be in range of [{-t.ndim}, {t.ndim - 1}], but got 2)")
+            raise BadIndex(f"Dimension out of range (expected to be in range of [{-t.ndim}, {t.ndim - 1}], but got "
+                           "2)")
     _expands(x.shape, (a.shape[1], b.shape[2]))
     if a.shape[0] != b.shape[0]:
         raise ShapeError(f"batch1 and batch2 must have same number of batches, got {a.shape[0]} and {b.shape[0]}")
@@ -274,6 +287,10 @@ def addr(x, vec1, vec2, *, beta: "Scalar" = 1, alpha: "Scalar" = 1):
     """
     _vectors("addr", vec1, vec2)
     _expands(x._a.shape, (vec1._a.shape[0], vec2._a.shape[0]))
+    if all(t._a.dtype.kind in "biu" for t in (x, vec1, vec2)):
+        for word, factor in (("beta", beta), ("alpha", alpha)):
+            if isinstance(factor, float):
+                raise EngineError(f"For integral input tensors, argument {word} must not be a floating point number.")
     y = T.unsqueeze(vec1, 1) * vec2
     if x._a.dtype.kind == y._a.dtype.kind == "b":
         y = y if alpha else T.zeros_like(y)
@@ -392,7 +409,8 @@ def _dim_list(dims) -> list:
 
 @op("_contract", at="", samples=["r(2, 3, 4), r(4, 5, 3), (1, 2), (2, 0)"], grad_name="ViewBackward0",
     vjp={"x": lambda k, g, x_shape, other, dims1, dims2: _contract_back(k, g, x_shape, other, dims1, dims2),
-         "other": lambda k, g, x, other_shape, dims1, dims2: _contract_back(k, g, other_shape, x, dims2, dims1, True)})
+         "other": lambda k, g, x, other_shape, dims1,
+         dims2: _contract_back(k, g, other_shape, x, dims2, dims1, True)})
 def _contract(xp, x, other, dims1: "any", dims2: "any"):
     free1 = [d for d in range(x.ndim) if d not in dims1]
     free2 = [d for d in range(other.ndim) if d not in dims2]
@@ -432,9 +450,10 @@ def tensordot(x, other, dims: "any" = 2):
     for i, (d1, d2) in enumerate(zip(dims1, dims2, strict=True)):
         n, m = a.shape[d1], b.shape[d2]
         if n == 1 or m == 1:  # a size of 1 broadcasts: the other side is summed alone
-            x, other = (T.sum(x, d1, True) if n != 1 else x), (T.sum(other, d2, True) if m != 1 else other)
+            x = T.sum(x, d1, True, dtype=x.dtype) if n != 1 else x
+            other = T.sum(other, d2, True, dtype=other.dtype) if m != 1 else other
         elif n != m:
-            raise ShapeError(f"contracted dimensions need to match, but first has size {n} in dim {first[i]} and second "
-                             f"has size {m} in dim {second[i]}")
+            raise ShapeError(f"contracted dimensions need to match, but first has size {n} in dim {first[i]} and "
+                             f"second has size {m} in dim {second[i]}")
     no_bool(a, "addmm_impl_cpu_")
     return T._contract(x, other, dims1, dims2)

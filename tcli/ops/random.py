@@ -3,9 +3,8 @@
 import numpy as np
 
 from ..engine import dtypes, random, samplers
-from ..engine.dispatch import bump, check_writable, wrap
+from ..engine.dispatch import check_writable, overwritten, wrap
 from ..engine.registry import T, composite, function, op
-from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import BadValue, EngineError
 from .create import made
@@ -216,16 +215,14 @@ def binomial(xp, count, prob, generator: "any" = None):
 
 # ---------------------------------------------------------------- in-place fills
 
-def _fills(name: str, summary: str):
+def _fills(name: str, grad_name: str, summary: str):
     """Declares `tensor.<name>`: `fill(array, generator, ...)` writes the numbers."""
     def declare(fill):
         @function("tensor." + name)
         def method(x, *args, generator=None, **kwargs):
             check_writable(x)
             fill(x._a, generator, *args, **kwargs)
-            bump(x)
-            if state.grad and x._rg:
-                x._node, x._rg = (None, x._rg) if x._node is None else (T._overwritten(x)._node, True)
+            overwritten(x, grad_name)
             return x
 
         method.__name__ = method.__qualname__ = name
@@ -234,26 +231,20 @@ def _fills(name: str, summary: str):
     return declare
 
 
-@op("_overwritten", at="", samples=[], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
-def _overwritten(xp, x):
-    """x after its values were replaced by ones that do not depend on it."""
-    return x
-
-
-@_fills("uniform_", "Fills with uniform numbers in [low, high).")
+@_fills("uniform_", "UniformBackward0", "Fills with uniform numbers in [low, high).")
 def _uniform(a, generator, low=0.0, high=1.0, **names) -> None:
     low, high = names.get("from", low), names.get("to", high)
     samplers.fill(a, samplers.uniform, low, high, generator=generator)
 
 
-@_fills("normal_", "Fills with normal numbers.")
+@_fills("normal_", "NormalBackward0", "Fills with normal numbers.")
 def _normal(a, generator, mean=0.0, std=1.0) -> None:
     if std < 0:
         raise EngineError(f"normal expects std >= 0.0, but found std {std}")
     samplers.fill(a, samplers.normal, mean, std, generator=generator)
 
 
-@_fills("random_", "Fills with integers: all that the dtype holds, [0, to), or [from, to).")
+@_fills("random_", "RandomBackward0", "Fills with integers: all that the dtype holds, [0, to), or [from, to).")
 def _random(a, generator, low=None, high=None, **names) -> None:
     low, high = names.get("from", low), names.get("to", high)
     if high is None and low is not None:
@@ -261,7 +252,7 @@ def _random(a, generator, low=None, high=None, **names) -> None:
     samplers.fill(a, samplers.random_, low, high, generator=generator)
 
 
-@_fills("bernoulli_", "Fills with 1 with probability p (a number or a tensor), else 0.")
+@_fills("bernoulli_", "BernoulliBackward2", "Fills with 1 with probability p (a number or a tensor), else 0.")
 def _bernoulli(a, generator, p=0.5) -> None:
     if isinstance(p, Tensor):
         samplers.fill_bernoulli(a, p._a, generator)
@@ -269,32 +260,35 @@ def _bernoulli(a, generator, p=0.5) -> None:
         samplers.fill(a, samplers.bernoulli, p, generator=generator)
 
 
-@_fills("exponential_", "Fills with exponential numbers of a rate.")
+@_fills("exponential_", "ExponentialBackward0", "Fills with exponential numbers of a rate.")
 def _exponential(a, generator, lambd=1.0) -> None:
     samplers.fill(a, samplers.exponential, lambd, generator=generator)
 
 
-@_fills("geometric_", "Fills with the number of trials up to the first success.")
+@_fills("geometric_", "GeometricBackward0", "Fills with the number of trials up to the first success.")
 def _geometric(a, generator, p=0.5) -> None:
     samplers.fill(a, samplers.geometric, p, generator=generator)
 
 
-@_fills("cauchy_", "Fills with Cauchy numbers.")
+@_fills("cauchy_", "CauchyBackward0", "Fills with Cauchy numbers.")
 def _cauchy(a, generator, median=0.0, sigma=1.0) -> None:
     samplers.fill(a, samplers.cauchy, median, sigma, generator=generator)
 
 
-@_fills("log_normal_", "Fills with the exponentials of normal numbers.")
+@_fills("log_normal_", "LogNormalBackward0", "Fills with the exponentials of normal numbers.")
 def _log_normal(a, generator, mean=1.0, std=2.0) -> None:
     samplers.fill(a, samplers.log_normal, mean, std, generator=generator)
 
 
 # ---------------------------------------------------------------- dropout
 
-def _mask(shape, dtype, p: float):
-    """Kept elements as 1 / (1 - p), dropped ones as 0, drawn as PyTorch draws them."""
+def _mask(shape, dtype, p: float, like=None):
+    """Kept elements as 1 / (1 - p), dropped ones as 0, drawn as PyTorch draws them: in memory order of `like`."""
     keep = 1 - p
-    noise = samplers.bernoulli(None, shape, dtype, keep)
+    if like is None or like.flags.c_contiguous:
+        noise = samplers.bernoulli(None, shape, dtype, keep)
+    else:
+        noise = samplers.fill(np.empty_like(like), samplers.bernoulli, keep)
     return noise / np.asarray(keep, dtype) if dtype.itemsize > 2 else (noise.astype(np.float32) / keep).astype(dtype)
 
 
@@ -315,7 +309,7 @@ def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False
         return x
     if p == 1:
         return x * T.zeros_like(x)
-    return x * wrap(_mask(x._a.shape, x._a.dtype, p))
+    return x * wrap(_mask(x._a.shape, x._a.dtype, p, x._a))
 
 
 def _per_channel(name: str, ndims: tuple):
@@ -346,7 +340,10 @@ def _alpha(x, p: float, shape):
     """Self-normalising dropout: dropped elements become -alpha and the result is scaled back."""
     alpha = 1.7580993408473766
     a = ((alpha ** 2 * p + 1) * (1 - p)) ** -0.5
-    noise = samplers.bernoulli(None, shape, x._a.dtype, 1 - p)
+    if shape == x._a.shape and not x._a.flags.c_contiguous:
+        noise = samplers.fill(np.empty_like(x._a), samplers.bernoulli, 1 - p)
+    else:
+        noise = samplers.bernoulli(None, shape, x._a.dtype, 1 - p)
     b = wrap((noise - 1) * np.asarray(alpha * a, x._a.dtype) + np.asarray(alpha * a * p, x._a.dtype))
     return x * wrap(noise * np.asarray(a, x._a.dtype)) + b
 

@@ -1,4 +1,4 @@
-"""Running sums, products and extrema along a dim, and what is built from neighbours: differences, integrals.
+"""Running sums, products and extrema along a dim.
 
 Float32 sums and products are kept in float64 on their way, as PyTorch keeps them.
 """
@@ -6,15 +6,14 @@ Float32 sums and products are kept in float64 on their way, as PyTorch keeps the
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.args import wrap_dim
 from ..engine.dispatch import is_half
-from ..engine.registry import T, composite, op
+from ..engine.registry import T, op
 from ..engine.tape import state
 from ..errors import EngineError
 from .along import part
 from .arrays import refuse
-from .reduce import in_dtype
 
+ROW = 256  # elements of a row from which NumPy's own accumulation along another dim is slower than one call per row
 SAMPLES = ["r(3, 4), 0", "r(2, 3, 2), -1", "r(), 0", "r(0, 3), 0", "ints(4), 0"]
 
 
@@ -55,12 +54,28 @@ def _accumulated(xp, ufunc, x, dim, dtype):
         dtype = dtypes.int64
     kept = x.dtype if dtype is None else dtype.numpy
     wide = np.float64 if kept == np.float32 or dtype is not None and is_half(kept) else kept
-    if not x.ndim:
+    if not x.ndim or not x.size:
         return x.astype(kept)
-    return ufunc.accumulate(x, dim, wide).astype(kept, copy=False)
+    if dim < x.ndim - 1 and x[(0,) * (dim + 1)].size >= ROW and np.dtype(wide).kind in "fc":
+        return _by_rows(xp, ufunc, x, dim, wide, kept)
+    x = x.astype(wide)
+    return ufunc.accumulate(x, dim, None, x).astype(kept, copy=False)
 
 
-@op("cumsum", at="torch tensor tensor_", samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"], check=_no_integer_gradient,
+def _by_rows(xp, ufunc, x, dim, wide, kept):
+    """The same where whole rows follow each other in memory: one pass over each."""
+    out = xp.empty(x.shape, kept)
+    source, target = xp.moveaxis(x, dim, 0), xp.moveaxis(out, dim, 0)
+    running = source[0].astype(wide)
+    target[0] = running
+    for i in range(1, len(source)):
+        ufunc(running, source[i], running)
+        target[i] = running
+    return out
+
+
+@op("cumsum", at="torch tensor tensor_", samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"],
+    check=_no_integer_gradient,
     vjp={"x": lambda k, g, dim: k._cumsum_back(g, dim)})
 def cumsum(xp, x, dim: "Dim", *, dtype: "DType?" = None):
     """Running sums along a dim.
@@ -145,16 +160,28 @@ def logcumsumexp(xp, x, dim: "Dim"):
     if not x.ndim or not x.size:
         return x.copy()
     if x.dtype.kind == "c":
-        top = x.real.max(axis=dim, keepdims=True)
-        return xp.log(xp.cumsum(xp.exp(x - top), axis=dim)) + top
+        return _complex_logcumsumexp(xp, x, dim)
     return xp.logaddexp.accumulate(x, dim, np.float64).astype(x.dtype, copy=False)
+
+
+def _complex_logcumsumexp(xp, x, dim: int):
+    """One step per element along `dim`: the phase is that of the larger term, beyond a full turn."""
+    out = x.copy()
+    rows = xp.moveaxis(out, dim, 0)
+    for i in range(1, len(rows)):
+        a, b = rows[i], rows[i - 1]
+        swap = a.real < b.real
+        low, high = xp.where(swap, a, b), xp.where(swap, b, a)
+        rows[i] = xp.where(low.real == -np.inf, high, xp.log1p(xp.exp(low - high)) + high)
+    return out
 
 
 # ---------------------------------------------------------------- running extrema
 
 def _running(name: str, ufunc: str, better: str, word: str, shown: tuple):
     @op(name, at="torch tensor", outs=2, fields=("values", "indices"), half=False,
-        samples=["distinct(3, 4), 0", "r(2, 3), -1", "r(), 0", "torch.tensor([1.0, 1.0, math.nan, 2.0]), 0", "r(0, 2), 0",
+        samples=["distinct(3, 4), 0", "r(2, 3), -1", "r(), 0", "torch.tensor([1.0, 1.0, math.nan, 2.0]), 0",
+                 "r(0, 2), 0",
                  "torch.tensor([2, 1, 2]), 0"],
         vjp={"x": lambda k, g, x_shape, out1, dim: k._add_along(g[0], out1, dim, x_shape)})
     def running(xp, x, dim: "Dim"):
@@ -163,7 +190,9 @@ def _running(name: str, ufunc: str, better: str, word: str, shown: tuple):
             return x.copy(), xp.zeros(x.shape, np.int64)
         values = getattr(xp, ufunc).accumulate(x, dim)
         # The place of the newest element that is as good as the best so far; a nan stays the best.
-        renewed = getattr(xp, better)(x, values) | (x != x)
+        renewed = getattr(xp, better)(x, values)
+        if x.dtype.kind in "fV":
+            renewed |= x != x
         place = xp.arange(x.shape[dim]).reshape([-1 if i == dim else 1 for i in range(x.ndim)])
         return values, xp.maximum.accumulate(xp.where(renewed, place, 0), dim)
 
@@ -178,104 +207,3 @@ def _running(name: str, ufunc: str, better: str, word: str, shown: tuple):
 
 _running("cummax", "maximum", "greater_equal", "largest", ("[2., 2., 3.]", "[0, 0, 2]"))
 _running("cummin", "minimum", "less_equal", "smallest", ("[2., 1., 1.]", "[0, 1, 1]"))
-
-
-# ---------------------------------------------------------------- differences and integrals
-
-@composite("diff", at="torch tensor",
-           samples=["r(5)", "r(3, 4), 2", "r(3, 4), 1, 0", "r(3), prepend=r(1), append=r(2)", "b(4)", "r(2), 3"])
-def diff(x, n: "int" = 1, dim: "int" = -1, prepend: "Index?" = None, append: "Index?" = None):
-    """The n-th differences of neighbours along a dim.
-
-    >>> diff(tensor([1, 3, 6]))
-    tensor([2, 3])
-    """
-    if not x.ndim:
-        raise EngineError("diff expects input to be at least one-dimensional")
-    if n < 0:
-        raise EngineError(f"order must be non-negative but got {n}")
-    dim = wrap_dim(dim, x.ndim)
-    for name, t in (("prepend", prepend), ("append", append)):
-        if t is not None and t.ndim != x.ndim:
-            raise EngineError(f"diff expects {name} or append to be the same dimension as input")
-    pieces = [t for t in (prepend, x, append) if t is not None]
-    if len(pieces) > 1 and n:
-        x = T.cat(pieces, dim)
-    size = x.shape[dim]
-    for _ in range(min(n, size)):
-        later, earlier = part(x, dim, 1, None), part(x, dim, None, max(x.shape[dim] - 1, 0))
-        x = T.logical_xor(later, earlier) if x.dtype is dtypes.bool_ else later - earlier
-    return T.clone(x) if not n else x
-
-
-def _sides(y, dim: int):
-    return part(y, dim, None, -1), part(y, dim, 1, None)
-
-
-def _widths(y, x, dim: int):
-    """The distances between sample points, shaped to stand beside slices of y."""
-    if x.ndim == 1 and y.ndim > 1:
-        if x.shape[0] != y.shape[dim]:
-            raise EngineError("trapezoid: There must be one `x` value for each sample point")
-        return T.reshape(T.diff(x), [-1 if i == dim else 1 for i in range(y.ndim)])
-    if x.ndim < y.ndim:
-        x = T.reshape(x, (1,) * (y.ndim - x.ndim) + tuple(x.shape))
-    return T.diff(x, 1, dim - y.ndim)
-
-
-def _check_points(y, dim: int, name: str) -> int:
-    if not y.ndim:
-        from ..errors import BadIndex
-
-        raise BadIndex(f"Dimension specified as {dim} but tensor has no dimensions")
-    if y.dtype is dtypes.bool_:
-        raise EngineError(f"{name}: received a bool input for `y`, but bool is not supported")
-    return wrap_dim(dim, y.ndim)
-
-
-def _refuse_bool_points(x, name: str) -> None:
-    if x.dtype is dtypes.bool_:
-        raise EngineError(f"{name}: received a bool input for `x`, but bool is not supported")
-
-
-@composite("trapezoid", at="torch", also=["trapz"],
-           samples=["r(5)", "r(3, 4), dx=0.5, dim=0", "r(3, 4), r(4)", "r(3, 4), r(3, 4)", "r(3, 4), r(3), dim=0",
-                    "ints(4)"])
-def trapezoid(y, x: "Index?" = None, *, dx: "any" = 1, dim: "int" = -1):
-    """The integral of samples y along a dim by the trapezoid rule, at points x or in steps of dx.
-
-    >>> trapezoid(tensor([1., 2., 3.]))
-    tensor(4.)
-    """
-    dim = _check_points(y, dim, "trapezoid")
-    if not y.shape[dim]:
-        found = T.sum(y, dim)
-        return T._cast(found, dtypes.float32) if y.dtype.category < dtypes.FLOAT else found
-    if x is None:
-        total = T.sum(y, dim) - (y.select(dim, 0) + y.select(dim, -1)) * 0.5
-        return _renamed(total * dx, "MulBackward1")
-    _refuse_bool_points(x, "trapezoid")
-    left, right = _sides(y, dim)
-    return _renamed(T.sum((left + right) * _widths(y, x, dim), dim) / 2.0, "DivBackward1")
-
-
-def _renamed(t, name: str):
-    if t._node is not None:
-        t._node._name = name
-    return t
-
-
-@composite("cumulative_trapezoid", at="torch",
-           samples=["r(5)", "r(3, 4), dx=0.5, dim=0", "r(3, 4), r(4)", "r(3, 4), r(3, 4), dim=0"])
-def cumulative_trapezoid(y, x: "Index?" = None, *, dx: "any" = 1, dim: "int" = -1):
-    """Running integrals of samples y along a dim by the trapezoid rule.
-
-    >>> cumulative_trapezoid(tensor([1., 2., 3.]))
-    tensor([1.5000, 4.0000])
-    """
-    dim = _check_points(y, dim, "cumulative_trapezoid")
-    left, right = _sides(y, dim)
-    if x is None:
-        return T.cumsum((left + right) * (dx / 2.0), dim)
-    _refuse_bool_points(x, "cumulative_trapezoid")
-    return T.cumsum((left + right) * _widths(y, x, dim), dim) / 2.0

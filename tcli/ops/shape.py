@@ -4,8 +4,9 @@ from ..engine import dtypes
 from ..engine.args import wrap_dim
 from ..engine.device import as_device, move
 from ..engine.dispatch import assign, execute
-from ..engine.registry import T, op, rule_helper
-from ..errors import EngineError, ShapeError
+from ..engine.registry import T, composite, op, rule_helper
+from ..engine.storage import channels_last, channels_last_3d, contiguous_format
+from ..errors import EngineError, GradError, ShapeError
 
 
 @rule_helper
@@ -38,25 +39,38 @@ def _move(x, device):
     return T._move_between(x, as_device(device), x.device)
 
 
-@op("clone", at="torch tensor", samples=["r(3, 4)", "r()"], half=False, vjp={"x": lambda k, g: g})
+@op("clone", at="torch tensor", samples=["r(3, 4)", "r()", "r(3, 4).t()", "r(3).expand(2, 3)"], half=False,
+    vjp={"x": lambda k, g: g})
 def clone(xp, x, *, memory_format: "any" = None):
     """A copy with its own memory; gradients flow through.
 
     >>> clone(tensor([1, 2]))
     tensor([1, 2])
     """
-    return x.copy(order="K")
+    if memory_format is channels_last or memory_format is channels_last_3d:
+        return _channels_last(xp, x, 4 if memory_format is channels_last else 5)
+    # Where elements share memory the strides say nothing about an order: such a copy is row-major.
+    return x.copy(order="C" if memory_format is contiguous_format or 0 in x.strides else "K")
 
 
-@op("contiguous", at="tensor", samples=["r(3, 4).t()"], half=False, view=True, grad_name="CloneBackward0",
-    vjp={"x": lambda k, g: g})
-def contiguous(xp, x, memory_format: "any" = None):
+def _channels_last(xp, x, ndim: int):
+    """A copy whose channels, dim 1, lie next to each other in memory."""
+    if x.ndim != ndim:
+        raise EngineError(f"required rank {ndim} tensor to use channels_last{'_3d' if ndim == 5 else ''} format")
+    back = (0, ndim - 1, *range(1, ndim - 1))
+    return x.transpose(0, *range(2, ndim), 1).copy(order="C").transpose(back)
+
+
+@composite("contiguous", at="tensor", samples=["r(3, 4)", "r(3, 4).t()"], out=False)
+def contiguous(x, memory_format: "any" = None):
     """The same values in row-major memory; the tensor itself when they lie so already.
 
     >>> tensor([[1, 2], [3, 4]]).t().contiguous().stride()
     (2, 1)
     """
-    return xp.ascontiguousarray(x) if x.ndim else x
+    if memory_format is not None and memory_format is not contiguous_format:
+        return x if x.is_contiguous(memory_format) else T.clone(x, memory_format=memory_format)
+    return x if x._a.flags.c_contiguous else T.clone(x, memory_format=contiguous_format)
 
 
 # ---------------------------------------------------------------- views
@@ -67,7 +81,7 @@ def resolve_shape(shape: tuple, numel: int, what: str = "shape") -> tuple:
         raise EngineError("only one dimension can be inferred")
     for size in shape:
         if size < -1:
-            raise EngineError(f"invalid shape dimension {size}")
+            raise EngineError(f"invalid shape dimension {size} at index {shape.index(size)} of shape {list(shape)}")
     known = 1
     for size in shape:
         if size != -1:
@@ -86,8 +100,22 @@ def resolve_shape(shape: tuple, numel: int, what: str = "shape") -> tuple:
     return shape
 
 
-@op("reshape", at="torch tensor", view=True, samples=["r(3, 4), (2, 6)", "r(3, 4), (-1,)", "r(1), ()"],
-    grad_name="ViewBackward0", vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
+def _reshape_name(x, shape) -> str:
+    if x._a.flags.c_contiguous:
+        return "ViewBackward0"
+    return "ReshapeAliasBackward0" if _fits(x._a, resolve_shape(shape, x._a.size)) else "UnsafeViewBackward0"
+
+
+def _fits(a, shape: tuple) -> bool:
+    try:
+        a.view().shape = shape
+    except AttributeError:
+        return False
+    return True
+
+
+@op("reshape", at="torch tensor", view=True, samples=["r(3, 4), (2, 6)", "r(3, 4), (-1,)", "r(1), ()", "r(2, 3).t(), (6,)"],
+    grad_name=_reshape_name, vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
 def reshape(xp, x, shape: "Shape*"):
     """The same elements in another shape; a view where the memory allows, else a copy. One size may be -1.
 
@@ -123,7 +151,8 @@ def expand(xp, x, size: "Shape*", *, implicit: "any" = False):
     """
     lead = len(size) - x.ndim
     if lead < 0:
-        raise EngineError(f"expand({{{dtypes.of_numpy(x.dtype)!r}{list(x.shape)}}}, size={list(size)}): the number of "
+        kind = dtypes.scalar_name(dtypes.of_numpy(x.dtype))
+        raise EngineError(f"expand(torch.{kind}Tensor{{{list(x.shape)}}}, size={list(size)}): the number of "
                           f"sizes provided ({len(size)}) must be greater or equal to the number of dimensions in the "
                           f"tensor ({x.ndim})")
     target = []
@@ -167,7 +196,7 @@ def _inverse(dims: tuple) -> tuple:
     return tuple(wrapped.index(i) for i in range(n))
 
 
-@op("transpose", at="torch tensor", also=["swapaxes", "swapdims"], view=True,
+@op("transpose", at="torch tensor", view=True,
     samples=["r(2, 3), 0, 1", "r(2, 3, 4), -1, 0"],
     vjp={"x": lambda k, g, dim0, dim1: k.transpose(g, dim0, dim1)})
 def transpose(xp, x, dim0: "Dim", dim1: "Dim"):
@@ -178,6 +207,28 @@ def transpose(xp, x, dim0: "Dim", dim1: "Dim"):
             [2, 4]])
     """
     return x.swapaxes(dim0, dim1) if x.ndim else x.view()
+
+
+@composite("swapaxes", at="torch tensor", samples=["r(2, 3, 4), -1, 0"], out=False)
+def swapaxes(x, axis0: "Dim", axis1: "Dim"):
+    """`transpose` under NumPy's name.
+
+    >>> swapaxes(tensor([[1, 2]]), 0, 1)
+    tensor([[1],
+            [2]])
+    """
+    return T.transpose(x, axis0, axis1)
+
+
+@composite("swapdims", at="torch tensor", samples=["r(2, 3, 4), -1, 0"], out=False)
+def swapdims(x, dim0: "Dim", dim1: "Dim"):
+    """`transpose` under another name.
+
+    >>> swapdims(tensor([[1, 2]]), 0, 1)
+    tensor([[1],
+            [2]])
+    """
+    return T.transpose(x, dim0, dim1)
 
 
 @op("t", at="torch tensor", view=True, samples=["r(2, 3)", "r(3)"], grad_name="TBackward0",
@@ -203,10 +254,16 @@ def unsqueeze(xp, x, dim: "int"):
     tensor([[1],
             [2]])
     """
-    return xp.expand_dims(x, wrap_dim(dim, x.ndim + 1))
+    dim = wrap_dim(dim, x.ndim + 1)
+    return x[(slice(None),) * dim + (None, Ellipsis)]
+
+
+def _squeeze_name(x, dim=None) -> str:
+    return "SqueezeBackward" + ("0" if dim is None else "1" if len(dim) == 1 else "2")
 
 
 @op("squeeze", at="torch tensor", view=True, samples=["r(1, 3, 1)", "r(1, 3), 0", "r(1, 3, 1), (0, 2)"],
+    grad_name=_squeeze_name,
     vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
 def squeeze(xp, x, dim: "Dims?" = None):
     """A view without the dims of size 1, all of them or those of `dim`.
@@ -224,31 +281,70 @@ def squeeze(xp, x, dim: "Dims?" = None):
 class ViewPath:
     """How a view was taken of its base: the ops and their arguments, outermost last."""
 
-    __slots__ = ("steps",)
+    __slots__ = ("order", "steps")
 
     def __init__(self, view):
-        self.steps = []
+        self.steps, self.order = [], None
         while view._view is not None:
             parent, o, values = view._view
             self.steps.append((o, values[1:]))
             view = parent
         self.steps.reverse()
+        if any(o.name == "_as_strided" for o, _ in self.steps):
+            # Strides mean something only in the memory order that the base has.
+            self.order = memory_order(view._a)
 
     def of(self, base):
         for o, values in self.steps:
             base = execute(o, [base, *values])
         return base
 
+    def copy(self, g):
+        return T.clone(g) if self.order is None else T._laid_out(g, self.order)
+
+    def of_gradient(self, g):
+        return self.of(g if self.order is None else self.copy(g))
+
 
 @op("_write_path", at="", samples=[], half=False, grad_name="CopySlices",
-    vjp={"x": lambda k, g, path: _without_region(k, g, path), "src": lambda k, g, path: path.of(g)})
+    vjp={"x": lambda k, g, path: _without_region(k, g, path), "src": lambda k, g, path: path.of_gradient(g)})
 def _write_path(xp, x, src: "Index", path: "any"):
     """The base after one of its views was overwritten with `src`: the memory holds it already."""
     return x
 
 
+@op("_overwritten", at="", samples=[], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
+def _overwritten(xp, x):
+    """x after its values were replaced by ones that do not depend on it."""
+    return x
+
+
+def _refuse_stale(k, g, view):
+    name, i = view
+    raise GradError(f"Output {i} of {name} is a view and its base or another view of its base has been modified inplace. "
+                    "This view is the output of a function that returns multiple views. Such functions do not allow the "
+                    "output views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
+
+
+@op("_stale", at="", samples=[], half=False, grad_name="AsStridedBackward0", vjp={"x": _refuse_stale})
+def _stale(xp, x, like: "Index", view: "any"):
+    return like
+
+
+@rule_helper
+def _stale_view(root, view):
+    """The history of one of several views whose base was written to: PyTorch lets no gradient through."""
+    return T._stale(root, view.detach(), view._several)
+
+
+def memory_order(a) -> tuple:
+    """The dims from the widest stride to the narrowest."""
+    strides = [abs(s) if n > 1 else 0 for s, n in zip(a.strides, a.shape, strict=True)]
+    return tuple(sorted(range(a.ndim), key=lambda d: -strides[d]))
+
+
 def _without_region(k, g, path):
-    g = k.clone(g)
+    g = path.copy(g)
     region = path.of(g)
     assign(region, k.zeros_like(region))
     return g

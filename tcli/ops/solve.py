@@ -10,9 +10,9 @@ import numpy as np
 
 from ..engine.args import broadcast_shapes
 from ..engine.registry import T, composite, op
-from ..errors import DTypeError, EngineError, LinAlgError, ShapeError
+from ..errors import ArgumentError, DTypeError, EngineError, LinAlgError, ShapeError
 from .linalg import scalar
-from .matrices import each, first_failure, lapack, need_float, need_matrix, need_square, squares
+from .matrices import each, first_failure, lapack, need_float, need_lapack, need_matrix, need_square, squares
 
 _INFO = np.dtype(np.int32)
 REGULAR = "r(3, 3) + 3 * torch.eye(3)"
@@ -47,8 +47,8 @@ def _inv_one(a):
 def _raise_singular(info, name: str = "linalg.inv") -> None:
     if info._a.any():
         where, i = first_failure(info._a)
-        raise LinAlgError(f"{name}: {where}The diagonal element {i} is zero, the inversion could not be completed because "
-                          "the input matrix is singular.")
+        raise LinAlgError(f"{name}: {where}The diagonal element {i} is zero, the inversion could not be completed "
+                          "because the input matrix is singular.")
 
 
 @composite("linalg_inv", at="", also=["linalg.inv", "torch.inverse", "tensor.inverse"],
@@ -87,8 +87,8 @@ def is_vector(a, b) -> bool:
 
 def check_system(a, b, left: bool, name: str) -> None:
     if a.dtype != b.dtype:
-        raise DTypeError(f"{name}: Expected A and B to have the same dtype, but found A of type {scalar(a)} and B of type "
-                         f"{scalar(b)} instead")
+        raise DTypeError(f"{name}: Expected A and B to have the same dtype, but found A of type {scalar(a)} and B of "
+                         f"type {scalar(b)} instead")
     if a.shape[-2] != b.shape[-2 if left else -1]:
         raise ShapeError(f"{name}: Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B "
                          f"({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})")
@@ -135,8 +135,8 @@ def _solved(A, B, left: bool):
     need_matrix(A._a, "linalg.solve")
     vector = is_vector(A._a, B._a)
     if vector and not left:
-        raise ShapeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this "
-                         "case linalg.solve is equivalent to B / A.squeeze(-1)")
+        raise ShapeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. "
+                         "In this case linalg.solve is equivalent to B / A.squeeze(-1)")
     x, info = T._solve(A, T.unsqueeze(B, -1) if vector else B, left)
     if vector:
         x = T.squeeze(x, -1)
@@ -179,13 +179,16 @@ def linalg_solve_ex(A, B, *, left: "bool" = True, check_errors: "bool" = False):
 # ---------------------------------------------------------------- triangular systems
 
 def _check_triangular(values: list) -> None:
+    if values[2] is None:
+        raise ArgumentError("linalg_solve_triangular() missing 1 required positional arguments: \"upper\"")
     a, b, left = values[0]._a, values[1]._a, values[3]
     need_square(a, "linalg.solve_triangular")
     need_matrix(b, "linalg.solve_triangular", "B")
-    need_float(a, "linalg.solve_triangular")
+    need_lapack(a, "triangular_solve_cpu")
     if a.shape[-2] != b.shape[-2 if left else -1]:
         raise ShapeError("linalg.solve_triangular: Incompatible shapes of A and B for the equation "
-                         f"{'AX' if left else 'XA'} = B ({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})")
+                         f"{'AX' if left else 'XA'} = B ({a.shape[-2]}x{a.shape[-1]} and "
+                         f"{b.shape[-2]}x{b.shape[-1]})")
     broadcast_shapes(a.shape[:-2], b.shape[:-2])
 
 
@@ -202,10 +205,11 @@ _TRIANGLE = "r(3, 3) + 3 * torch.eye(3), "
 
 
 @op("linalg_solve_triangular", at="", also=["linalg.solve_triangular"], half=False, check=_check_triangular,
-    samples=[_TRIANGLE + "r(3, 2), upper=True", _TRIANGLE + "r(3, 2), upper=False", _TRIANGLE + "r(2, 3), upper=True, left=False",
+    samples=[_TRIANGLE + "r(3, 2), upper=True", _TRIANGLE + "r(3, 2), upper=False",
+             _TRIANGLE + "r(2, 3), upper=True, left=False",
              _TRIANGLE + "r(3, 2), upper=False, unitriangular=True"],
     vjp={"x, B": _triangular_both})
-def linalg_solve_triangular(xp, x, B, *, upper: "bool", left: "bool" = True, unitriangular: "bool" = False):
+def linalg_solve_triangular(xp, x, B, *, upper: "bool?" = None, left: "bool" = True, unitriangular: "bool" = False):
     """The X of A @ X = B where only the upper (or lower) triangle of A counts.
 
     >>> linalg.solve_triangular(tensor([[2., 1.], [9., 4.]]), tensor([[4.], [8.]]), upper=True)
@@ -213,7 +217,7 @@ def linalg_solve_triangular(xp, x, B, *, upper: "bool", left: "bool" = True, uni
             [2.]])
     """
     a, b = (x, B) if left else (x.swapaxes(-1, -2), B.swapaxes(-1, -2))
-    r = triangular(xp, a, b, upper == left, unitriangular)
+    r = triangular(xp, a, b.astype(a.dtype, copy=False), upper == left, unitriangular)
     return r if left else r.swapaxes(-1, -2)
 
 
@@ -254,6 +258,9 @@ def triangular_solve(b, A, upper: "bool" = True, transpose: "bool" = False, unit
     """
     need_matrix(b._a, "torch.triangular_solve", "b")
     need_matrix(A._a, "torch.triangular_solve")
+    if b._a.dtype != A._a.dtype:
+        raise DTypeError(f"Expected b and A to have the same dtype, but found b of type {scalar(b._a)} and A of type "
+                         f"{scalar(A._a)} instead.")
     coefficient = T.transpose(A, -2, -1) if transpose else A
     x = T.linalg_solve_triangular(coefficient, b, upper=upper != transpose, unitriangular=unitriangular)
     return x, T.clone(A)
@@ -273,8 +280,8 @@ def linalg_tensorinv(A, ind: "int" = 2):
     shape = A._a.shape
     rows, columns = prod(shape[:ind]), prod(shape[ind:])
     if rows != columns:
-        raise ShapeError("Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
-                         f"{columns} != {rows}")
+        raise ShapeError("Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), "
+                         f"but got {columns} != {rows}")
     return T.reshape(T.linalg_inv(T.reshape(A, (rows, columns))), shape[ind:] + shape[:ind])
 
 
@@ -290,8 +297,8 @@ def linalg_tensorsolve(A, B, dims: "any" = None):
         dims = [d % A.ndim for d in dims]
         A = T.permute(A, tuple(d for d in range(A.ndim) if d not in dims) + tuple(dims))
     shape = A._a.shape[B.ndim:]
-    rows, columns = prod(A._a.shape[:B.ndim]), prod(shape)
+    rows, columns = prod(B._a.shape), prod(shape)
     if rows != columns:
-        raise ShapeError("Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other."
-                         f"ndim]), but got {columns} != {rows}")
+        raise ShapeError("Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
+                         f"prod(self.shape[:other.ndim]), but got {columns} != {rows}")
     return T.reshape(T.linalg_solve(T.reshape(A, (rows, columns)), T.reshape(B, (prod(B._a.shape),))), shape)

@@ -1,19 +1,22 @@
 """Sorting and selection by rank: sort, argsort, topk, kthvalue, median, mode.
 
-Sorting is stable, and a nan is larger than every number. Keys of 32 bits and less are sorted as one 64-bit
-integer of key and place: that is stable by construction and several times as fast as a stable argsort.
+A nan is larger than every number. Among equals the places are those PyTorch answers with (see `ties`).
+Keys of 32 bits and less are sorted as one 64-bit integer of key and place: that is stable by construction
+and several times as fast as a stable argsort.
 """
 
 import numpy as np
 
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
-from .along import back, picked, rows_last
+from . import ties
+from .along import at_places, back, picked, rows_last
 from .arrays import refuse
-from .extrema import need_elements, _is_best as is_best  # noqa: F401  declares `_is_best`
+from .extrema import need_elements
 from .reduce import spread
 
 PACK_FROM = 1024  # elements
+FEW = 16
 TIES = "torch.tensor([[2, 1, 2], [0, 0, 1]])"
 
 
@@ -57,13 +60,22 @@ def order(xp, x, descending: bool = False):
     return n - 1 - xp.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1]
 
 
-def ordered(xp, x, dim: int, descending: bool = False):
+def _order_as_pytorch(xp, rows, descending: bool, stable):
+    """The order of sort and argsort: unless asked for, PyTorch's is stable only for short rows."""
+    index = order(xp, rows, descending)
+    if not stable and rows.shape[-1] > ties.SHORT:
+        index = xp.ascontiguousarray(index)
+        ties.resolve(rows, index, ties.all_in_order(descending))
+    return index
+
+
+def ordered(xp, x, dim: int, descending: bool, stable):
     """(values, places) of `x` sorted along `dim`."""
     if not x.ndim:
         return x.copy(), xp.zeros((), np.int64)
     rows = rows_last(xp, x, dim)
-    index = order(xp, rows, descending)
-    return (back(xp, xp.take_along_axis(rows, index, -1), dim, x.ndim),
+    index = _order_as_pytorch(xp, rows, descending, stable)
+    return (back(xp, at_places(xp, rows, index), dim, x.ndim),
             xp.ascontiguousarray(back(xp, index, dim, x.ndim)))
 
 
@@ -74,11 +86,12 @@ def _no_complex(x) -> None:
 
 @op("sort", at="torch tensor", half=False, outs=2, fields=("values", "indices"),
     grad_name=lambda x, dim, descending, stable: f"SortBackward{int(stable is not None)}",
-    samples=["distinct(3, 4)", "distinct(3, 4), 0", "r(2, 3), descending=True", "r(), 0", "r(0, 3), 0", TIES, f"{TIES}, 1, True",
+    samples=["distinct(3, 4)", "distinct(3, 4), 0", "r(2, 3), descending=True", "r(), 0", "r(0, 3), 0", TIES,
+             f"{TIES}, 1, True",
              "torch.tensor([1.0, math.nan, -1.0]), stable=True", "b(4)"],
     vjp={"x": lambda k, g, x_shape, out1, dim: k._put_along(g[0], out1, dim, x_shape)})
 def sort(xp, x, dim: "Dim" = -1, descending: "bool" = False, *, stable: "bool?" = None):
-    """The elements in order along a dim, and where they were; equals keep their order.
+    """The elements in order along a dim, and where they were; `stable=True` keeps the order of equals.
 
     >>> sort(tensor([3., 1., 2.]))
     torch.return_types.sort(
@@ -86,7 +99,7 @@ def sort(xp, x, dim: "Dim" = -1, descending: "bool" = False, *, stable: "bool?" 
     indices=tensor([1, 2, 0]))
     """
     _no_complex(x)
-    return ordered(xp, x, dim, descending)
+    return ordered(xp, x, dim, descending, stable)
 
 
 @op("argsort", at="torch tensor", half=False, nograd=True, out=False,
@@ -100,7 +113,7 @@ def argsort(xp, x, dim: "Dim" = -1, descending: "bool" = False, stable: "bool" =
     _no_complex(x)
     if not x.ndim:
         return xp.zeros((), np.int64)
-    return back(xp, order(xp, rows_last(xp, x, dim), descending), dim, x.ndim)
+    return back(xp, _order_as_pytorch(xp, rows_last(xp, x, dim), descending, stable), dim, x.ndim)
 
 
 @composite("msort", at="torch tensor", samples=["distinct(4, 2)", "distinct(3)", "r()"])
@@ -116,20 +129,38 @@ def msort(x):
 
 # ---------------------------------------------------------------- the largest and the k-th
 
+def _few(xp, x, k: int, largest: bool):
+    """The same by looking for the best k times; None when infinities make that ambiguous."""
+    x, worst = x.copy(), np.inf * (-1 if largest else 1)
+    places = xp.empty((*x.shape[:-1], k), np.int64)
+    for i in range(k):
+        place = xp.argmax(x, -1, keepdims=True) if largest else xp.argmin(x, -1, keepdims=True)
+        if (at_places(xp, x, place) == worst).any() or not largest and i == 0 and (x != x).any():
+            return None
+        xp.put_along_axis(x, place, worst, -1)
+        places[..., i:i + 1] = place
+    return places
+
+
 def _top(xp, x, k: int, largest: bool):
     """Places of the k largest (or smallest) along the last dim, in order."""
     n = x.shape[-1]
     if k * 8 > n or x.size < PACK_FROM:
         return order(xp, x, largest)[..., :k]
+    if 0 < k <= FEW and x.dtype.kind == "f":
+        found = _few(xp, x, k, largest)
+        if found is not None:
+            return found
     plain = x.astype(np.float32) if x.dtype.kind == "V" else x
     part = xp.argpartition(plain, n - k if largest else k - 1, axis=-1)
     part = xp.sort(part[..., n - k:] if largest else part[..., :k], axis=-1)  # equals in the order of their places
-    chosen = xp.take_along_axis(x, part, -1)
-    return xp.take_along_axis(part, order(xp, xp.ascontiguousarray(chosen), largest), -1)
+    chosen = at_places(xp, x, part)
+    return at_places(xp, part, order(xp, xp.ascontiguousarray(chosen), largest))
 
 
 @op("topk", at="torch tensor", half=False, outs=2, fields=("values", "indices"),
-    samples=["distinct(3, 4), 2", "distinct(3, 4), 2, 0", "r(2, 5), 3, largest=False", "r(4), 4", "r(), 1", "distinct(3), 0"],
+    samples=["distinct(3, 4), 2", "distinct(3, 4), 2, 0", "r(2, 5), 3, largest=False", "r(4), 4", "r(), 1",
+             "distinct(3), 0"],
     vjp={"x": lambda k, g, x_shape, out1, dim: k._put_along(g[0], out1, dim, x_shape)})
 def topk(xp, x, k: "int", dim: "Dim" = -1, largest: "bool" = True, sorted: "bool" = True):
     """The k largest (or smallest) elements along a dim in order, and where they are.
@@ -139,25 +170,30 @@ def topk(xp, x, k: "int", dim: "Dim" = -1, largest: "bool" = True, sorted: "bool
     values=tensor([4., 3.]),
     indices=tensor([1, 3]))
     """
-    for kind, words in (("c", " topk does not support complex dtypes on CPU"), ("b", "topk does not support bool dtypes on CPU")):
+    for kind, words in (("c", " topk does not support complex dtypes on CPU"),
+                        ("b", "topk does not support bool dtypes on CPU")):
         if x.dtype.kind == kind:
             raise EngineError(words)
     if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
         raise EngineError("selected index k out of range")
     rows = rows_last(xp, x, dim)
-    index = _top(xp, rows, k, largest)
-    values = xp.take_along_axis(rows, index, -1)
-    if not x.ndim and not k:
-        return values, xp.ascontiguousarray(index)
+    index = xp.ascontiguousarray(_top(xp, rows, k, largest))
+    if k:
+        ties.resolve(rows, index, ties.top(k, largest, sorted), always=not sorted)
+    values = at_places(xp, rows, index)
+    if not x.ndim:
+        return (values, index) if not k else (values.reshape(()), index.reshape(()))
     return back(xp, values, dim, x.ndim), xp.ascontiguousarray(back(xp, index, dim, x.ndim))
 
 
-def _chosen(xp, x, rank, dim: int, keepdim: bool):
+def _chosen(xp, x, rank, dim: int, keepdim: bool, choose=None):
     """(value, place) of the element of a rank (0 is the smallest) in every row along `dim`."""
     rows = rows_last(xp, x, dim)
     ranks = xp.broadcast_to(xp.asarray(rank, np.int64), rows.shape[:-1])[..., None]
-    index = xp.take_along_axis(order(xp, rows), ranks, -1)
-    values = xp.take_along_axis(rows, index, -1)
+    index = at_places(xp, order(xp, rows), ranks)
+    if choose is not None:
+        ties.resolve(rows, index, choose)
+    values = at_places(xp, rows, index)
     if not x.ndim:
         return values.reshape(()), index.reshape(())
     if keepdim:
@@ -181,7 +217,7 @@ def kthvalue(xp, x, k: "int", dim: "Dim" = -1, keepdim: "bool" = False):
     refuse(x, "bc", "kthvalue_cpu")
     if not 1 <= k <= (x.shape[dim] if x.ndim else 1):
         raise EngineError(f"kthvalue(): selected number k out of range for dimension {dim}")
-    return _chosen(xp, x, k - 1, dim, keepdim)
+    return _chosen(xp, x, k - 1, dim, keepdim, ties.kth(k - 1))
 
 
 # ---------------------------------------------------------------- median
@@ -200,7 +236,7 @@ def _middle(xp, rows, skip_nan: bool):
 def _median_op(name: str, skip_nan: bool):
     capital = name.capitalize()
 
-    @op(f"_{name}_all", at="", grad_name=capital + "Backward0", half=False, samples=["distinct(3, 4)", "r()", "r(0)"],
+    @op(f"_{name}_all", at="", grad_name=capital + "Backward0", half=False, samples=["distinct(3, 4)", "r()"],
         vjp={"x": lambda k, g, x, x_shape, out: _spread_to_equals(k, g, x, x_shape, out)})
     def whole(xp, x):
         refuse(x, "bc", "median_cpu")
@@ -219,13 +255,14 @@ def _median_op(name: str, skip_nan: bool):
         return _chosen(xp, x, _middle(xp, rows_last(xp, x, dim), skip_nan), dim, keepdim)
 
     @composite(name, at="torch tensor", fields=("values", "indices"),
-               samples=["distinct(3, 4)", "distinct(3, 4), 1", "r(2, 3), 0, True", "torch.tensor([1.0, math.nan, 3.0, 2.0])",
+               samples=["distinct(3, 4)", "distinct(3, 4), 1", "r(2, 3), 0, True",
+                        "torch.tensor([1.0, math.nan, 3.0, 2.0])",
                         "torch.tensor([1.0, math.nan, 3.0, 2.0]), 0", "ints(5)", "r()"])
     def median(x, dim: "Dim?" = None, keepdim: "bool" = False):
         return getattr(T, f"_{name}_all")(x) if dim is None else getattr(T, f"_{name}_dim")(x, dim, keepdim)
 
     shown = ("tensor(2.)", "tensor([1., nan, 3., 2.])") if skip_nan else ("tensor(2.)", "tensor([4., 1., 3., 2.])")
-    median.__doc__ = f"""The median{' of the elements that are not nan' if skip_nan else ''}: the lower one of two in the middle.
+    median.__doc__ = f"""The median{' of what is not nan' if skip_nan else ''}: the lower of two in the middle.
 
     With a dim, the medians along it and where they are.
 
@@ -261,9 +298,9 @@ def mode(xp, x, dim: "Dim" = -1, keepdim: "bool" = False):
     rows = rows_last(xp, x, dim)
     if not rows.size:
         return _chosen(xp, x, 0, dim, keepdim)
-    values = xp.take_along_axis(rows, order(xp, rows), -1)
+    values = at_places(xp, rows, order(xp, rows))
     place = xp.broadcast_to(xp.arange(rows.shape[-1]), rows.shape)
     fresh = xp.ones(rows.shape, bool)
     fresh[..., 1:] = values[..., 1:] != values[..., :-1]
     length = place - xp.maximum.accumulate(xp.where(fresh, place, 0), -1)
-    return _chosen(xp, x, length.argmax(-1), dim, keepdim)
+    return _chosen(xp, x, length.argmax(-1), dim, keepdim, ties.last_of if rows.shape[-1] > ties.SHORT else None)

@@ -1,14 +1,14 @@
 """Spread and relation of values: variance, standard deviation, covariance, correlation."""
 
-import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import to_dims
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
-from .reduce import axes, count_of, in_dtype, kept, spread
+from .reduce import axes, count_of, spread
 
-OPTIONS = ["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r(5), False", "r(3, 4), 0, False", "r(3, 4), 1, True, True",
+OPTIONS = ["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r(5), False", "r(3, 4), 0, False",
+           "r(3, 4), 1, True, True",
            "r(4), correction=2", "r(3, 4), dim=1, correction=0", "r(3, 4), unbiased=False"]
 
 
@@ -23,7 +23,8 @@ def _options(name: str, x, dim, unbiased, correction):
     elif correction is None:
         correction = 1
     if x._a.dtype.kind not in "fcV":
-        raise EngineError(("std and var" if "_" not in name else name) + " only support floating point and complex dtypes")
+        raise EngineError(("std and var" if "_" not in name else name) + " only support floating point and complex "
+                                                                         "dtypes")
     dim = None if dim is None else to_dims(dim, x, name, "dim")
     if count_of(x._a.shape, dim) <= correction and (x._a.size or dim is None):
         _warn(name)
@@ -33,7 +34,8 @@ def _options(name: str, x, dim, unbiased, correction):
 def _warn(name: str) -> None:
     import warnings
 
-    warnings.warn(f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
+    warnings.warn(f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
+                  "factor (input "
                   "numel divided by output numel).", UserWarning, stacklevel=2)
 
 
@@ -64,13 +66,15 @@ def _std_rule(k, g, x, x_shape, out, dim, correction, keepdim):
 
 
 @op("_var", at="", grad_name="VarBackward0", vjp={"x": _var_rule},
-    samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True", "c(4), None, 1, False"])
+    samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
+             "c(4), None, 1, False"])
 def _var(xp, x, dim: "any", correction: "any", keepdim: "any"):
     return _variance(xp, x, axes(x, dim), dim, correction, keepdim)
 
 
 @op("_std", at="", grad_name="StdBackward0", vjp={"x": _std_rule},
-    samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True", "torch.ones(3), None, 1, False"])
+    samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
+             "torch.ones(3), None, 1, False"])
 def _std(xp, x, dim: "any", correction: "any", keepdim: "any"):
     return xp.sqrt(_variance(xp, x, axes(x, dim), dim, correction, keepdim))
 
@@ -89,7 +93,8 @@ def _spread_op(name: str, word: str, shown: str):
     """
 
     @composite(name + "_mean", at="torch", out=False, samples=OPTIONS)
-    def with_mean(x, dim: "any" = None, unbiased: "bool?" = None, keepdim: "bool" = False, *, correction: "any" = None):
+    def with_mean(x, dim: "any" = None, unbiased: "bool?" = None, keepdim: "bool" = False, *,
+                  correction: "any" = None):
         dims, correction = _options(name + "_mean", x, dim, unbiased, correction)
         found = getattr(T, run)(x, dims, correction, keepdim), T.mean(x, dims, keepdim)
         for t in found:
@@ -112,12 +117,14 @@ _spread_op("std", "standard deviation", "tensor(2.1602)")
 
 def _check_weights(name: str, w, n: int, kinds: str, words: str) -> None:
     if w.ndim > 1:
-        raise EngineError(f"cov(): expected {name} to have one or fewer dimensions but got {name} with {w.ndim} dimensions")
+        raise EngineError(f"cov(): expected {name} to have one or fewer dimensions but got {name} with {w.ndim} "
+                          "dimensions")
     if w._a.dtype.kind not in kinds:
         raise EngineError(f"cov(): expected {name} to have {words} dtype but got {name} with "
                           f"{dtypes.scalar_name(w.dtype)} dtype")
     if w._a.size != n:
-        raise EngineError(f"cov(): expected {name} to have the same numel as there are observations in the input but got "
+        raise EngineError(f"cov(): expected {name} to have the same numel as there are observations in the input "
+                          "but got "
                           f"{w._a.size} != {n}")
     if (w._a < 0).any():
         raise EngineError(f"cov(): {name} cannot be negative")
@@ -138,7 +145,8 @@ def _weights(n: int, fweights, aweights, like):
 
 @composite("cov", at="torch tensor", grad_name="SqueezeBackward0",
            samples=["r(3, 5)", "r(4)", "r(2, 4), correction=0", "r(2, 3), fweights=torch.tensor([1, 2, 3])",
-                    "r(2, 3), aweights=torch.tensor([0.1, 0.7, 0.2], dtype=torch.float64)", "ints(2, 4)", "c(2, 4)", "r()"])
+                    "r(2, 3), aweights=torch.tensor([0.1, 0.7, 0.2], dtype=torch.float64)", "ints(2, 4)", "c(2, 4)",
+                    "r()"])
 def cov(x, *, correction: "int" = 1, fweights: "Index?" = None, aweights: "Index?" = None):
     """The covariance matrix of variables in rows, observations in columns.
 
@@ -147,7 +155,8 @@ def cov(x, *, correction: "int" = 1, fweights: "Index?" = None, aweights: "Index
             [-1.,  1.]])
     """
     if x.ndim > 2:
-        raise EngineError(f"cov(): expected input to have two or fewer dimensions but got an input with {x.ndim} dimensions")
+        raise EngineError(f"cov(): expected input to have two or fewer dimensions but got an input with {x.ndim} "
+                          "dimensions")
     if x.dtype is dtypes.bool_:
         raise EngineError("cov(): bool dtype is not supported for input")
     flat = x.ndim < 2

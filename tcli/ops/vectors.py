@@ -4,7 +4,7 @@ from ..engine import dtypes
 from ..engine.args import broadcast_shapes, wrap_dim
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError
-from .linalg import scalar
+from .linalg import no_bool, scalar
 from .matrices import need_float, need_square
 
 # ---------------------------------------------------------------- cross
@@ -18,8 +18,8 @@ def _cross(xp, x, other, dim: "int"):
     a, b = (xp.moveaxis(v, dim, 0) for v in xp.broadcast_arrays(x, other))
     out = xp.empty(a.shape, a.dtype)
     for i in range(3):
-        j, l = (i + 1) % 3, (i + 2) % 3
-        xp.subtract(a[j] * b[l], a[l] * b[j], out=out[i, ...])
+        j, m = (i + 1) % 3, (i + 2) % 3
+        xp.subtract(a[j] * b[m], a[m] * b[j], out=out[i, ...])
     return xp.moveaxis(out, 0, dim)
 
 
@@ -36,7 +36,8 @@ def linalg_cross(x, other, *, dim: "int" = -1):
         raise ShapeError("linalg.cross: inputs must have the same number of dimensions.")
     d = wrap_dim(dim, a.ndim)
     if a.shape[d] != 3 or b.shape[d] != 3:
-        raise ShapeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[d]} and {b.shape[d]}")
+        raise ShapeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[d]} and "
+                         f"{b.shape[d]}")
     shape = broadcast_shapes(a.shape, b.shape)
     if "b" in a.dtype.kind + b.dtype.kind and a.dtype == b.dtype:
         from ..errors import Unsupported
@@ -99,7 +100,8 @@ def kron(x, other):
 # ---------------------------------------------------------------- powers of matrices
 
 @composite("linalg_matrix_power", at="", also=["torch.matrix_power", "tensor.matrix_power", "linalg.matrix_power"],
-           samples=["r(3, 3), 2", "r(2, 3, 3), 5", "r(3, 3), 0", "r(3, 3), 1", "r(3, 3) + 3 * torch.eye(3), -2", "r(0, 0), 3"])
+           samples=["r(3, 3), 2", "r(2, 3, 3), 5", "r(3, 3), 0", "r(3, 3), 1", "r(3, 3) + 3 * torch.eye(3), -2",
+                    "r(0, 0), 3"])
 def linalg_matrix_power(A, n: "int"):
     """A square matrix multiplied with itself n times; the inverse is multiplied for negative n.
 
@@ -132,6 +134,7 @@ def trace(x):
     """
     if x.ndim != 2:
         raise EngineError(f"trace: expected a matrix, but got tensor with dim {x.ndim}")
+    no_bool(x._a, "trace", True)
     return T.sum(T.diagonal(x, 0, 0, 1))
 
 
@@ -167,11 +170,12 @@ def vander(x, N: "int?" = None, increasing: "bool" = False):
 def _powers(x, n: int):
     """(..., n): the powers 0 .. n - 1 of every element."""
     if not n:
-        return T.unsqueeze(x, -1)[..., :0] if not x._a.dtype.kind == "b" else T.unsqueeze(x, -1)[..., :0].long()
-    columns = [T.ones_like(x)]
-    for _ in range(n - 1):
-        columns.append(columns[-1] * x)
-    stacked = T.stack(columns, -1)
+        stacked = T._slice(T.unsqueeze(x, -1), -1, 0, 0)
+    else:
+        columns = [T.ones_like(x)]
+        for _ in range(n - 1):
+            columns.append(columns[-1] * x)
+        stacked = T.stack(columns, -1)
     return stacked if stacked._a.dtype.kind != "b" else T._cast(stacked, dtypes.int64)
 
 
@@ -185,7 +189,10 @@ def linalg_vander(x, *, N: "int?" = None):
             [1, 2, 4],
             [1, 3, 9]])
     """
+    if x._a.dtype.kind == "b":
+        raise EngineError("linalg.vander supports floating point, complex, and integer tensors, but got Bool")
     n = N if N is not None else x.shape[-1] if x.ndim else 1
     if n <= 1:
         raise EngineError("N must be greater than 1.")
-    return _powers(x if x.ndim else T.reshape(x, (1,)), n)
+    x = x if x.ndim else T.reshape(x, (1,))
+    return _powers(T._cast(x, dtypes.int64) if x._a.dtype.kind in "iu" else x, n)

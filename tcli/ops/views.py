@@ -1,12 +1,10 @@
 """Views: the same memory in another shape, and properties such as `.T`."""
 
-import numpy as np
-
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes as common_shape
-from ..engine.args import wrap_dim
+from ..engine.args import type_name, wrap_dim
 from ..engine.registry import T, composite, function, op
-from ..errors import BadIndex, EngineError, ShapeError
+from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 
 
 @op("_view_dtype", at="", view=True, samples=[], nograd=True)
@@ -18,20 +16,36 @@ def _view_dtype(xp, x, dtype: "DType"):
         raise EngineError(f"self.size(-1) must be divisible by {dtype.itemsize // x.dtype.itemsize} to view "
                           f"{dtypes.scalar_name(dtypes.of_numpy(x.dtype))} as {dtypes.scalar_name(dtype)} (different "
                           f"element sizes), but got {x.shape[-1]}")
+    if x.dtype.itemsize != dtype.itemsize and x.strides[-1] != x.dtype.itemsize and x.shape[-1] != 1:
+        raise EngineError(f"self.stride(-1) must be 1 to view {dtypes.scalar_name(dtypes.of_numpy(x.dtype))} as "
+                          f"{dtypes.scalar_name(dtype)} (different element sizes), but got "
+                          f"{x.strides[-1] // x.dtype.itemsize}")
     return x.view(dtype.numpy)
 
 
+def _view_as_dtype(x, dtype):
+    if dtype is x.dtype:
+        return T.view(x, tuple(x.shape))
+    out = T._view_dtype(x, dtype)
+    out._base = out._view = None  # PyTorch's is no differentiable view either
+    return out
+
+
 @composite("view", at="tensor", samples=["r(3, 4), (2, 6)", "r(3, 4), -1"], out=False)
-def view(x, shape: "any*"):
+def view(x, size: "any*" = None, *, dtype: "DType?" = None):
     """A view of the same elements in another shape (or, given a dtype, of the same bytes).
 
     >>> arange(6).view(2, 3)
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    if isinstance(shape, dtypes.dtype):
-        return x if shape is x.dtype else T._view_dtype(x, shape)
-    return T._view(x, shape if isinstance(shape, (tuple, list)) else (shape,))
+    if dtype is not None or isinstance(size, dtypes.dtype):
+        return _view_as_dtype(x, dtype or size)
+    if size is None or not isinstance(size, (tuple, list)) and not hasattr(size, "__index__"):
+        got = "" if size is None else type_name(size)
+        raise ArgumentError(f"view() received an invalid combination of arguments - got ({got}), but expected one of:\n"
+                            " * (torch.dtype dtype)\n * (tuple of ints size)\n")
+    return T._view(x, size if isinstance(size, (tuple, list)) else (size,))
 
 
 @composite("view_as", at="tensor", samples=["r(3, 4), r(2, 6)"], out=False)
@@ -71,11 +85,20 @@ def broadcast_shapes(*shapes):
     """The shape that tensors of these shapes broadcast to."""
     from ..engine.args import Size
 
-    shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
-    try:
-        return Size(common_shape(*shapes))
-    except ShapeError:
-        raise EngineError("Shape mismatch: objects cannot be broadcast to a single shape") from None
+    result: list = []
+    for which, shape in enumerate(shapes):
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(n < 0 for n in shape):
+            raise BadValue("Attempting to broadcast a dimension with negative length!")
+        result[:0] = [1] * (len(shape) - len(result))
+        for i in range(-1, -len(shape) - 1, -1):
+            if shape[i] not in (1, result[i]):
+                if result[i] != 1:
+                    raise EngineError(f"Attempting to broadcast a dimension of length {shape[i]} at {i}! Mismatching argument "
+                                      f"at index {which} had {shape}; but expected shape should be broadcastable to "
+                                      f"{result}")
+                result[i] = shape[i]
+    return Size(result)
 
 
 @function("torch.broadcast_tensors")
@@ -92,7 +115,8 @@ def _dims(values, ndim: int) -> list[int]:
     return [wrap_dim(d, ndim) for d in values]
 
 
-@composite("movedim", at="torch tensor", also=["moveaxis"], samples=["r(2, 3, 4), 0, 2", "r(2, 3, 4), (0, 1), (1, 0)"], out=False)
+@composite("movedim", at="torch tensor", also=["moveaxis"], samples=["r(2, 3, 4), 0, 2", "r(2, 3, 4), (0, 1), (1, 0)"],
+           out=False)
 def movedim(x, source: "any", destination: "any"):
     """A view with dims moved to other places.
 
@@ -101,8 +125,11 @@ def movedim(x, source: "any", destination: "any"):
     """
     source, destination = _dims(source, x.ndim), _dims(destination, x.ndim)
     if len(source) != len(destination):
-        raise EngineError("movedim: Invalid source or destination dims: source should have the same number of elements as "
-                          f"destination ({len(source)} != {len(destination)})")
+        raise EngineError(f"movedim: Invalid source or destination dims: source ({source} dims) should contain the same "
+                          f"number of dims as destination ({destination} dims)")
+    for name, dims in (("source", source), ("destination", destination)):
+        if len(set(dims)) != len(dims):
+            raise EngineError(f"movedim: repeated dim in `{name}` ({dims})")
     order = [d for d in range(x.ndim) if d not in source]
     for place, d in sorted(zip(destination, source, strict=True)):
         order.insert(place, d)
@@ -130,13 +157,19 @@ def flatten(x, start_dim: "Dim" = 0, end_dim: "Dim" = -1):
 
 
 @composite("unflatten", at="torch tensor", samples=["r(2, 6), 1, (2, 3)", "r(6), 0, (-1, 2)"], out=False)
-def unflatten(x, dim: "Dim", sizes: "any"):
+def unflatten(x, dim: "int", sizes: "any"):
     """One dim split into several whose sizes multiply to it.
 
     >>> unflatten(zeros(2, 6), 1, (2, 3)).shape
     torch.Size([2, 2, 3])
     """
     sizes = tuple(sizes)
+    if not sizes:
+        raise EngineError("unflatten: sizes must be non-empty")
+    if not x.ndim or sizes.count(-1) > 1:
+        raise EngineError("unflatten got an unexpected error:\n" + (
+            "only one dimension can be inferred" if x.ndim else "Dimension specified as 0 but tensor has no dimensions"))
+    dim = wrap_dim(dim, x.ndim)
     total, known = x.shape[dim], 1
     for n in sizes:
         known *= n if n != -1 else 1
@@ -155,7 +188,7 @@ def ravel(x):
     >>> ravel(tensor([[1, 2], [3, 4]]))
     tensor([1, 2, 3, 4])
     """
-    return T.reshape(x, (-1,))
+    return T.view(T.contiguous(x), (-1,))
 
 
 @op("select", at="torch tensor", view=True, samples=["r(3, 4), 0, 1", "r(3, 4), -1, -1"],
@@ -185,7 +218,7 @@ def _slice(xp, x, dim: "Dim", start: "int", stop: "int", step: "int" = 1):
 
 
 @composite("narrow", at="torch tensor", samples=["r(3, 4), 1, 1, 2", "r(3, 4), 0, -2, 1"], out=False)
-def narrow(x, dim: "Dim", start: "int", length: "int"):
+def narrow(x, dim: "Dim", start: "any", length: "int"):
     """`length` indices of a dim, from `start`: a view.
 
     >>> narrow(arange(5), 0, 1, 3)
@@ -193,6 +226,10 @@ def narrow(x, dim: "Dim", start: "int", length: "int"):
     """
     if x.ndim == 0:
         raise EngineError("narrow() cannot be applied to a 0-dim tensor.")
+    if hasattr(start, "_a"):
+        if start.ndim or start.dtype.category > dtypes.INTEGER:
+            raise EngineError("start must be an 0-dim integral Tensor.")
+        start = int(start)
     size = x.shape[dim]
     if length < 0:
         raise EngineError("narrow(): length must be non-negative.")
@@ -204,34 +241,36 @@ def narrow(x, dim: "Dim", start: "int", length: "int"):
     return T._slice(x, dim, start, start + length)
 
 
-@op("diagonal", at="torch tensor", view=True,
-    samples=["r(3, 4)", "r(3, 4), 1", "r(2, 3, 3), 0, 1, 2", "r(3, 4), -1"],
+@op("_diagonal", at="", view=True, samples=["r(3, 4), 1, 0, 1", "r(2, 3, 3), 0, 1, 2"],
     vjp={"x": lambda k, g, x_shape, offset, dim1, dim2: k._diagonal_adjoint(g, x_shape, offset, dim1, dim2)})
-def diagonal(xp, x, offset: "int" = 0, dim1: "Dim" = 0, dim2: "Dim" = 1):
+def _diagonal(xp, x, offset: "int", dim1: "Dim", dim2: "Dim"):
+    rows, columns = x.shape[dim1], x.shape[dim2]
+    n = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
+    rest = [d for d in range(x.ndim) if d not in (dim1, dim2)]
+    if n:
+        x = x[_at(dim1, slice(max(-offset, 0), None))]
+        x = x[_at(dim2, slice(max(offset, 0), None))]
+    return xp.lib.stride_tricks.as_strided(x, (*(x.shape[d] for d in rest), n),
+                                           (*(x.strides[d] for d in rest), x.strides[dim1] + x.strides[dim2]))
+
+
+@composite("diagonal", at="torch tensor", samples=["r(3, 4)", "r(3, 4), 1", "r(2, 3, 3), 0, 1, 2", "r(3, 4), -1"], out=False)
+def diagonal(x, offset: "int" = 0, dim1: "int" = 0, dim2: "int" = 1):
     """A view of the diagonal of dims dim1 and dim2, as the last dim.
 
     >>> diagonal(tensor([[1, 2], [3, 4]]))
     tensor([1, 4])
     """
-    if dim1 == dim2:
+    if wrap_dim(dim1, x.ndim) == wrap_dim(dim2, x.ndim):
         raise EngineError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    rows, columns = x.shape[dim1], x.shape[dim2]
-    n = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
-    rest = [d for d in range(x.ndim) if d not in (dim1, dim2)]
-    start = (max(-offset, 0) * x.strides[dim1] + max(offset, 0) * x.strides[dim2]) if n else 0
-    corner = _at(dim1, slice(max(-offset, 0) if n else 0, None))
-    shifted = x[corner]
-    shifted = shifted[_at(dim2, slice(max(offset, 0) if n else 0, None))]
-    del start
-    return xp.lib.stride_tricks.as_strided(shifted, (*(x.shape[d] for d in rest), n),
-                                           (*(x.strides[d] for d in rest), x.strides[dim1] + x.strides[dim2]))
+    return T._diagonal(x, offset, dim1, dim2)
 
 
 @op("_diagonal_adjoint", at="", half=False, samples=["r(3), (3, 4), 0, 0, 1"], grad_name="DiagonalBackward0",
-    vjp={"g": lambda k, g, offset, dim1, dim2: k.diagonal(g, offset, dim1, dim2)})
+    vjp={"g": lambda k, g, offset, dim1, dim2: k._diagonal(g, offset, dim1, dim2)})
 def _diagonal_adjoint(xp, g, shape: "any", offset: "int", dim1: "int", dim2: "int"):
     out = xp.zeros(shape, g.dtype)
-    diagonal(xp, out, offset, dim1, dim2)[...] = g
+    _diagonal(xp, out, offset, dim1, dim2)[...] = g
     return out
 
 
@@ -245,12 +284,14 @@ def unfold(xp, x, dimension: "Dim", size: "int", step: "int"):
             [2, 3, 4]])
     """
     n = x.shape[dimension] if x.ndim else 1
+    if size < 0:
+        raise EngineError(f"size is {size} but must be >= 0")
     if size > n:
         raise EngineError(f"maximum size for tensor at dimension {dimension} is {n} but size is {size}")
     if step <= 0:
         raise EngineError(f"step is {step} but must be > 0")
     if not x.ndim:
-        return x.reshape(1)
+        return x.reshape(1)[:size]
     shape = list(x.shape)
     shape[dimension] = (n - size) // step + 1
     strides = list(x.strides)
@@ -263,60 +304,26 @@ def unfold(xp, x, dimension: "Dim", size: "int", step: "int"):
 def _unfold_adjoint(xp, g, shape: "any", dimension: "int", size: "int", step: "int"):
     out = xp.zeros(shape, g.dtype)
     if not out.ndim:
-        return g.sum()
+        return g.sum().reshape(())
     count = g.shape[dimension]
     for offset in range(size):
         out[_at(dimension, slice(offset, offset + step * (count - 1) + 1, step))] += g[..., offset]
     return out
 
 
-@op("as_strided", at="torch tensor", view=True, samples=["r(3, 4), (2, 2), (1, 2)", "r(6), (2, 3), (1, 1), 1"],
-    vjp={"x": lambda k, g, x_shape, size, stride, storage_offset: k._as_strided_adjoint(
-        g, x_shape, size, stride, storage_offset)})
-def as_strided(xp, x, size: "Shape", stride: "Shape", storage_offset: "int?" = None):
-    """A view with sizes and strides given in elements of the underlying memory.
-
-    >>> as_strided(arange(6), (2, 2), (1, 2))
-    tensor([[0, 2],
-            [1, 3]])
-    """
-    root = x
-    while isinstance(root.base, np.ndarray):
-        root = root.base
-    item = x.dtype.itemsize
-    start = (x.__array_interface__["data"][0] - root.__array_interface__["data"][0]) // item
-    offset = start if storage_offset is None else storage_offset
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else offset
-    flat = root.reshape(-1, order="A") if root.flags.c_contiguous else root.T.reshape(-1)
-    if last >= flat.size and all(size):
-        raise EngineError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
-                          f"{item} requiring a storage size of {(last + 1) * item} are out of bounds for storage of size "
-                          f"{flat.size * item}")
-    return xp.lib.stride_tricks.as_strided(flat[offset:], size, [s * item for s in stride])
-
-
-@op("_as_strided_adjoint", at="", samples=[], grad_name="AsStridedBackward0",
-    vjp={"g": lambda k, g, size, stride, storage_offset: k.as_strided(g, size, stride, storage_offset)})
-def _as_strided_adjoint(xp, g, shape: "any", size: "any", stride: "any", storage_offset: "any" = None):
-    out = xp.zeros(int(np.prod(shape)), g.dtype)
-    index = np.full(size, storage_offset or 0)
-    for d, (n, s) in enumerate(zip(size, stride, strict=True)):
-        index = index + (np.arange(n) * s).reshape((-1,) + (1,) * (len(size) - d - 1))
-    xp.add.at(out, index, g)
-    return out.reshape(shape)
-
-
-def _matrix_transpose(x):
+def _matrix_transpose(x, name: str = "mT"):
     if x.ndim < 2:
-        raise EngineError(f"tensor.mT is only supported on matrices or batches of matrices. Got {x.ndim}-D tensor.")
+        raise EngineError(f"tensor.{name} is only supported on matrices or batches of matrices. Got {x.ndim}-D tensor.")
     return T.transpose(x, -2, -1)
 
 
 def _reversed(x):
-    return x if x.ndim == 0 else T.t(x) if x.ndim <= 2 else T.permute(x, tuple(range(x.ndim))[::-1])
+    return T.permute(x, tuple(range(x.ndim))[::-1])
 
 
-def _adjoint(x):
+def _adjoint(x, name: str = "mH"):
+    if x.ndim < 2:
+        _matrix_transpose(x, name)
     return T.conj(_matrix_transpose(x)) if x.is_complex() else _matrix_transpose(x)
 
 
@@ -340,4 +347,4 @@ def adjoint(x):
     tensor([[1., 3.],
             [2., 4.]])
     """
-    return _adjoint(x)
+    return _adjoint(x, "adjoint()")

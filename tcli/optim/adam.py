@@ -18,8 +18,9 @@ class Adam(Optimizer):
     """
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
-                 amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
-                 differentiable: bool = False, fused: bool | None = None, decoupled_weight_decay: bool = False):
+                 amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False,
+                 capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
+                 decoupled_weight_decay: bool = False):
         if isinstance(lr, Tensor) and foreach and not capturable:
             raise BadValue("lr as a Tensor is not supported for capturable=False and foreach=True")
         check_lr(lr)
@@ -31,9 +32,9 @@ class Adam(Optimizer):
             raise BadValue("betas must be either both floats or both Tensors")
         betas = tuple(map(number, betas))
         super().__init__(params, {
-            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize,
-            "foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused,
-            "decoupled_weight_decay": decoupled_weight_decay})
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
+            "maximize": maximize, "foreach": foreach, "capturable": capturable, "differentiable": differentiable,
+            "fused": fused, "decoupled_weight_decay": decoupled_weight_decay})
         check_fused(fused, differentiable, foreach)
 
     def _make_state(self, p, group: dict, found: dict) -> None:
@@ -51,18 +52,19 @@ class Adam(Optimizer):
         if group["amsgrad"]:
             kernel = _amsgrad
             arrays.append(found["max_exp_avg_sq"]._a)
-        update.run(kernel, arrays, 2, beta1, beta2, lr / (1 - beta1 ** step), (1 - beta2 ** step) ** 0.5, group["eps"],
-                   0 if apart else decay, 1 - lr * decay if apart and decay else 1, group["maximize"])
+        update.run(kernel, arrays, 2, beta1, beta2, lr / (1 - beta1 ** step), (1 - beta2 ** step) ** 0.5,
+                   group["eps"], 0 if apart else decay, 1 - lr * decay if apart and decay else 1, group["maximize"])
 
 
 class AdamW(Adam):
     """Adam whose weight decay does not go through the running means."""
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2,
-                 amsgrad: bool = False, *, maximize: bool = False, foreach: bool | None = None, capturable: bool = False,
-                 differentiable: bool = False, fused: bool | None = None):
+                 amsgrad: bool = False, *, maximize: bool = False, foreach: bool | None = None,
+                 capturable: bool = False, differentiable: bool = False, fused: bool | None = None):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize,
-                         capturable=capturable, differentiable=differentiable, fused=fused, decoupled_weight_decay=True)
+                         capturable=capturable, differentiable=differentiable, fused=fused,
+                         decoupled_weight_decay=True)
 
     def _fill_in(self) -> None:
         super()._fill_in()
@@ -74,7 +76,8 @@ def _adam(xp, p, g, m, v, s, t, beta1, beta2, step_size, correction, eps, decay,
     _amsgrad(xp, p, g, m, v, None, s, t, beta1, beta2, step_size, correction, eps, decay, shrink, maximize)
 
 
-def _amsgrad(xp, p, g, m, v, largest, s, t, beta1, beta2, step_size, correction, eps, decay, shrink, maximize) -> None:
+def _amsgrad(xp, p, g, m, v, largest, s, t, beta1, beta2, step_size, correction, eps, decay, shrink,
+             maximize) -> None:
     if shrink != 1:
         xp.multiply(p, shrink, out=p)
     g = update.direction(xp, p, g, s, decay, maximize)

@@ -44,7 +44,8 @@ class NAdam(Optimizer):
                    1 - lr * decay if apart and decay else 1, group["maximize"])
 
 
-def _nadam(xp, p, g, m, v, s, t, d, beta1, beta2, correction, eps, by_gradient, by_mean, decay, shrink, maximize) -> None:
+def _nadam(xp, p, g, m, v, s, t, d, beta1, beta2, correction, eps, by_gradient, by_mean, decay, shrink,
+           maximize) -> None:
     if shrink != 1:
         xp.multiply(p, shrink, out=p)
     g = update.direction(xp, p, g, s, decay, maximize)
@@ -65,8 +66,9 @@ class RAdam(Optimizer):
                  capturable: bool = False, differentiable: bool = False):
         _check(lr, betas, eps, weight_decay=weight_decay)
         super().__init__(params, {
-            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize, "foreach": foreach,
-            "capturable": capturable, "decoupled_weight_decay": decoupled_weight_decay, "differentiable": differentiable})
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
+            "foreach": foreach, "capturable": capturable, "decoupled_weight_decay": decoupled_weight_decay,
+            "differentiable": differentiable})
 
     def _make_state(self, p, group: dict, found: dict) -> None:
         found["step"] = scalar_tensor(0.0)
@@ -113,8 +115,8 @@ class Adamax(Optimizer):
                  capturable: bool = False):
         _check(lr, betas, eps, weight_decay=weight_decay)
         super().__init__(params, {
-            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "foreach": foreach, "maximize": maximize,
-            "differentiable": differentiable, "capturable": capturable})
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "foreach": foreach,
+            "maximize": maximize, "differentiable": differentiable, "capturable": capturable})
 
     def _make_state(self, p, group: dict, found: dict) -> None:
         found["step"] = scalar_tensor(0.0)

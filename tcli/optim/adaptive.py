@@ -12,9 +12,9 @@ from .sgd import check_fused
 class Adagrad(Optimizer):
     """Steps divided by the root of the sum of all squared gradients (Duchi et al., 2011)."""
 
-    def __init__(self, params, lr=1e-2, lr_decay: float = 0, weight_decay: float = 0, initial_accumulator_value: float = 0,
-                 eps: float = 1e-10, foreach: bool | None = None, *, maximize: bool = False, differentiable: bool = False,
-                 fused: bool | None = None):
+    def __init__(self, params, lr=1e-2, lr_decay: float = 0, weight_decay: float = 0,
+                 initial_accumulator_value: float = 0, eps: float = 1e-10, foreach: bool | None = None, *,
+                 maximize: bool = False, differentiable: bool = False, fused: bool | None = None):
         check_lr(lr)
         check_not_negative(lr_decay=lr_decay, weight_decay=weight_decay,
                            initial_accumulator_value=initial_accumulator_value, eps=eps)
@@ -60,8 +60,8 @@ class Adadelta(Optimizer):
             raise BadValue(f"Invalid rho value: {rho}")
         check_not_negative(eps=eps, weight_decay=weight_decay)
         super().__init__(params, {
-            "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize, "capturable": capturable,
-            "foreach": foreach, "differentiable": differentiable})
+            "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
+            "capturable": capturable, "foreach": foreach, "differentiable": differentiable})
 
     def _make_state(self, p, group: dict, found: dict) -> None:
         found["step"] = scalar_tensor(0.0)
@@ -107,8 +107,8 @@ class RMSprop(Optimizer):
 
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:
         kept = [found[name]._a for name in ("square_avg", "grad_avg", "momentum_buffer") if name in found]
-        update.run(_rmsprop, [p._a, grad._a, *kept], 3, len(kept), group["centered"], number(group["lr"]), group["alpha"],
-                   group["eps"], group["momentum"], group["weight_decay"], group["maximize"])
+        update.run(_rmsprop, [p._a, grad._a, *kept], 3, len(kept), group["centered"], number(group["lr"]),
+                   group["alpha"], group["eps"], group["momentum"], group["weight_decay"], group["maximize"])
 
 
 def _rmsprop(xp, p, g, *rest) -> None:

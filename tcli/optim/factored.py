@@ -21,14 +21,14 @@ class Adafactor(Optimizer):
             raise BadValue("Tensor lr must be 1-element")
         for name, value in (("Learning rate", lr), ("epsilon1", eps[0]), ("epsilon2", eps[1]),
                             ("weight_decay", weight_decay)):
-            if value is not None and not 0.0 <= value:
+            if value is not None and not value >= 0.0:
                 raise BadValue(f"{name} should be >= 0 but is: {value}")
-        if not 0.0 >= beta2_decay:
+        if not beta2_decay <= 0.0:
             raise BadValue(f"beta2_decay should be <= 0 but is: {beta2_decay}")
-        if not 1.0 <= d:
+        if not d >= 1.0:
             raise BadValue(f"Clipping threshold d should be >= 1 but is: {d}")
-        super().__init__(params, {"lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d, "weight_decay": weight_decay,
-                                  "foreach": foreach, "maximize": maximize})
+        super().__init__(params, {"lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d,
+                                  "weight_decay": weight_decay, "foreach": foreach, "maximize": maximize})
 
     def _make_state(self, p, group: dict, found: dict) -> None:
         found["step"] = scalar_tensor(0.0)
@@ -77,7 +77,7 @@ class Muon(Optimizer):
                  ns_coefficients=(3.4445, -4.7750, 2.0315), eps: float = 1e-7, ns_steps: int = 5,
                  adjust_lr_fn: str | None = None):
         for name, value in (("Learning rate", lr), ("momentum", momentum), ("weight decay", weight_decay)):
-            if not 0.0 <= value:
+            if not value >= 0.0:
                 raise BadValue(f"{name} should be >= 0 but is: {value}")
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
             raise BadValue(f"Adjust learning rate function {adjust_lr_fn} is not supported")

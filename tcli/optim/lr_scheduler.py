@@ -226,13 +226,13 @@ class _Combined(LRScheduler):
             if not hasattr(scheduler, "optimizer"):
                 raise ArgumentError(f"{name} at index {i} should have `optimizer` as its attribute.")
             if isinstance(scheduler, ReduceLROnPlateau):
-                raise BadValue(f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to "
-                               f"be specified when calling `step`, but got one at index {i} in the given schedulers "
-                               "sequence.")
+                raise BadValue(f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional "
+                               f"kwargs to be specified when calling `step`, but got one at index {i} in the given "
+                               "schedulers sequence.")
             if optimizer is not scheduler.optimizer:
                 raise BadValue(f"{name} expects all schedulers to belong to the same optimizer, but got scheduler "
-                               f"{type(scheduler).__name__} at index {i} has {scheduler.optimizer}, which is different "
-                               f"from {type(optimizer).__name__}.")
+                               f"{type(scheduler).__name__} at index {i} has {scheduler.optimizer}, which is "
+                               f"different from {type(optimizer).__name__}.")
 
     def state_dict(self) -> dict:
         found = {key: value for key, value in self.__dict__.items() if key not in ("optimizer", "_schedulers")}
@@ -253,9 +253,9 @@ class SequentialLR(_Combined):
             raise BadValue("SequentialLR expects at least one scheduler, but got no scheduler.")
         self._check_all(optimizer, schedulers)
         if len(milestones) != len(schedulers) - 1:
-            raise BadValue("Sequential Schedulers expects number of schedulers provided to be one more than the number of "
-                           f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones "
-                           f"to be equal to {len(milestones)}")
+            raise BadValue("Sequential Schedulers expects number of schedulers provided to be one more than the "
+                           f"number of milestone points, but got number of schedulers {len(schedulers)} and the "
+                           f"number of milestones to be equal to {len(milestones)}")
         self._schedulers, self._milestones = schedulers, milestones
         self.last_epoch, self.optimizer = last_epoch + 1, optimizer
         for group in optimizer.param_groups:
@@ -350,9 +350,9 @@ class ReduceLROnPlateau(LRScheduler):
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
                 raise EngineError(f"The number of param groups in the `optimizer` ({len(groups)}) differs from when "
-                                  f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due to a new param "
-                                  "group being added to the optimizer. Please modify the `min_lrs` field to match the "
-                                  "length of the `optimizer` param groups.")
+                                  f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due to a new "
+                                  "param group being added to the optimizer. Please modify the `min_lrs` field to "
+                                  "match the length of the `optimizer` param groups.")
             self.min_lrs = [self.default_min_lr] * len(groups)
         for group, low in zip(groups, self.min_lrs, strict=True):
             old = float(group["lr"])

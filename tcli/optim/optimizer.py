@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict, defaultdict
+from itertools import count
 
 from ..engine import dtypes
 from ..engine.dispatch import bump
 from ..engine.registry import T
+from ..engine.tape import RemovableHandle
 from ..engine.tape import state as modes
 from ..engine.tensor import Tensor, tensor
 from ..errors import ArgumentError, BadValue, EngineError, Unsupported
@@ -19,6 +21,8 @@ from ..errors import ArgumentError, BadValue, EngineError, Unsupported
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks", "_optimizer_state_dict_pre_hooks",
           "_optimizer_state_dict_post_hooks", "_optimizer_load_state_dict_pre_hooks",
           "_optimizer_load_state_dict_post_hooks")
+
+_hook_ids = count()
 
 
 class _Required:
@@ -40,7 +44,8 @@ def _with_hooks(step):
             changed = hook(self, args, kwargs)
             if changed is not None:
                 if not (isinstance(changed, tuple) and len(changed) == 2):
-                    raise EngineError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
+                    raise EngineError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got "
+                                      f"{changed}.")
                 args, kwargs = changed
         result = step(self, *args, **kwargs)
         for hook in list(self._optimizer_step_post_hooks.values()):
@@ -60,7 +65,8 @@ class Optimizer:
             self.__dict__[name] = OrderedDict()
         self._hook_step()
         if isinstance(params, Tensor):
-            raise ArgumentError("params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+            raise ArgumentError("params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                                "but got "
                                 + params.type())
         self.state: defaultdict = defaultdict(dict)
         self.param_groups: list[dict] = []
@@ -153,8 +159,8 @@ class Optimizer:
             raise ArgumentError(f"param_group must be a dict, but got {type(param_group)}")
         params = param_group["params"]
         if isinstance(params, set):
-            raise ArgumentError("optimizer parameters need to be organized in ordered collections, but the ordering of "
-                                "tensors in sets will change between runs. Please use a list instead.")
+            raise ArgumentError("optimizer parameters need to be organized in ordered collections, but the ordering "
+                                "of tensors in sets will change between runs. Please use a list instead.")
         _take_names(param_group, [params] if isinstance(params, Tensor) else list(params))
         for p in param_group["params"]:
             self._check_parameter(p)
@@ -167,9 +173,8 @@ class Optimizer:
 
     def _check_parameter(self, p) -> None:
         if not isinstance(p, Tensor):
-            from ..nn.module import typename
-
-            raise ArgumentError("optimizer can only optimize Tensors, but one of the params is " + typename(p))
+            raise ArgumentError("optimizer can only optimize Tensors, but one of the params is "
+                                + type(p).__qualname__)
         if not self.defaults.get("differentiable") and not (p.is_leaf or p.retains_grad):
             raise BadValue("can't optimize a non-leaf Tensor")
 
@@ -178,9 +183,9 @@ class Optimizer:
         if len(ids) != len(set(ids)):
             import warnings
 
-            warnings.warn("optimizer contains a parameter group with duplicate parameters; in future, this will cause an "
-                          "error; see github.com/pytorch/pytorch/issues/40967 for more information", UserWarning,
-                          stacklevel=4)
+            warnings.warn("optimizer contains a parameter group with duplicate parameters; in future, this will "
+                          "cause an error; see github.com/pytorch/pytorch/issues/40967 for more information",
+                          UserWarning, stacklevel=4)
         for group in self.param_groups:
             if ("param_names" in param_group) != ("param_names" in group):
                 with_names = "with names" if "param_names" in param_group else "without names"
@@ -224,7 +229,8 @@ class Optimizer:
         if len(groups) != len(saved):
             raise BadValue("loaded state dict has a different number of parameter groups")
         if any(len(g["params"]) != len(s["params"]) for g, s in zip(groups, saved, strict=True)):
-            raise BadValue("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
+            raise BadValue("loaded state dict contains a parameter group that doesn't match the size of "
+                           "optimizer's group")
         by_number = {number: p for g, s in zip(groups, saved, strict=True)
                      for number, p in zip(s["params"], g["params"], strict=True)}
         found: defaultdict = defaultdict(dict)
@@ -268,10 +274,8 @@ class Optimizer:
         return self._hook("_optimizer_load_state_dict_post_hooks", hook, prepend)
 
     def _hook(self, table: str, hook, prepend: bool = False):
-        from ..nn.hooks import Handle
-
         hooks = self.__dict__[table]
-        handle = Handle(hooks)
+        handle = RemovableHandle(hooks, next(_hook_ids))
         hooks[handle.id] = hook
         if prepend:
             hooks.move_to_end(handle.id, last=False)
@@ -340,14 +344,14 @@ def check_lr(lr) -> None:
     """Raises unless `lr` is a number or one-element tensor that is not negative."""
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise BadValue("Tensor lr must be 1-element")
-    if not 0.0 <= lr:
+    if not lr >= 0.0:
         raise BadValue(f"Invalid learning rate: {lr}")
 
 
 def check_not_negative(**values) -> None:
     """Raises `Invalid NAME value: ...` for the first negative one; `epsilon` for `eps`."""
     for name, value in values.items():
-        if not 0.0 <= value:
+        if not value >= 0.0:
             raise BadValue(f"Invalid {'epsilon' if name == 'eps' else name} value: {value}")
 
 

@@ -6,14 +6,14 @@ from ..engine.tensor import Tensor
 from ..errors import ArgumentError, BadValue, Unsupported
 from .optimizer import Optimizer, number
 
-_ORDER = ("Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you should call "
-          "them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do this will result in "
-          "PyTorch skipping the first value of the learning rate schedule. See more details at "
+_ORDER = ("Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you should "
+          "call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do this "
+          "will result in PyTorch skipping the first value of the learning rate schedule. See more details at "
           "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate")
-_EPOCH = ("The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
-          "`scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from None, the closed "
-          "form is used instead of the new chainable form, where available. Please open an issue if you are unable to "
-          "replicate your use case: https://github.com/pytorch/pytorch/issues/new/choose.")
+_EPOCH = ("The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. "
+          "Please use `scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from "
+          "None, the closed form is used instead of the new chainable form, where available. Please open an issue "
+          "if you are unable to replicate your use case: https://github.com/pytorch/pytorch/issues/new/choose.")
 
 
 def warn(text: str, stacklevel: int = 3) -> None:
@@ -67,10 +67,10 @@ class LRScheduler:
                 lr = group["lr"]
                 group.setdefault("initial_lr", lr.clone() if isinstance(lr, Tensor) else lr)
             elif "initial_lr" not in group:
-                raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with "
-                               "last_epoch >= 0.\nThis typically happens when:\n1. You're trying to resume training from "
-                               "a checkpoint but haven't properly loaded the optimizer state\n2. You're using last_epoch "
-                               ">= 0 for a fresh training run (not recommended)")
+                raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler "
+                               "with last_epoch >= 0.\nThis typically happens when:\n1. You're trying to resume "
+                               "training from a checkpoint but haven't properly loaded the optimizer state\n2. "
+                               "You're using last_epoch >= 0 for a fresh training run (not recommended)")
         self.base_lrs = group_values(optimizer, "initial_lr")
         self.last_epoch = last_epoch
         optimizer._opt_called = False
@@ -130,4 +130,5 @@ class LRScheduler:
 
     def _warn_by_hand(self, stacklevel: int = 3) -> None:
         if not self._get_lr_called_within_step:
-            warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.", stacklevel + 1)
+            warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
+                 stacklevel + 1)

@@ -13,8 +13,8 @@ from ..nn.module import Module
 from ..nn.normalization import _BatchNorm
 from .schedule import LRScheduler, per_group
 
-__all__ = ["SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn",
-           "update_bn"]
+__all__ = ["SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn",
+           "get_swa_multi_avg_fn", "update_bn"]
 
 
 def _check_decay(decay: float) -> None:
@@ -122,7 +122,8 @@ def update_bn(loader, model, device=None) -> None:
 class SWALR(LRScheduler):
     """Goes to a constant rate over anneal_epochs epochs."""
 
-    def __init__(self, optimizer, swa_lr, anneal_epochs: int = 10, anneal_strategy: str = "cos", last_epoch: int = -1):
+    def __init__(self, optimizer, swa_lr, anneal_epochs: int = 10, anneal_strategy: str = "cos",
+                 last_epoch: int = -1):
         for rate, group in zip(per_group("swa_lr", optimizer, swa_lr), optimizer.param_groups, strict=True):
             group["swa_lr"] = rate
         if anneal_strategy not in ("cos", "linear"):

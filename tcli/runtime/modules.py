@@ -209,10 +209,10 @@ def _os(modules: Modules) -> dict[str, object]:
     import os
 
     def makedirs(name, mode=0o777, exist_ok=False):
-        os.makedirs(allowed_path(name), mode, exist_ok)
+        os.makedirs(allowed_path(name, write=True), mode, exist_ok)
 
     def remove(path):
-        os.remove(allowed_path(path))
+        os.remove(allowed_path(path, write=True))
 
     def listdir(path="."):
         return os.listdir(allowed_path(path))
@@ -310,7 +310,7 @@ class Path:
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         import os
 
-        os.makedirs(allowed_path(self._text), mode, exist_ok)
+        os.makedirs(allowed_path(self._text, write=True), mode, exist_ok)
 
 
 # ---------------------------------------------------------------- numpy

@@ -150,12 +150,15 @@ def _formatter():
 
 # ---------------------------------------------------------------- files
 
-def allowed_path(path: object) -> str:
+def allowed_path(path: object, write: bool = False) -> str:
     """The real path of a file at or under the working directory; links that lead out are refused."""
+    from ..io.access import check, is_named
+
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"expected a file name, not {type(path).__name__}")
     home, real = os.path.realpath(os.getcwd()), os.path.realpath(os.fspath(path))
-    if real != home and not real.startswith(home.rstrip(os.sep) + os.sep):
+    check(path, write=write)
+    if real != home and not real.startswith(home.rstrip(os.sep) + os.sep) and not is_named(real):
         raise ForbiddenError(f"{os.fspath(path)} lies outside the working directory",
                              help="programs open files at or below the directory tcli was started in")
     return real
@@ -166,7 +169,7 @@ def safe_open(path: str, mode: str = "r", buffering: int = -1, encoding: str | N
     """Opens a file at or under the working directory."""
     if set(mode) - set("rwaxbt+"):
         raise BadValue(f"invalid mode: {mode!r}")
-    real = allowed_path(path)
+    real = allowed_path(path, write=bool(set(mode) & set("wax+")))
     if "b" not in mode:
         encoding = encoding or "utf-8"
     try:

@@ -59,7 +59,16 @@ class Session:
         self.providers: dict[str, Callable[[], object]] = {}
         self._context = copy_context()
         self._inside = 0
+        self.access: object = None
+        self.set_access()
         self._clear()
+
+    def set_access(self, access: object = None) -> None:
+        """Which files programs may read and write; without an argument the rules for scripts."""
+        from ..io.access import Access, current
+
+        self.access = access or Access(named=self.args)
+        self._context.run(current.set, self.access)
 
     def _clear(self) -> None:
         from .helpers import helpers_for

@@ -64,7 +64,7 @@ def table(session) -> dict:
     from ..engine.autograd import backward
 
     found = {"backward": backward}
-    for provider in (_from_traces, _from_files):
+    for provider in (_from_traces, _from_files, _probes):
         found.update(provider(session))
     return found
 
@@ -81,3 +81,9 @@ def _from_files(session) -> dict:
     except ImportError:
         return {}
     return program_functions(session)
+
+
+def _probes(session) -> dict:
+    from .probes import peek, show
+
+    return {"peek": peek, "show": show}

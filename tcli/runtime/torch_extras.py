@@ -113,7 +113,9 @@ def table() -> dict:
         set_flush_denormal=lambda mode: False, is_warn_always_enabled=lambda: False, set_warn_always=lambda b: None,
         is_deterministic_algorithms_warn_only_enabled=lambda: False, initial_seed=_initial_seed,
         Storage=object, UntypedStorage=object)
-    return found
+    from ..io import torch_functions
+
+    return found | torch_functions()
 
 
 def is_tensor(obj) -> bool:

@@ -42,7 +42,7 @@ def test_a_dash_is_stdin_and_a_negative_number_is_an_argument():
     (["-e"], "-e needs a value: -e EXPR"),
     (["--seed", "x"], "--seed takes a whole number, not 'x'"),
     (["--quiet=1"], "--quiet takes no value"),
-    (["-o", "jsn"], "-o takes text, repr, json, csv, tsv or npy, not 'jsn' (did you mean 'json'?)"),
+    (["-o", "jsn"], "-o takes text, repr, json, csv, tsv, md, npy, npz, safetensors or pt, not 'jsn' (did you mean 'json'?)"),
     (["--device", "gpu"], "--device takes cpu, cuda, cuda:N or meta, not 'gpu'"),
 ])
 def test_bad_usage_is_one_clear_line(argv, said):

@@ -23,11 +23,8 @@ def _projected(op, number: int, call, shift=None):
     import tcli.engine.random as random
 
     random.manual_seed(0)
-    args, kwargs, words = arguments(op.samples[number], LIBRARY, "float64", f"{op.name}{number}")
+    args, kwargs, words = arguments(op.samples[number], LIBRARY, "float64", f"{op.name}{number}", shift)
     leaves = [t for t in words.leaves if t.dtype.name == "float64"]
-    if shift is not None:
-        for leaf, move in zip(leaves, shift, strict=True):
-            leaf._a += move
     values = [v for v in flat(call(*args, **kwargs)) if is_tensor(v) and v.dtype.category >= 2]
     stream = np.random.RandomState(7)
     total = None

@@ -21,10 +21,12 @@ class Library:
 
 
 class Words:
-    """The sample words for one evaluation; `leaves` collects the tensors that require gradients."""
+    """The sample words for one evaluation; `leaves` collects the tensors that require gradients. `shift` (arrays)
+    moves the real leaves one after the other, before anything is computed from them."""
 
-    def __init__(self, library: Library, variant: str, seed: str):
+    def __init__(self, library: Library, variant: str, seed: str, shift=None):
         self.library, self.variant = library, variant
+        self.shift = None if shift is None else iter(shift)
         self.random = np.random.RandomState(zlib.crc32(seed.encode()) & 0x7FFFFFFF)
         self.leaves: list = []
 
@@ -33,6 +35,8 @@ class Words:
             return self.library.tensor(np.round(np.asarray(values) * 3).astype(np.int64), False)
         if self.variant == "bool":
             return self.library.tensor(np.asarray(values) > 0, False)
+        if self.shift is not None and self.variant == "float64":
+            values = values + next(self.shift)
         t = self.library.tensor(np.asarray(values, self.variant), self.variant == "float64")
         if self.variant == "float64":
             self.leaves.append(t)
@@ -78,9 +82,9 @@ class Words:
 NAMES = ("r", "pos", "unit", "away", "distinct", "ints", "b", "c")
 
 
-def arguments(sample: str, library: Library, variant: str, seed: str):
+def arguments(sample: str, library: Library, variant: str, seed: str, shift=None):
     """(args, kwargs, words) of a sample."""
-    words = Words(library, variant, seed)
+    words = Words(library, variant, seed, shift)
     names = {name: getattr(words, name) for name in NAMES}
     names.update(torch=library.torch, math=math, slice=slice, inf=math.inf, nan=math.nan)
     args, kwargs = eval(f"_collect({sample})", {"_collect": lambda *a, **k: (a, k), **names})

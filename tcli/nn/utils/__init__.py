@@ -1,4 +1,4 @@
-"""`torch.nn.utils`: gradient clipping, parameters as one vector, weight and spectral norm, rnn, parametrize, prune."""
+"""`torch.nn.utils`: clipping, parameters as one vector, weight and spectral norm, rnn, parametrize, prune."""
 
 from importlib import import_module
 

@@ -40,8 +40,9 @@ def clip_grads_with_norm_(parameters, max_norm: float, total_norm, foreach=None)
 
 
 @no_grad()
-def clip_grad_norm_(parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach=None):
-    """Scales the gradients of all parameters so that their common norm is `max_norm` at most; returns the norm before."""
+def clip_grad_norm_(parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+                    foreach=None):
+    """Scales all gradients so that their common norm is `max_norm` at most; returns the norm before."""
     if not isinstance(parameters, Tensor):
         parameters = _listed(parameters)
     total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite, foreach)
@@ -54,11 +55,13 @@ def _listed(parameters) -> list:
     if not found and type(parameters).__name__ == "generator":
         import warnings
 
-        warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", UserWarning, stacklevel=4)
+        warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", UserWarning,
+                      stacklevel=4)
     return found
 
 
-def clip_grad_norm(parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach=None):
+def clip_grad_norm(parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+                   foreach=None):
     """The old name of `clip_grad_norm_`."""
     import warnings
 

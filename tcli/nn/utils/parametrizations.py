@@ -92,10 +92,12 @@ class _SpectralNorm(Module):
         return value
 
 
-def spectral_norm(module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None):
+def spectral_norm(module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12,
+                  dim: int | None = None):
     """Divides a weight by its largest singular value (Miyato et al., 2018); returns the module."""
     weight = _tensor_of(module, name)
-    return register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, output_dim(module, dim), eps))
+    norm = _SpectralNorm(weight, n_power_iterations, output_dim(module, dim), eps)
+    return register_parametrization(module, name, norm)
 
 
 # ---------------------------------------------------------------- orthogonal
@@ -140,7 +142,8 @@ class _Orthogonal(Module):
     @no_grad()
     def right_inverse(self, Q):
         if Q.shape != self.shape:
-            raise BadValue(f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}.")
+            raise BadValue(f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape "
+                           f"{Q.shape}.")
         start, transposed = Q, Q.shape[-2] < Q.shape[-1]
         Q = Q.mT if transposed else Q
         if "base" not in self._buffers:
@@ -155,8 +158,8 @@ class _Orthogonal(Module):
 
     def _reflectors(self, Q, transposed: bool):
         if self.orthogonal_map != "householder":
-            raise Unsupported("It is not possible to assign to the matrix exponential or the Cayley parametrizations when "
-                              "use_trivialization=False.")
+            raise Unsupported("It is not possible to assign to the matrix exponential or the Cayley "
+                              "parametrizations when use_trivialization=False.")
         A, tau = T.geqrf(Q)
         signs = T.diagonal(A, 0, -2, -1).sign()
         T.diagonal(A, 0, -2, -1).copy_(T.where(tau == 0.0, -signs, signs))
@@ -185,6 +188,7 @@ def orthogonal(module, name: str = "weight", orthogonal_map: str | None = None, 
         square = weight.shape[-2] == weight.shape[-1] or weight.is_complex()
         orthogonal_map = "matrix_exp" if square else "householder"
     if orthogonal_map not in ("matrix_exp", "cayley", "householder"):
-        raise BadValue(f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}')
+        raise BadValue(f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". '
+                       f"Got: {orthogonal_map}")
     made = _Orthogonal(weight, orthogonal_map, use_trivialization=use_trivialization)
     return register_parametrization(module, name, made, unsafe=True)

@@ -6,7 +6,7 @@ property is computed from lives in `module.parametrizations[name]`.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 
 from ...engine.autograd import no_grad
@@ -70,10 +70,8 @@ class ParametrizationList(ModuleList):
         with no_grad():
             for module in reversed(list(self)):
                 if hasattr(module, "right_inverse"):
-                    try:
+                    with suppress(NotImplementedError):
                         new = module.right_inverse(new)
-                    except NotImplementedError:
-                        pass
         if not isinstance(new, (Tensor, list, tuple)):
             raise BadValue("'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got "
                            f"{type(new).__name__}")
@@ -100,14 +98,14 @@ class ParametrizationList(ModuleList):
             value = module.right_inverse(value)
         values = [value] if self.is_tensor else list(value)
         if len(values) != self.ntensors:
-            raise BadValue(f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got a sequence "
-                           f"of length {len(values)}.")
+            raise BadValue(f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got a "
+                           f"sequence of length {len(values)}.")
         for original, t in zip(self._originals(), values, strict=True):
             if not isinstance(t, Tensor):
                 raise BadValue(f"`right_inverse` should return a tensor. Got {type(t).__name__}")
             if t.dtype is not original.dtype:
-                raise BadValue(f"The tensor returned by `right_inverse` has dtype {t.dtype} while `original` has dtype "
-                               f"{original.dtype}")
+                raise BadValue(f"The tensor returned by `right_inverse` has dtype {t.dtype} while `original` has "
+                               f"dtype {original.dtype}")
             original.set_(t.detach())
 
     def forward(self):
@@ -123,8 +121,8 @@ def _check_same(found, what: str, before: str, after: str, dtype, shape, flag: s
         raise BadValue(f"A parametrization must return a tensor. Got {type(found).__name__}.")
     for kind, wanted, got in (("dtype", dtype, found.dtype), ("shape", shape, found.shape)):
         if wanted != got:
-            raise BadValue(f"Registering a parametrization may not change the {kind} of {what}, unless {flag} flag is "
-                           f"enabled.\n{before} {kind}: {wanted}\n{after} {kind}: {got}")
+            raise BadValue(f"Registering a parametrization may not change the {kind} of {what}, unless {flag} flag "
+                           f"is enabled.\n{before} {kind}: {wanted}\n{after} {kind}: {got}")
 
 
 def _refuse_pickling(self):
@@ -210,8 +208,8 @@ def remove_parametrizations(module, tensor_name: str, leave_parametrized: bool =
         t = getattr(module, tensor_name)
         original = Parameter(t.detach()) if t.requires_grad else t
     else:
-        raise BadValue("Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of "
-                       "a sequence of tensors.")
+        raise BadValue("Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in "
+                       "terms of a sequence of tensors.")
     delattr(type(module), tensor_name)
     del module.parametrizations[tensor_name]
     if not is_parametrized(module):

@@ -113,13 +113,15 @@ def pack_padded_sequence(input, lengths, batch_first: bool = False, enforce_sort
 def _check_lengths(input, counts: np.ndarray, batch_first: bool) -> None:
     batch = input.shape[0 if batch_first else 1]
     if counts.ndim != 1 or len(counts) != batch:
-        raise EngineError(f"Expected `len(lengths)` to be equal to batch_size, but got {len(counts)} (batch_size={batch})")
+        raise EngineError(f"Expected `len(lengths)` to be equal to batch_size, but got {len(counts)} "
+                          f"(batch_size={batch})")
     if not len(counts) or counts.min() <= 0:
-        raise EngineError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")
+        raise EngineError("Length of all samples has to be greater than 0, but found an element in 'lengths' "
+                          "that is <= 0")
     if (counts[1:] > counts[:-1]).any():
-        raise EngineError("`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
-                          "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this "
-                          "requirement if you do not need ONNX exportability.")
+        raise EngineError("`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You "
+                          "can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep "
+                          "this requirement if you do not need ONNX exportability.")
     longest = input.shape[1 if batch_first else 0]
     if counts[0] > longest:
         raise EngineError(f"Expected sequence length to be larger than or equal to the maximum of lengths, but got "
@@ -133,8 +135,8 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, pad
     longest = len(sizes)
     if total_length is not None:
         if total_length < longest:
-            raise BadValue("Expected total_length to be at least the length of the longest sequence in input, but got "
-                           f"total_length={total_length} and max sequence length being {longest}")
+            raise BadValue("Expected total_length to be at least the length of the longest sequence in input, but "
+                           f"got total_length={total_length} and max sequence length being {longest}")
         longest = total_length
     steps, rows = _places(sizes)
     data, batch = sequence.data, int(sizes[0])
@@ -153,7 +155,8 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, pad
 def pad_sequence(sequences, batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"):
     """Stacks sequences of different lengths (length, ...), filled up with a value: (longest, batch, ...)."""
     if not hasattr(sequences, "__iter__"):
-        raise EngineError(f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}")
+        raise EngineError(f"pad_sequence: Expected iterable for input sequences, but got arg of type: "
+                          f"{type(sequences)}")
     sequences = list(sequences)
     if not sequences:
         raise EngineError("received an empty list of sequences")

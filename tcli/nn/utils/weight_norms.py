@@ -89,7 +89,8 @@ def weight_norm(module, name: str = "weight", dim: int | None = 0):
     """Splits a weight into length and direction; returns the module."""
     import warnings
 
-    warnings.warn("`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`.",
+    warnings.warn("`torch.nn.utils.weight_norm` is deprecated in favor of "
+                  "`torch.nn.utils.parametrizations.weight_norm`.",
                   FutureWarning, stacklevel=2)
     _check_fresh(module, WeightNorm, name, "weight_norm")
     hook = WeightNorm(name, dim)
@@ -116,7 +117,8 @@ def remove_weight_norm(module, name: str = "weight"):
     return module
 
 
-def spectral_norm(module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None):
+def spectral_norm(module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12,
+                  dim: int | None = None):
     """Keeps the largest singular value of a weight at one; returns the module."""
     _check_fresh(module, SpectralNorm, name, "spectral_norm")
     hook = SpectralNorm(name, n_power_iterations, output_dim(module, dim), eps)

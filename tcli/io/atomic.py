@@ -1,0 +1,75 @@
+"""Files that appear whole or not at all.
+
+`writing(path)` gives a stream to a temporary file beside the target; only when everything is written
+and on the disk does it take the target's name. After a crash or on a full disk the old file is there.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+
+from ..errors import FileError
+from .source import clean
+
+
+@contextmanager
+def writing(path: str):
+    """A binary stream whose content becomes the file when the block ends without an error."""
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        yield from _straight(path)  # /dev/stdout, a named pipe
+        return
+    temporary = f"{target}.{os.getpid()}.tmp"
+    _remove(temporary)  # of a process with this number that was killed
+    try:
+        with open(temporary, "xb") as stream:
+            _keep_mode(target, stream)
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+        _sync_folder(target)
+    except OSError as error:
+        _remove(temporary)
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"cannot write {clean(path, 300)}: {error.strerror or error}") from None
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def _straight(path: str):
+    try:
+        with open(path, "wb") as stream:
+            yield stream
+    except OSError as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"cannot write {clean(path, 300)}: {error.strerror or error}") from None
+
+
+def _keep_mode(target: str, stream) -> None:
+    """A file that is replaced keeps its permissions."""
+    with suppress(OSError, AttributeError):
+        os.fchmod(stream.fileno(), os.stat(target).st_mode & 0o7777)
+
+
+def _sync_folder(target: str) -> None:
+    """The new name itself must reach the disk too."""
+    try:
+        handle = os.open(os.path.dirname(target) or ".", os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)

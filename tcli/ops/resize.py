@@ -1,0 +1,146 @@
+"""In-place changes of sizes, strides and memory: `squeeze_`, `t_`, `resize_`, `set_`; and elementwise Python functions."""
+
+import numpy as np
+
+from ..engine.args import Size, to_shape
+from ..engine.dispatch import check_writable
+from ..engine.registry import T, function
+from ..engine.storage import Storage
+from ..engine.tape import state
+from ..engine.tensor import Tensor
+from ..errors import ArgumentError, EngineError, GradError
+
+
+def _metadata(name: str, view: str, names: tuple, *where: str) -> None:
+    """In-place changes of shape only: the tensor becomes a view of its own memory."""
+    @function("tensor." + name, *where)
+    def method(x, *args, **kwargs):
+        if state.grad and x._rg and x._node is None:
+            raise GradError("a leaf Variable that requires grad is being used in an in-place operation.")
+        twin = getattr(T, view)(x, *args, **kwargs)
+        if twin is x:
+            return x
+        if twin._node is not None:
+            base = twin._node.name()
+            twin._node._name = names[int(base[-1]) if base[-1].isdigit() and int(base[-1]) < len(names) else 0]
+        if x._base is not None and twin._view is not None:
+            _, o, values = twin._view
+            parent = _stand_in(x)
+            x._view = (parent, o, values)
+        x._a, x._node, x._rg = twin._a, twin._node, twin._rg
+        x._v[0] += 1
+        return x
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"`{view}` in place: only sizes and strides change."
+
+
+def _stand_in(x):
+    """What x was before it changed its sizes: the parent of what it is now."""
+    t = object.__new__(Tensor)
+    t._a, t._v, t._node, t._rg = x._a, x._v, x._node, x._rg
+    t._base, t._view, t._several = x._base, x._view, x._several
+    return t
+
+
+for _name, _view, _names in (
+        ("squeeze_", "squeeze", ("SqueezeBackward3", "SqueezeBackward4", "SqueezeBackward5")),
+        ("unsqueeze_", "unsqueeze", ("UnsqueezeBackward1",)), ("transpose_", "transpose", ("TransposeBackward1",)),
+        ("t_", "t", ("TBackward1",)), ("swapaxes_", "swapaxes", ("TransposeBackward1",)),
+        ("swapdims_", "swapdims", ("TransposeBackward1",))):
+    _metadata(_name, _view, _names)
+_metadata("as_strided_", "as_strided", ("AsStridedBackward1",), "torch.as_strided_")
+
+
+# ---------------------------------------------------------------- other memory
+
+@function("tensor.resize_")
+def resize_(x, *sizes, memory_format=None):
+    """Changes the shape in place; more elements are new memory, fewer keep the first ones."""
+    shape = to_shape(sizes[0] if len(sizes) == 1 else sizes, None, "resize_", "size")
+    if x._rg:
+        raise EngineError("cannot resize variables that require grad")
+    if any(n < 0 for n in shape):
+        raise EngineError("numel: integer multiplication overflow")
+    if shape == tuple(x.shape):
+        return x
+    from .strided import memory_of
+
+    n = int(np.prod(shape, dtype=np.int64))
+    flat = memory_of(x._a)[x.storage_offset():]
+    if n > flat.size:
+        grown = np.zeros(n, flat.dtype)
+        grown[:flat.size] = flat
+        flat = grown
+    x._a = flat[:n].reshape(shape)
+    x._v[0] += 1
+    return x
+
+
+@function("tensor.resize_as_", "torch.resize_as_")
+def resize_as_(x, the_template, *, memory_format=None):
+    """`x.resize_(other.size())`."""
+    return resize_(x, tuple(the_template.shape))
+
+
+@function("tensor.set_")
+def set_(x, source=None, storage_offset: int = 0, size=None, stride=None):
+    """Makes a tensor use the memory, sizes and strides of another, or of a storage."""
+    if source is None:
+        x._a = np.empty(0, x._a.dtype)
+    elif isinstance(source, Storage):
+        from .strided import memory_of
+
+        flat = memory_of(source._a.view() if source._a.dtype == x._a.dtype else source._a.reshape(-1).view(x._a.dtype))
+        size = (flat.size,) if size is None else to_shape(size, None, "set_", "size")
+        steps = np.empty(size).strides if stride is None else [s * 8 for s in stride]
+        x._a = np.lib.stride_tricks.as_strided(flat[storage_offset:], size, [s // 8 * flat.itemsize for s in steps])
+    elif isinstance(source, Tensor):
+        if source.dtype is not x.dtype:
+            raise EngineError("Could not set tensor of type " + source.type().removeprefix("torch.").removesuffix("Tensor")
+                              + " to a tensor of type " + x.type().removeprefix("torch.").removesuffix("Tensor"))
+        other = source if size is None else T.as_strided(source.detach(), size, stride or Size(size), storage_offset)
+        x._a = other._a
+    else:
+        raise ArgumentError(f"set_() received an invalid combination of arguments - got ({type(source).__name__})")
+    x._v[0] += 1
+    return x
+
+
+@function("tensor.dim_order")
+def dim_order(x, *, ambiguity_check=False) -> tuple:
+    """The dims from the widest stride to the narrowest."""
+    strides = x.stride()
+    return tuple(sorted(range(x.ndim), key=lambda d: -strides[d]))
+
+
+# ---------------------------------------------------------------- Python functions, element by element
+
+def _elementwise(x, function, *others):
+    if state.grad and any(t._rg for t in (x, *others)):
+        raise EngineError("Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead." if not others
+                          else f"Can't call map{len(others) if len(others) > 1 else ''}_() on Variable that requires grad. Use "
+                          f"var.detach().map{len(others) if len(others) > 1 else ''}_() instead.")
+    check_writable(x)
+    columns = [np.broadcast_to(t._a, x._a.shape).ravel().tolist() for t in (x, *others)]
+    found = [function(*values) for values in zip(*columns, strict=True)]
+    x._a[...] = np.asarray(found).reshape(x._a.shape).astype(x._a.dtype) if found else x._a
+    return x
+
+
+@function("tensor.apply_")
+def apply_(x, callable):
+    """Replaces every element by what a Python function makes of it."""
+    return _elementwise(x, callable)
+
+
+@function("tensor.map_")
+def map_(x, tensor, callable):
+    """Replaces every element by a Python function of it and the element of another tensor."""
+    return _elementwise(x, callable, tensor)
+
+
+@function("tensor.map2_")
+def map2_(x, tensor1, tensor2, callable):
+    """Replaces every element by a Python function of it and those of two other tensors."""
+    return _elementwise(x, callable, tensor1, tensor2)

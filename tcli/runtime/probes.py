@@ -1,0 +1,39 @@
+"""`peek` and `show`: look at a value in the middle of a pipe. They print on stderr and pass the value on."""
+
+from __future__ import annotations
+
+import sys
+
+
+def peek(value, label: str = ""):
+    """One line about a value: type, shape, range. Gives the value back, so that it fits in a pipe.
+
+    >>> tensor([1., 2.]) |> peek |> sum
+    tensor(3.)
+    """
+    _say(label, _line(value))
+    return value
+
+
+def show(value, label: str = ""):
+    """The line of `peek` and the values below it. Gives the value back."""
+    line, text = _line(value), str(value)
+    _say(label, line if line == text else f"{line}\n{text}")
+    return value
+
+
+def _say(label: str, text: str) -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    print(f"{label}: {text}" if label else text, file=sys.stderr, flush=True)
+
+
+def _line(value) -> str:
+    if hasattr(value, "_a") and hasattr(value, "requires_grad"):
+        from ..show.tensor import header
+
+        return header(value)
+    if hasattr(value, "items"):
+        return f"{type(value).__name__} of {len(value)}: {', '.join(map(str, list(value)[:8]))}"
+    text = repr(value)
+    return text if len(text) <= 200 else text[:199] + "…"

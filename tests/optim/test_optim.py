@@ -1,0 +1,141 @@
+"""Optimisers and schedules against what PyTorch's did, step by step."""
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tcli.runtime.namespaces import known_modules
+
+from . import cases
+
+TEXT = json.loads((Path(__file__).parent.parent / "golden" / "optim.json").read_text())
+torch = known_modules()["torch"]
+optim = torch.optim
+
+
+def _close(got, want) -> None:
+    if isinstance(want, dict):
+        assert sorted(got) == sorted(want)
+        for key, value in want.items():
+            _close(got[key], value)
+    else:
+        np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", cases.OPTIMISERS)
+def test_optimiser_follows_pytorch(case):
+    want, found = TEXT["optimisers"][case], cases.run_optimiser(torch, optim, case)
+    for key in ("text", "keys"):
+        assert found[key] == want[key]
+    assert json.loads(json.dumps(found["groups"])) == want["groups"]
+    np.testing.assert_allclose(found["losses"], want["losses"], rtol=1e-6 if "LBFGS" in case else 1e-9)
+    _close(found["state"], want["state"])
+    for got, expected in zip(found["weights"], want["weights"], strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-4 if "LBFGS" in case else 1e-9)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", cases.SCHEDULES)
+def test_schedule_gives_the_same_rates(case):
+    assert cases.run_schedule(torch, optim, case) == TEXT["schedules"][case]
+
+
+@pytest.mark.parametrize("i", range(len(cases.PLATEAUS)))
+def test_plateau_gives_the_same_rates(i):
+    assert cases.run_plateau(torch, optim, cases.PLATEAUS[i]) == TEXT["plateaus"][i]
+
+
+@pytest.mark.parametrize("case", cases.WRONG)
+def test_wrong_use_says_what_pytorch_says(case):
+    assert cases.run_wrong(torch, optim, case) == TEXT["wrong"][case]
+
+
+@pytest.mark.parametrize("case", ["SGD(lr=0.1,momentum=0.9)", "Adam(lr=0.01,amsgrad=True)", "RMSprop(centered=True)"])
+def test_a_loaded_state_goes_on_as_if_nothing_had_happened(case):
+    name, _, rest = case.partition("(")
+
+    def make(w):
+        return eval(f"optim.{name}([w], {rest}", {"optim": optim, "w": w})
+
+    def steps(w, optimiser, n):
+        for _ in range(n):
+            optimiser.zero_grad()
+            (w.sin() * w).sum().backward()
+            optimiser.step()
+
+    w = cases.weights(torch)[0]
+    first = make(w)
+    steps(w, first, 3)
+    v = w.detach().clone().requires_grad_()
+    second = make(v)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    steps(w, first, 3)
+    steps(v, second, 3)
+    assert v.tolist() == w.tolist()
+    assert repr(first) == repr(second)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", "SGD Adam RMSprop Adadelta NAdam RAdam Adamax Adagrad Rprop".split())
+def test_large_parameters_are_updated_in_blocks_as_small_ones_are_at_once(name, dtype):
+    stream = np.random.RandomState(0)
+    start, gradient = (stream.standard_normal((300, 401)).astype(dtype) for _ in range(2))
+
+    def end(pieces: int):
+        parts = [torch.from_numpy(p.copy()).requires_grad_() for p in np.array_split(start, pieces)]
+        optimiser = getattr(optim, name)(parts, lr=0.1)
+        for _ in range(3):
+            for p, g in zip(parts, np.array_split(gradient, pieces), strict=True):
+                p.grad = torch.from_numpy(g.copy())
+            optimiser.step()
+        return np.concatenate([p.detach().numpy() for p in parts])
+
+    assert (end(1) == end(50)).all()
+
+
+def test_gradients_and_parameters_of_any_layout():
+    w = torch.ones(3, 4).t().clone().t().requires_grad_()
+    w.grad = torch.arange(12.).reshape(4, 3).t()
+    optim.Adam([w], lr=0.5).step()
+    assert w.flatten().tolist() == pytest.approx([1.0] + [0.5] * 11)
+
+
+def test_step_hooks_closures_and_parameters_without_gradients():
+    w, v = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    optimiser, log = optim.SGD([w, v], lr=0.5), []
+    before = optimiser.register_step_pre_hook(lambda o, args, kwargs: log.append("before"))
+    optimiser.register_step_post_hook(lambda o, args, kwargs: log.append("after"))
+
+    def closure():
+        optimiser.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    with torch.no_grad():
+        assert optimiser.step(closure).item() == 2
+    before.remove()
+    optimiser.step()
+    assert log == ["before", "after", "after"]
+    assert w.tolist() == [-1.0, -1.0] and v.tolist() == [1.0, 1.0]
+
+
+def test_a_schedule_before_the_optimiser_warns():
+    optimiser = optim.SGD([torch.ones(1, requires_grad=True)], lr=0.1)
+    schedule = optim.lr_scheduler.StepLR(optimiser, 1)
+    with pytest.warns(UserWarning, match="before `optimizer.step"):
+        schedule.step()
+    with pytest.warns(UserWarning, match="please use `get_last_lr"):
+        schedule.get_lr()
+
+
+def test_an_update_is_noticed_by_a_later_backward():
+    w = torch.ones(2, requires_grad=True)
+    loss = (w * w).sum()
+    w.grad = torch.ones(2)
+    optim.SGD([w], lr=0.1).step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
