@@ -304,9 +304,7 @@ def _execute_single(o: Op, values: list, x):
     """`execute` for one NumPy tensor of a plain dtype: nothing to promote, widen or move."""
     for i, convert, name in _normaliser(o):
         value = values[i]
-        if value is not None and value is not False and value is not True:
-            values[i] = convert(value, x, o.name, name)
-        elif o.kinds[i][-1] != "?" and o.kinds[i] != "bool":
+        if value is not None and value is not False and value is not True or o.kinds[i][-1] != "?" and o.kinds[i] != "bool":
             values[i] = convert(value, x, o.name, name)
     raw_values = values[:]
     raw_values[0] = x._a

@@ -38,7 +38,8 @@ class Op:
     __slots__ = ("alternatives", "at", "composite", "cost", "defaults", "doc_example", "family", "fn", "grad_name_",
                  "half", "index", "kinds", "list_slot", "name", "names", "nograd", "n_positional",
                  "out_count", "paths", "plans", "promote", "public", "ref", "required", "rules", "samples", "star",
-                 "tensor_slots", "ufunc", "check", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out", "shape", "errors")
+                 "tensor_slots", "ufunc", "check", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out", "shape",
+                 "errors")
 
     @property
     def grad_name(self) -> str:
@@ -280,6 +281,6 @@ def find(name: str) -> Op | None:
 
 
 def missing_argument(o: Op, given: int) -> ArgumentError:
-    missing = [n for n in o.names[given:o.required]]
+    missing = list(o.names[given:o.required])
     listed = ", ".join(f'"{"input" if n == "x" else n}"' for n in missing)
     return ArgumentError(f"{o.name}() missing {len(missing)} required positional arguments: {listed}")

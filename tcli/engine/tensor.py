@@ -30,7 +30,6 @@ from .storage import (
 )
 from .tape import edge_of, state
 
-
 __all__ = ["Parameter", "Tensor", "as_tensor", "channels_last", "channels_last_3d", "contiguous_format", "from_numpy",
            "layout", "preserve_format", "sparse_coo", "strided", "tensor"]
 
@@ -444,9 +443,7 @@ class Tensor:
         for value in (*args, other):
             if isinstance(value, dtypes.dtype) or value in (float, int, bool, complex):
                 dtype = dtypes.as_dtype(value)
-            elif isinstance(value, (str, Device)):
-                device = value
-            elif isinstance(value, int) and not isinstance(value, bool):
+            elif isinstance(value, (str, Device)) or isinstance(value, int) and not isinstance(value, bool):
                 device = value
             elif isinstance(value, Tensor):
                 dtype, device = value.dtype, value.device

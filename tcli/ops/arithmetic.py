@@ -184,7 +184,8 @@ FLOOR_DIVIDE = not_implemented("derivative for aten::floor_divide is not impleme
 
 @op("floor_divide", at="torch tensor tensor_", also=["tensor.__floordiv__", "tensor.__ifloordiv__",
     "tensor.__rfloordiv__"], promote="same",
-    samples=["torch.tensor([7.0, -7.0]), 2", "ints(3), 2", "torch.tensor([7.5, -2.0]), torch.tensor([2.0, 0.0])"], grad_name="NotImplemented",
+    samples=["torch.tensor([7.0, -7.0]), 2", "ints(3), 2", "torch.tensor([7.5, -2.0]), torch.tensor([2.0, 0.0])"],
+    grad_name="NotImplemented",
     vjp={"x": FLOOR_DIVIDE, "other": FLOOR_DIVIDE})
 def floor_divide(xp, x, other: "Operand"):
     """x / other rounded down.

@@ -144,7 +144,7 @@ def heaviside(xp, x, values):
 def _share_of_sum(k, g, x, other, base):
     """1 / (1 + base^(other - x)): the part of the sum that is base^x; one half where both are infinite."""
     step = k.where(x == other, k.zeros_like(x), other - x)
-    return g * k.conj_of(k.sigmoid(step * -base) if step.is_complex() else k.sigmoid(step * -base))
+    return g * k.conj_of(k.sigmoid(step * -base))
 
 
 @op("logaddexp", at="torch tensor", promote="same", samples=[*PAIRS, "c(3), c(3)"],

@@ -15,7 +15,6 @@ from ..engine.tensor import Tensor, as_tensor, tensor
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .convert import copy_, fill_
 
-
 FULL = slice(None)
 
 

@@ -323,7 +323,8 @@ def _masked_scatter(xp, x, mask: "Index", source: "Index"):
 
 @op("_masked_gather", at="", half=False, samples=["r(3), torch.tensor([True, False, True]), (4,)"],
     grad_name="MaskedScatterBackwardBackward0",
-    vjp={"g": lambda k, gg, g_shape, g_dtype, mask: k._masked_scatter(k.zeros(g_shape, dtype=g_dtype, device=gg.device), mask, gg)})
+    vjp={"g": lambda k, gg, g_shape, g_dtype, mask: k._masked_scatter(
+        k.zeros(g_shape, dtype=g_dtype, device=gg.device), mask, gg)})
 def _masked_gather(xp, g, mask: "Index", shape: "any"):
     """The elements of g under the mask, in order, in zeros of a shape."""
     out = xp.zeros(shape, g.dtype)

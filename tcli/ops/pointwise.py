@@ -93,7 +93,8 @@ unary("asinh", "arcsinh", "The inverse of the hyperbolic sine", "asinh(tensor([0
       lambda k, g, x: g * k.conj_of(k.rsqrt(x * x + 1)), also=["arcsinh"])
 unary("acosh", "arccosh", "The inverse of the hyperbolic cosine", "acosh(tensor([1., 2.]))",
       "tensor([0.0000, 1.3170])",
-      lambda k, g, x: g * _acosh_slope(k, x), ("torch.tensor([1.5, 2.0, 10.0])", "torch.tensor(1.0)", "c(2, 3)"), also=["arccosh"])
+      lambda k, g, x: g * _acosh_slope(k, x), ("torch.tensor([1.5, 2.0, 10.0])", "torch.tensor(1.0)", "c(2, 3)"),
+      also=["arccosh"])
 unary("atanh", "arctanh", "The inverse of the hyperbolic tangent", "atanh(tensor([0., 0.5]))",
       "tensor([0.0000, 0.5493])",
       lambda k, g, x: g / k.conj_of(1 - x * x), UNIT, also=["arctanh"])

@@ -167,7 +167,7 @@ def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any
     return made(samplers.normal_tensor(generator, mean, std), device, requires_grad)
 
 
-@op("bernoulli", at="torch tensor", samples=[], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
+@op("bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
 def bernoulli(xp, x, p: "any" = None, *, generator: "any" = None):
     """1 with the probability that x gives, else 0.
 
@@ -189,7 +189,7 @@ def multinomial(x, num_samples: "int", replacement: "bool" = False, *, generator
     return wrap(samplers.multinomial(generator, x._a, num_samples, replacement))
 
 
-@op("poisson", at="torch", samples=[], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
+@op("poisson", at="torch", samples=["pos(3)"], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
 def poisson(xp, x, generator: "any" = None):
     """Counts with the rates that x gives.
 
@@ -374,7 +374,7 @@ def feature_alpha_dropout(x, p: "float" = 0.5, training: "bool" = False, inplace
     return x * T.zeros_like(x) if p == 1 else _alpha(x, p, tuple(x.shape[:2]) + (1,) * (x.ndim - 2))
 
 
-@composite("gumbel_softmax", at="F", samples=[])
+@composite("gumbel_softmax", at="F", samples=["r(2, 3)", "r(3), 0.5, False, 1e-10, 0"])
 def gumbel_softmax(logits, tau: "float" = 1.0, hard: "bool" = False, eps: "float" = 1e-10, dim: "Dim" = -1):
     """A sample from the Gumbel-softmax distribution; `hard` gives one-hot vectors with soft gradients.
 

@@ -20,7 +20,7 @@ def conj_of(x):
 
 # ---------------------------------------------------------------- copies and conversions
 
-@op("_cast", at="", samples=["r(3), torch.float32"], half=False, grad_name="ToCopyBackward0",
+@op("_cast", at="", samples=["r(3), torch.float64"], half=False, grad_name="ToCopyBackward0",
     vjp={"x": lambda k, g: g})
 def _cast(xp, x, dtype: "DType"):
     if x.dtype.kind == "c" and dtype.category < dtypes.COMPLEX and dtype is not dtypes.bool_:

@@ -58,7 +58,8 @@ def blackman_window(window_length: "int", periodic: "bool" = True, *, dtype: "DT
     def make(n: int) -> np.ndarray:
         # PyTorch adds up in the window's own dtype: the ends are its rounding error and not 0.
         i, step = np.arange(n).astype(real), np.pi / (n - 1)
-        return np.cos(i * real.type(4 * step)) * real.type(0.08) - np.cos(i * real.type(2 * step)) * real.type(0.5) + real.type(0.42)
+        once, twice = np.cos(i * real.type(2 * step)), np.cos(i * real.type(4 * step))
+        return twice * real.type(0.08) - once * real.type(0.5) + real.type(0.42)
 
     return _window("blackman_window", window_length, periodic, make, dtype, device, requires_grad)
 

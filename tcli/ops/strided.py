@@ -140,7 +140,11 @@ for _name in ("view", "permute", "transpose", "t", "expand", "squeeze", "unsquee
 
 @op("alias", at="", view=True, samples=["r(3)"], vjp={"x": lambda k, g: g})
 def alias(xp, x):
-    """A view of all of x."""
+    """A view of all of x.
+
+    >>> alias(tensor([1., 2.]))
+    tensor([1., 2.])
+    """
     return x.view()
 
 

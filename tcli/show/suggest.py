@@ -24,6 +24,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         if abs(len(each) - len(name)) > limit or each == name:
             continue
         cost = distance(word, each.lower(), limit) + 0.1 * (each[:1].lower() != word[:1])
+        cost -= 0.05 * each.lower().startswith(word)  # a name that was not typed to its end
         if cost < best_cost or (cost == best_cost and best is not None and each < best):
             best, best_cost = each, cost
     return best
