@@ -40,7 +40,8 @@ _NAMES = {
         ixor le length_hint lshift lt matmul mod mul ne neg not_ or_ pos pow rshift setitem sub truediv truth xor""",
     "dataclasses": "FrozenInstanceError InitVar KW_ONLY MISSING asdict astuple field fields is_dataclass replace",
     "gc": "collect", "platform": "system machine python_version",
-    "os": "", "os.path": "", "sys": "", "pathlib": "", "numpy": "", "__future__": "*",
+    "os": "", "os.path": "", "sys": "", "pathlib": "", "numpy": "", "__future__": "*", "argparse": "", "inspect": "",
+    "tqdm": "", "tqdm.auto": "", "tqdm.notebook": "",
 }
 _HINTS = {
     "matplotlib": "plots go to the terminal here: plot(y), hist(x), imshow(img)",
@@ -355,6 +356,25 @@ def _part(name: str, names: list[str]) -> ModuleType:
     return part
 
 
-_SPECIAL = {"collections": _collections, "dataclasses": _dataclasses, "operator": _operator, "types": _types,
+def _argparse(modules: Modules) -> dict[str, object]:
+    from .arguments import module_contents
+
+    return module_contents(modules.args)
+
+
+def _inspect(modules: Modules) -> dict[str, object]:
+    from .signatures import module_contents
+
+    return module_contents()
+
+
+def _tqdm(modules: Modules) -> dict[str, object]:
+    from .progress import tqdm, trange
+
+    return {"tqdm": tqdm, "trange": trange}
+
+
+_SPECIAL = {"argparse": _argparse, "inspect": _inspect, "tqdm": _tqdm, "tqdm.auto": _tqdm, "tqdm.notebook": _tqdm,
+            "collections": _collections, "dataclasses": _dataclasses, "operator": _operator, "types": _types,
             "warnings": _warnings, "sys": _sys, "os": _os, "os.path": _os_path, "pathlib": _pathlib,
             "numpy": _numpy}
