@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from types import ModuleType
+from typing import Any
 
 from ..errors import UnknownAttribute
 
@@ -142,7 +143,7 @@ def _torch_constants() -> dict:
     from ..engine.args import Size
     from ..engine.device import Device
 
-    values = dict(dtypes.NAMES)
+    values: dict[str, Any] = dict(dtypes.NAMES)
     values.update(
         Tensor=tensor.Tensor, Size=Size, device=Device, dtype=dtypes.dtype, layout=tensor.layout, finfo=dtypes.finfo,
         iinfo=dtypes.iinfo, pi=math.pi, e=math.e, inf=math.inf, nan=math.nan, newaxis=None,

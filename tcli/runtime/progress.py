@@ -6,13 +6,14 @@ The bar goes to stderr: stdout carries results.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 
 class tqdm:
     """A loop with a progress bar: `for x in tqdm(loader)`."""
 
-    def __init__(self, iterable: Iterable | None = None, desc: str | None = None, total: float | None = None,
+    def __init__(self, iterable: Any = None, desc: str | None = None, total: float | None = None,
                  leave: bool = True, disable: bool | None = False, initial: float = 0, **ignored):
         if total is None and hasattr(iterable, "__len__"):
             total = len(iterable)
@@ -90,7 +91,7 @@ def trange(*args, **options) -> tqdm:
     return tqdm(range(*args), **options)
 
 
-def _open_bar(desc: str, total: float | None, done: float, leave: bool) -> tuple:
+def _open_bar(desc: str, total: float | None, done: Any, leave: bool) -> tuple:
     """A running bar of rich and its task."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn

@@ -7,6 +7,7 @@ here (cudnn flags, matmul precision) are accepted and remembered.
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def _constructor(name: str, d: dtypes.dtype) -> type:
     return Constructor
 
 
-_threads = [None]
+_threads: list[int | None] = [None]
 
 
 def get_num_threads() -> int:
@@ -97,7 +98,7 @@ class _Flags:
 def table() -> dict:
     from ..engine.dispatch import result_type
 
-    found = {
+    found: dict[str, Any] = {
         f"{dtypes.SCALAR_NAMES[d.name]}Tensor": _constructor(f"{dtypes.SCALAR_NAMES[d.name]}Tensor", d)
         for d in dtypes.ALL if d.itemsize > 1 or d.category < dtypes.FLOAT}
     found.update(
@@ -238,9 +239,9 @@ def variable(data, requires_grad: bool = False, volatile=None):
 
 def _cuda() -> dict:
     def count() -> int:
-        return device.backend(device.Device("cuda")).count if device.cuda_is_available() else 0
+        return need().count if device.cuda_is_available() else 0
 
-    def need() -> object:
+    def need() -> Any:
         return device.backend(device.Device("cuda"))
 
     def name(which=None) -> str:
