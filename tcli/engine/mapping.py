@@ -24,13 +24,13 @@ class Draws:
     def samples(self) -> Iterator[int]:
         """The numbers of the samples; the draws of one belong to its turn."""
         start = random.default_generator.get_state() if self.randomness == "same" else None
-        for self.sample in range(self.size):
-            self.position = 0
-            if start is not None and self.sample:
+        for sample in range(self.size):
+            self.sample, self.position = sample, 0
+            if start is not None and sample:
                 random.default_generator.set_state(start)
             active.append(self)
             try:
-                yield self.sample
+                yield sample
             finally:
                 active.pop()
 
