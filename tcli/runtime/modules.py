@@ -25,11 +25,14 @@ _NAMES = {
     "collections.abc": "*", "copy": "copy deepcopy Error", "json": "JSONDecodeError JSONEncoder dump dumps load loads",
     "time": """asctime ctime gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns
         process_time process_time_ns sleep strftime strptime thread_time time time_ns""",
-    "typing": """Annotated Any AnyStr Awaitable Callable ClassVar Collection Concatenate Container ContextManager Counter
+    "typing": """
+        Annotated Any AnyStr Awaitable Callable ClassVar Collection Concatenate Container ContextManager Counter
         DefaultDict Deque Dict Final FrozenSet Generator Generic Hashable Iterable Iterator List Literal Mapping
-        MutableMapping MutableSequence NamedTuple NewType Never NoReturn NotRequired Optional OrderedDict ParamSpec
-        Protocol Required Self Sequence Set Sized SupportsFloat SupportsIndex SupportsInt TYPE_CHECKING Text Tuple Type TypeAlias
-        TypeGuard TypeVar TypedDict Union Unpack cast final get_args get_origin no_type_check overload runtime_checkable""",
+        MutableMapping MutableSequence NamedTuple NewType Never NoReturn NotRequired Optional OrderedDict
+        ParamSpec Protocol Required Self Sequence Set Sized SupportsFloat SupportsIndex SupportsInt
+        TYPE_CHECKING Text Tuple Type TypeAlias TypeGuard TypeVar TypedDict Union Unpack cast final get_args
+        get_origin no_type_check overload runtime_checkable
+        """,
     "abc": "ABC ABCMeta abstractmethod", "enum": "Enum Flag IntEnum IntFlag StrEnum auto unique",
     "contextlib": """AbstractContextManager ContextDecorator ExitStack closing contextmanager nullcontext
         redirect_stdout redirect_stderr suppress""",
