@@ -59,7 +59,8 @@ class safe_open:
         from ..io import open_input, read_listing
         from ..io.access import check
 
-        return dict(read_listing(open_input(self._path, check), "safetensors").metadata)
+        with open_input(self._path, check) as file:
+            return dict(read_listing(file, "safetensors").metadata)
 
     def get_tensor(self, name: str) -> Any:
         if name not in self._tensors:
