@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 from ..errors import BadValue
+from ..show import is_tensor
 from .options import Settings
 
 
@@ -32,10 +33,6 @@ def _on_terminal() -> bool:
     from .run import is_terminal
 
     return is_terminal(sys.stdout)
-
-
-def is_tensor(value: object) -> bool:
-    return hasattr(value, "_a") and hasattr(value, "requires_grad")
 
 
 def plain(value: object) -> str:
