@@ -11,7 +11,7 @@ import builtins
 import os
 
 from ..errors import BadValue, FileError, ForbiddenError, TcliError, UnknownAttribute
-from ..lang.names import attribute_problem
+from ..lang.names import attribute_problem, is_dunder
 
 _PLAIN = """
     ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError
@@ -89,7 +89,9 @@ def safe_setattr(target: object, name: str, value: object, /) -> None:
 
 
 def safe_delattr(target: object, name: str, /) -> None:
-    delattr(target, check_attribute(name, store=True))
+    if is_dunder(check_attribute(name, store=True)):
+        raise UnknownAttribute(f"'{name}' cannot be deleted")
+    delattr(target, name)
 
 
 def safe_vars(target: object, /) -> dict[str, object]:

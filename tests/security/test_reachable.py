@@ -53,15 +53,12 @@ schedule = optim.lr_scheduler.StepLR(sgd, 1)
 data_set = torch.utils.data.TensorDataset(torch.ones(4, 2))
 loader = torch.utils.data.DataLoader(data_set, 2)
 values = [Plain(), Colour.RED, Data(), fields(Data)[0], function, generator(), context(), name_error, shape_error,
-          x, y, y.grad_fn,
-          handle, net, sgd, adam, schedule, data_set, loader, iter(loader), partial(function, 1),
-          namedtuple("P", "a b")(1, 2),
-          np.ones(3), np.float32(1), np.dtype("f4"), x.shape, x.dtype, x.device, torch.Generator(), np.random.default_rng(0),
-          x.detach().numpy(), torch.max(x, 0), trace(y), memoryview(b"ab"), slice(1), range(3), {}.items(), iter([1]), map(len, []),
-          zip([]), enumerate([]), reversed([]), property(len), super, type, open, print, x.untyped_storage(),
-          x.add_,
-          torch.add,
-          torch.distributions.Normal(0.0, 1.0), torch.finfo(torch.float32), y.grad_fn.next_functions]
+          x, y, y.grad_fn, handle, net, sgd, adam, schedule, data_set, loader, iter(loader), partial(function, 1),
+          namedtuple("P", "a b")(1, 2), np.ones(3), np.float32(1), np.dtype("f4"),
+          x.shape, x.dtype, x.device, torch.Generator(), np.random.default_rng(0), x.detach().numpy(), torch.max(x, 0),
+          trace(y), memoryview(b"ab"), slice(1), range(3), {}.items(), iter([1]),
+          map(len, []), zip([]), enumerate([]), reversed([]), property(len), super, type, open, print, x.untyped_storage(),
+          x.add_, torch.add, torch.distributions.Normal(0.0, 1.0), torch.finfo(torch.float32), y.grad_fn.next_functions]
 """
 
 
