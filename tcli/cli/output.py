@@ -44,10 +44,12 @@ def shown(value: object, *, color: bool = False) -> str:
     """For a person: a tensor with its header line."""
     if not is_tensor(value) or (value.ndim == 0 and value.grad_fn is None):
         return plain(value)
+    from ..show.screen import Screen
     from ..show.tensor import header
+    from ..show.values import render
 
-    line = header(value, dim_names(value))
-    return (f"\x1b[36m{line}\x1b[0m" if color else line) + "\n" + str(value)
+    screen, names = Screen.of(sys.stdout, "auto" if color else "never"), dim_names(value)
+    return f"{screen.paint(header(value, names), '36')}\n{render(value, screen, names=names)}"
 
 
 def dim_names(value: object) -> tuple | None:
