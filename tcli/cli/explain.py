@@ -48,7 +48,8 @@ def page(code: str, *, width: int = 80, color: bool = False) -> str:
     error = failure_of(example)
     shown = render(error, width=width - 4, color=color) if error is not None else ""
     text = "\n\n".join(textwrap.fill(each.replace("\n", " "), width) for each in text.split("\n\n"))
-    blocks = [textwrap.fill(f"error[{code}]: {summary}", width), text, "For example", _indented(example), "gives", _indented(shown)]
+    title = textwrap.fill(f"error[{code}]: {summary}", width)
+    blocks = [title, text, "For example", _indented(example), "gives", _indented(shown)]
     return "\n\n".join(block for block in blocks if block)
 
 
