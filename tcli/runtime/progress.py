@@ -6,7 +6,7 @@ The bar goes to stderr: stdout carries results.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -71,9 +71,9 @@ class tqdm:
 
     def close(self) -> None:
         """Ends the bar."""
-        bar, self._bar = self._bar, None
-        if bar is not None:
-            bar[0].stop()
+        draw, self._bar = self._bar, None
+        if draw is not None:
+            draw(None)
 
     @staticmethod
     def write(text: str, file=None, end: str = "\n") -> None:
@@ -82,8 +82,7 @@ class tqdm:
 
     def _draw(self) -> None:
         if self._bar is not None:
-            progress, task = self._bar
-            progress.update(task, completed=self.n, total=self.total, description=self.desc, postfix=self.postfix)
+            self._bar({"completed": self.n, "total": self.total, "description": self.desc, "postfix": self.postfix})
 
 
 def trange(*args, **options) -> tqdm:
@@ -91,8 +90,8 @@ def trange(*args, **options) -> tqdm:
     return tqdm(range(*args), **options)
 
 
-def _open_bar(desc: str, total: float | None, done: Any, leave: bool) -> tuple:
-    """A running bar of rich and its task."""
+def _open_bar(desc: str, total: float | None, done: Any, leave: bool) -> Callable[[dict | None], None]:
+    """Starts a bar of rich; gives a function that draws it anew, or ends it. Nothing else of rich gets out."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -100,4 +99,12 @@ def _open_bar(desc: str, total: float | None, done: Any, leave: bool) -> tuple:
                         TimeRemainingColumn(), TextColumn("{task.fields[postfix]}", markup=False),
                         console=Console(stderr=True), transient=not leave)
     progress.start()
-    return progress, progress.add_task(desc, total=total, completed=done, postfix="")
+    task = progress.add_task(desc, total=total, completed=done, postfix="")
+
+    def draw(fields: dict | None) -> None:
+        if fields is None:
+            progress.stop()
+        else:
+            progress.update(task, **fields)
+
+    return draw
