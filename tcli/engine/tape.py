@@ -6,6 +6,9 @@ to nodes and never to intermediate tensors, so that a value nobody saved is free
 walks the nodes from newest to oldest: an input's node is always older than its op's, so one heap
 ordered by `seq` needs no counting of users. The tape undoes broadcasting and restores dtypes; a
 rule only says what the gradient is. This file knows no op by name.
+
+A gradient under way is a tensor, or a plain array where it is small, real and will not itself be
+differentiated: the ops with a `raw_vjp` then run without a tensor being made at all.
 """
 
 from __future__ import annotations
@@ -13,6 +16,9 @@ from __future__ import annotations
 import sys
 from heapq import heappop, heappush
 from itertools import count
+from sys import getrefcount
+
+import numpy as np
 
 from .. import source
 from ..errors import EngineError, GradError
@@ -20,6 +26,10 @@ from .dtypes import of_numpy, scalar_name
 
 _sequence = count(1)
 next_sequence = _sequence.__next__
+
+ndarray = np.ndarray
+FLOAT32, FLOAT64 = np.dtype("float32"), np.dtype("float64")
+SMALL = 1 << 14  # elements: above that a tensor costs nothing beside the arithmetic
 
 
 class _State:
@@ -52,16 +62,19 @@ def locate() -> tuple | None:
 class Node:
     """One recorded op: `shape` and `dtype` (NumPy's) are those of its output."""
 
-    __slots__ = ("__weakref__", "dtype", "edges", "hooks", "op", "plan", "place", "saved", "seq", "shape",
-                 "_name", "metadata_", "device_")
+    __slots__ = ("__dict__", "__weakref__", "dtype", "edges", "op", "plan", "saved", "seq", "shape")
+
+    # Seldom set: they live in the instance's dict, which most nodes never make.
+    hooks = None
+    place = None
+    _name = None
 
     def __init__(self, op, plan, edges, saved, array):
         self.op, self.plan, self.edges, self.saved = op, plan, edges, saved
         self.shape, self.dtype = array.shape, array.dtype
         self.seq = next_sequence()
-        self.hooks = None
-        self._name = None
-        self.place = locate() if state.where else None
+        if state.where:
+            self.place = locate()
 
     def name(self) -> str:
         return self._name or self.op.grad_name
@@ -101,7 +114,7 @@ class Node:
                 "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
                 "backward through the graph a second time or if you need to access saved tensors after "
                 "calling backward.", span=self.span())
-        k, edges = kernel_namespace(), self.edges
+        k, edges = rule_names, self.edges
         for index, rule, slots in self.plan.rules:
             if type(index) is int:
                 edge = edges[index]
@@ -114,9 +127,7 @@ class Node:
                 yield from self._apply_joint(index, rule, slots, g, create_graph, wanted, k)
 
     def _apply_joint(self, index, rule, slots, g, create_graph, wanted, k):
-        start, stop = index[0], index[1] if index[1] is not None else len(self.edges)
-        picks = index[2] if len(index) > 2 and index[2] else range(start, stop)
-        edges = [self.edges[i] for i in picks]
+        edges = _joint_edges(self, index)
         need = tuple(e is not None and (wanted is None or e in wanted) for e in edges)
         if not any(need):
             return
@@ -127,8 +138,10 @@ class Node:
                 yield edge, r
 
     def free(self) -> None:
-        if self.saved and any(type(s) is Saved for s in self.saved):
-            self.saved = None
+        for s in self.saved or ():
+            if type(s) is Saved:
+                self.saved = None
+                return
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
@@ -373,7 +386,6 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
     owned: set = set()
     heap: list = []
     leaves: dict = {}
-    freed: list = []
     queue = (gradients, owned, heap, leaves)
     for node, g in zip(roots, root_gradients, strict=True):
         _send(queue, node, g)
@@ -381,6 +393,13 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
     while heap:
         node = heappop(heap)[1]
         g = gradients.pop(node)
+        if type(g) is ndarray:
+            if type(node) is Node and node.plan.raw is not None and not node.hooks and not observers and (
+                    stop is None or node not in stop) and _run_raw(node, g, wanted, queue):
+                if not retain_graph:
+                    node.free()
+                continue
+            g = wrapped(g)
         owned.discard(node)
         if type(node) is Pick:
             if node.hooks:
@@ -406,7 +425,21 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
                 _send(queue, edge, r)
         if not retain_graph:
             node.free()
-    for leaf, g in leaves.items():
+    node = g = None
+    _finish(leaves, owned, stop, captured, create_graph)
+
+
+def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> None:
+    """Hands every leaf what arrived for it."""
+    for leaf in list(leaves):
+        g = leaves.pop(leaf)
+        if type(g) is ndarray:
+            if not leaf.hooks and stop is None:
+                # Nobody else holds the array: the leaf takes it as it is.
+                own = getrefcount(g) == 2 and g.base is None and g.flags.c_contiguous
+                _accumulate_raw(leaf, g, own)
+                continue
+            g = wrapped(g)
         if leaf.hooks:
             g = _run_hooks(leaf, g)
         if stop is not None:
@@ -414,15 +447,144 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
                 captured[leaf] = g
         else:
             _accumulate(leaf, g, leaf in owned, create_graph)
-    del freed
 
+
+# ---------------------------------------------------------------- gradients as plain arrays
+
+def wrapped(array):
+    """A gradient array as a tensor."""
+    t = new(Tensor)
+    t._a, t._v = array, [0]
+    return t
+
+
+def _run_raw(node, g, wanted, queue) -> bool:
+    """Runs the rules of `node` on arrays; says whether they could be."""
+    saved, edges = node.saved, node.edges
+    if saved is None:
+        return False
+    for s in saved:
+        if type(s) is Saved and (type(s.array) is not ndarray or s.array.size > SMALL or s.hooked is not None):
+            return False
+    for index, rule, slots in node.plan.raw:
+        if type(index) is not int:
+            for edge, r in _joint_raw(node, index, rule, slots, g, wanted):
+                _send_raw(queue, edge, r)
+            continue
+        edge = edges[index]
+        if edge is None or (wanted is not None and edge not in wanted):
+            continue
+        if not slots:
+            r = rule(raw_names, g)
+        elif len(slots) == 1:
+            s = saved[slots[0]]
+            if type(s) is Saved:
+                if s.versions[0] != s.version:
+                    raise modified(s, node)
+                s = s.array
+            r = rule(raw_names, g, s)
+        else:
+            r = rule(raw_names, g, *[raw_value(saved[i], node) for i in slots])
+        if r is not None:
+            _send_raw(queue, edge, r)
+    return True
+
+
+def raw_value(s, node):
+    """A saved value as a rule on arrays wants it."""
+    if type(s) is not Saved:
+        return s
+    if s.versions[0] != s.version:
+        raise modified(s, node)
+    return s.array
+
+
+def _joint_raw(node, index, rule, slots, g, wanted):
+    edges = _joint_edges(node, index)
+    need = [e is not None and (wanted is None or e in wanted) for e in edges]
+    if True not in need:
+        return ()
+    results = rule(raw_names, g, need, *[raw_value(node.saved[i], node) for i in slots])
+    return [(e, r) for e, needed, r in zip(edges, need, results, strict=True) if needed and r is not None]
+
+
+def _joint_edges(node, index) -> list:
+    picks = index[2] if len(index) > 2 and index[2] else range(index[0], len(node.edges) if index[1] is None else index[1])
+    return [node.edges[i] for i in picks]
+
+
+def _send_raw(queue, node, g) -> None:
+    """`_send` for an array: the gradient of a small real tensor."""
+    if type(g) is not ndarray:
+        g = np.asarray(g)
+    if type(node) is AccumulateGrad:
+        target, table = node.variable._a, queue[3]
+    else:
+        target, table = node, queue[0]
+    shape, dtype = target.shape, target.dtype
+    if g.shape != shape:
+        g = sum_array(g, shape)
+    if g.dtype is not dtype or g.size > SMALL:
+        _send(queue, node, wrapped(g))
+        return
+    present = table.get(node)
+    if present is None:
+        table[node] = g
+        if target is node:
+            heappush(queue[2], (-node.seq, node))
+    elif type(present) is ndarray:
+        table[node] = np.asarray(present + g)
+    else:
+        _send_tensor(queue, node, wrapped(g))
+
+
+_dims: dict = {}
+
+
+def sum_array(g, shape: tuple):
+    """`g` summed over the dims along which an array of `shape` was broadcast."""
+    have = g.shape
+    found = _dims.get((have, shape))
+    if found is None:
+        lead = len(have) - len(shape)
+        dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and have[i + lead] != 1)
+        found = (dims[0] if len(dims) == 1 else dims, lead == len(dims), lead)
+        if len(_dims) > 500:
+            _dims.clear()
+        _dims[have, shape] = found
+    dims, only_lead, lead = found
+    if lead < 0:
+        return g.reshape(shape)
+    if only_lead:
+        return np.asarray(np.add.reduce(g, dims))
+    return np.add.reduce(g, dims, keepdims=True).reshape(shape)
+
+
+def _accumulate_raw(leaf: AccumulateGrad, g, own: bool) -> None:
+    variable = leaf.variable
+    grad = variable.grad
+    if grad is None:
+        variable.grad = wrapped(g if own else g.copy())
+    else:
+        a = grad._a
+        if type(a) is not ndarray or a.dtype is not g.dtype or a.shape != g.shape or not a.flags.writeable:
+            _accumulate(leaf, wrapped(g), own, False)
+            return
+        np.add(a, g, a)
+        grad._v[0] += 1
+    if leaf.post_hooks:
+        for hook in list(leaf.post_hooks.values()):
+            hook(variable)
+
+
+# ---------------------------------------------------------------- gradients as tensors
 
 def _run_rules(node, g, create_graph: bool, wanted, queue) -> None:
     """`Node.apply` without the generator: the common case of every backward pass."""
     saved, edges = node.saved, node.edges
     if saved is None:
         list(node.apply(g, create_graph, wanted))  # raises
-    k = kernel_namespace()
+    k = rule_names
     for index, rule, slots in node.plan.rules:
         if type(index) is not int:
             for edge, r in node._apply_joint(index, rule, slots, g, create_graph, wanted, k):
@@ -465,16 +627,27 @@ def _send_to_output(queue, pick: Pick, g) -> None:
 
 
 def _send(queue, node, g) -> None:
-    """Adds gradient `g` to what `node` has received so far."""
-    gradients, owned, heap, leaves = queue
+    """Adds gradient `g`, a tensor, to what `node` has received so far."""
     array = g._a
     if array.shape != node.shape:
         g = sum_to(g, node.shape)
         array = g._a
     if array.dtype is not node.dtype and array.dtype != node.dtype:
         g = restore_dtype(g, node.dtype)
+        array = g._a
+    if type(array) is ndarray and not state.grad and array.size <= SMALL and (
+            array.dtype is FLOAT32 or array.dtype is FLOAT64) and node.dtype is array.dtype:
+        _send_raw(queue, node, array)
+    else:
+        _send_tensor(queue, node, g)
+
+
+def _send_tensor(queue, node, g) -> None:
+    gradients, owned, heap, leaves = queue
     table = leaves if type(node) is AccumulateGrad else gradients
     present = table.get(node)
+    if type(present) is ndarray:
+        present = wrapped(present)
     if present is None:
         table[node] = g
         if table is gradients:
@@ -517,8 +690,8 @@ def type_of_gradient(variable):
     return Tensor
 
 
-def bind(tensor_class, namespace_getter, sum_to_function, restore_function) -> None:
-    """Called once by `tensor.py`: the tape needs the class and three helpers, they need the tape."""
-    global Tensor, new, kernel_namespace, sum_to, restore_dtype
+def bind(tensor_class, names, names_on_arrays, sum_to_function, restore_function) -> None:
+    """Called once by `tensor.py`: the tape needs the class and the helpers, they need the tape."""
+    global Tensor, new, rule_names, raw_names, sum_to, restore_dtype
     Tensor, new = tensor_class, object.__new__
-    kernel_namespace, sum_to, restore_dtype = namespace_getter, sum_to_function, restore_function
+    rule_names, raw_names, sum_to, restore_dtype = names, names_on_arrays, sum_to_function, restore_function

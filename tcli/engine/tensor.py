@@ -15,7 +15,7 @@ from . import dispatch, dtypes, tape
 from .args import Size, type_name
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
-from .registry import T
+from .registry import RAW, T
 from .storage import (
     Storage,
     address,
@@ -32,6 +32,9 @@ from .tape import edge_of, state
 
 __all__ = ["Parameter", "Tensor", "as_tensor", "channels_last", "channels_last_3d", "contiguous_format", "from_numpy",
            "layout", "preserve_format", "sparse_coo", "strided", "tensor"]
+
+
+_backward = None  # `autograd.backward`, once it was needed
 
 
 class Tensor:
@@ -358,9 +361,11 @@ class Tensor:
     def backward(self, gradient=None, retain_graph: bool | None = None, create_graph: bool = False, inputs=None,
                  trace: bool = False):
         """Computes the gradient of this tensor w.r.t. graph leaves and adds it to their `.grad`."""
-        from . import autograd
+        global _backward
+        if _backward is None:
+            from .autograd import backward as _backward
 
-        autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs, trace=trace)
+        _backward(self, gradient, retain_graph, create_graph, None, inputs, trace)
 
     def detach(self):
         t = wrap(self._a)
@@ -789,4 +794,4 @@ def restore_dtype(g, target: np.dtype):
 
 
 dispatch.bind_classes(Tensor, (Tensor, Parameter), as_tensor)
-tape.bind(Tensor, lambda: T, sum_to, restore_dtype)
+tape.bind(Tensor, T, RAW, sum_to, restore_dtype)

@@ -17,8 +17,13 @@ EVERYWHERE = "torch tensor tensor_"
 SAMPLES = ["away(3, 4)", "away()", "away(0, 2)"]
 
 
+def _gated(mask, g):
+    """`gate` for small arrays."""
+    return np.where(mask, g, g.dtype.type(0))
+
+
 @op("relu", at="torch tensor tensor_ F", samples=SAMPLES, ufunc=lambda a: CLIP(a, 0.0, math.inf),
-    vjp={"x": lambda k, g, out: k.linked(k._relu_adjoint(g, out), out)})
+    vjp={"x": lambda k, g, out: k.linked(k._relu_adjoint(g, out), out)}, raw_vjp={"x": lambda k, g, out: _gated(out > 0, g)})
 def relu(xp, x, inplace: "bool" = False):
     """The larger of x and 0, elementwise; the gradient at 0 is 0.
 
@@ -52,7 +57,7 @@ def threshold(xp, x, threshold: "Scalar", value: "Scalar", inplace: "bool" = Fal
 
 @op("leaky_relu", at="F", grad_name=lambda x, slope, inplace: f"LeakyReluBackward{int(inplace)}",
     samples=["away(3, 4)", "away(3), 0.2"],
-    vjp={"x": lambda k, g, x, negative_slope: k.linked(k._leaky_adjoint(g, x, negative_slope), x)})
+    vjp={"x": lambda k, g, x, negative_slope: k.linked(k._leaky_adjoint(g, x, negative_slope), x)}, raw_vjp=True)
 def leaky_relu(xp, x, negative_slope: "float" = 0.01, inplace: "bool" = False):
     """x where it is positive, else negative_slope * x.
 
@@ -233,7 +238,7 @@ def _shifted(xp, x, dim, kernel: str):
 
 
 @op("_softmax", at="", samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
-    vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)})
+    vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _softmax(xp, x, dim: "Dim"):
     if x.ndim == 0:
         return _softmax(xp, x.reshape(1), 0).reshape(())
@@ -261,7 +266,7 @@ def _softmax_adjoint(xp, g, out, dim: "Dim"):
 
 
 @op("_log_softmax", at="", samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
-    vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)})
+    vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _log_softmax(xp, x, dim: "Dim"):
     if x.ndim == 0:
         return _log_softmax(xp, x.reshape(1), 0).reshape(())

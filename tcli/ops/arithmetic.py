@@ -32,7 +32,7 @@ def _scaled(xp, other, alpha, like):
 
 @op("add", at="torch tensor tensor_", also=["tensor.__add__", "tensor.__radd__", "tensor.__iadd__"], promote="same",
     ufunc="add", samples=[*PAIRS, "r(3), r(3), alpha=2"],
-    vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: g if alpha == 1 else g * alpha})
+    vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: g if alpha == 1 else g * alpha}, raw_vjp=True)
 def add(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     """x + alpha * other, elementwise with broadcasting.
 
@@ -55,7 +55,7 @@ def _no_bools(values: list) -> None:
 
 @op("sub", at="torch tensor tensor_", also=["subtract", "tensor.__sub__", "tensor.__rsub__", "tensor.__isub__"],
     promote="same", ufunc="subtract", check=_no_bools, samples=[*PAIRS, "r(3), r(3), alpha=2"],
-    vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: -g if alpha == 1 else g * -alpha})
+    vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: -g if alpha == 1 else g * -alpha}, raw_vjp=True)
 def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     """x - alpha * other, elementwise with broadcasting.
 
@@ -66,7 +66,7 @@ def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
 
 
 @op("rsub", at="torch", promote="same", check=_no_bools, grad_name=named("Rsub", 0, 1), samples=PAIRS,
-    vjp={"x": lambda k, g, alpha: -g if alpha == 1 else g * -alpha, "other": lambda k, g: g})
+    vjp={"x": lambda k, g, alpha: -g if alpha == 1 else g * -alpha, "other": lambda k, g: g}, raw_vjp=True)
 def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
     """other - alpha * x, elementwise with broadcasting.
 
@@ -78,7 +78,8 @@ def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
 
 @op("mul", at="torch tensor tensor_", also=["multiply", "tensor.__mul__", "tensor.__rmul__", "tensor.__imul__"],
     promote="same", ufunc="multiply", samples=PAIRS,
-    vjp={"x": lambda k, g, other: g * k.conj_of(other), "other": lambda k, g, x: g * k.conj_of(x)})
+    vjp={"x": lambda k, g, other: g * k.conj_of(other), "other": lambda k, g, x: g * k.conj_of(x)},
+    raw_vjp={"x": lambda k, g, other: g * other, "other": lambda k, g, x: g * x})
 def mul(xp, x, other: "Operand"):
     """x * other, elementwise with broadcasting.
 
@@ -129,7 +130,8 @@ def _floored(xp, x, other):
     ufunc="true_divide",
     samples=DIVISORS, grad_name="DivBackward0",
     vjp={"x": lambda k, g, other: g / k.conj_of(other),
-         "other": lambda k, g, x, other: -g * k.conj_of((x / other) / other)})
+         "other": lambda k, g, x, other: -g * k.conj_of((x / other) / other)},
+    raw_vjp={"x": lambda k, g, other: g / other, "other": lambda k, g, x, other: -g * ((x / other) / other)})
 def _true_divide(xp, x, other: "Operand"):
     return xp.true_divide(x, other)
 
@@ -198,7 +200,7 @@ def floor_divide(xp, x, other: "Operand"):
 
 
 @op("neg", at="torch tensor tensor_", also=["negative", "tensor.__neg__"], samples=["r(3, 4)", "r()", "r(0, 2)"],
-    ufunc="negative", vjp={"x": lambda k, g: -g})
+    ufunc="negative", vjp={"x": lambda k, g: -g}, raw_vjp=True)
 def neg(xp, x):
     """-x, elementwise.
 
@@ -235,9 +237,25 @@ def _complex_log(x):
     return cmath.log(x) if isinstance(x, complex) else (math.nan if x < 0 else math.log(x))
 
 
+def _raw_pow_x(k, g, x, exponent):
+    if type(exponent) in (int, float):
+        return g * (exponent * pow(np, x, exponent - 1)) if exponent else np.zeros_like(g)
+    scaled = g * (exponent * np.power(x, exponent - 1))
+    return np.where(exponent == 0, np.zeros_like(scaled), scaled)
+
+
+def _raw_pow_exponent(k, g, x, exponent, out):
+    if hasattr(x, "shape"):
+        return g * np.where((x == 0) & (exponent >= 0), np.zeros_like(out), out * np.log(x))
+    if x == 0:
+        return np.where(exponent >= 0, np.zeros_like(out), g * (out * math.log(1e-300) * math.inf))
+    return g * (out * (math.log(x) if x > 0 else math.nan))
+
+
 @op("pow", at="torch tensor tensor_", also=["tensor.__pow__", "tensor.__rpow__", "tensor.__ipow__"], promote="same",
     samples=["pos(3, 4), 2", "pos(3), 0.5", "r(3), 3", "pos(3, 4), r(4)", "2.0, r(3)", "r(3), 0", "r(0), 2"],
-    grad_name=named("Pow", 1, 0, 2), vjp={"x": _pow_x, "exponent": _pow_exponent})
+    grad_name=named("Pow", 1, 0, 2), vjp={"x": _pow_x, "exponent": _pow_exponent},
+    raw_vjp={"x": _raw_pow_x, "exponent": _raw_pow_exponent})
 def pow(xp, x: "Operand", exponent: "Operand"):
     """x to the power of exponent, elementwise with broadcasting.
 

@@ -7,7 +7,7 @@ the mask is irregular. `gate` and `select` do the same with bit masks for float 
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.registry import T, op, rule_helper
+from ..engine.registry import T, op, raw_helper, rule_helper
 from ..engine.tape import state
 from ..errors import Unsupported
 
@@ -50,6 +50,9 @@ def _link(xp, g, x: "Tensor"):
 def linked(g, x):
     """`g`, which depends on `x` through comparisons alone: a second derivative is 0 instead of an error."""
     return T._link(g, x) if x._rg and state.grad else g
+
+
+raw_helper(lambda g, x: g, "linked")
 
 
 def kind_of(*values) -> str:

@@ -29,7 +29,8 @@ def _is_zero(value) -> bool:
 @op("_where", at="", promote="same", grad_name="WhereBackward0",
     samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3, 1), r(4), r(3, 4)", "b(3), r(3), 2.0", "b(3), 0.0, r(3)",
              "b(), r(), r(2)"],
-    vjp={"x": lambda k, g, condition: k._gate(condition, g), "other": lambda k, g, condition: k._gate(~condition, g)})
+    vjp={"x": lambda k, g, condition: k._gate(condition, g), "other": lambda k, g, condition: k._gate(~condition, g)},
+    raw_vjp=True)
 def _where(xp, condition: "Index", x: "Operand", other: "Operand"):
     mask = _as_mask(condition, "where")
     if _is_zero(other) and kind_of(x) == "f":
@@ -59,7 +60,8 @@ def _method_where(x: "Operand", condition: "Index", other: "Operand"):
 @op("masked_fill", at="torch tensor tensor_", half=False,
     grad_name=lambda x, mask, value: f"MaskedFillBackward{int(hasattr(value, '_a'))}",
     samples=["r(3, 4), b(3, 4), 0.5", "r(3, 4), b(4), 1", "r(4), b(3, 4), -1.0", "r(3), b(3), r()"],
-    vjp={"x": lambda k, g, mask: k._gate(~mask, g), "value": lambda k, g, mask: k.sum(k._gate(mask, g))})
+    vjp={"x": lambda k, g, mask: k._gate(~mask, g), "value": lambda k, g, mask: k.sum(k._gate(mask, g))},
+    raw_vjp={"x": lambda k, g, mask: k._gate(~mask, g), "value": lambda k, g, mask: k._gate(mask, g).sum()})
 def masked_fill(xp, x, mask: "Index", value: "Operand"):
     """x with the elements where the mask is true replaced by a number or 0-d tensor.
 

@@ -99,8 +99,13 @@ def _both(k, g, x, x_shape, outs, dim, keepdim):
 
 # ---------------------------------------------------------------- max and min
 
+def _shared_array(k, g, x, out):
+    best = _is_best(np, x, out)
+    return np.where(best, g / np.add.reduce(best, None), x.dtype.type(0)).astype(x.dtype, copy=False)
+
+
 def _whole_op(name: str, ufunc: str):
-    @op(f"_{name}_all", at="", half=False, vjp={"x": _shared_by_all}, grad_name=f"{name.capitalize()}Backward1",
+    @op(f"_{name}_all", at="", half=False, vjp={"x": _shared_by_all}, raw_vjp={"x": _shared_array}, grad_name=f"{name.capitalize()}Backward1",
         samples=["r(3, 4)", "r()", TIES])
     def whole(xp, x):
         refuse(x, "c", name + "_all")

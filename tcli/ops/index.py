@@ -31,7 +31,7 @@ def _basic_name(x, index: tuple) -> str:
 
 
 @op("_basic_index", at="", view=True, samples=["r(3, 4), (0,)", "r(3, 4), (slice(1, 3), None, 2)"], grad_name=_basic_name,
-    vjp={"x": lambda k, g, x_shape, index: k._basic_index_adjoint(g, x_shape, index)})
+    vjp={"x": lambda k, g, x_shape, index: k._basic_index_adjoint(g, x_shape, index)}, raw_vjp=True)
 def _basic_index(xp, x, index: "any"):
     out = x[index]
     # An index of integers alone gives a scalar, which is no view: an ellipsis keeps it an array.
@@ -48,7 +48,7 @@ def _basic_index_adjoint(xp, g, shape: "any", index: "any"):
 
 
 @op("_gather_index", at="", half=False, samples=["r(3, 4), (torch.tensor([0, 2, 0]),)"], grad_name="IndexBackward0",
-    vjp={"x": lambda k, g, x_shape, index: k._gather_index_adjoint(g, x_shape, index)})
+    vjp={"x": lambda k, g, x_shape, index: k._gather_index_adjoint(g, x_shape, index)}, raw_vjp=True)
 def _gather_index(xp, x, index: "any"):
     return x[_arrays(index)]
 

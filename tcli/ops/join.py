@@ -18,7 +18,7 @@ def _cat_pieces(k, g, need, tensors_shape, dim):
 
 
 @op("_cat", at="", promote="same", half=False, samples=["[r(2, 3), r(1, 3)], 0", "[r(2, 3), r(2, 1)], 1"],
-    grad_name="CatBackward0", vjp={"tensors": _cat_pieces})
+    grad_name="CatBackward0", vjp={"tensors": _cat_pieces}, raw_vjp=True)
 def _cat(xp, tensors: "Tensors", dim: "int"):
     return xp.concatenate(tensors, axis=dim)
 
@@ -62,7 +62,8 @@ def _check_cat(model, t, i: int, dim: int) -> None:
 
 @op("_stack", at="", promote="same", half=False, samples=["[r(2, 3), r(2, 3)], 0", "[r(3), r(3)], 1"],
     grad_name="StackBackward0",
-    vjp={"tensors": lambda k, g, need, dim: tuple(k.select(g, dim, i) if n else None for i, n in enumerate(need))})
+    vjp={"tensors": lambda k, g, need, dim: tuple(k.select(g, dim, i) if n else None for i, n in enumerate(need))},
+    raw_vjp=True)
 def _stack(xp, tensors: "Tensors", dim: "int"):
     return xp.stack(tensors, axis=dim)
 

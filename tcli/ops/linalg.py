@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine import callables, dispatch, dtypes
 from ..engine.dispatch import FLOATS, TENSORS, wrap
-from ..engine.registry import T, op, ops, plan_for, rule_helper
+from ..engine.registry import T, op, ops, plan_for, raw_helper, rule_helper
 from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, ShapeError, Unsupported
@@ -92,6 +92,11 @@ def mm_tn(a, b):
     if _plain(a._a, b._a):
         return wrap(a._a.T.dot(b._a))
     return T.matmul(T.adjoint_of(a), b)
+
+
+raw_helper(lambda a, b: a.dot(b.T) if a.ndim == b.ndim == 2 else np.matmul(a, b.swapaxes(-2, -1)), "mm_nt")
+raw_helper(lambda a, b: a.T.dot(b) if a.ndim == b.ndim == 2 else np.matmul(a.swapaxes(-2, -1), b), "mm_tn")
+raw_helper(lambda x, dim: x.squeeze(dim), "squeeze")
 
 
 @rule_helper
@@ -234,7 +239,7 @@ def _name(x, other) -> str:
                                                                                                         "r(4)",
              "r(2, 1, 3, 4), r(5, 4, 2)", "r(3, 4), r(2, 4, 5)", "r(4), r(2, 4, 5)", "r(0, 3), r(3, 2)",
              "c(2, 3), c(3, 2)"],
-    vjp=RULES)
+    vjp=RULES, raw_vjp=True)
 def matmul(xp, x, other):
     """The matrix product; leading dims broadcast, vectors are rows or columns as needed.
 
@@ -252,7 +257,7 @@ def _check_mm(values: list) -> None:
 
 
 @op("mm", at="torch tensor", check=_check_mm, samples=["r(3, 4), r(4, 2)", "r(2, 0), r(0, 3)", "c(2, 3), c(3, 2)"],
-    vjp={"x": lambda k, g, mat2: k.mm_nt(g, mat2), "mat2": lambda k, g, x: k.mm_tn(x, g)})
+    vjp={"x": lambda k, g, mat2: k.mm_nt(g, mat2), "mat2": lambda k, g, x: k.mm_tn(x, g)}, raw_vjp=True)
 def mm(xp, x, mat2):
     """The product of two matrices.
 

@@ -84,10 +84,23 @@ def _linear_weight(k, g, x, weight_shape):
     return k._linear_weight(g, k.conj_of(x))
 
 
+def _raw_x(k, g, weight, weight_shape):
+    if len(weight_shape) != 2:
+        return np.expand_dims(g, -1) * weight
+    return g.dot(weight) if g.ndim <= 2 else np.matmul(g, weight)
+
+
+def _raw_weight(k, g, x, weight_shape):
+    if len(weight_shape) == 1:
+        return _weight_of(np, np.expand_dims(g, -1), x).reshape(weight_shape)
+    return g.T.dot(x) if g.ndim == 2 else _weight_of(np, g, x)
+
+
 @op("linear", at="F", grad_name=_linear_name,
     samples=["r(2, 3), r(4, 3), r(4)", "r(2, 3), r(4, 3)", "r(3), r(4, 3), r(4)", "r(2, 2, 3), r(4, 3), r(4)",
              "r(2, 3), r(3)", "r(0, 3), r(4, 3), r(4)"],
-    vjp={"x": _linear_x, "weight": _linear_weight, "bias": lambda k, g: g})
+    vjp={"x": _linear_x, "weight": _linear_weight, "bias": lambda k, g: g},
+    raw_vjp={"x": _raw_x, "weight": _raw_weight, "bias": lambda k, g: g})
 def linear(xp, x, weight, bias: "Tensor?" = None):
     """x @ weight.T + bias: x is (..., in), weight (out, in), bias (out).
 

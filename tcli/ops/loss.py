@@ -105,7 +105,7 @@ def _squared_difference(a, b):
 @op("_mse_loss", at="", promote="same", grad_name="MseLossBackward0",
     samples=["r(2, 3), r(2, 3), 'mean'", "r(2, 3), r(2, 3), 'none'"],
     vjp={"x, target": lambda k, g, need, x, target, reduction, x_shape: _mse_gradients(
-        k, need, k._scaled_difference(x, target, share(g, x_shape, reduction) * 2))})
+        k, need, k._scaled_difference(x, target, share(g, x_shape, reduction) * 2))}, raw_vjp=True)
 def _mse_loss(xp, x, target, reduction: "str"):
     _need_float(x, "mse_cpu")
     return by_blocks(xp, x, target, reduction, _squared_difference)
@@ -154,7 +154,7 @@ def _l1_gradients(k, g, need, x, target, reduction, x_shape):
 
 
 @op("_l1_loss", at="", promote="same", samples=["r(2, 3), r(2, 3), 'mean'", "r(2, 3), r(2, 3), 'none'"],
-    grad_name=_l1_name, vjp={"x, target": _l1_gradients})
+    grad_name=_l1_name, vjp={"x, target": _l1_gradients}, raw_vjp=True)
 def _l1_loss(xp, x, target, reduction: "str"):
     if reduction == "mean" and x.dtype.kind in "biu":
         kind = dtypes.scalar_name(dtypes.of_numpy(x.dtype))

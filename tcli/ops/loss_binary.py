@@ -74,7 +74,7 @@ def _logits_target(k, g, x, weight, pos_weight, reduction, x_shape):
 
 @op("_bce_logits", at="", promote="same", grad_name="BinaryCrossEntropyWithLogitsBackward0",
     samples=["r(2, 3), unit(2, 3).abs(), None, torch.tensor([0.5, 2.0, 1.5]).double(), 'mean'"],
-    vjp={"x": _logits_x, "target": _logits_target})
+    vjp={"x": _logits_x, "target": _logits_target}, raw_vjp=True)
 def _bce_logits(xp, x, target, weight: "Index?", pos_weight: "Index?", reduction: "str"):
     # log(1 + exp(-x)) = max(-x, 0) + log1p(exp(-|x|)) never overflows.
     soft = xp.asarray(-xp.abs(x))

@@ -16,6 +16,7 @@ from .arrays import refuse
 EVERYWHERE = "torch tensor tensor_"
 PLAIN = ("r(3, 4)", "r()", "r(0, 2)", "r(3, 4).t()", "c(2, 3)")
 POSITIVE = ("pos(3, 4)", "pos()", "pos(0, 2)", "c(2, 3)")
+COMPLEX = (dtypes.complex64, dtypes.complex128)
 UNIT = ("unit(3, 4)", "unit()", "unit(0, 2)", "c(2, 3)")
 AWAY = ("away(3, 4)", "away()", "away(0, 2)")
 
@@ -23,7 +24,7 @@ AWAY = ("away(3, 4)", "away()", "away(0, 2)")
 def unary(name: str, ufunc: str, what: str, example: str, shown: str, gradient, samples=PLAIN, also=(),
           at: str = EVERYWHERE):
     """Declares the op that is exactly one ufunc; integers go to the default float type."""
-    @op(name, at=at, also=also, promote="float", ufunc=ufunc, samples=list(samples), vjp={"x": gradient})
+    @op(name, at=at, also=also, promote="float", ufunc=ufunc, samples=list(samples), vjp={"x": gradient}, raw_vjp=True)
     def kernel(xp, x):
         return getattr(xp, ufunc)(x)
 
@@ -52,7 +53,7 @@ unary("sqrt", "sqrt", "The square root", "sqrt(tensor([4., 2., 0.]))", "tensor([
       lambda k, g, out: g / (k.conj_of(out) * 2), POSITIVE)
 
 
-@op("log10", at=EVERYWHERE, promote="float", samples=list(POSITIVE),
+@op("log10", at=EVERYWHERE, promote="float", samples=list(POSITIVE), raw_vjp=True,
     vjp={"x": lambda k, g, x: g / (k.conj_of(x) * math.log(10))})
 def log10(xp, x):
     """The logarithm to base 10, elementwise.
@@ -68,7 +69,7 @@ def log10(xp, x):
 
 def _acosh_slope(k, x):
     """1 / sqrt(x^2 - 1); of complex numbers the product of two roots is on the right branch."""
-    return k.conj_of(k.rsqrt(x - 1) * k.rsqrt(x + 1)) if x.is_complex() else k.rsqrt(x * x - 1)
+    return k.conj_of(k.rsqrt(x - 1) * k.rsqrt(x + 1)) if x.dtype in COMPLEX else k.rsqrt(x * x - 1)
 
 
 unary("sin", "sin", "The sine", "sin(tensor([0., 1.]))", "tensor([0.0000, 0.8415])",
@@ -100,7 +101,7 @@ unary("atanh", "arctanh", "The inverse of the hyperbolic tangent", "atanh(tensor
       lambda k, g, x: g / k.conj_of(1 - x * x), UNIT, also=["arctanh"])
 
 def _turn(name: str, what: str, factor: float, example: str, shown: str):
-    @op(name, at=EVERYWHERE, promote="float", samples=list(PLAIN[:3]), vjp={"x": lambda k, g: g * factor})
+    @op(name, at=EVERYWHERE, promote="float", samples=list(PLAIN[:3]), vjp={"x": lambda k, g: g * factor}, raw_vjp=True)
     def kernel(xp, x):
         if x.dtype.kind == "c":
             raise EngineError(f"{name} is not supported for complex tensors.")
@@ -132,7 +133,7 @@ def _tanh_adjoint(xp, g, out):
 
 # ---------------------------------------------------------------- powers
 
-@op("rsqrt", at=EVERYWHERE, promote="float", samples=POSITIVE,
+@op("rsqrt", at=EVERYWHERE, promote="float", samples=POSITIVE, raw_vjp=True,
     vjp={"x": lambda k, g, out: g * k.conj_of(out * out * out) * -0.5})
 def rsqrt(xp, x):
     """1 / sqrt(x), elementwise.
@@ -143,7 +144,7 @@ def rsqrt(xp, x):
     return xp.reciprocal(xp.sqrt(x))
 
 
-@op("reciprocal", at=EVERYWHERE, promote="float", samples=AWAY, ufunc="reciprocal",
+@op("reciprocal", at=EVERYWHERE, promote="float", samples=AWAY, ufunc="reciprocal", raw_vjp=True,
     vjp={"x": lambda k, g, out: -g * k.conj_of(out * out)})
 def reciprocal(xp, x):
     """1 / x, elementwise.
@@ -155,7 +156,7 @@ def reciprocal(xp, x):
 
 
 @op("square", at=EVERYWHERE, samples=PLAIN, ufunc="square", grad_name="PowBackward0",
-    vjp={"x": lambda k, g, x: g * (k.conj_of(x) * 2)})
+    vjp={"x": lambda k, g, x: g * (k.conj_of(x) * 2)}, raw_vjp=True)
 def square(xp, x):
     """x * x, elementwise.
 
@@ -177,7 +178,7 @@ def _logistic(x):
 
 
 @op("sigmoid", at=EVERYWHERE, also=["F.sigmoid", "special.expit"], promote="float", samples=PLAIN, ufunc=_logistic,
-    vjp={"x": lambda k, g, out: k._sigmoid_adjoint(g, out)})
+    vjp={"x": lambda k, g, out: k._sigmoid_adjoint(g, out)}, raw_vjp={"x": lambda k, g, out: g * ((1 - out) * out)})
 def sigmoid(xp, x):
     """1 / (1 + exp(-x)), elementwise: the real line squeezed into (0, 1).
 
@@ -242,7 +243,7 @@ def sinc(xp, x):
 # ---------------------------------------------------------------- sign and size
 
 @op("abs", at=EVERYWHERE, also=["absolute", "tensor.__abs__"], samples=[*AWAY, "c(2, 3)"], ufunc="absolute",
-    vjp={"x": lambda k, g, x: g * k.sgn(x)})
+    vjp={"x": lambda k, g, x: g * k.sgn(x)}, raw_vjp=True)
 def abs(xp, x):
     """The absolute value; the magnitude of complex numbers.
 

@@ -192,7 +192,8 @@ def ravel(x):
 
 
 @op("select", at="torch tensor", view=True, samples=["r(3, 4), 0, 1", "r(3, 4), -1, -1"],
-    vjp={"x": lambda k, g, x_shape, dim, index: k._basic_index_adjoint(g, x_shape, _at(dim, index))})
+    vjp={"x": lambda k, g, x_shape, dim, index: k._basic_index_adjoint(g, x_shape, _at(dim, index))},
+    raw_vjp=True)
 def select(xp, x, dim: "Dim", index: "int"):
     """The slice at one index of a dim: a view without that dim.
 
@@ -212,7 +213,7 @@ def _at(dim: int, index) -> tuple:
 
 @op("_slice", at="", view=True, samples=["r(5, 2), 0, 1, 4, 2"], grad_name="SliceBackward0",
     vjp={"x": lambda k, g, x_shape, dim, start, stop, step: k._basic_index_adjoint(
-        g, x_shape, _at(dim, slice(start, stop, step)))})
+        g, x_shape, _at(dim, slice(start, stop, step)))}, raw_vjp=True)
 def _slice(xp, x, dim: "Dim", start: "int", stop: "int", step: "int" = 1):
     return x[_at(dim, slice(start, stop, step))]
 
