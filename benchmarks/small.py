@@ -133,14 +133,14 @@ def measure(case: dict, rounds: int = 11, budget: float = 0.02) -> dict[str, flo
     counts, times = {}, {name: [] for name in runners}
     for name, run in runners.items():
         run(20)
-        start = time.perf_counter()
+        start = time.process_time()
         run(20)
-        counts[name] = max(5, int(budget / max((time.perf_counter() - start) / 20, 1e-7)))
+        counts[name] = max(5, int(budget / max((time.process_time() - start) / 20, 1e-7)))
     for _ in range(rounds):
         for name, run in runners.items():
-            start = time.perf_counter()
+            start = time.process_time()
             run(counts[name])
-            times[name].append((time.perf_counter() - start) / counts[name] * 1e6)
+            times[name].append((time.process_time() - start) / counts[name] * 1e6)
     return {name: statistics.median(values) for name, values in times.items()}
 
 

@@ -527,15 +527,22 @@ def saved_value(value, edge) -> Saved:
 
 # ---------------------------------------------------------------- views
 
-def note_view(o: Op, values: list, t) -> None:
+def note_view(o: Op, values, t) -> None:
     """Remembers that `t` shares memory with the op's first argument."""
     x = values[0]
     a, b = t._a, x._a
-    if a.base is None or not (a is b or root_of(a) is root_of(b)):
+    base = a.base
+    if base is None:
+        return
+    if base is not b and base is not b.base and not (a is b or root_of(a) is root_of(b)):
         return
     t._v = x._v
-    root = x._base if x._base is not None else x
-    t._base, t._view, t._several = root, (x, o, values), x._several
+    root = x._base
+    if root is None:
+        root = x
+    t._base, t._view = root, (x, o, values)
+    if x._several is not None:
+        t._several = x._several
     views = root._views
     if views is None:
         views = root._views = []

@@ -284,6 +284,8 @@ def _make_plan(o: Op, mask: tuple) -> Plan:
             raw = None
         elif raw is not None:
             raw.append((where, raw_rule[0], [saves.index(f) for f in raw_rule[1]]))
+    # None stands for all that is saved, in order.
+    raw = raw and [(where, rule, None if slots == list(range(len(saves))) else slots) for where, rule, slots in raw]
     return Plan(rules, raw if o.out_count == 1 else None, saves, o.out_count)
 
 

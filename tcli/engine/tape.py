@@ -14,7 +14,7 @@ differentiated: the ops with a `raw_vjp` then run without a tensor being made at
 from __future__ import annotations
 
 import sys
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from itertools import count
 from sys import getrefcount
 
@@ -27,7 +27,7 @@ from .dtypes import of_numpy, scalar_name
 _sequence = count(1)
 next_sequence = _sequence.__next__
 
-ndarray = np.ndarray
+ndarray, asarray, new = np.ndarray, np.asarray, object.__new__
 FLOAT32, FLOAT64 = np.dtype("float32"), np.dtype("float64")
 SMALL = 1 << 14  # elements: above that a tensor costs nothing beside the arithmetic
 
@@ -51,7 +51,7 @@ state = _State()
 
 def locate() -> tuple | None:
     """(code, lasti) of the innermost running frame that was compiled from a program."""
-    known, frame = source._sources, sys._getframe(2)
+    known, frame = source._sources, sys._getframe(1)
     while frame is not None:
         if frame.f_code.co_filename in known:
             return frame.f_code, frame.f_lasti
@@ -153,6 +153,8 @@ class Node:
 class Pick:
     """One output of an op with several outputs."""
 
+    saved = None
+
     __slots__ = ("__weakref__", "dtype", "hooks", "index", "parent", "seq", "shape")
 
     def __init__(self, parent, index: int, array):
@@ -160,6 +162,9 @@ class Pick:
         self.shape, self.dtype = array.shape, array.dtype
         self.seq = next_sequence()
         self.hooks = None
+
+    def free(self) -> None:
+        """Nothing is saved here."""
 
     def name(self) -> str:
         return self.parent.name()
@@ -227,6 +232,17 @@ class Saved:
     def __init__(self, array, versions, edge):
         self.array, self.versions, self.version, self.edge = array, versions, versions[0], edge
         self.hooked = None
+
+
+def saved_as_is(t, edge) -> Saved:
+    """What `dispatch.saved_value` makes of a tensor when no hooks are set: the short way."""
+    s = new(Saved)
+    s.array = t._a
+    v = s.versions = t._v
+    s.version = v[0]
+    s.edge = edge
+    s.hooked = None
+    return s
 
 
 OUT = object()  # the edge of a saved output: the node that saved it
@@ -381,8 +397,19 @@ def _ancestors(roots, inputs: set) -> set:
     return useful
 
 
-def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, wanted) -> None:
-    gradients: dict = {}
+def run_scalar(node, dtype, retain_graph: bool) -> None:
+    """`run` from one real number, whose gradient is 1, to all leaves: what `loss.backward()` mostly is."""
+    before = state.grad
+    state.grad = False
+    try:
+        _walk((), (), retain_graph, False, None, None, None, node, ONES[dtype])
+    finally:
+        state.grad = before
+
+
+def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, wanted, nearest=None, first=None) -> None:
+    """Takes the nodes from newest to oldest: `nearest` is the newest so far that is not in the heap."""
+    gradients: dict = {} if nearest is None else {nearest: first}
     owned: set = set()
     heap: list = []
     leaves: dict = {}
@@ -390,43 +417,97 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
     for node, g in zip(roots, root_gradients, strict=True):
         _send(queue, node, g)
     stop = set(inputs) if inputs is not None else None
-    while heap:
-        node = heappop(heap)[1]
-        g = gradients.pop(node)
-        if type(g) is ndarray:
-            if type(node) is Node and node.plan.raw is not None and not node.hooks and not observers and (
-                    stop is None or node not in stop) and _run_raw(node, g, wanted, queue):
-                if not retain_graph:
-                    node.free()
-                continue
-            g = wrapped(g)
-        owned.discard(node)
-        if type(node) is Pick:
-            if node.hooks:
-                g = _run_hooks(node, g)
-            if stop is not None and node in stop:
-                captured[node] = g
-                if wanted is not None and node.parent not in wanted:
-                    continue
-            _send_to_output(queue, node, g)
-            continue
-        if node.hooks and type(g) is not list:
-            g = _run_hooks(node, g)
-        if stop is not None and node in stop:
-            captured[node] = g
-            if not any(edge in wanted for edge in node.edges):
-                continue
-        if observers:
-            _observed(node, g, create_graph, wanted, queue)
-        elif type(node) is Node:
-            _run_rules(node, g, create_graph, wanted, queue)
+    k = raw_names
+    while heap or nearest is not None:
+        if nearest is None:
+            node = heappop(heap)[1]
+        elif heap and -heap[0][0] > nearest.seq:
+            node = heappushpop(heap, (-nearest.seq, nearest))[1]
         else:
-            for edge, r in node.apply(g, create_graph, wanted):
-                _send(queue, edge, r)
+            node = nearest
+        nearest = None
+        g = gradients.pop(node)
+        values = None
+        if type(g) is ndarray and type(node) is Node and node.hooks is None and not observers and (
+                stop is None or node not in stop):
+            values = _arrays_for(node)
+        if values is None:
+            _step(node, g, queue, create_graph, stop, captured, wanted)
+        else:
+            # Written out in one piece: a call saved here is saved for every op of every backward pass.
+            edges = node.edges
+            for index, rule, slots in node.plan.raw:
+                if type(index) is not int:
+                    for edge, r in _joint_raw(node, index, rule, slots, g, wanted, values):
+                        _send_raw(queue, edge, r)
+                    continue
+                edge = edges[index]
+                if edge is None or (wanted is not None and edge not in wanted):
+                    continue
+                r = rule(k, g, *values) if slots is None else rule(k, g, *[values[i] for i in slots])
+                if r is None:
+                    continue
+                if type(r) is not ndarray:
+                    r = asarray(r)
+                if type(edge) is AccumulateGrad:
+                    target, table = edge.variable._a, leaves
+                else:
+                    target, table = edge, gradients
+                if r.shape != target.shape:
+                    r = sum_array(r, target.shape)
+                if r.dtype is not target.dtype or edge in table or r.size > SMALL:
+                    _send_raw(queue, edge, r)
+                    continue
+                table[edge] = r
+                if table is gradients:
+                    if nearest is None:
+                        nearest = edge
+                    else:
+                        heappush(heap, (-edge.seq, edge))
         if not retain_graph:
             node.free()
-    node = g = None
+    node = g = r = values = None
     _finish(leaves, owned, stop, captured, create_graph)
+
+
+def _arrays_for(node) -> list | None:
+    """What the rules of `node` on arrays need, or None where they cannot run."""
+    saved = node.saved
+    if saved is None or node.plan.raw is None:
+        return None
+    values = []
+    for s in saved:
+        if type(s) is Saved:
+            a = s.array
+            # A value that was modified since may still be one that no rule asks for: the long road finds out.
+            if s.versions[0] != s.version or type(a) is not ndarray or a.size > SMALL or s.hooked is not None:
+                return None
+            values.append(a)
+        else:
+            values.append(s)
+    return values
+
+
+def _step(node, g, queue, create_graph: bool, stop, captured, wanted) -> None:
+    """Runs one node on tensors."""
+    if type(g) is ndarray:
+        g = wrapped(g)
+    queue[1].discard(node)
+    if node.hooks and type(g) is not list:
+        g = _run_hooks(node, g)
+    if stop is not None and node in stop:
+        captured[node] = g
+        if not any(edge in wanted for edge in node.edges):
+            return
+    if type(node) is Pick:
+        _send_to_output(queue, node, g)
+    elif observers:
+        _observed(node, g, create_graph, wanted, queue)
+    elif type(node) is Node:
+        _run_rules(node, g, create_graph, wanted, queue)
+    else:
+        for edge, r in node.apply(g, create_graph, wanted):
+            _send(queue, edge, r)
 
 
 def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> None:
@@ -451,60 +532,24 @@ def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> Non
 
 # ---------------------------------------------------------------- gradients as plain arrays
 
+ONES = {d: np.ones((), d) for d in (FLOAT32, FLOAT64)}
+for _one in ONES.values():
+    _one.flags.writeable = False
+
+
 def wrapped(array):
     """A gradient array as a tensor."""
     t = new(Tensor)
-    t._a, t._v = array, [0]
+    t._a, t._v = array if array.flags.writeable else array.copy(), [0]
     return t
 
 
-def _run_raw(node, g, wanted, queue) -> bool:
-    """Runs the rules of `node` on arrays; says whether they could be."""
-    saved, edges = node.saved, node.edges
-    if saved is None:
-        return False
-    for s in saved:
-        if type(s) is Saved and (type(s.array) is not ndarray or s.array.size > SMALL or s.hooked is not None):
-            return False
-    for index, rule, slots in node.plan.raw:
-        if type(index) is not int:
-            for edge, r in _joint_raw(node, index, rule, slots, g, wanted):
-                _send_raw(queue, edge, r)
-            continue
-        edge = edges[index]
-        if edge is None or (wanted is not None and edge not in wanted):
-            continue
-        if not slots:
-            r = rule(raw_names, g)
-        elif len(slots) == 1:
-            s = saved[slots[0]]
-            if type(s) is Saved:
-                if s.versions[0] != s.version:
-                    raise modified(s, node)
-                s = s.array
-            r = rule(raw_names, g, s)
-        else:
-            r = rule(raw_names, g, *[raw_value(saved[i], node) for i in slots])
-        if r is not None:
-            _send_raw(queue, edge, r)
-    return True
-
-
-def raw_value(s, node):
-    """A saved value as a rule on arrays wants it."""
-    if type(s) is not Saved:
-        return s
-    if s.versions[0] != s.version:
-        raise modified(s, node)
-    return s.array
-
-
-def _joint_raw(node, index, rule, slots, g, wanted):
+def _joint_raw(node, index, rule, slots, g, wanted, values):
     edges = _joint_edges(node, index)
     need = [e is not None and (wanted is None or e in wanted) for e in edges]
     if True not in need:
         return ()
-    results = rule(raw_names, g, need, *[raw_value(node.saved[i], node) for i in slots])
+    results = rule(raw_names, g, need, *(values if slots is None else [values[i] for i in slots]))
     return [(e, r) for e, needed, r in zip(edges, need, results, strict=True) if needed and r is not None]
 
 
@@ -692,6 +737,6 @@ def type_of_gradient(variable):
 
 def bind(tensor_class, names, names_on_arrays, sum_to_function, restore_function) -> None:
     """Called once by `tensor.py`: the tape needs the class and the helpers, they need the tape."""
-    global Tensor, new, rule_names, raw_names, sum_to, restore_dtype
-    Tensor, new = tensor_class, object.__new__
+    global Tensor, rule_names, raw_names, sum_to, restore_dtype
+    Tensor = tensor_class
     rule_names, raw_names, sum_to, restore_dtype = names, names_on_arrays, sum_to_function, restore_function

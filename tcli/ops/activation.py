@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.callables import is_float, shortcut
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, refuse, select
@@ -321,6 +322,26 @@ def _softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = 
 @composite("_log_softmax_f", at="", also=["F.log_softmax"], samples=[], out=False)
 def _log_softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = None):
     return T._log_softmax(_converted(x, dtype), _softmax_dim("log_softmax", x.ndim) if dim is None else dim)
+
+
+@shortcut("softmax")
+def _quick_softmax(x, dim):
+    return T._softmax(x, dim) if is_float(x) else NotImplemented
+
+
+@shortcut("log_softmax")
+def _quick_log_softmax(x, dim):
+    return T._log_softmax(x, dim) if is_float(x) else NotImplemented
+
+
+@shortcut("_softmax_f")
+def _quick_f_softmax(x, dim):
+    return T._softmax(x, dim) if is_float(x) else NotImplemented
+
+
+@shortcut("_log_softmax_f")
+def _quick_f_log_softmax(x, dim):
+    return T._log_softmax(x, dim) if is_float(x) else NotImplemented
 
 
 @composite("softmin", at="F", samples=["r(3, 4), 1"], out=False)

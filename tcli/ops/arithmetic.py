@@ -4,8 +4,11 @@ import math
 
 import numpy as np
 
-from ..engine.dispatch import is_half
-from ..engine.registry import T, composite, op
+from ..engine.callables import OPERANDS, finish, is_float, record_binary, set_operator
+from ..engine.dispatch import TENSORS, call, is_half
+from ..engine.registry import T, composite, op, ops, plan_for
+from ..engine.tape import state
+from ..engine.tensor import Tensor
 from ..errors import EngineError
 from .arrays import named, not_implemented, refuse
 
@@ -282,6 +285,39 @@ def pow(xp, x: "Operand", exponent: "Operand"):
         if exponent == -1:
             return xp.reciprocal(x)
     return xp.power(x, exponent)
+
+
+def _power_operator():
+    o = ops["pow"]
+    plans = {mask: plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True))}
+
+    def operator(x, exponent):
+        """`x ** exponent` for a float tensor and a number or a tensor of the same dtype."""
+        if is_float(x):
+            if type(exponent) is int or type(exponent) is float:
+                r, needs = pow(np, x._a, exponent), x._rg
+            elif is_float(exponent) and exponent._a.dtype is x._a.dtype:
+                try:
+                    r, needs = np.power(x._a, exponent._a), x._rg or exponent._rg
+                except ValueError:
+                    return call(o, (x, exponent), {})
+            else:
+                return _refused(x, exponent) or call(o, (x, exponent), {})
+            t = finish(o, (), r, False)
+            if needs and state.grad:
+                record_binary(o, plans, x, exponent, t, ())
+                t._node._name = "PowBackward1" if type(exponent) in TENSORS else "PowBackward0"
+            return t
+        return _refused(x, exponent) or call(o, (x, exponent), {})
+    return operator
+
+
+def _refused(x, exponent):
+    sides = (Tensor, *OPERANDS)
+    return None if isinstance(x, sides) and isinstance(exponent, sides) else NotImplemented
+
+
+set_operator(ops["pow"], _power_operator())
 
 
 def _integer_power(xp, x, exponent, d):

@@ -5,7 +5,10 @@ import math
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.registry import T, composite, op
+from ..engine.callables import finish, is_float, shortcut
+from ..engine.dispatch import TENSORS
+from ..engine.registry import T, composite, op, ops
+from ..engine.tape import SMALL
 from ..errors import EngineError
 from .arrays import gate, kind_of, refuse, select
 
@@ -50,6 +53,33 @@ def where(condition: "Index", x: "Operand?" = None, other: "Operand?" = None):
     if x is None and other is None:
         return T.nonzero(condition, as_tuple=True)
     return T._where(condition, x, other)
+
+
+@shortcut("where")
+def _quick_where(condition, x, other):
+    if type(condition) not in TENSORS or condition._a.dtype is not BOOL:
+        return NotImplemented
+    if is_float(x):
+        a, needs = x._a, x._rg
+        if is_float(other):
+            b, needs = other._a, needs or other._rg
+            if a.dtype is not b.dtype:
+                return NotImplemented
+        elif type(other) is float or type(other) is int:
+            b = a.dtype.type(other)
+        else:
+            return NotImplemented
+    elif (type(x) is float or type(x) is int) and is_float(other):
+        b, needs = other._a, other._rg
+        a = b.dtype.type(x)
+    else:
+        return NotImplemented
+    if max(getattr(a, "size", 1), getattr(b, "size", 1)) > SMALL:
+        return NotImplemented
+    return finish(WHERE, (condition, x, other), np.where(condition._a, a, b), needs)
+
+
+WHERE, BOOL = ops["_where"], np.dtype(bool)
 
 
 @composite("_method_where", at="", also=["tensor.where"], samples=[], out=False)

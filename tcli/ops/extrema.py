@@ -6,6 +6,7 @@ of the first of equals and give it the whole gradient. A nan is larger and small
 
 import numpy as np
 
+from ..engine.callables import shortcut
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, EngineError
@@ -160,6 +161,10 @@ def _extremum(name: str, other: str, word: str, shown: tuple):
         if isinstance(dim, Tensor) or other is not None:
             return getattr(T, two)(x, dim if other is None else other)
         return getattr(T, whole)(x) if dim is None else getattr(T, along)(x, dim, keepdim)
+
+    @shortcut(name)
+    def quick(x):
+        return getattr(T, whole)(x)
 
     extremum.__doc__ = f"""The {word} element of x; with a dim the {word} ones along it and where they are.
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..engine import callables, dispatch, dtypes
 from ..engine.dispatch import FLOATS, TENSORS, wrap
 from ..engine.registry import T, op, ops, plan_for, raw_helper, rule_helper
-from ..engine.tape import state
+from ..engine.tape import FLOAT32, FLOAT64, state
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, ShapeError, Unsupported
 
@@ -281,11 +281,12 @@ def short_way(name: str, dims: tuple, plans_of: str | None = None):
     def fn(x, other):
         if type(x) in TENSORS and type(other) in TENSORS:
             a, b = x._a, other._a
-            if a.ndim == n and b.ndim == m and a.dtype is b.dtype and a.dtype in FLOATS and type(a) is np.ndarray \
-                    and a.shape[-1] == b.shape[0]:
-                t = wrap(a.dot(b))
-                if (x._rg or other._rg) and state.grad:
-                    callables._record_binary(o, plans, x, other, t, ())
+            d = a.dtype
+            if a.ndim == n and b.ndim == m and d is b.dtype and (d is FLOAT32 or d is FLOAT64) and \
+                    type(a) is type(b) is np.ndarray and a.shape[-1] == b.shape[0]:
+                t = callables.finish(o, (), a.dot(b), False)
+                if state.grad and (x._rg or other._rg):
+                    callables.record_binary(o, plans, x, other, t, ())
                     t._node._name = node_name
                 return t
         return dispatch.call(o, (x, other), {})

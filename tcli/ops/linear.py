@@ -6,7 +6,8 @@
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.registry import T, composite, op
+from ..engine.callables import finish, is_float, shortcut
+from ..engine.registry import T, composite, op, ops
 from ..errors import DTypeError, EngineError, ShapeError
 from .windows import c_name
 
@@ -123,6 +124,29 @@ def linear(xp, x, weight, bias: "Tensor?" = None):
     if bias is not None:
         y += bias
     return y
+
+
+@shortcut("linear")
+def _quick_linear(x, weight, bias=None):
+    if not (is_float(x) and is_float(weight)):
+        return NotImplemented
+    a, w = x._a, weight._a
+    if a.dtype is not w.dtype or w.ndim != 2 or not 0 < a.ndim < 3 or a.shape[-1] != w.shape[1]:
+        return NotImplemented
+    y = a.dot(w.T)
+    needs = x._rg or weight._rg
+    if bias is not None:
+        if not is_float(bias) or bias._a.dtype is not a.dtype or bias._a.shape != w.shape[:1]:
+            return NotImplemented
+        y += bias._a
+        needs = needs or bias._rg
+    t = finish(LINEAR, (x, weight, bias), y, needs)
+    if needs and t._node is not None:
+        t._node._name = _linear_name(x, weight, bias)
+    return t
+
+
+LINEAR = ops["linear"]
 
 
 @op("_linear_weight", at="", samples=["r(2, 4), r(2, 3)", "r(5, 2, 4), r(5, 2, 3)"], grad_name="MmBackward0",

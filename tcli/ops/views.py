@@ -3,6 +3,7 @@
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes as common_shape
 from ..engine.args import type_name, wrap_dim
+from ..engine.callables import shortcut
 from ..engine.registry import T, composite, function, op
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 
@@ -46,6 +47,11 @@ def view(x, size: "any*" = None, *, dtype: "DType?" = None):
         raise ArgumentError(f"view() received an invalid combination of arguments - got ({got}), but expected one of:\n"
                             " * (torch.dtype dtype)\n * (tuple of ints size)\n")
     return T._view(x, size if isinstance(size, (tuple, list)) else (size,))
+
+
+@shortcut("view")
+def _quick_view(x, *size):
+    return T._view(x, *size) if size and type(size[0]) is int else NotImplemented
 
 
 @composite("view_as", at="tensor", samples=["r(3, 4), r(2, 6)"], out=False)
