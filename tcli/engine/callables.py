@@ -11,9 +11,8 @@ import numpy as np
 from ..errors import TcliError
 from . import tensor as _tensor  # noqa: F401  binds the classes that dispatch hands out below
 from .dispatch import (
-    FLOATS,
     PLAIN,
-    TENSORS,
+    READY,
     Tensor,
     _into_first,
     _is_single,
@@ -29,8 +28,8 @@ from .dispatch import (
     record,
     wrap,
 )
-from .registry import Op, ops, plan_for
-from .tape import FLOAT32, FLOAT64, OUT, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
+from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
+from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 
 asarray = np.asarray
 
@@ -94,12 +93,34 @@ def finish(o: Op, values, r, needs: bool):
     return t
 
 
-def is_float(t) -> bool:
-    """Whether `t` is a float32 or float64 tensor in NumPy's memory: what shortcuts take."""
-    if type(t) not in TENSORS:
+def finish_view(o: Op, values, r):
+    """`finish` for a view of the first value, a small float tensor."""
+    t = new(Tensor)
+    t._a = r
+    t._v = None
+    note_view(o, values, t)
+    if t._v is None:
+        t._v = [0]
+    x = values[0]
+    if state.grad:
+        if x._rg:
+            _record_single(o, plan_for(o, FIRST_ALONE), x, values, t)
+            if o.grad_name_ is not None and type(o.grad_name_) is not str:
+                t._node._name = o.grad_name_(*values)
+    elif state.inference:
+        t._inference = True
+    return t
+
+
+FIRST_ALONE = (True, False)
+
+
+def is_small(t) -> bool:
+    """Whether `t` is a small float32 or float64 tensor in NumPy's memory: what shortcuts take."""
+    if type(t) not in READY:
         return False
     a = t._a
-    return (a.dtype is FLOAT32 or a.dtype is FLOAT64) and type(a) is ndarray
+    return (a.dtype is FLOAT32 or a.dtype is FLOAT64) and a.size <= SMALL and type(a) is ndarray
 
 
 def make_inplace(o: Op):
@@ -125,9 +146,9 @@ def _unary(o: Op, ufunc):
     plan = plan_for(o, (True, False)) if o.rules else None
 
     def fn(x=None, *args, **kwargs):
-        if type(x) in TENSORS and not args and not kwargs:
+        if type(x) in READY and not args and not kwargs:
             a = x._a
-            if (a.dtype is FLOAT32 or a.dtype is FLOAT64) and type(a) is ndarray:
+            if (a.dtype is FLOAT32 or a.dtype is FLOAT64) and a.size <= SMALL and type(a) is ndarray:
                 r = ufunc(a)
                 t = new(Tensor)
                 t._a = r if type(r) is ndarray else asarray(r)
@@ -156,16 +177,18 @@ def _record_unary(o: Op, plan, x, t) -> None:
     node.edges = (edge,)
     if state.where:
         node.place = locate()
-    if state.saved_hooks or x._inference:
-        node.saved = [_keep(fetch, (x,), (t,), node) for fetch in plan.saves]
-    else:
-        node.saved = [saved_as_is(x, edge) if fetch == FIRST else saved_as_is(t, OUT) if fetch == RESULT
-                      else _keep(fetch, (x,), (t,), node) for fetch in plan.saves]
+    node.saved = saved = []
+    odd = state.saved_hooks or x._inference
+    for fetch in plan.saves:
+        if odd or fetch is not RESULT and fetch is not FIRST:
+            saved.append(_keep(fetch, (x,), (t,), node))
+        elif fetch is RESULT:
+            saved.append(saved_as_is(t, OUT))
+        else:
+            saved.append(saved_as_is(x, edge))
     t._node = node
     t._rg = True
 
-
-FIRST, SECOND, RESULT = ("arg", 0), ("arg", 1), ("out", 0)
 
 _operators: dict[Op, object] = {}
 
@@ -196,21 +219,22 @@ def _binary(o: Op, ufunc):
     def fn(x, other):
         kind, kind2 = type(x), type(other)
         try:
-            if kind2 in TENSORS:
+            if kind2 in READY:
                 b = other._a
                 d = b.dtype
-                if kind in TENSORS:
+                if kind in READY:
                     a = x._a
-                    if a.dtype is not d or d is not FLOAT32 and d is not FLOAT64 and d not in others:
+                    if a.dtype is not d or d is not FLOAT32 and d is not FLOAT64 and d not in others or \
+                            a.size + b.size > SMALL:
                         return slow(x, other)
                     needs = x._rg or other._rg
-                elif (kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64):
+                elif (kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64) and b.size <= SMALL:
                     a, needs = x, other._rg
                 else:
                     return slow(x, other)
             elif kind2 is float or kind2 is int:
                 a, b, needs = x._a, other, x._rg
-                if a.dtype is not FLOAT32 and a.dtype is not FLOAT64:
+                if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or a.size > SMALL or kind not in READY:
                     return slow(x, other)
             else:
                 return slow(x, other)
@@ -232,11 +256,11 @@ def _binary(o: Op, ufunc):
 def record_binary(o: Op, plans, x, other, t, extras) -> None:
     e1 = e2 = None
     odd = state.saved_hooks
-    if type(x) in TENSORS:
+    if type(x) in READY:
         odd = odd or x._inference
         if x._rg:
             e1 = x._node or x._leaf or edge_of(x)
-    if type(other) in TENSORS:
+    if type(other) in READY:
         odd = odd or other._inference
         if other._rg:
             e2 = other._node or other._leaf or edge_of(other)
@@ -260,10 +284,12 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
     else:
         node.saved = saved = []
         for fetch in saves:
-            if fetch == FIRST and type(x) in TENSORS:
-                saved.append(saved_as_is(x, e1))
-            elif fetch == SECOND and type(other) in TENSORS:
-                saved.append(saved_as_is(other, e2))
+            if fetch is FIRST:
+                saved.append(saved_as_is(x, e1) if type(x) in READY else x)
+            elif fetch is SECOND:
+                saved.append(saved_as_is(other, e2) if type(other) in READY else other)
+            elif fetch is RESULT:
+                saved.append(saved_as_is(t, OUT))
             else:
                 saved.append(_keep(fetch, (x, other, *extras), (t,), node))
     t._node = node
@@ -293,10 +319,10 @@ def _single(o: Op):
     def fn(*args, **kwargs):
         nonlocal kernel
         x = args[0] if args else None
-        if type(x) not in TENSORS:
+        if type(x) not in READY:
             return slow(o, args, kwargs)
         a = x._a
-        if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or type(a) is not ndarray:
+        if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or a.size > SMALL or type(a) is not ndarray:
             return slow(o, args, kwargs)
         try:
             key = a.ndim if len(args) == 1 and not kwargs else (
@@ -359,13 +385,13 @@ def _record_single(o: Op, plan, x, values, t) -> None:
     else:
         node.saved = saved = []
         for fetch in saves:
-            what, i = fetch
-            if what == "arg":
-                saved.append(values[i] if i else saved_as_is(x, edge))
-            elif what == "shape":
-                saved.append(x._a.shape)
+            if fetch is FIRST:
+                saved.append(saved_as_is(x, edge))
+            elif fetch is RESULT:
+                saved.append(saved_as_is(t, OUT))
             else:
-                saved.append(_keep(fetch, values, (t,), node))
+                what, i = fetch
+                saved.append(values[i] if what == "arg" else x._a.shape if what == "shape" else _keep(fetch, values, (t,), node))
     t._node = node
     t._rg = True
 
@@ -384,13 +410,13 @@ def _write_binary(o: Op, ufunc):
     """`fn(x, other)`: writes the result into `x` where nothing is recorded and says whether it did."""
     def write(x, other) -> bool:
         kind = type(other)
-        if type(x) not in TENSORS or x._rg and state.grad or x._inference:
+        if type(x) not in READY or x._rg and state.grad or x._inference:
             return False
         a = x._a
         d = a.dtype
-        if d is not FLOAT32 and d is not FLOAT64 or type(a) is not ndarray:
+        if d is not FLOAT32 and d is not FLOAT64 or a.size > SMALL or type(a) is not ndarray:
             return False
-        if kind in TENSORS:
+        if kind in READY:
             b = other._a
             if other._rg and state.grad or b.dtype is not d or type(b) is not ndarray or a.shape != b.shape:
                 return False

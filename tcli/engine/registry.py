@@ -228,7 +228,15 @@ def _raw_rule(o: Op, key: str, rule, joint: bool, fetches: list) -> tuple | None
 
 
 def _fetch(o: Op, name: str) -> tuple:
-    """What a name after `k, g` stands for: ("arg", i), ("shape", i), ("dtype", i), ("out", i)."""
+    """What a name after `k, g` stands for: ("arg", i), ("shape", i), ("dtype", i), ("out", i); always the same tuple."""
+    found = _meaning(o, name)
+    return _fetches.setdefault(found, found)
+
+
+_fetches: dict[tuple, tuple] = {}
+
+
+def _meaning(o: Op, name: str) -> tuple:
     if name in o.index:
         return ("arg", o.index[name])
     if name == "out":
@@ -239,6 +247,9 @@ def _fetch(o: Op, name: str) -> tuple:
     if base in o.index and what in ("shape", "dtype"):
         return (what, o.index[base])
     raise ValueError(f"op {o.name!r}: a vjp asks for {name!r}; the op has {', '.join(o.names)}, out")
+
+
+FIRST, SECOND, RESULT = (_fetches.setdefault(fetch, fetch) for fetch in (("arg", 0), ("arg", 1), ("out", 0)))
 
 
 class Plan:

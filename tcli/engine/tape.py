@@ -27,7 +27,7 @@ from .dtypes import of_numpy, scalar_name
 _sequence = count(1)
 next_sequence = _sequence.__next__
 
-ndarray, asarray, new = np.ndarray, np.asarray, object.__new__
+ndarray, asarray, add, new = np.ndarray, np.asarray, np.add, object.__new__
 FLOAT32, FLOAT64 = np.dtype("float32"), np.dtype("float64")
 SMALL = 1 << 14  # elements: above that a tensor costs nothing beside the arithmetic
 
@@ -417,7 +417,7 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
     for node, g in zip(roots, root_gradients, strict=True):
         _send(queue, node, g)
     stop = set(inputs) if inputs is not None else None
-    k = raw_names
+    k, on_arrays = raw_names, not observers
     while heap or nearest is not None:
         if nearest is None:
             node = heappop(heap)[1]
@@ -428,43 +428,44 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
         nearest = None
         g = gradients.pop(node)
         values = None
-        if type(g) is ndarray and type(node) is Node and node.hooks is None and not observers and (
-                stop is None or node not in stop):
+        if type(g) is ndarray and type(node) is Node and on_arrays and (stop is None or node not in stop):
             values = _arrays_for(node)
         if values is None:
             _step(node, g, queue, create_graph, stop, captured, wanted)
-        else:
-            # Written out in one piece: a call saved here is saved for every op of every backward pass.
-            edges = node.edges
-            for index, rule, slots in node.plan.raw:
-                if type(index) is not int:
-                    for edge, r in _joint_raw(node, index, rule, slots, g, wanted, values):
-                        _send_raw(queue, edge, r)
-                    continue
-                edge = edges[index]
-                if edge is None or (wanted is not None and edge not in wanted):
-                    continue
-                r = rule(k, g, *values) if slots is None else rule(k, g, *[values[i] for i in slots])
+            if not retain_graph:
+                node.free()
+            continue
+        # Written out in one piece: a call saved here is saved for every op of every backward pass.
+        edges = node.edges
+        for index, rule, slots in node.plan.raw:
+            if type(index) is not int:
+                for edge, r in _joint_raw(node, index, rule, slots, g, wanted, values):
+                    _send_raw(queue, edge, r)
+                continue
+            edge = edges[index]
+            if edge is None or wanted is not None and edge not in wanted:
+                continue
+            r = rule(k, g, *values) if slots is None else rule(k, g, *[values[i] for i in slots])
+            if type(r) is not ndarray:
                 if r is None:
                     continue
-                if type(r) is not ndarray:
-                    r = asarray(r)
-                if type(edge) is AccumulateGrad:
-                    target, table = edge.variable._a, leaves
+                r = asarray(r)
+            if type(edge) is AccumulateGrad:
+                target, table = edge.variable._a, leaves
+            else:
+                target, table = edge, gradients
+            if r.shape != target.shape:
+                r = sum_array(r, target.shape)
+            if edge in table or r.dtype is not target.dtype or r.size > SMALL:
+                _send_raw(queue, edge, r)
+                continue
+            table[edge] = r
+            if table is gradients:
+                if nearest is None:
+                    nearest = edge
                 else:
-                    target, table = edge, gradients
-                if r.shape != target.shape:
-                    r = sum_array(r, target.shape)
-                if r.dtype is not target.dtype or edge in table or r.size > SMALL:
-                    _send_raw(queue, edge, r)
-                    continue
-                table[edge] = r
-                if table is gradients:
-                    if nearest is None:
-                        nearest = edge
-                    else:
-                        heappush(heap, (-edge.seq, edge))
-        if not retain_graph:
+                    heappush(heap, (-edge.seq, edge))
+        if not retain_graph and values:
             node.free()
     node = g = r = values = None
     _finish(leaves, owned, stop, captured, create_graph)
@@ -473,9 +474,9 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
 def _arrays_for(node) -> list | None:
     """What the rules of `node` on arrays need, or None where they cannot run."""
     saved = node.saved
-    if saved is None or node.plan.raw is None:
+    if saved is None or node.plan.raw is None or node.hooks is not None:
         return None
-    values = []
+    values: list = []
     for s in saved:
         if type(s) is Saved:
             a = s.array
@@ -612,10 +613,13 @@ def _accumulate_raw(leaf: AccumulateGrad, g, own: bool) -> None:
         variable.grad = wrapped(g if own else g.copy())
     else:
         a = grad._a
-        if type(a) is not ndarray or a.dtype is not g.dtype or a.shape != g.shape or not a.flags.writeable:
+        try:
+            if type(a) is not ndarray or a.dtype is not g.dtype or a.shape != g.shape:
+                raise ValueError
+            add(a, g, a)  # a ValueError where the memory is read-only
+        except ValueError:
             _accumulate(leaf, wrapped(g), own, False)
             return
-        np.add(a, g, a)
         grad._v[0] += 1
     if leaf.post_hooks:
         for hook in list(leaf.post_hooks.values()):

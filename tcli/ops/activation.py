@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.callables import is_float, shortcut
+from ..engine.callables import is_small, shortcut
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, refuse, select
@@ -18,12 +18,16 @@ EVERYWHERE = "torch tensor tensor_"
 SAMPLES = ["away(3, 4)", "away()", "away(0, 2)"]
 
 
+# As arrays: quicker than Python numbers.
+_BOUNDS = {np.dtype(d): (np.zeros((), d), np.array(math.inf, d)) for d in ("float32", "float64")}
+
+
 def _gated(mask, g):
     """`gate` for small arrays."""
     return np.where(mask, g, g.dtype.type(0))
 
 
-@op("relu", at="torch tensor tensor_ F", samples=SAMPLES, ufunc=lambda a: CLIP(a, 0.0, math.inf),
+@op("relu", at="torch tensor tensor_ F", samples=SAMPLES, ufunc=lambda a: CLIP(a, *_BOUNDS[a.dtype]),
     vjp={"x": lambda k, g, out: k.linked(k._relu_adjoint(g, out), out)}, raw_vjp={"x": lambda k, g, out: _gated(out > 0, g)})
 def relu(xp, x, inplace: "bool" = False):
     """The larger of x and 0, elementwise; the gradient at 0 is 0.
@@ -326,22 +330,22 @@ def _log_softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?
 
 @shortcut("softmax")
 def _quick_softmax(x, dim):
-    return T._softmax(x, dim) if is_float(x) else NotImplemented
+    return T._softmax(x, dim) if is_small(x) else NotImplemented
 
 
 @shortcut("log_softmax")
 def _quick_log_softmax(x, dim):
-    return T._log_softmax(x, dim) if is_float(x) else NotImplemented
+    return T._log_softmax(x, dim) if is_small(x) else NotImplemented
 
 
 @shortcut("_softmax_f")
 def _quick_f_softmax(x, dim):
-    return T._softmax(x, dim) if is_float(x) else NotImplemented
+    return T._softmax(x, dim) if is_small(x) else NotImplemented
 
 
 @shortcut("_log_softmax_f")
 def _quick_f_log_softmax(x, dim):
-    return T._log_softmax(x, dim) if is_float(x) else NotImplemented
+    return T._log_softmax(x, dim) if is_small(x) else NotImplemented
 
 
 @composite("softmin", at="F", samples=["r(3, 4), 1"], out=False)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..engine.callables import OPERANDS, finish, is_float, record_binary, set_operator
+from ..engine.callables import OPERANDS, finish, is_small, record_binary, set_operator
 from ..engine.dispatch import TENSORS, call, is_half
 from ..engine.registry import T, composite, op, ops, plan_for
 from ..engine.tape import state
@@ -293,10 +293,10 @@ def _power_operator():
 
     def operator(x, exponent):
         """`x ** exponent` for a float tensor and a number or a tensor of the same dtype."""
-        if is_float(x):
+        if is_small(x):
             if type(exponent) is int or type(exponent) is float:
                 r, needs = pow(np, x._a, exponent), x._rg
-            elif is_float(exponent) and exponent._a.dtype is x._a.dtype:
+            elif is_small(exponent) and exponent._a.dtype is x._a.dtype:
                 try:
                     r, needs = np.power(x._a, exponent._a), x._rg or exponent._rg
                 except ValueError:

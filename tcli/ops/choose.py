@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.callables import finish, is_float, shortcut
+from ..engine.callables import finish, is_small, shortcut
 from ..engine.dispatch import TENSORS
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import SMALL
@@ -59,9 +59,9 @@ def where(condition: "Index", x: "Operand?" = None, other: "Operand?" = None):
 def _quick_where(condition, x, other):
     if type(condition) not in TENSORS or condition._a.dtype is not BOOL:
         return NotImplemented
-    if is_float(x):
+    if is_small(x):
         a, needs = x._a, x._rg
-        if is_float(other):
+        if is_small(other):
             b, needs = other._a, needs or other._rg
             if a.dtype is not b.dtype:
                 return NotImplemented
@@ -69,7 +69,7 @@ def _quick_where(condition, x, other):
             b = a.dtype.type(other)
         else:
             return NotImplemented
-    elif (type(x) is float or type(x) is int) and is_float(other):
+    elif (type(x) is float or type(x) is int) and is_small(other):
         b, needs = other._a, other._rg
         a = b.dtype.type(x)
     else:

@@ -9,10 +9,9 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
-from ..engine.callables import finish
-from ..engine.dispatch import assign, bump, cast, note_view, record
+from ..engine.callables import finish_view, is_small
+from ..engine.dispatch import assign, bump, cast
 from ..engine.registry import T, function, op, ops
-from ..engine.tape import state
 from ..engine.tensor import Tensor, as_tensor, tensor
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .convert import copy_, fill_
@@ -306,15 +305,10 @@ def _taken(x, plain: tuple, sliced: bool):
     """x[plain], a view."""
     r = x._a[plain]
     if type(r) is not np.ndarray:
-        if type(x._a) is not np.ndarray:
-            return T._basic_index(x, plain)
         r = x._a[(*plain, Ellipsis)]
-    t = finish(BASIC, (), r, False)
-    note_view(BASIC, (x, plain), t)
-    if x._rg and state.grad:
-        record(BASIC, (x, plain), (t,))
-        if sliced and t._node is not None:
-            t._node._name = "SliceBackward0"
+    t = finish_view(BASIC, (x, plain), r)
+    if sliced and t._node is not None:
+        t._node._name = "SliceBackward0"
     return t
 
 
@@ -341,7 +335,7 @@ BASIC = ops["_basic_index"]
 @function("tensor.__getitem__")
 def getitem(x, index):
     """x[index]: a view for integers, slices, None and `...`; a copy for tensors, masks and lists."""
-    plain = _plain_index(x._a, index)
+    plain = _plain_index(x._a, index) if is_small(x) else None
     if plain is not None:
         return _taken(x, plain, type(index) is slice)
     plain, gather = parse_index(x, index)

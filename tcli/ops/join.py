@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..engine.args import wrap_dim
-from ..engine.callables import finish, is_float, shortcut
+from ..engine.callables import finish, is_small, shortcut
 from ..engine.registry import T, composite, function, op, ops
 from ..errors import BadValue, EngineError, ShapeError
 
@@ -56,11 +56,11 @@ def cat(tensors: "Tensors", dim: "int" = 0):
 
 @shortcut("cat")
 def _quick_cat(tensors, dim=0):
-    arrays = [t._a for t in tensors if is_float(t)]
+    arrays = [t._a for t in tensors if is_small(t)]
     if len(arrays) != len(tensors) or type(dim) is not int or len({a.dtype for a in arrays}) != 1:
         return NotImplemented
     r = np.concatenate(arrays, dim)
-    return finish(CAT, [list(tensors), dim % r.ndim], r, any([t._rg for t in tensors]))
+    return finish(CAT, [list(tensors), dim % r.ndim], r, any(t._rg for t in tensors))
 
 
 CAT = ops["_cat"]
@@ -103,7 +103,7 @@ def stack(tensors: "Tensors", dim: "int" = 0):
 
 @shortcut("stack")
 def _quick_stack(tensors, dim=0):
-    arrays = [t._a for t in tensors if is_float(t)]
+    arrays = [t._a for t in tensors if is_small(t)]
     if len(arrays) != len(tensors) or dim.__class__ is not int or len({a.dtype for a in arrays}) != 1:
         return NotImplemented
     shape = arrays[0].shape
@@ -115,7 +115,7 @@ def _quick_stack(tensors, dim=0):
             r[i] = a
     else:
         r = np.stack(arrays, dim)
-    return finish(STACK, [list(tensors), dim % r.ndim], r, any([t._rg for t in tensors]))
+    return finish(STACK, [list(tensors), dim % r.ndim], r, any(t._rg for t in tensors))
 
 
 STACK = ops["_stack"]

@@ -10,10 +10,10 @@ from math import prod
 
 import numpy as np
 
-from ..engine import callables, dispatch, dtypes
-from ..engine.dispatch import FLOATS, TENSORS, wrap
+from ..engine import blas, callables, dispatch, dtypes
+from ..engine.dispatch import FLOATS, TENSORS, new, wrap
 from ..engine.registry import T, op, ops, plan_for, raw_helper, rule_helper
-from ..engine.tape import FLOAT32, FLOAT64, state
+from ..engine.tape import FLOAT32, FLOAT64, SMALL, state
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, ShapeError, Unsupported
 
@@ -25,6 +25,7 @@ LARGE = 1 << 27  # and from which they pay within one matrix of a stack
 
 def product(xp, a, b):
     """The matrix product of two arrays with at least one dim each."""
+    blas.expect(a.size * b.shape[-1])
     if a.ndim <= 2 and b.ndim <= 2:
         if a.dtype.kind in "iu" and a.size * b.shape[-1] > 4096:
             return _integers(xp, a, b)
@@ -283,7 +284,7 @@ def short_way(name: str, dims: tuple, plans_of: str | None = None):
             a, b = x._a, other._a
             d = a.dtype
             if a.ndim == n and b.ndim == m and d is b.dtype and (d is FLOAT32 or d is FLOAT64) and \
-                    type(a) is type(b) is np.ndarray and a.shape[-1] == b.shape[0]:
+                    type(a) is type(b) is np.ndarray and a.shape[-1] == b.shape[0] and a.size + b.size <= SMALL:
                 t = callables.finish(o, (), a.dot(b), False)
                 if state.grad and (x._rg or other._rg):
                     callables.record_binary(o, plans, x, other, t, ())
@@ -295,10 +296,26 @@ def short_way(name: str, dims: tuple, plans_of: str | None = None):
 
 def _matmul_operator():
     ways = {dims: short_way("matmul", dims, "mm" if dims == (2, 2) else None) for dims in _FLAT_NAMES}
+    matmul, ready = ops["matmul"], dispatch.READY
+    plans = {mask: plan_for(ops["mm"], (*mask, False)) for mask in _MASKS}
 
     def operator(x, other):
-        """`x @ other`, by the dims of both."""
-        if type(x) in TENSORS and type(other) in TENSORS:
+        """`x @ other`, by the dims of both: two small matrices at once, the rest by way of a function each."""
+        if type(x) in ready and type(other) in ready:
+            a, b = x._a, other._a
+            d = a.dtype
+            if (d is FLOAT32 or d is FLOAT64) and d is b.dtype and a.ndim == 2 and b.ndim == 2 and \
+                    a.shape[1] == b.shape[0] and a.size + b.size <= SMALL and type(a) is np.ndarray and type(b) is np.ndarray:
+                t = new(Tensor)
+                t._a = a.dot(b)
+                t._v = [0]
+                if state.grad:
+                    if x._rg or other._rg:
+                        callables.record_binary(matmul, plans, x, other, t, ())
+                        t._node._name = "MmBackward0"
+                elif state.inference:
+                    t._inference = True
+                return t
             way = ways.get((x._a.ndim, other._a.ndim))
             if way is not None:
                 return way(x, other)

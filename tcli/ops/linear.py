@@ -5,8 +5,8 @@
 
 import numpy as np
 
-from ..engine import dtypes
-from ..engine.callables import finish, is_float, shortcut
+from ..engine import blas, dtypes
+from ..engine.callables import finish, is_small, shortcut
 from ..engine.registry import T, composite, op, ops
 from ..errors import DTypeError, EngineError, ShapeError
 from .windows import c_name
@@ -116,6 +116,7 @@ def linear(xp, x, weight, bias: "Tensor?" = None):
         return xp.matmul(x, weight)
     if bias is not None and bias.ndim != 1 or bias is not None and bias.shape[0] != weight.shape[0]:
         _check_bias(x, weight, bias)
+    blas.expect(x.size * weight.shape[0])
     if len(shape) <= 2:
         y = xp.matmul(x, weight.T)
     else:
@@ -128,7 +129,7 @@ def linear(xp, x, weight, bias: "Tensor?" = None):
 
 @shortcut("linear")
 def _quick_linear(x, weight, bias=None):
-    if not (is_float(x) and is_float(weight)):
+    if not (is_small(x) and is_small(weight)):
         return NotImplemented
     a, w = x._a, weight._a
     if a.dtype is not w.dtype or w.ndim != 2 or not 0 < a.ndim < 3 or a.shape[-1] != w.shape[1]:
@@ -136,7 +137,7 @@ def _quick_linear(x, weight, bias=None):
     y = a.dot(w.T)
     needs = x._rg or weight._rg
     if bias is not None:
-        if not is_float(bias) or bias._a.dtype is not a.dtype or bias._a.shape != w.shape[:1]:
+        if not is_small(bias) or bias._a.dtype is not a.dtype or bias._a.shape != w.shape[:1]:
             return NotImplemented
         y += bias._a
         needs = needs or bias._rg

@@ -168,13 +168,16 @@ def square(xp, x):
 
 # ---------------------------------------------------------------- sigmoid and its inverse
 
+_ONES = {np.dtype(d): np.ones((), d) for d in ("float32", "float64")}  # quicker than the Python number
+
+
 def _logistic(x):
     e = np.negative(x)
     if not e.ndim:
         return 1 / (1 + np.exp(e))
-    np.exp(e, out=e)
-    e += 1
-    return np.reciprocal(e, out=e)
+    np.exp(e, e)
+    np.add(e, _ONES.get(e.dtype, 1), e)
+    return np.reciprocal(e, e)
 
 
 @op("sigmoid", at=EVERYWHERE, also=["F.sigmoid", "special.expit"], promote="float", samples=PLAIN, ufunc=_logistic,

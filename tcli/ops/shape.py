@@ -2,9 +2,10 @@
 
 from ..engine import dtypes
 from ..engine.args import wrap_dim
+from ..engine.callables import finish_view, is_small, shortcut
 from ..engine.device import as_device, move
 from ..engine.dispatch import assign, execute
-from ..engine.registry import T, composite, op, raw_helper, rule_helper
+from ..engine.registry import T, composite, op, ops, raw_helper, rule_helper
 from ..engine.storage import channels_last, channels_last_3d, contiguous_format
 from ..errors import EngineError, GradError, ShapeError
 
@@ -141,6 +142,29 @@ def _view(xp, x, shape: "Shape*"):
         raise EngineError("view size is not compatible with input tensor's size and stride (at least one dimension spans "
                           "across two contiguous subspaces). Use .reshape(...) instead.") from None
     return out
+
+
+def quick_reshape(o, x, shape):
+    """A small contiguous tensor in another shape; anything that needs a look goes the long road."""
+    if not is_small(x):
+        return NotImplemented
+    a = x._a
+    if not a.size or not a.flags.c_contiguous:
+        return NotImplemented
+    for n in shape:
+        if type(n) is not int:
+            return NotImplemented
+    return finish_view(o, (x, shape), a.reshape(shape))
+
+
+@shortcut("reshape")
+def _quick_reshape(x, *shape):
+    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+        shape = tuple(shape[0])
+    return quick_reshape(RESHAPE, x, shape)
+
+
+RESHAPE = ops["reshape"]
 
 
 @op("expand", at="tensor", also=["torch.broadcast_to", "tensor.broadcast_to"], view=True,

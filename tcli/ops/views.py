@@ -4,8 +4,9 @@ from ..engine import dtypes
 from ..engine.args import broadcast_shapes as common_shape
 from ..engine.args import type_name, wrap_dim
 from ..engine.callables import shortcut
-from ..engine.registry import T, composite, function, op
+from ..engine.registry import T, composite, function, op, ops
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
+from .shape import quick_reshape
 
 
 @op("_view_dtype", at="", view=True, samples=[], nograd=True)
@@ -51,7 +52,12 @@ def view(x, size: "any*" = None, *, dtype: "DType?" = None):
 
 @shortcut("view")
 def _quick_view(x, *size):
-    return T._view(x, *size) if size and type(size[0]) is int else NotImplemented
+    if len(size) == 1 and type(size[0]) is tuple:
+        size, = size
+    return quick_reshape(VIEW, x, size)
+
+
+VIEW = ops["_view"]
 
 
 @composite("view_as", at="tensor", samples=["r(3, 4), r(2, 6)"], out=False)

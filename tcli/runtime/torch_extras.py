@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ..engine import autograd, device, dtypes, format
+from ..engine import autograd, blas, device, dtypes, format
 from ..engine.tensor import Parameter, Tensor, _legacy
 from ..errors import DeviceError, EngineError
 
@@ -42,6 +42,7 @@ def set_num_threads(n: int) -> None:
     if not isinstance(n, int) or n < 1:
         raise EngineError("set_num_threads expects a positive integer")
     _threads[0] = n
+    blas.settled()
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:
