@@ -20,12 +20,6 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph: bool =
 
     Raises `GradError` when a tensor has no graph, or is no scalar and comes without a gradient.
     """
-    if grad_tensors is None and inputs is None and not create_graph and not trace and not state.trace \
-            and isinstance(tensors, Tensor) and type(tensors._node) is tape.Node:
-        a = tensors._a
-        if type(a) is tape.ndarray and a.shape == () and a.dtype in tape.ONES:
-            tape.run_scalar(tensors._node, a.dtype, bool(retain_graph))
-            return
     roots = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     gradients = _as_list(grad_tensors, len(roots))
     seeds = [_seed(t, g) for t, g in zip(roots, gradients, strict=True)]

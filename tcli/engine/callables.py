@@ -171,6 +171,7 @@ def _record_unary(o: Op, plan, x, t) -> None:
     node.shape = a.shape
     node.dtype = a.dtype
     node.seq = next_sequence()
+    node._name = None
     edge = x._node
     if edge is None:
         edge = x._leaf or edge_of(x)
@@ -272,6 +273,7 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
     node.shape = a.shape
     node.dtype = a.dtype
     node.seq = next_sequence()
+    node._name = None
     node.edges = (e1, e2)
     if state.where:
         node.place = locate()
@@ -312,7 +314,7 @@ def _single(o: Op):
     The options in normal form depend on what was given and on the number of dims alone, so they are
     worked out once for each such call. Whatever fails goes the long road and fails there, in full words.
     """
-    kernel, memory, view, slow = None, {}, o.view, call
+    kernel, memory, names, view, slow = None, {}, {}, o.view, call
     plan = plan_for(o, (True, False)) if o.rules else None
     named = o.grad_name_ if callable(o.grad_name_) else None
 
@@ -346,11 +348,21 @@ def _single(o: Op):
                 values = (x, *options)
                 _record_single(o, plan, x, values, t)
                 if named is not None:
-                    t._node._name = named(*values)
+                    t._node._name = names.get(key) or _name_of(named, values, names, key)
         elif state.inference:
             t._inference = True
         return t
     return fn
+
+
+def _name_of(named, values, names: dict, key) -> str:
+    """What the node of a call is called; remembered where it depends on the options alone."""
+    found = named(*values)
+    if getattr(named, "by_options", False):
+        if len(names) > 256:
+            names.clear()
+        names[key] = found
+    return found
 
 
 def _options(o: Op, x, args, kwargs, memory: dict, key) -> tuple | None:
@@ -375,6 +387,7 @@ def _record_single(o: Op, plan, x, values, t) -> None:
     node.shape = a.shape
     node.dtype = a.dtype
     node.seq = next_sequence()
+    node._name = None
     edge = x._node or x._leaf or edge_of(x)
     node.edges = (edge,)
     if state.where:

@@ -473,7 +473,17 @@ def record(o: Op, values, outs: tuple, picks: bool = False) -> None:
         if first._a.dtype.kind not in "fcV":
             return
     node = Node(o, plan, edges, None, first._a)
-    node.saved = [_keep(fetch, values, outs, node) for fetch in plan.saves]
+    node.saved = saved = []
+    hooked = state.saved_hooks
+    for fetch in plan.saves:
+        what, i = fetch
+        value = values[i] if what == "arg" else None
+        if type(value) in TENSORS and not hooked and not value._inference:
+            saved.append(saved_as_is(value, value._node or edge_of(value)))
+        elif what == "shape" and type(values[i]) in TENSORS:
+            saved.append(values[i]._a.shape)
+        else:
+            saved.append(_keep(fetch, values, outs, node))
     if o.grad_name_ is not None and type(o.grad_name_) is not str:
         node._name = o.grad_name_(*values)
     if not picks:

@@ -62,17 +62,17 @@ def locate() -> tuple | None:
 class Node:
     """One recorded op: `shape` and `dtype` (NumPy's) are those of its output."""
 
-    __slots__ = ("__dict__", "__weakref__", "dtype", "edges", "op", "plan", "saved", "seq", "shape")
+    __slots__ = ("__dict__", "__weakref__", "_name", "dtype", "edges", "op", "plan", "saved", "seq", "shape")
 
     # Seldom set: they live in the instance's dict, which most nodes never make.
     hooks = None
     place = None
-    _name = None
 
     def __init__(self, op, plan, edges, saved, array):
         self.op, self.plan, self.edges, self.saved = op, plan, edges, saved
         self.shape, self.dtype = array.shape, array.dtype
         self.seq = next_sequence()
+        self._name = None
         if state.where:
             self.place = locate()
 

@@ -363,6 +363,11 @@ class Tensor:
     def backward(self, gradient=None, retain_graph: bool | None = None, create_graph: bool = False, inputs=None,
                  trace: bool = False):
         """Computes the gradient of this tensor w.r.t. graph leaves and adds it to their `.grad`."""
+        a = self._a
+        if gradient is None and inputs is None and not (create_graph or trace or state.trace) and \
+                type(self._node) is tape.Node and type(a) is np.ndarray and not a.shape and a.dtype in tape.ONES:
+            tape.run_scalar(self._node, a.dtype, bool(retain_graph))
+            return
         global _backward
         if _backward is None:
             from .autograd import backward as _backward

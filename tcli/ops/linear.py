@@ -141,10 +141,7 @@ def _quick_linear(x, weight, bias=None):
             return NotImplemented
         y += bias._a
         needs = needs or bias._rg
-    t = finish(LINEAR, (x, weight, bias), y, needs)
-    if needs and t._node is not None:
-        t._node._name = _linear_name(x, weight, bias)
-    return t
+    return finish(LINEAR, (x, weight, bias), y, needs)
 
 
 LINEAR = ops["linear"]

@@ -63,7 +63,12 @@ def in_dtype(a, dtype):
 def numbered(base: str):
     """`SumBackward0` for a whole tensor, `SumBackward1` along dims."""
     whole, along = base + "Backward0", base + "Backward1"
-    return lambda x, dim, keepdim, *rest: whole if dim is None and not keepdim else along
+
+    def name(x, dim, keepdim, *rest) -> str:
+        return whole if dim is None and not keepdim else along
+
+    name.by_options = True
+    return name
 
 
 @rule_helper
