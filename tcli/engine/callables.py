@@ -29,7 +29,7 @@ from .dispatch import (
     wrap,
 )
 from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
-from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
+from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 
 asarray = np.asarray
 
@@ -286,14 +286,26 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
     else:
         node.saved = saved = []
         for fetch in saves:
-            if fetch is FIRST:
-                saved.append(saved_as_is(x, e1) if type(x) in READY else x)
-            elif fetch is SECOND:
-                saved.append(saved_as_is(other, e2) if type(other) in READY else other)
+            if fetch is SECOND:
+                value, edge = other, e2
+            elif fetch is FIRST:
+                value, edge = x, e1
             elif fetch is RESULT:
-                saved.append(saved_as_is(t, OUT))
+                value, edge = t, OUT
             else:
-                saved.append(_keep(fetch, (x, other, *extras), (t,), node))
+                what, i = fetch
+                saved.append(extras[i - 2] if what == "arg" else _keep(fetch, (x, other, *extras), (t,), node))
+                continue
+            if type(value) in READY:  # `saved_as_is`, written out
+                s = new(Saved)
+                s.array = value._a
+                v = s.versions = value._v
+                s.version = v[0]
+                s.edge = edge
+                s.hooked = None
+                saved.append(s)
+            else:
+                saved.append(value)
     t._node = node
     t._rg = True
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from .dispatch import wrap
 from .registry import T, raw_helper, rule_helper
-from .tape import state
+from .tape import ONES, state
 
 
 @rule_helper
@@ -21,8 +23,22 @@ def spread_to(g, shape: tuple):
     return wrap(np.broadcast_to(a, shape))
 
 
+_ones: dict = {}
+
+
 def _spread_array(g, shape: tuple):
-    return np.ndarray(shape, g.dtype, g, 0, (0,) * len(shape)) if not g.shape else np.broadcast_to(g, shape)
+    """`spread_to` for arrays. Small ones are filled: NumPy is slow on strides of 0."""
+    if g.shape:
+        return np.broadcast_to(g, shape)
+    ones = _ones.get((shape, g.dtype))
+    if ones is None:
+        if prod(shape) > 1024:
+            return np.ndarray(shape, g.dtype, g, 0, (0,) * len(shape))
+        if len(_ones) > 200:
+            _ones.clear()
+        ones = _ones[shape, g.dtype] = np.ones(shape, g.dtype)
+        ones.flags.writeable = False
+    return ones if g is ONES.get(g.dtype) else np.multiply(ones, g)
 
 
 raw_helper(_spread_array, "spread_to")

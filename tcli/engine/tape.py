@@ -429,7 +429,8 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
         g = gradients.pop(node)
         values = None
         if type(g) is ndarray and type(node) is Node and on_arrays and (stop is None or node not in stop):
-            values = _arrays_for(node)
+            saved = node.saved
+            values = _arrays_for(node) if saved or saved is None or node.hooks is not None or node.plan.raw is None else saved
         if values is None:
             _step(node, g, queue, create_graph, stop, captured, wanted)
             if not retain_graph:
@@ -467,7 +468,7 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
                     heappush(heap, (-edge.seq, edge))
         if not retain_graph and values:
             node.free()
-    node = g = r = values = None
+    node = g = r = values = saved = None
     _finish(leaves, owned, stop, captured, create_graph)
 
 
@@ -516,10 +517,17 @@ def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> Non
     for leaf in list(leaves):
         g = leaves.pop(leaf)
         if type(g) is ndarray:
-            if not leaf.hooks and stop is None:
-                # Nobody else holds the array: the leaf takes it as it is.
-                own = getrefcount(g) == 2 and g.base is None and g.flags.c_contiguous
-                _accumulate_raw(leaf, g, own)
+            if leaf.hooks is None and stop is None:
+                grad = leaf.variable.grad
+                if grad is None:
+                    # Where nobody else holds the array, the leaf takes it as it is.
+                    own = getrefcount(g) == 2 and g.base is None and g.flags.carray
+                    leaf.variable.grad = wrapped(g if own else g.copy())
+                elif not _added(grad, g):
+                    _accumulate(leaf, wrapped(g), False, False)
+                    continue
+                if leaf.post_hooks:
+                    _run_post_hooks(leaf)
                 continue
             g = wrapped(g)
         if leaf.hooks:
@@ -606,24 +614,22 @@ def sum_array(g, shape: tuple):
     return np.add.reduce(g, dims, keepdims=True).reshape(shape)
 
 
-def _accumulate_raw(leaf: AccumulateGrad, g, own: bool) -> None:
-    variable = leaf.variable
-    grad = variable.grad
-    if grad is None:
-        variable.grad = wrapped(g if own else g.copy())
-    else:
-        a = grad._a
-        try:
-            if type(a) is not ndarray or a.dtype is not g.dtype or a.shape != g.shape:
-                raise ValueError
-            add(a, g, a)  # a ValueError where the memory is read-only
-        except ValueError:
-            _accumulate(leaf, wrapped(g), own, False)
-            return
-        grad._v[0] += 1
-    if leaf.post_hooks:
-        for hook in list(leaf.post_hooks.values()):
-            hook(variable)
+def _added(grad, g) -> bool:
+    """Adds an array to a gradient in place; says whether it could."""
+    a = grad._a
+    if type(a) is not ndarray or a.dtype is not g.dtype or a.shape != g.shape:
+        return False
+    try:
+        add(a, g, a)
+    except ValueError:  # the memory is read-only
+        return False
+    grad._v[0] += 1
+    return True
+
+
+def _run_post_hooks(leaf: AccumulateGrad) -> None:
+    for hook in list(leaf.post_hooks.values()):
+        hook(leaf.variable)
 
 
 # ---------------------------------------------------------------- gradients as tensors
@@ -731,8 +737,7 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
         else:
             variable.grad = (grad + g).detach()
     if leaf.post_hooks:
-        for hook in list(leaf.post_hooks.values()):
-            hook(variable)
+        _run_post_hooks(leaf)
 
 
 def type_of_gradient(variable):

@@ -242,6 +242,8 @@ def _complex_log(x):
 
 def _raw_pow_x(k, g, x, exponent):
     if type(exponent) in (int, float):
+        if exponent == 2:
+            return g * (x + x)
         return g * (exponent * pow(np, x, exponent - 1)) if exponent else np.zeros_like(g)
     scaled = g * (exponent * np.power(x, exponent - 1))
     return np.where(exponent == 0, np.zeros_like(scaled), scaled)

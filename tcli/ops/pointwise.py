@@ -21,10 +21,14 @@ UNIT = ("unit(3, 4)", "unit()", "unit(0, 2)", "c(2, 3)")
 AWAY = ("away(3, 4)", "away()", "away(0, 2)")
 
 
+# As an array: quicker than the Python number.
+_ONES = {np.dtype(d): np.ones((), d) for d in ("float32", "float64")}
+
+
 def unary(name: str, ufunc: str, what: str, example: str, shown: str, gradient, samples=PLAIN, also=(),
-          at: str = EVERYWHERE):
+          at: str = EVERYWHERE, raw_vjp=True):
     """Declares the op that is exactly one ufunc; integers go to the default float type."""
-    @op(name, at=at, also=also, promote="float", ufunc=ufunc, samples=list(samples), vjp={"x": gradient}, raw_vjp=True)
+    @op(name, at=at, also=also, promote="float", ufunc=ufunc, samples=list(samples), vjp={"x": gradient}, raw_vjp=raw_vjp)
     def kernel(xp, x):
         return getattr(xp, ufunc)(x)
 
@@ -38,7 +42,7 @@ def unary(name: str, ufunc: str, what: str, example: str, shown: str, gradient, 
 # ---------------------------------------------------------------- exponentials and logarithms
 
 unary("exp", "exp", "e to the power of x", "exp(tensor([0., 1., 2.]))", "tensor([1.0000, 2.7183, 7.3891])",
-      lambda k, g, out: g * k.conj_of(out))
+      lambda k, g, out: g * k.conj_of(out), raw_vjp={"x": lambda k, g, out: g * out})
 unary("exp2", "exp2", "2 to the power of x", "exp2(tensor([0., 1., 3.]))", "tensor([1., 2., 8.])",
       lambda k, g, out: g * k.conj_of(out) * math.log(2), at="torch tensor tensor_ special")
 unary("expm1", "expm1", "exp(x) - 1, exact near 0", "expm1(tensor([0., 1.]))", "tensor([0.0000, 1.7183])",
@@ -83,7 +87,8 @@ unary("sinh", "sinh", "The hyperbolic sine", "sinh(tensor([0., 1.]))", "tensor([
 unary("cosh", "cosh", "The hyperbolic cosine", "cosh(tensor([0., 1.]))", "tensor([1.0000, 1.5431])",
       lambda k, g, x: g * k.conj_of(k.sinh(x)))
 unary("tanh", "tanh", "The hyperbolic tangent", "tanh(tensor([0., 1.]))", "tensor([0.0000, 0.7616])",
-      lambda k, g, out: k._tanh_adjoint(g, out), also=["F.tanh"])
+      lambda k, g, out: k._tanh_adjoint(g, out), also=["F.tanh"],
+      raw_vjp={"x": lambda k, g, out: g * np.subtract(_ONES[out.dtype], out * out)})
 unary("asin", "arcsin", "The angle whose sine is x", "asin(tensor([0., 1.]))", "tensor([0.0000, 1.5708])",
       lambda k, g, x: g * k.conj_of(k.rsqrt(1 - x * x)), UNIT, also=["arcsin"])
 unary("acos", "arccos", "The angle whose cosine is x", "acos(tensor([0., 1.]))", "tensor([1.5708, 0.0000])",
@@ -168,9 +173,6 @@ def square(xp, x):
 
 # ---------------------------------------------------------------- sigmoid and its inverse
 
-_ONES = {np.dtype(d): np.ones((), d) for d in ("float32", "float64")}  # quicker than the Python number
-
-
 def _logistic(x):
     e = np.negative(x)
     if not e.ndim:
@@ -181,7 +183,8 @@ def _logistic(x):
 
 
 @op("sigmoid", at=EVERYWHERE, also=["F.sigmoid", "special.expit"], promote="float", samples=PLAIN, ufunc=_logistic,
-    vjp={"x": lambda k, g, out: k._sigmoid_adjoint(g, out)}, raw_vjp={"x": lambda k, g, out: g * ((1 - out) * out)})
+    vjp={"x": lambda k, g, out: k._sigmoid_adjoint(g, out)},
+    raw_vjp={"x": lambda k, g, out: g * (np.subtract(_ONES[out.dtype], out) * out)})
 def sigmoid(xp, x):
     """1 / (1 + exp(-x)), elementwise: the real line squeezed into (0, 1).
 
