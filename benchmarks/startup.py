@@ -51,7 +51,7 @@ def main() -> None:
     given = parser.parse_args()
     table = commands(given.torch)
     times: dict[str, list] = {name: [] for name in table}
-    for name, command in table.items():
+    for command in table.values():
         cost(command)
     for _ in range(given.runs):
         for name, command in table.items():
@@ -60,7 +60,8 @@ def main() -> None:
     base = best["python -c 'import numpy'"]
     print(f"{'command':<52} {'cpu ms':>8} {'wall ms':>8} {'x numpy':>8}")
     for name, found in times.items():
-        print(f"{name:<52} {best[name] * 1e3:8.1f} {statistics.median(t[1] for t in found) * 1e3:8.1f} {best[name] / base:8.2f}")
+        wall = statistics.median(t[1] for t in found)
+        print(f"{name:<52} {best[name] * 1e3:8.1f} {wall * 1e3:8.1f} {best[name] / base:8.2f}")
 
 
 if __name__ == "__main__":

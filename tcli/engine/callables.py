@@ -416,7 +416,7 @@ def _record_single(o: Op, plan, x, values, t) -> None:
                 saved.append(saved_as_is(t, OUT))
             else:
                 what, i = fetch
-                saved.append(values[i] if what == "arg" else x._a.shape if what == "shape" else _keep(fetch, values, (t,), node))
+                saved.append(values[i] if what == "arg" else _keep(fetch, values, (t,), node))
     t._node = node
     t._rg = True
 

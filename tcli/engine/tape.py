@@ -397,14 +397,24 @@ def _ancestors(roots, inputs: set) -> set:
     return useful
 
 
-def run_scalar(node, dtype, retain_graph: bool) -> None:
-    """`run` from one real number, whose gradient is 1, to all leaves: what `loss.backward()` mostly is."""
+def run_scalar(t, retain_graph) -> bool:
+    """`run` from one real number, whose gradient is 1, to all leaves: what `loss.backward()` mostly is.
+
+    False where `t` is something else.
+    """
+    node, a = t._node, t._a
+    if type(node) is not Node or type(a) is not ndarray or a.shape or state.trace:
+        return False
+    one = ONES.get(a.dtype)
+    if one is None:
+        return False
     before = state.grad
     state.grad = False
     try:
-        _walk((), (), retain_graph, False, None, None, None, node, ONES[dtype])
+        _walk((), (), retain_graph, False, None, None, None, node, one)
     finally:
         state.grad = before
+    return True
 
 
 def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, wanted, nearest=None, first=None) -> None:

@@ -34,9 +34,6 @@ __all__ = ["Parameter", "Tensor", "as_tensor", "channels_last", "channels_last_3
            "layout", "preserve_format", "sparse_coo", "strided", "tensor"]
 
 
-_backward = None  # `autograd.backward`, once it was needed
-
-
 class Tensor:
     """A multi-dimensional array that remembers how it was made."""
 
@@ -363,16 +360,11 @@ class Tensor:
     def backward(self, gradient=None, retain_graph: bool | None = None, create_graph: bool = False, inputs=None,
                  trace: bool = False):
         """Computes the gradient of this tensor w.r.t. graph leaves and adds it to their `.grad`."""
-        a = self._a
-        if gradient is None and inputs is None and not (create_graph or trace or state.trace) and \
-                type(self._node) is tape.Node and type(a) is np.ndarray and not a.shape and a.dtype in tape.ONES:
-            tape.run_scalar(self._node, a.dtype, bool(retain_graph))
+        if gradient is None and inputs is None and not (create_graph or trace) and tape.run_scalar(self, retain_graph):
             return
-        global _backward
-        if _backward is None:
-            from .autograd import backward as _backward
+        from . import autograd
 
-        _backward(self, gradient, retain_graph, create_graph, None, inputs, trace)
+        autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs, trace=trace)
 
     def detach(self):
         t = wrap(self._a)

@@ -106,7 +106,8 @@ def _shared_array(k, g, x, out):
 
 
 def _whole_op(name: str, ufunc: str):
-    @op(f"_{name}_all", at="", half=False, vjp={"x": _shared_by_all}, raw_vjp={"x": _shared_array}, grad_name=f"{name.capitalize()}Backward1",
+    @op(f"_{name}_all", at="", half=False, vjp={"x": _shared_by_all}, raw_vjp={"x": _shared_array},
+        grad_name=f"{name.capitalize()}Backward1",
         samples=["r(3, 4)", "r()", TIES])
     def whole(xp, x):
         refuse(x, "c", name + "_all")

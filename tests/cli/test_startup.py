@@ -25,7 +25,8 @@ LANGUAGE = RUN | {
     "tcli.source"}
 # Small and quick modules of the standard library that the language needs, with what they import themselves.
 SMALL = {"_ast", "_collections", "_contextvars", "_functools", "_opcode", "_opcode_metadata", "_operator", "collections",
-         "collections.abc", "functools", "gc", "importlib", "importlib._bootstrap", "importlib._bootstrap_external", "itertools",
+         "collections.abc", "functools", "gc", "importlib", "importlib._bootstrap", "importlib._bootstrap_external",
+         "itertools",
          "keyword", "opcode", "operator", "reprlib", "types", "warnings", "_warnings", "token", "copyreg"}
 SLOW = {"re", "typing", "inspect", "dataclasses", "pathlib", "json", "ast", "tokenize", "linecache", "enum", "contextlib"}
 
