@@ -128,8 +128,12 @@ def make_inplace(o: Op):
     quick = _write_binary(o, getattr(np, o.ufunc)) if isinstance(o.ufunc, str) and len(o.tensor_slots) == 2 else None
 
     def fn(x, *args, **kwargs):
-        if quick is not None and len(args) == 1 and not kwargs and quick(x, args[0]):
-            return x
+        if quick is not None and len(args) == 1:
+            if not kwargs and quick(x, args[0]):
+                return x
+            if len(kwargs) == 1 and type(kwargs.get("alpha")) in (int, float) and is_small(args[0]) and not (
+                    args[0]._rg and state.grad) and quick(x, wrap(args[0]._a * kwargs["alpha"])):
+                return x
         try:
             return _into_first(o, bind(o, (x, *args), kwargs))
         except TcliError as error:

@@ -331,6 +331,11 @@ def _matrix_transpose(x, name: str = "mT"):
 
 
 def _reversed(x):
+    if x.ndim == 2:
+        t = T.t(x)
+        if t._node is not None:
+            t._node._name = "PermuteBackward0"
+        return t
     return T.permute(x, tuple(range(x.ndim))[::-1])
 
 
