@@ -98,6 +98,7 @@ def session_for(settings: Settings):
                       args=settings.args, script=settings.file or "tcli", threads=settings.threads)
     session.show_trace = lambda trace: show_trace(trace, settings)
     session.before_program = _collect_garbage_from_here
+    session.color = settings.color
     _set_limits(session, settings)
     if settings.expr and settings.file != "-" and not is_terminal(sys.stdin) and sys.stdin is not None:
         from .values import read_stdin_value
