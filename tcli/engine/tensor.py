@@ -278,8 +278,6 @@ class Tensor:
         return self.item()
 
     def __float__(self) -> float:
-        if self._a.size == 1 and self._a.dtype.kind == "f":
-            return self._a.item()
         value = self._number()
         if type(value) is complex:
             raise EngineError("value cannot be converted to type double without overflow") if value.imag else \

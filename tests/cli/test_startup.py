@@ -21,8 +21,8 @@ LANGUAGE = RUN | {
     "tcli.cli.output", "tcli.cli.values", "tcli.io", "tcli.io.access", "tcli.io.source", "tcli.lang", "tcli.lang.compile",
     "tcli.lang.contracts", "tcli.lang.cursor", "tcli.lang.expressions", "tcli.lang.fstrings", "tcli.lang.literals",
     "tcli.lang.lower", "tcli.lang.names", "tcli.lang.nodes", "tcli.lang.parser", "tcli.lang.statements", "tcli.lang.tokens",
-    "tcli.runtime", "tcli.runtime.helpers", "tcli.runtime.modules", "tcli.runtime.sandbox", "tcli.runtime.session",
-    "tcli.source"}
+    "tcli.runtime", "tcli.runtime.classes", "tcli.runtime.helpers", "tcli.runtime.modules", "tcli.runtime.sandbox", "tcli.runtime.session",
+    "tcli.show", "tcli.source"}
 # Small and quick modules of the standard library that the language needs, with what they import themselves.
 SMALL = {"_ast", "_collections", "_contextvars", "_functools", "_opcode", "_opcode_metadata", "_operator", "collections",
          "collections.abc", "functools", "gc", "importlib", "importlib._bootstrap", "importlib._bootstrap_external",
@@ -57,7 +57,7 @@ def test_what_needs_no_numbers_does_not_load_numpy(args):
 def test_a_tensor_one_liner_loads_numpy_and_tcli_and_little_else():
     found = imported("-e", "sum(arange(10))")
     assert {name for name in found if name.startswith("tcli.")} & {
-        "tcli.nn", "tcli.optim", "tcli.func", "tcli.data", "tcli.distributions", "tcli.show", "tcli.cli.app"} == set()
+        "tcli.nn", "tcli.optim", "tcli.func", "tcli.data", "tcli.distributions", "tcli.show.tensor", "tcli.cli.app"} == set()
     assert not found & {"typer", "rich", "prompt_toolkit", "scipy", "ml_dtypes", "cupy", "threadpoolctl", "dataclasses", "json"}
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     program = "import sys; import numpy; print(*sys.modules)"
