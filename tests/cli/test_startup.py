@@ -21,7 +21,8 @@ LANGUAGE = RUN | {
     "tcli.cli.output", "tcli.cli.values", "tcli.io", "tcli.io.access", "tcli.io.source", "tcli.lang", "tcli.lang.compile",
     "tcli.lang.contracts", "tcli.lang.cursor", "tcli.lang.expressions", "tcli.lang.fstrings", "tcli.lang.literals",
     "tcli.lang.lower", "tcli.lang.names", "tcli.lang.nodes", "tcli.lang.parser", "tcli.lang.statements", "tcli.lang.tokens",
-    "tcli.runtime", "tcli.runtime.classes", "tcli.runtime.helpers", "tcli.runtime.modules", "tcli.runtime.sandbox", "tcli.runtime.session",
+    "tcli.runtime", "tcli.runtime.classes",
+    "tcli.runtime.helpers", "tcli.runtime.modules", "tcli.runtime.sandbox", "tcli.runtime.session",
     "tcli.show", "tcli.source"}
 # Small and quick modules of the standard library that the language needs, with what they import themselves.
 SMALL = {"_ast", "_collections", "_contextvars", "_functools", "_opcode", "_opcode_metadata", "_operator", "collections",
