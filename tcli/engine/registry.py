@@ -80,6 +80,7 @@ class Op:
 ops: dict[str, Op] = {}
 paths: dict[str, Op] = {}  # "torch.exp", "tensor.exp", "tensor.exp_"
 functions: dict[str, object] = {}  # plain functions on tensors that are no ops: "torch.is_tensor"
+function_samples: dict[str, tuple[str, ...]] = {}  # calls that show them, by the same paths
 
 
 def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = None, vjp=None, nograd: bool = False,
@@ -131,11 +132,12 @@ def raw_helper(fn, name: str | None = None):
     return fn
 
 
-def function(*where: str):
-    """Declares plain functions on tensors that take part in no graph: `@function("torch.is_tensor")`."""
+def function(*where: str, samples=()):
+    """Declares plain functions on tensors that are no ops of their own: `@function("torch.is_tensor")`."""
     def declare(fn):
         for path in where:
             functions[path] = fn
+            function_samples[path] = tuple(samples)
         return fn
     return declare
 

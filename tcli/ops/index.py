@@ -457,9 +457,13 @@ def index_put_(x, indices, values, accumulate: bool = False):
     return _put(x, gather, values, accumulate)
 
 
-@function("torch.index_put", "tensor.index_put")
+@function("torch.index_put", "tensor.index_put", samples=["r(4, 3), (ints(2, high=4),), r(2, 3)"])
 def index_put(x, indices, values, accumulate: bool = False):
-    """A copy of x with `values` written at `indices` (a tuple of index tensors)."""
+    """A copy of x with `values` written at `indices` (a tuple of index tensors).
+
+    >>> torch.index_put(zeros(3), (tensor([0, 2]),), tensor([1., 2.]))
+    tensor([1., 0., 2.])
+    """
     gather, values = _put_arguments(x, indices, values)
     if values.dtype is not x.dtype:
         return _put(T.clone(x), gather, values, accumulate)

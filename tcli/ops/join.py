@@ -137,8 +137,12 @@ def _at_least(n: int):
         return tuple(map(lift, tensors))
 
     at_least.__name__ = at_least.__qualname__ = f"atleast_{n}d"
-    at_least.__doc__ = f"Tensors with at least {n} dims: views with dims of size 1 added where they lack."
-    function(f"torch.atleast_{n}d")(at_least)
+    at_least.__doc__ = f"""Tensors with at least {n} dims: views with dims of size 1 added where they lack.
+
+    >>> torch.atleast_{n}d(tensor(1)).shape
+    torch.Size({[1] * n})
+    """
+    function(f"torch.atleast_{n}d", samples=["r()", "r(3), r(2, 2)"])(at_least)
     return at_least
 
 

@@ -366,7 +366,7 @@ def linalg_multi_dot(tensors: "Tensors"):
     return _named(T.reshape(_multiply_chain(chain), tuple(shape)), "ViewBackward0")
 
 
-@function("torch.chain_matmul")
+@function("torch.chain_matmul", samples=["r(2, 3), r(3, 4), r(4, 2)"])
 def chain_matmul(*matrices, out=None):
     """The product of several matrices in the cheapest order.
 

@@ -106,7 +106,7 @@ def randperm(n: "int", *, generator: "any" = None, dtype: "DType?" = None, layou
     """0, 1, ..., n - 1 in random order.
 
     >>> manual_seed(0); randperm(4)
-    tensor([2, 0, 1, 3])
+    tensor([0, 1, 3, 2])
     """
     return made(samplers.randperm(generator, n, (dtype or dtypes.int64).numpy), device, requires_grad)
 

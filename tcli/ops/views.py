@@ -113,9 +113,13 @@ def broadcast_shapes(*shapes):
     return Size(result)
 
 
-@function("torch.broadcast_tensors")
+@function("torch.broadcast_tensors", samples=["r(3, 1), r(1, 2)"])
 def broadcast_tensors(*tensors):
-    """The tensors expanded to their common shape, as a tuple."""
+    """The tensors expanded to their common shape, as a tuple.
+
+    >>> broadcast_tensors(tensor([1, 2]), tensor([[3]]))[1]
+    tensor([[3, 3]])
+    """
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     shape = common_shape(*(tuple(t.shape) for t in tensors))

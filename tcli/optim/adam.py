@@ -38,7 +38,7 @@ class Adam(Optimizer):
         check_fused(fused, differentiable, foreach)
 
     def _make_state(self, p, group: dict, found: dict) -> None:
-        found["step"] = scalar_tensor(0.0)
+        found["step"] = scalar_tensor(0.0, bool(group["fused"]))
         found["exp_avg"], found["exp_avg_sq"] = zeros_like(p), zeros_like(p)
         if group["amsgrad"]:
             found["max_exp_avg_sq"] = zeros_like(p)
