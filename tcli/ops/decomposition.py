@@ -9,8 +9,9 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, GradError, LinAlgError
+from . import lapack_signs
 from .linalg import scalar
-from .matrices import need_lapack, need_matrix, need_square, rectangles
+from .matrices import each, need_lapack, need_matrix, need_square, rectangles
 
 
 def column(k, v):
@@ -79,11 +80,16 @@ def _svd_inner(k, left, right, S):
 @op("_svd", at="", outs=3, half=False, check=rectangles("linalg.svd"), grad_name="LinalgSvdBackward0",
     samples=[], vjp={"x": _svd_gradient})
 def _svd(xp, x, full_matrices: "bool"):
-    try:
-        u, s, vh = xp.linalg.svd(x, full_matrices=full_matrices)
-    except np.linalg.LinAlgError:
-        raise _no_convergence(x) from None
-    return u, s, vh
+    if xp is not np or not x.size:
+        return tuple(xp.linalg.svd(x, full_matrices=full_matrices))
+    m, n = x.shape[-2:]
+    k = min(m, n)
+    rows, columns = (m, n) if full_matrices else (k, k)
+    *found, info = each(xp, lambda a: lapack_signs.svd(a, full_matrices), [(m, rows), (k,), (columns, n), ()],
+                        [x.dtype, x.real.dtype, x.dtype, np.int32], x)
+    if info.any() or not np.isfinite(x).all():
+        raise _no_convergence(x)
+    return tuple(found)
 
 
 def _no_convergence(x):
@@ -176,14 +182,10 @@ def _check_eigh(values: list) -> None:
 @op("_eigh", at="", outs=2, half=False, check=_check_eigh, grad_name="LinalgEighBackward0", samples=[],
     vjp={"x": _eigh_gradient})
 def _eigh(xp, x, UPLO: "str"):
-    try:
+    if xp is not np or not x.size:
         return tuple(xp.linalg.eigh(x, UPLO.upper()))
-    except np.linalg.LinAlgError:
-        values, vectors = xp.full(x.shape[:-1], np.nan, x.real.dtype), xp.full(x.shape, np.nan, x.dtype)
-        for i in np.ndindex(x.shape[:-2]):
-            if np.isfinite(x[i]).all():
-                values[i], vectors[i] = np.linalg.eigh(x[i], UPLO.upper())
-        return values, vectors
+    return tuple(each(xp, lambda a: lapack_signs.eigh(a, UPLO.upper() == "U"), [x.shape[-1:], x.shape[-2:]],
+                      [x.real.dtype, x.dtype], x))
 
 
 SYMMETRIC = "torch.cov(r(2, 6))"
@@ -240,7 +242,10 @@ def _check_eig(values: list) -> None:
     vjp={"x": _eig_gradient})
 def _eig(xp, x):
     wide = dtypes.of_numpy(x.dtype).to_complex().numpy if x.dtype.kind == "f" else x.dtype
-    values, vectors = xp.linalg.eig(x)
+    if xp is np and x.size:
+        values, vectors = each(xp, lapack_signs.eig, [x.shape[-1:], x.shape[-2:]], [wide, wide], x)
+    else:
+        values, vectors = xp.linalg.eig(x)
     return values.astype(wide, copy=False), vectors.astype(wide, copy=False)
 
 
