@@ -9,7 +9,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.registry import T, op, rule_helper
 from ..engine.tape import state
-from ..errors import Unsupported
+from ..errors import ArgumentError, Unsupported
 
 # The ufunc behind `np.clip`, without the Python around it. With two bounds it is three times as fast as
 # `maximum` with a number, and keeps the sign of zeros and nan.
@@ -50,6 +50,16 @@ def _link(xp, g, x: "Tensor"):
 def linked(g, x):
     """`g`, which depends on `x` through comparisons alone: a second derivative is 0 instead of an error."""
     return T._link(g, x) if x._rg and state.grad else g
+
+
+def some_tensor(name: str):
+    """A `check` for ops of two operands, of which one at least must be a tensor."""
+    def check(values: list) -> None:
+        if not any(hasattr(v, "_a") for v in values[:2]):
+            kinds = ", ".join(type(v).__name__ for v in values[:2])
+            raise ArgumentError(f"{name}() received an invalid combination of arguments - got ({kinds}), but expected "
+                                "at least one Tensor")
+    return check
 
 
 def kind_of(*values) -> str:

@@ -24,6 +24,8 @@ def pooled_size(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
 
 def check_pool(name: str, n: int, x, kernel, stride, padding, dilation, ceil_mode: bool) -> tuple:
     """Raises PyTorch's errors; returns the spatial size of the result."""
+    if n > 1:
+        _check_padding(name, kernel, padding, dilation)
     _check_rank(name, n, x)
     if any(s <= 0 for s in stride):
         raise EngineError("stride should not be zero" if n != 1 else f"{name}() stride must be greater than zero, "
@@ -32,6 +34,15 @@ def check_pool(name: str, n: int, x, kernel, stride, padding, dilation, ceil_mod
         raise EngineError("kernel size should be greater than zero, but got " + _words(kernel, "k"))
     if any(d <= 0 for d in dilation):
         raise EngineError("dilation should be greater than zero, but got " + _words(dilation, "dilation"))
+    _check_padding(name, kernel, padding, dilation)
+    size = tuple(pooled_size(m, k, s, p, d, ceil_mode) for m, k, s, p, d in
+                 zip(x.shape[x.ndim - n:], kernel, stride, padding, dilation, strict=True))
+    if any(s < 1 for s in size):
+        raise ShapeError(_too_small(name, n, x, kernel, size))
+    return size
+
+
+def _check_padding(name: str, kernel, padding, dilation) -> None:
     for k, p in zip(kernel, padding, strict=True):
         if p < 0:
             raise EngineError(f"pad must be non-negative, but got pad: {p}")
@@ -41,11 +52,6 @@ def check_pool(name: str, n: int, x, kernel, stride, padding, dilation, ceil_mod
                                   f"and kernel_size={k}")
             raise EngineError(f"pad should be at most half of effective kernel size, but got pad={p}, "
                               f"kernel_size={k} and dilation={dilation[0]}")
-    size = tuple(pooled_size(m, k, s, p, d, ceil_mode) for m, k, s, p, d in
-                 zip(x.shape[x.ndim - n:], kernel, stride, padding, dilation, strict=True))
-    if any(s < 1 for s in size):
-        raise ShapeError(_too_small(name, n, x, kernel, size))
-    return size
 
 
 def _check_rank(name: str, n: int, x) -> None:

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from ..engine.registry import T, composite, op
-from ..errors import EngineError, ShapeError
+from ..errors import BadValue, EngineError, ShapeError
 
 
 def window_bounds(m: int, n: int):
@@ -68,7 +68,9 @@ def _target(name: str, n: int, x, output_size) -> tuple:
     if len(size) == 1 and n > 1:
         size = size * n
     if len(size) != n:
-        raise EngineError(f"{name}: output_size must be {n}")
+        raise EngineError(f"{name}: output_size must be {n}" if n > 1 else "'output_size' should contain one int")
+    if n > 1 and isinstance(output_size, (tuple, list)) and x._a.ndim <= n:
+        raise BadValue(f"Input dimension should be at least {n + 1}")
     if x._a.ndim not in (n + 1, n + 2):
         if n == 1:
             raise ShapeError(f"Expected 2 to 3 dimensions, but got {x._a.ndim}-dimensional tensor for argument #1 "

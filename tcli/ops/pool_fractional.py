@@ -77,12 +77,19 @@ def _fractional(name: str, n: int, x, kernel_size, output_size, output_ratio, sa
     source = x._a.astype(np.float32) if x._a.dtype.kind == "V" else x._a
     places = wrap(_places(source, raw, kernel, out)) if prod(source.shape[:2]) else wrap(
         np.zeros((*source.shape[:2], *out), np.int64))
-    y = T._gather_planes(x, places, n)
+    y = T._gather_planes(x, places, n) if places.numel() else _cut(x, out)
     if not batched:
         y, places = T.squeeze(y, 0), T.squeeze(places, 0)
     if y._node is not None:
         y._node._name = f"FractionalMaxPool{n}DBackward0"
     return y, places
+
+
+def _cut(x, out: tuple):
+    """An empty batch in the shape of the result."""
+    for d, size in enumerate(out, 2):
+        x = T._slice(x, d, 0, size)
+    return x
 
 
 def _declare(n: int):
