@@ -1,14 +1,16 @@
-"""Gaussian vectors."""
+"""Gaussian vectors, and factors of correlation matrices."""
 
 from __future__ import annotations
 
 import math
 
+from ..engine import autograd, dtypes
 from ..engine.args import broadcast_shapes
 from ..engine.registry import T
 from ..errors import BadValue
 from . import constraints
-from .base import Distribution
+from .base import Distribution, broadcast_all
+from .continuous import Beta
 
 
 class MultivariateNormal(Distribution):
@@ -151,6 +153,43 @@ class LowRankMultivariateNormal(Distribution):
     def entropy(self):
         found = 0.5 * (self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + self._log_det())
         return found.expand(self._batch_shape) if self._batch_shape else found
+
+
+class LKJCholesky(Distribution):
+    """Cholesky factors of dim x dim correlation matrices C, with density proportional to det(C) ** (concentration - 1).
+
+    Samples are built row by row: the onion method of Lewandowski, Kurowicka and Joe (2009).
+    """
+
+    arg_constraints = {"concentration": constraints.positive}
+    support = constraints.corr_cholesky
+
+    def __init__(self, dim: int, concentration=1.0, validate_args: bool | None = None):
+        if dim < 2:
+            raise BadValue(f"Expected dim to be an integer greater than or equal to 2. Found dim={dim}.")
+        self.dim = dim
+        self.concentration, = broadcast_all(concentration)
+        rows = T.cat([T.zeros(1), T.arange(dim - 1.0)]).to(self.concentration)
+        marginal = (self.concentration + 0.5 * (dim - 2)).unsqueeze(-1)
+        self._beta = Beta(rows + 0.5, marginal - 0.5 * rows)
+        super().__init__(self.concentration.shape, (dim, dim), validate_args)
+
+    def sample(self, sample_shape=()):
+        with autograd.no_grad():
+            y = self._beta.sample(sample_shape).unsqueeze(-1)
+            directions = T.randn(self._extended_shape(sample_shape), dtype=y.dtype).tril(-1)
+            length = T.linalg_norm(directions, dim=-1, keepdim=True)
+            below = y.sqrt() * T.where(length > 0, directions / length, 0.0)
+            rest = (1 - (below ** 2).sum(-1)).clamp(min=dtypes.finfo(y.dtype).tiny)
+            return below + rest.sqrt().diag_embed()
+
+    def log_prob(self, value):
+        self._check_sample(value)
+        n = self.dim - 1
+        order = 2 * (self.concentration - 1).unsqueeze(-1) + self.dim - T.arange(2, self.dim + 1)
+        found = (order * value.diagonal(dim1=-2, dim2=-1)[..., 1:].log()).sum(-1)
+        alpha = self.concentration + 0.5 * n
+        return found - (0.5 * n * math.log(math.pi) + T.mvlgamma(alpha - 0.5, n) - T.lgamma(alpha) * n)
 
 
 def mahalanobis(factor, difference):

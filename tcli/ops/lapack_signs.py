@@ -167,7 +167,7 @@ class _Sweeps:
 
     def _sweep_up(self, low: int, end: int) -> bool:
         """QL: eigenvalues come off at the low end."""
-        d, e = self.d, self.e
+        e = self.e
         while low <= end:
             m = next((i for i in range(low, end) if self._negligible(i)), end)
             if m < end:

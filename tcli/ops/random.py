@@ -168,7 +168,8 @@ def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any
     return made(samplers.normal_tensor(generator, mean, std), device, requires_grad)
 
 
-@op("bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
+@op("bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False,
+    vjp={"x": lambda k, g: k.zeros_like(g)})
 def bernoulli(xp, x, p: "any" = None, *, generator: "any" = None):
     """1 with the probability that x gives, else 0.
 
@@ -249,7 +250,8 @@ def _dirichlet_gradient(k, g, x, out):
     return move * (g - (out * g).sum(-1, True))
 
 
-@op("_sample_dirichlet", at="torch", samples=["pos(3).detach()", "pos(2, 3).detach()"], half=False, vjp={"x": _dirichlet_gradient})
+@op("_sample_dirichlet", at="torch", samples=["pos(3).detach()", "pos(2, 3).detach()"], half=False,
+    vjp={"x": _dirichlet_gradient})
 def _sample_dirichlet(xp, x, generator: "any" = None):
     """Samples of the simplex (last dim) with weights x; gradients flow to the weights."""
     from ..engine import rejection

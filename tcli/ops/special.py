@@ -220,7 +220,8 @@ def igammac(xp, x, other):
     return evaluated(xp, "gammaincc", x, other)
 
 
-@op("zeta", at="special", promote="float", check=some_tensor("special_zeta"), samples=["3.0, pos(3)", "torch.tensor([2.0, 4.0]), 1"],
+@op("zeta", at="special", promote="float", check=some_tensor("special_zeta"),
+    samples=["3.0, pos(3)", "torch.tensor([2.0, 4.0]), 1"],
     grad_name=named("SpecialZeta", 0, 2, 1),
     vjp={"x": not_implemented("the derivative for 'zeta' is not implemented."),
          "other": lambda k, g, x, other: g * -x * k.zeta(x + 1.0, other)})
