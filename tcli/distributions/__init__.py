@@ -1,6 +1,5 @@
 """`torch.distributions`: sampling, densities, entropies and divergences, with gradients."""
 
-from . import constraints, transforms
 from .base import Distribution, Independent
 from .constraint_maps import biject_to, transform_to
 from .continuous import (
@@ -55,4 +54,4 @@ __all__ = ["Bernoulli", "Beta", "Binomial", "Categorical", "Cauchy", "Chi2", "Co
            "LogisticNormal", "LowRankMultivariateNormal", "MixtureSameFamily", "Multinomial", "MultivariateNormal",
            "NegativeBinomial", "Normal", "OneHotCategorical", "OneHotCategoricalStraightThrough", "Pareto", "Poisson",
            "RelaxedBernoulli", "RelaxedOneHotCategorical", "StudentT", "TransformedDistribution", "Uniform", "VonMises",
-           "Weibull", "biject_to", "constraints", "kl_divergence", "register_kl", "transform_to", "transforms", *_transforms]
+           "Weibull", "biject_to", "kl_divergence", "register_kl", "transform_to", *_transforms]

@@ -23,6 +23,7 @@ class Transform:
     bijective = False
     domain = constraints.real
     codomain = constraints.real
+    parameters: tuple | None = None  # the attributes by which two transforms of a class are the same; None: by identity
 
     def __init__(self, cache_size: int = 0):
         if cache_size not in (0, 1):
@@ -83,12 +84,19 @@ class Transform:
         return tuple(shape)
 
     def __eq__(self, other) -> bool:
-        return self is other
+        if self is other or self.parameters is None or type(self) is not type(other):
+            return self is other
+        return all(_equal(getattr(self, n), getattr(other, n)) for n in self.parameters)
 
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def _equal(a, b) -> bool:
+    found = a == b
+    return found if isinstance(found, bool) else bool(found.all())
 
 
 class _InverseTransform(Transform):
@@ -307,6 +315,7 @@ class ReshapeTransform(Transform):
 class ExpTransform(Transform):
     """y = exp(x)."""
 
+    parameters = ()
     codomain, bijective, sign = constraints.positive, True, 1
 
     def _call(self, x):
@@ -318,15 +327,11 @@ class ExpTransform(Transform):
     def log_abs_det_jacobian(self, x, y):
         return x
 
-    def __eq__(self, other) -> bool:
-        return isinstance(other, ExpTransform)
-
-    __hash__ = object.__hash__
-
 
 class PowerTransform(Transform):
     """y = x ** exponent."""
 
+    parameters = ("exponent",)
     domain = codomain = constraints.positive
     bijective = True
 
@@ -352,6 +357,7 @@ class PowerTransform(Transform):
 class SigmoidTransform(Transform):
     """y = 1 / (1 + exp(-x))."""
 
+    parameters = ()
     codomain, bijective, sign = constraints.unit_interval, True, 1
 
     def _call(self, x):
@@ -366,15 +372,11 @@ class SigmoidTransform(Transform):
     def log_abs_det_jacobian(self, x, y):
         return -T.softplus(-x) - T.softplus(x)
 
-    def __eq__(self, other) -> bool:
-        return isinstance(other, SigmoidTransform)
-
-    __hash__ = object.__hash__
-
 
 class SoftplusTransform(Transform):
     """y = log(1 + exp(x))."""
 
+    parameters = ()
     codomain, bijective, sign = constraints.positive, True, 1
 
     def _call(self, x):
@@ -390,6 +392,7 @@ class SoftplusTransform(Transform):
 class TanhTransform(Transform):
     """y = tanh(x)."""
 
+    parameters = ()
     codomain, bijective, sign = constraints.interval(-1.0, 1.0), True, 1
 
     def _call(self, x):
@@ -405,6 +408,7 @@ class TanhTransform(Transform):
 class AbsTransform(Transform):
     """y = |x|."""
 
+    parameters = ()
     codomain = constraints.positive
 
     def _call(self, x):
@@ -417,6 +421,7 @@ class AbsTransform(Transform):
 class AffineTransform(Transform):
     """y = loc + scale * x."""
 
+    parameters = ("loc", "scale")
     bijective = True
 
     def __init__(self, loc, scale, event_dim: int = 0, cache_size: int = 0):
@@ -510,6 +515,7 @@ def tril_to_vec(mat, diag: int = 0):
 class SoftmaxTransform(Transform):
     """y = exp(x), scaled to sum 1; not one to one."""
 
+    parameters = ()
     domain, codomain = constraints.real_vector, constraints.simplex
 
     def _call(self, x):
@@ -523,6 +529,7 @@ class SoftmaxTransform(Transform):
 class StickBreakingTransform(Transform):
     """n - 1 numbers as a point of the simplex: each says how much of the rest of a stick is broken off."""
 
+    parameters = ()
     domain, codomain, bijective = constraints.real_vector, constraints.simplex, True
 
     def _call(self, x):
@@ -557,6 +564,7 @@ def _clipped_sigmoid(x):
 class LowerCholeskyTransform(Transform):
     """A square matrix as a lower triangle with a positive diagonal."""
 
+    parameters = ()
     domain, codomain = constraints.independent(constraints.real, 2), constraints.lower_cholesky
 
     def _call(self, x):
@@ -569,6 +577,7 @@ class LowerCholeskyTransform(Transform):
 class PositiveDefiniteTransform(Transform):
     """A square matrix as a positive definite one."""
 
+    parameters = ()
     domain, codomain = constraints.independent(constraints.real, 2), constraints.positive_definite
 
     def _call(self, x):

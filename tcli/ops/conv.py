@@ -234,7 +234,7 @@ def same_types(x, weight, bias) -> None:
     if weight.dtype != x.dtype:
         a, b = (dtypes.scalar_name(dtypes.of_numpy(d)) for d in (x.dtype, weight.dtype))
         raise DTypeError(f"expected scalar type {a} but found {b}")
-    if x.dtype.kind == "b":
+    if x.dtype.kind == "b" and x.size:
         raise Unsupported("\"slow_conv2d_cpu\" not implemented for 'Bool'")
 
 

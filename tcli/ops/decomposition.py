@@ -112,7 +112,8 @@ _WIDE_TALL = ["r(2, 3)", "r(3, 2)", "r(2, 3, 3)"]
 
 
 @composite("linalg_svd", at="", also=["linalg.svd"], fields=("U", "S", "Vh"),
-           samples=["r(3, 3)", "r(3, 2), False", "r(3, 4), full_matrices=False", "r(2, 2, 2), False"])
+           samples=["r(3, 3)", "r(3, 2), False", "r(3, 4), full_matrices=False", "r(2, 2, 2), False", "r(7, 4), False",
+                    "r(3, 8), False", "r(2, 6, 5), False", "c(3, 3).detach()", "r(0, 3)"])
 def linalg_svd(A, full_matrices: "bool" = True, *, driver: "str?" = None):
     """A = U @ diag(S) @ Vh with orthogonal U and Vh and falling S; smaller U, Vh with full_matrices=False.
 
@@ -192,7 +193,8 @@ SYMMETRIC = "torch.cov(r(2, 6))"
 
 
 @composite("linalg_eigh", at="", also=["linalg.eigh"], fields=("eigenvalues", "eigenvectors"),
-           samples=[SYMMETRIC, SYMMETRIC + ", 'U'"])
+           samples=[SYMMETRIC, SYMMETRIC + ", 'U'", "torch.cov(r(5, 9))", "torch.cov(r(6, 9)), 'U'",
+                    "torch.cov(c(4, 9)).detach()"])
 def linalg_eigh(A, UPLO: "str" = "L"):
     """Eigenvalues (rising) and eigenvectors (columns) of symmetric or Hermitian matrices; one triangle is read.
 
@@ -250,7 +252,8 @@ def _eig(xp, x):
 
 
 @composite("linalg_eig", at="", also=["linalg.eig"], fields=("eigenvalues", "eigenvectors"),
-           samples=["torch.tensor([[2., 1.], [0., 1.]], dtype=torch.float64)"])
+           samples=["torch.tensor([[2., 1.], [0., 1.]], dtype=torch.float64)", "r(3, 3).detach()",
+                    "c(3, 3).detach()", "r(0, 0)"])
 def linalg_eig(A):
     """Eigenvalues and eigenvectors (columns) of square matrices; always complex.
 

@@ -36,6 +36,9 @@ def _check_targets(x, target, weight) -> None:
     if target.dtype not in (np.int64, np.uint8):
         raise DTypeError(f"expected target dtype to be Long or Byte, but got {scalar_name(of_numpy(target.dtype))}")
     classes = x.shape[0] if x.ndim == 1 else x.shape[1]
+    if weight is not None and weight.dtype != x.dtype and x.dtype.kind == "f":
+        raise DTypeError(f"expected scalar type {scalar_name(of_numpy(x.dtype))} but found "
+                         f"{scalar_name(of_numpy(weight.dtype))}")
     if weight is not None and weight.shape != (classes,):
         if x.ndim > 2:
             raise ShapeError("weight tensor should be defined either for all or no classes")

@@ -217,7 +217,7 @@ def binomial(xp, count, prob, generator: "any" = None):
 
 # ---------------------------------------------------------------- gamma and Dirichlet
 
-@op("_standard_gamma_grad", at="torch", samples=["pos(3).detach(), pos(3).detach()"], half=False,
+@op("_standard_gamma_grad", at="torch", half=False,
     vjp={"x": not_implemented("the derivative for '_standard_gamma_grad' is not implemented.")})
 def _standard_gamma_grad(xp, x, output: "Tensor"):
     """How standard gamma samples `output` move with their concentrations x."""
@@ -227,7 +227,6 @@ def _standard_gamma_grad(xp, x, output: "Tensor"):
 
 
 @op("_dirichlet_grad", at="torch", half=False,
-    samples=["torch.tensor([0.2, 0.7]), pos(2).detach(), pos(2).detach() + 2"],
     vjp={"x": not_implemented("the derivative for '_dirichlet_grad' is not implemented.")})
 def _dirichlet_grad(xp, x, alpha: "Tensor", total: "Tensor"):
     """How beta samples x move with alpha, over 1 - x: -(d cdf(x) / d alpha) / pdf(x) / (1 - x)."""
@@ -236,7 +235,7 @@ def _dirichlet_grad(xp, x, alpha: "Tensor", total: "Tensor"):
     return implicit.beta_gradient(x, alpha, total).astype(x.dtype)
 
 
-@op("_standard_gamma", at="torch", samples=["pos(3)", "pos(2, 3) * 5", "pos(0)"], half=False,
+@op("_standard_gamma", at="torch", samples=["pos(3).detach()", "pos(2, 3).detach() * 5", "pos(0).detach()"], half=False,
     vjp={"x": lambda k, g, x, out: g * k._standard_gamma_grad(x, out)})
 def _standard_gamma(xp, x, generator: "any" = None):
     """Gamma samples of rate 1; gradients flow to the concentrations x."""
