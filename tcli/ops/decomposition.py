@@ -4,6 +4,8 @@ Signs and order are LAPACK's. The gradients are those of PyTorch: singular and e
 matrices are free up to a phase, so a loss that depends on that phase is refused.
 """
 
+from math import prod
+
 import numpy as np
 
 from ..engine import dtypes
@@ -38,6 +40,15 @@ def _phase_free(name: str, what: str, *parts) -> None:
     if scale and not np.allclose(total, 0, atol=1e-2 * max(scale, 1e-30)):
         raise GradError(f"{name}: The {what} in the complex case are specified up to multiplication by e^{{i phi}}. "
                         "The specified loss function depends on this quantity, so it is ill-defined.")
+
+
+# Stacks of more matrices go to NumPy at once, which is much faster; the signs of their vectors are its LAPACK's.
+_MANY = 64
+
+
+def _one_by_one(xp, x) -> bool:
+    """Whether each matrix is decomposed by itself, with the signs that PyTorch gives."""
+    return xp is np and x.size > 0 and prod(x.shape[:-2]) <= _MANY
 
 
 # ---------------------------------------------------------------- singular values
@@ -80,8 +91,11 @@ def _svd_inner(k, left, right, S):
 @op("_svd", at="", outs=3, half=False, check=rectangles("linalg.svd"), grad_name="LinalgSvdBackward0",
     samples=[], vjp={"x": _svd_gradient})
 def _svd(xp, x, full_matrices: "bool"):
-    if xp is not np or not x.size:
-        return tuple(xp.linalg.svd(x, full_matrices=full_matrices))
+    if not _one_by_one(xp, x):
+        try:
+            return tuple(xp.linalg.svd(x, full_matrices=full_matrices))
+        except np.linalg.LinAlgError:
+            raise _no_convergence(x) from None
     m, n = x.shape[-2:]
     k = min(m, n)
     rows, columns = (m, n) if full_matrices else (k, k)
@@ -183,7 +197,7 @@ def _check_eigh(values: list) -> None:
 @op("_eigh", at="", outs=2, half=False, check=_check_eigh, grad_name="LinalgEighBackward0", samples=[],
     vjp={"x": _eigh_gradient})
 def _eigh(xp, x, UPLO: "str"):
-    if xp is not np or not x.size:
+    if not _one_by_one(xp, x) and (xp is not np or np.isfinite(x).all()):
         return tuple(xp.linalg.eigh(x, UPLO.upper()))
     return tuple(each(xp, lambda a: lapack_signs.eigh(a, UPLO.upper() == "U"), [x.shape[-1:], x.shape[-2:]],
                       [x.real.dtype, x.dtype], x))
@@ -204,6 +218,13 @@ def linalg_eigh(A, UPLO: "str" = "L"):
     return T._eigh(A, UPLO)
 
 
+@op("_eigvalsh", at="", nograd=True, half=False, check=_check_eigh, samples=[])
+def _eigvalsh(xp, x, UPLO: "str"):
+    if xp is np and not np.isfinite(x).all():
+        return _eigh(xp, x, UPLO)[0]
+    return xp.linalg.eigvalsh(x, UPLO.upper())
+
+
 @composite("linalg_eigvalsh", at="", also=["linalg.eigvalsh"],
            samples=["torch.cov(r(3, 6))", SYMMETRIC + ", 'U'", "torch.cov(c(3, 6))"])
 def linalg_eigvalsh(A, UPLO: "str" = "L"):
@@ -212,7 +233,7 @@ def linalg_eigvalsh(A, UPLO: "str" = "L"):
     >>> linalg.eigvalsh(tensor([[2., 0.], [0., 1.]]))
     tensor([1., 2.])
     """
-    return T._eigh(A, UPLO)[0]
+    return T._eigh(A, UPLO)[0] if A._rg or A._a.size == 0 else T._eigvalsh(A, UPLO)
 
 
 def _eig_gradient(k, g, out0, out1):
@@ -244,7 +265,7 @@ def _check_eig(values: list) -> None:
     vjp={"x": _eig_gradient})
 def _eig(xp, x):
     wide = dtypes.of_numpy(x.dtype).to_complex().numpy if x.dtype.kind == "f" else x.dtype
-    if xp is np and x.size:
+    if _one_by_one(xp, x):
         values, vectors = each(xp, lapack_signs.eig, [x.shape[-1:], x.shape[-2:]], [wide, wide], x)
     else:
         values, vectors = xp.linalg.eig(x)
