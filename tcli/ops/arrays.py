@@ -9,7 +9,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.registry import T, op, raw_helper, rule_helper
 from ..engine.tape import state
-from ..errors import Unsupported
+from ..errors import ArgumentError, Unsupported
 
 # The ufunc behind `np.clip`, without the Python around it. With two bounds it is three times as fast as
 # `maximum` with a number, and keeps the sign of zeros and nan.
@@ -53,6 +53,16 @@ def linked(g, x):
 
 
 raw_helper(lambda g, x: g, "linked")
+
+
+def some_tensor(name: str):
+    """A `check` for ops of two operands, of which one at least must be a tensor."""
+    def check(values: list) -> None:
+        if not any(hasattr(v, "_a") for v in values[:2]):
+            kinds = ", ".join(type(v).__name__ for v in values[:2])
+            raise ArgumentError(f"{name}() received an invalid combination of arguments - got ({kinds}), but expected "
+                                "at least one Tensor")
+    return check
 
 
 def kind_of(*values) -> str:

@@ -234,7 +234,7 @@ def same_types(x, weight, bias) -> None:
     if weight.dtype != x.dtype:
         a, b = (dtypes.scalar_name(dtypes.of_numpy(d)) for d in (x.dtype, weight.dtype))
         raise DTypeError(f"expected scalar type {a} but found {b}")
-    if x.dtype.kind == "b":
+    if x.dtype.kind == "b" and x.size:
         raise Unsupported("\"slow_conv2d_cpu\" not implemented for 'Bool'")
 
 
@@ -288,7 +288,9 @@ def _same_pads(kernel, dilation) -> tuple:
 
 def convolve(name: str, n: int, x, weight, bias, stride, padding, dilation, groups: int):
     """conv1d..3d: checks, sizes, the batch dim of an unbatched input."""
-    if weight._a.ndim != n + 2 and weight._a.ndim >= 2:
+    if weight._a.ndim < 3:
+        raise EngineError("weight should have at least three dimensions")
+    if weight._a.ndim != n + 2:
         raise EngineError(f"expected stride to be a single integer value or a list of {weight._a.ndim - 2} values to "
                           "match the convolution dimensions, but got "
                           f"stride={list(sizes(stride, n, name, 'stride'))}")

@@ -9,6 +9,7 @@ from ..engine import blas, dtypes
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.registry import T, composite, op, ops
 from ..errors import DTypeError, EngineError, ShapeError
+from .arrays import refuse
 from .windows import c_name
 
 
@@ -109,6 +110,8 @@ def linear(xp, x, weight, bias: "Tensor?" = None):
     tensor([[11., 18.]])
     """
     shape = x.shape
+    if x.size:
+        refuse(x, "b", "addmm_impl_cpu_" if weight.ndim == 2 else "addmv_impl_cpu")
     if weight.ndim != 2 or not shape or shape[-1] != weight.shape[1] or x.dtype != weight.dtype or \
             bias is not None and bias.dtype != x.dtype:
         _check_linear(x, weight, bias)

@@ -13,7 +13,7 @@ from ..engine.callables import finish, is_small, shortcut
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import SMALL
-from ..errors import BadValue, EngineError, Unsupported
+from ..errors import BadValue, DTypeError, EngineError, Unsupported
 
 NAMES = ("none", "mean", "sum")
 BLOCK = 1 << 17
@@ -140,7 +140,7 @@ def mse_loss(x, target, size_average: "any" = None, reduce: "any" = None, reduct
     reduction = reduction_of(reduction, size_average, reduce)
     x, target = same_shapes(x, target)
     if weight is not None:
-        return _weighted(T._mse_loss(x, target, "none"), weight, x, reduction)
+        return _weighted(T.square(x - target), weight, x, reduction)
     return T._mse_loss(x, target, reduction)
 
 
@@ -312,6 +312,8 @@ def gaussian_nll_loss(x, target, var: "any", full: "bool" = False, eps: "float" 
     >>> F.gaussian_nll_loss(tensor([1.]), tensor([3.]), tensor([2.]))
     tensor(1.3466)
     """
+    if x._a.dtype.kind in "iu" and not isinstance(var, (int, float)):
+        raise DTypeError("result type Float can't be cast to the desired output type long int")
     var = _checked_variance(x, var)
     if reduction not in NAMES:
         raise BadValue(f"{reduction} is not valid")
@@ -355,11 +357,14 @@ def _soft_margin_loss(xp, x, target, reduction: "str"):
     return reduce_array(xp, xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z))), reduction)
 
 
-@composite("soft_margin_loss", at="F", samples=["r(2, 3), away(2, 3)", "r(2, 3), away(2, 3), reduction='none'"])
+@composite("soft_margin_loss", at="F", samples=["r(2, 3), away(2, 3).sign().detach()",
+                                                "r(2, 3), away(2, 3).sign().detach(), reduction='none'"])
 def soft_margin_loss(x, target, size_average: "any" = None, reduce: "any" = None, reduction: "any" = "mean"):
     """log(1 + exp(-target x)) for targets of -1 and 1.
 
     >>> F.soft_margin_loss(tensor([0.]), tensor([1.]))
     tensor(0.6931)
     """
+    if x._a.dtype.kind in "iu":
+        raise DTypeError(f"result type Float can't be cast to the desired output type {dtypes.scalar_name(x.dtype)}")
     return T._soft_margin_loss(x, target, reduction_of(reduction, size_average, reduce))

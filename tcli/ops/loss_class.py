@@ -37,6 +37,9 @@ def _check_targets(x, target, weight) -> None:
     if target.dtype not in (np.int64, np.uint8):
         raise DTypeError(f"expected target dtype to be Long or Byte, but got {scalar_name(of_numpy(target.dtype))}")
     classes = x.shape[0] if x.ndim == 1 else x.shape[1]
+    if weight is not None and weight.dtype != x.dtype and x.dtype.kind == "f":
+        raise DTypeError(f"expected scalar type {scalar_name(of_numpy(x.dtype))} but found "
+                         f"{scalar_name(of_numpy(weight.dtype))}")
     if weight is not None and weight.shape != (classes,):
         if x.ndim > 2:
             raise ShapeError("weight tensor should be defined either for all or no classes")
@@ -366,3 +369,44 @@ def _total_weight(x, target, weight, ignore_index: int, ignored) -> float:
     if weight is None:
         return int((~ignored).sum())
     return float(weight._a[target._a[~ignored].astype(np.int64)].astype(np.float64).sum())
+
+
+@composite("linear_cross_entropy", at="F",
+           samples=["r(4, 3), r(5, 3), torch.tensor([0, 4, 1, 2])",
+                    "r(3), r(5, 3), torch.tensor(4), linear_bias=r(5), reduction='sum'",
+                    "r(2, 3), r(4, 2, 3), torch.tensor([[0, 3], [1, 2]]), weight=torch.tensor([1., 2., 0.5, 1.]).double()",
+                    "r(4, 3), r(5, 3), torch.tensor([0, 4, 1, 2]), ignore_index=4, label_smoothing=0.1"])
+def linear_cross_entropy(x, linear_weight, target: "Index", *, linear_bias: "Tensor?" = None, weight: "Tensor?" = None,
+                         reduction: "any" = "mean", ignore_index: "int?" = None, label_smoothing: "float" = 0.0,
+                         options: "any" = None):
+    """cross_entropy of the logits that a linear layer makes of x (N, features) or (features).
+
+    linear_weight is (C, ..., features); `options` says how PyTorch would save memory, which changes no value.
+
+    >>> F.linear_cross_entropy(tensor([[1., 0.]]), eye(2), tensor([0]))
+    tensor(0.3133)
+    """
+    _check_linear(x._a.shape, linear_weight._a.shape, None if linear_bias is None else linear_bias._a.shape)
+    classes, *more, features = linear_weight._a.shape
+    shape = (*x._a.shape[:-1], classes, *more)
+    if target._a.shape == shape and ignore_index is not None:
+        raise EngineError("ignore_index cannot be specified when target contains probabilities")
+    bias = linear_bias if linear_bias is None or not more else T.reshape(linear_bias, (-1,))
+    logits = T.linear(x, T.reshape(linear_weight, (-1, features)) if more else linear_weight, bias)
+    return T.cross_entropy(T.reshape(logits, shape), target, weight=weight, reduction=reduction,
+                           ignore_index=-100 if ignore_index is None else ignore_index, label_smoothing=label_smoothing)
+
+
+def _check_linear(x: tuple, weight: tuple, bias: tuple | None) -> None:
+    if len(x) not in (1, 2):
+        raise ShapeError(f"expected input with dimensionality 1 or 2, got {len(x)}")
+    if len(weight) < 2:
+        raise ShapeError(f"expected linear_weight with dimensionality at least 2, got {len(weight)}")
+    if x[-1] != weight[-1]:
+        raise ShapeError("expected equal input and linear_weight last dimensions (in_features), "
+                         f"got {x[-1]} and {weight[-1]}, respectively")
+    if bias is not None and bias != weight[:-1]:
+        raise ShapeError(f"expected linear_bias shape {weight[:-1]}, got {bias}")
+    if len(weight) > 2 and len(x) == 1:
+        raise ShapeError(f"K-dimensional loss defined by linear_weight shape {weight} requires batched input, "
+                         f"(N, {x[-1]}), got unbatched input with shape {x}")
