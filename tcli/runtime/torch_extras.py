@@ -13,7 +13,7 @@ import numpy as np
 from ..engine import autograd, device, dtypes, format
 from ..engine.tensor import Parameter, Tensor, _legacy
 from ..engine.threads import get_num_threads, set_num_threads
-from ..errors import DeviceError, EngineError
+from ..errors import DeviceError
 
 
 def _constructor(name: str, d: dtypes.dtype) -> type:
