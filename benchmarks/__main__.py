@@ -6,6 +6,7 @@ import argparse
 import os
 import platform
 from pathlib import Path
+from statistics import median
 
 from . import common
 
@@ -18,6 +19,7 @@ def arguments() -> argparse.Namespace:
                         "whose names contain TEXT; all by default")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads per contestant; 1 pins all to a core")
     parser.add_argument("--rounds", type=int, default=9, help="samples of each contestant")
+    parser.add_argument("--minimum", action="store_true", help="compare minima instead of medians: for a busy machine")
     parser.add_argument("--only", default="", help="contestants to run, separated by commas")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {RESULTS.name}")
     return parser.parse_args()
@@ -40,7 +42,7 @@ def run(which: str, text: str, workers: dict, options: argparse.Namespace) -> st
         if text not in case.name:
             continue
         if case.kind == "time":
-            rows.append(common.row(case, common.measure(workers, which, case, options.rounds)))
+            rows.append(common.row(case, common.measure(workers, which, case, options.rounds, min if options.minimum else median)))
         else:
             from . import processes
 
@@ -67,7 +69,7 @@ def main() -> None:
         for worker in workers.values():
             worker.close()
     head = (f"## {options.threads} thread{'s' if options.threads > 1 else ''}\n\n{machine()}. {versions}.\n"
-            f"Medians of {options.rounds} samples taken in turn; ratios are tcli's time over the other's.\n")
+            f"{'Minima' if options.minimum else 'Medians'} of {options.rounds} samples taken in turn; ratios are tcli's time over the other's.\n")
     text = "\n".join([head, *sections])
     print(text)
     if options.write:

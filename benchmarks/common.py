@@ -51,10 +51,9 @@ class Case:
 def load(contestant: str, threads: int):
     """The module a builder gets, set to use `threads` threads."""
     if contestant == "tcli":
-        import tcli.ops
-        from tcli.runtime.namespaces import tree
+        from tcli.runtime.namespaces import known_modules
 
-        module = tree("torch")
+        module = known_modules().get("torch")
         module.set_num_threads(threads)
         return module
     if contestant == "torch":
@@ -200,8 +199,8 @@ def pythons() -> dict[str, str]:
     return found
 
 
-def measure(workers: dict[str, Worker], which: str, case: Case, rounds: int) -> dict[str, tuple[float, float]]:
-    """(median, minimum) in seconds for every contestant that takes part, sampled in turn."""
+def measure(workers: dict[str, Worker], which: str, case: Case, rounds: int, best=median) -> dict[str, float]:
+    """Seconds for every contestant that takes part: the `best` (median or minimum) of samples taken in turn."""
     repeats = {}
     for name, worker in workers.items():
         if case.builder(name) is None:
@@ -214,7 +213,7 @@ def measure(workers: dict[str, Worker], which: str, case: Case, rounds: int) -> 
     for _ in range(rounds):
         for name, n in repeats.items():
             times[name].append(workers[name].ask("sample", n))
-    return {name: (median(found), min(found)) for name, found in times.items()}
+    return {name: best(found) for name, found in times.items()}
 
 
 # ---------------------------------------------------------------- tables
@@ -230,22 +229,22 @@ def shown(seconds: float | None) -> str:
 
 
 def row(case: Case, found: dict, show: Callable = shown) -> list[str]:
-    """A line of the table: medians, then tcli's ratio to each of the others, then the bound and whether it holds."""
+    """A line of the table: times, then tcli's ratio to each of the others, then the bound and whether it holds."""
     mine = found.get("tcli")
-    cells = [case.name, *(show(found[c][0] if c in found else None) for c in CONTESTANTS)]
+    cells = [case.name, *(show(found[c] if c in found else None) for c in CONTESTANTS)]
     for other in CONTESTANTS[1:]:
-        cells.append(f"{mine[0] / found[other][0]:.2f}" if mine and other in found else "-")
+        cells.append(f"{mine / found[other]:.2f}" if mine and other in found else "-")
     return [*cells, verdict(case, found)]
 
 
 def verdict(case: Case, found: dict) -> str:
-    """`<= 1.1: ok` for each bound, or the ratio of medians that is over it."""
+    """`<= 1.1: ok` for each bound, or the ratio that is over it."""
     parts = []
     for others, bound in case.bounds:
         there = [found[c] for c in others if c in found]
         if not there or "tcli" not in found:
             continue
-        ratio = found["tcli"][0] / min(f[0] for f in there)
+        ratio = found["tcli"] / min(there)
         parts.append(f"{'/'.join(others)} <= {bound}: {'ok' if ratio <= bound else f'{ratio:.2f}'}")
     return "; ".join(parts)
 
