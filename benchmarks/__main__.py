@@ -37,12 +37,12 @@ def machine() -> str:
 
 def run(which: str, text: str, workers: dict, options: argparse.Namespace) -> str:
     """The table of a module."""
-    rows = []
+    rows, best = [], min if options.minimum else median
     for case in common.cases_of(which):
         if text not in case.name:
             continue
         if case.kind == "time":
-            rows.append(common.row(case, common.measure(workers, which, case, options.rounds, min if options.minimum else median)))
+            rows.append(common.row(case, common.measure(workers, which, case, options.rounds, best)))
         else:
             from . import processes
 
@@ -68,8 +68,9 @@ def main() -> None:
     finally:
         for worker in workers.values():
             worker.close()
+    word = "Minima" if options.minimum else "Medians"
     head = (f"## {options.threads} thread{'s' if options.threads > 1 else ''}\n\n{machine()}. {versions}.\n"
-            f"{'Minima' if options.minimum else 'Medians'} of {options.rounds} samples taken in turn; ratios are tcli's time over the other's.\n")
+            f"{word} of {options.rounds} samples taken in turn; ratios are tcli's time over the other's.\n")
     text = "\n".join([head, *sections])
     print(text)
     if options.write:

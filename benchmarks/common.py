@@ -163,7 +163,9 @@ class Worker:
 
     def __init__(self, contestant: str, python: str, threads: int, tiny: bool = False):
         count = str(threads)
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count,
+        # A forced choice of OpenBLAS kernels would slow down two of the contestants.
+        inherited = {name: value for name, value in os.environ.items() if name not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+        env = {**inherited, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count,
                "MKL_NUM_THREADS": count, "JAX_PLATFORMS": "cpu"}
         command = [python, "-m", "benchmarks.worker", contestant, count, str(int(tiny))]
         if threads == 1 and hasattr(os, "sched_getaffinity"):
@@ -231,7 +233,7 @@ def shown(seconds: float | None) -> str:
 def row(case: Case, found: dict, show: Callable = shown) -> list[str]:
     """A line of the table: times, then tcli's ratio to each of the others, then the bound and whether it holds."""
     mine = found.get("tcli")
-    cells = [case.name, *(show(found[c] if c in found else None) for c in CONTESTANTS)]
+    cells = [case.name, *(show(found.get(c)) for c in CONTESTANTS)]
     for other in CONTESTANTS[1:]:
         cells.append(f"{mine / found[other]:.2f}" if mine and other in found else "-")
     return [*cells, verdict(case, found)]
