@@ -6,7 +6,6 @@ import argparse
 import os
 import platform
 from pathlib import Path
-from statistics import median
 
 from . import common
 
@@ -19,7 +18,8 @@ def arguments() -> argparse.Namespace:
                         "whose names contain TEXT; all by default")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads per contestant; 1 pins all to a core")
     parser.add_argument("--rounds", type=int, default=9, help="samples of each contestant")
-    parser.add_argument("--minimum", action="store_true", help="compare minima instead of medians: for a busy machine")
+    parser.add_argument("--busy", action="store_true", help="minima of processor time instead of medians of time; with "
+                        "--threads 1, for a machine that does other things")
     parser.add_argument("--only", default="", help="contestants to run, separated by commas")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {RESULTS.name}")
     return parser.parse_args()
@@ -37,12 +37,12 @@ def machine() -> str:
 
 def run(which: str, text: str, workers: dict, options: argparse.Namespace) -> str:
     """The table of a module."""
-    rows, best = [], min if options.minimum else median
+    rows = []
     for case in common.cases_of(which):
         if text not in case.name:
             continue
         if case.kind == "time":
-            rows.append(common.row(case, common.measure(workers, which, case, options.rounds, best)))
+            rows.append(common.row(case, common.measure(workers, which, case, options.rounds, options.busy)))
         else:
             from . import processes
 
@@ -68,9 +68,9 @@ def main() -> None:
     finally:
         for worker in workers.values():
             worker.close()
-    word = "Minima" if options.minimum else "Medians"
+    word = "Minima of processor time" if options.busy else "Medians"
     head = (f"## {options.threads} thread{'s' if options.threads > 1 else ''}\n\n{machine()}. {versions}.\n"
-            f"{word} of {options.rounds} samples taken in turn; ratios are tcli's time over the other's.\n")
+            f"{word}, {options.rounds} samples taken in turn; ratios are tcli's time over the other's.\n")
     text = "\n".join([head, *sections])
     print(text)
     if options.write:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 ROOT = Path(__file__).parent.parent
 CONTESTANTS = ("tcli", "numpy", "torch", "jax")
@@ -95,12 +95,12 @@ def integers(high: int, *shape: int, seed: int = 0):
     return np.random.default_rng(seed).integers(0, high, shape)
 
 
-def sample(call: Callable, repeats: int) -> float:
+def sample(call: Callable, repeats: int, clock: Callable[[], float] = perf_counter) -> float:
     """Seconds per call."""
-    start = perf_counter()
+    start = clock()
     for _ in range(repeats):
         settle(call())
-    return (perf_counter() - start) / repeats
+    return (clock() - start) / repeats
 
 
 def serve(contestant: str, threads: int, tiny: bool) -> None:
@@ -127,7 +127,8 @@ def _obey(command: str, rest: list, module, contestant: str, calls: dict, tiny: 
         took = sample(calls["call"], 1)
         return max(1, min(1000, int(SAMPLE_SECONDS / max(took, 1e-7))))
     if command == "sample":
-        return sample(calls["call"], rest[0])
+        repeats, busy = rest
+        return sample(calls["call"], repeats, process_time if busy else perf_counter)
     return versions(contestant, module)
 
 
@@ -201,8 +202,11 @@ def pythons() -> dict[str, str]:
     return found
 
 
-def measure(workers: dict[str, Worker], which: str, case: Case, rounds: int, best=median) -> dict[str, float]:
-    """Seconds for every contestant that takes part: the `best` (median or minimum) of samples taken in turn."""
+def measure(workers: dict[str, Worker], which: str, case: Case, rounds: int, busy: bool = False) -> dict[str, float]:
+    """Seconds for every contestant that takes part: the median of samples taken in turn.
+
+    On a `busy` machine the minimum of the processor time, which means something for one thread only.
+    """
     repeats = {}
     for name, worker in workers.items():
         if case.builder(name) is None:
@@ -214,8 +218,8 @@ def measure(workers: dict[str, Worker], which: str, case: Case, rounds: int, bes
     times: dict[str, list[float]] = {name: [] for name in repeats}
     for _ in range(rounds):
         for name, n in repeats.items():
-            times[name].append(workers[name].ask("sample", n))
-    return {name: best(found) for name, found in times.items()}
+            times[name].append(workers[name].ask("sample", n, busy))
+    return {name: (min if busy else median)(found) for name, found in times.items()}
 
 
 # ---------------------------------------------------------------- tables

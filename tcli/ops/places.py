@@ -26,7 +26,7 @@ def _steps(shape: tuple) -> list[int]:
 
 def places_along(index: np.ndarray, shape: tuple, dim: int, first: int = 0) -> np.ndarray:
     """Flat places in a contiguous array of `shape` of `index` along `dim`; row 0 of the index stands at row `first`."""
-    steps = _steps(shape)
+    steps, dim = _steps(shape), dim % len(shape)
     lead: np.ndarray | int = 0
     for d, n in enumerate(index.shape):
         if d != dim:
@@ -56,7 +56,7 @@ def write_along(out: np.ndarray, index: np.ndarray, dim: int, values) -> None:
 
     def rows(start: int, stop: int) -> None:
         flat[places_along(index[start:stop], out.shape, dim, start)] = values if one else values[start:stop]
-    (in_order if dim == 0 else over_rows)(index.shape[0], prod(index.shape[1:]), rows)
+    (in_order if dim % out.ndim == 0 else over_rows)(index.shape[0], prod(index.shape[1:]), rows)
 
 
 def combine_along(ufunc: np.ufunc, out: np.ndarray, index: np.ndarray, dim: int, values: np.ndarray) -> None:
@@ -67,7 +67,7 @@ def combine_along(ufunc: np.ufunc, out: np.ndarray, index: np.ndarray, dim: int,
         places = places_along(index[start:stop], out.shape, dim, start)
         ufunc.at(flat, places.reshape(-1), values[start:stop].reshape(-1))
     # Rows of their own cannot meet, except along the first dim.
-    (in_order if dim == 0 else over_rows)(index.shape[0], prod(index.shape[1:]), rows)
+    (in_order if dim % out.ndim == 0 else over_rows)(index.shape[0], prod(index.shape[1:]), rows)
 
 
 # ---------------------------------------------------------------- by several index arrays
