@@ -12,7 +12,7 @@ from ..engine import dtypes
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, refuse, select
-from .blocks import has_blocks, is_large
+from .blocks import in_columns, is_large, is_one_line
 from .row_kernels import log_softmax_adjoint, softmax, softmax_adjoint
 
 EVERYWHERE = "torch tensor tensor_"
@@ -249,6 +249,10 @@ def _softmax(xp, x, dim: "Dim"):
     return e
 
 
+def _in_rows(g, out, dim: int) -> bool:
+    return is_large(g) and is_large(out) and not is_one_line(out.shape, dim) and not in_columns(out.shape, dim)
+
+
 def _softmax_out_gradient(k, gg, g, out, dim):
     return gg * (g - k.sum(g * out, dim, True)) - g * k.sum(gg * out, dim, True)
 
@@ -259,7 +263,7 @@ def _softmax_adjoint(xp, g, out, dim: "Dim"):
     """out * (g - sum(g * out))."""
     if out.ndim == 0:
         return xp.zeros_like(g)
-    if is_large(g) and is_large(out) and has_blocks(out.shape, dim):
+    if _in_rows(g, out, dim):
         return softmax_adjoint(g, out, dim)
     r = xp.multiply(g, out)
     r -= out * r.sum(axis=dim, keepdims=True)
@@ -287,7 +291,7 @@ def _log_softmax_adjoint(xp, g, out, dim: "Dim"):
     """g - softmax * sum(g)."""
     if out.ndim == 0:
         return xp.zeros_like(g)
-    if is_large(g) and is_large(out) and has_blocks(out.shape, dim):
+    if _in_rows(g, out, dim):
         return log_softmax_adjoint(g, out, dim)
     r = xp.exp(out)
     r *= g.sum(axis=dim, keepdims=True)

@@ -7,6 +7,7 @@ take and return values through these, so that all of them can be differentiated 
 import numpy as np
 
 from ..engine.registry import op
+from .blocks import row_major_copy
 from .places import FLATTEN_FROM, combine_along, take_along, write_along
 
 
@@ -74,14 +75,18 @@ def rows_last(xp, x, dim: int):
     """A contiguous array with `dim` last; 0-d arrays become rows of one."""
     if not x.ndim:
         return x.reshape(1)
-    return xp.ascontiguousarray(xp.moveaxis(x, dim, -1))
+    return _row_major(xp, xp.moveaxis(x, dim, -1))
+
+
+def _row_major(xp, x):
+    return row_major_copy(x) if type(x) is np.ndarray and not x.flags.c_contiguous else xp.ascontiguousarray(x)
 
 
 def back(xp, x, dim: int, ndim: int):
     """The inverse of `rows_last`."""
     if not ndim:
         return x.reshape(())
-    return x if dim == ndim - 1 else xp.ascontiguousarray(xp.moveaxis(x, -1, dim))
+    return x if dim == ndim - 1 else _row_major(xp, xp.moveaxis(x, -1, dim))
 
 
 def at_places(xp, rows, index):

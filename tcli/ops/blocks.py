@@ -15,7 +15,8 @@ from ..engine.threads import parallel
 
 BLOCK = 1 << 17  # elements
 LARGE = 1 << 18  # elements from which a second thread pays
-COLUMNS = 256  # the fewest columns that a block of rows is cut into
+COLUMNS = 256  # the fewest columns that rows are cut into
+STRIP = 256  # the length of the strips in which transposed arrays are copied
 
 
 def over_rows(n: int, per_row: int, fn: Callable[[int, int], object], block: int = BLOCK) -> None:
@@ -57,25 +58,38 @@ def slabs(x: np.ndarray, dim: int) -> np.ndarray:
     return x.reshape(before, n) if behind == 1 else x.reshape(before, n, behind)
 
 
-def over_slabs(shape: tuple, dim: int, fn: Callable[[tuple], object]) -> None:
-    """Calls `fn(where)` for blocks of `slabs(x, dim)` that hold whole lines along `dim`."""
+def over_slabs(shape: tuple, dim: int, fn: Callable[[slice], object]) -> None:
+    """Calls `fn(part)` for blocks of `slabs(x, dim)` that hold whole lines along `dim`: slabs(x, dim)[part]."""
     before, n, behind = sides(shape, dim)
-    if behind == 1 or n * behind <= BLOCK:
-        over_rows(before, n * behind, lambda start, stop: fn((slice(start, stop),)))
-        return
-    width = max(COLUMNS, BLOCK // n)
-    across = -(-behind // width)
-
-    def one(i: int) -> None:
-        row, column = divmod(i, across)
-        fn((slice(row, row + 1), slice(None), slice(column * width, (column + 1) * width)))
-    parallel(before * across, one)
+    over_rows(before, n * behind, lambda start, stop: fn(slice(start, stop)))
 
 
-def has_blocks(shape: tuple, dim: int) -> bool:
-    """Whether `over_slabs` has more than one block to hand out."""
+def in_columns(shape: tuple, dim: int) -> bool:
+    """Whether lines along `dim` lie across a large piece of memory: no block that stays in cache holds whole lines."""
     before, n, behind = sides(shape, dim)
-    return before > 1 or behind > COLUMNS
+    return behind > 1 and n * behind > 2 * BLOCK
+
+
+def is_one_line(shape: tuple, dim: int) -> bool:
+    """Whether `dim` is all there is."""
+    return prod(shape) == shape[dim]
+
+
+def row_major_copy(x: np.ndarray, dtype=None) -> np.ndarray:
+    """A contiguous copy of an array; a transposed one is copied in strips, in which both sides stay in cache."""
+    out = np.empty(x.shape, dtype or x.dtype)
+    if x.size < LARGE:
+        np.copyto(out, x, "unsafe")
+    elif x.flags.c_contiguous:
+        flat, source = out.reshape(-1), x.reshape(-1)
+        over_rows(x.size, 1, lambda start, stop: np.copyto(flat[start:stop], source[start:stop], "unsafe"))
+    elif x.ndim > 1 and abs(x.strides[-1]) > min(map(abs, x.strides)):
+        height = x.size // x.shape[-1]
+        over_rows(x.shape[-1], height, lambda start, stop: np.copyto(out[..., start:stop], x[..., start:stop], "unsafe"),
+                  STRIP * height)
+    else:
+        over_rows(len(x), x.size // len(x), lambda start, stop: np.copyto(out[start:stop], x[start:stop], "unsafe"))
+    return out
 
 
 # ---------------------------------------------------------------- reductions

@@ -11,7 +11,7 @@ from ..engine.tensor import Tensor
 from ..errors import BadIndex, EngineError
 from .along import picked
 from .arrays import refuse
-from .blocks import has_blocks, is_large, place_of_best, reduced
+from .blocks import is_large, is_one_line, place_of_best, reduced
 from .places import take_along
 from .reduce import DIMS, MORE_DIMS, axes, kept, spread
 
@@ -122,8 +122,9 @@ def _dim_op(name: str):
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
         place = _place(xp, name, x, dim, keepdim)
-        if is_large(x) and dim == x.ndim - 1:
-            return take_along(x, place.reshape(*x.shape[:-1], 1), dim).reshape(place.shape), place
+        if is_large(x):
+            kept = place if keepdim else xp.expand_dims(place, dim)
+            return take_along(x, kept, dim).reshape(place.shape), place
         return reduced(getattr(xp, name + "imum"), x, dim, None, keepdim), place
 
 
@@ -131,7 +132,7 @@ def _place(xp, name: str, x, dim: int, keepdim: bool):
     """Where the first extremum (or nan) along `dim` is."""
     if x.dtype.kind == "V":  # ml_dtypes
         x = x.astype(np.float32)
-    if is_large(x) and has_blocks(x.shape, dim) and (dim == x.ndim - 1 or x.shape[dim] > 64):
+    if is_large(x) and not is_one_line(x.shape, dim) and (dim == x.ndim - 1 or x.shape[dim] > 64):
         found = place_of_best("arg" + name, x, dim)
         return xp.expand_dims(found, dim) if keepdim else found
     if dim < x.ndim - 1 and x.shape[dim] <= 64 and x.dtype.kind != "b" and x.size > 4096:

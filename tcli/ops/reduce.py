@@ -10,7 +10,7 @@ from ..engine import dtypes
 from ..engine.registry import T, composite, op, rule_helper
 from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
-from .blocks import has_blocks, is_large, reduced
+from .blocks import is_large, is_one_line, reduced
 from .row_kernels import logsumexp, logsumexp_of_all
 
 DIMS = ["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r()"]
@@ -309,7 +309,7 @@ def _large_logsumexp(x, axis):
     if axis is None or x.ndim == 1:
         found = logsumexp_of_all(x.reshape(-1))
         return found if found is None else np.asarray(found).reshape((1,) * x.ndim)
-    return logsumexp(x, axis) if type(axis) is int and has_blocks(x.shape, axis) else None
+    return logsumexp(x, axis) if type(axis) is int and not is_one_line(x.shape, axis) else None
 
 
 @op("logsumexp", at="torch tensor special", promote="float", vjp={"x": _logsumexp_rule},

@@ -1,35 +1,85 @@
 """softmax, logsumexp, variance and running sums on large arrays, block by block in cache.
 
 Each takes a contiguous array that `is_large` and computes what the short kernels of the families compute,
-without temporaries of its size. No op is declared here.
+without temporaries of its size. Lines along the last dim are done one after the other; lines across memory
+(columns) in passes over blocks of rows, whose partial results are combined. No op is declared here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from .blocks import BLOCK, has_blocks, in_order, over_rows, over_slabs, slabs
+from .blocks import BLOCK, in_columns, in_order, is_one_line, over_rows, over_slabs, reduced, slabs
+
+CALM = 50  # sums of exponentials below exp(CALM) need no shift
+
+
+def _over_column_rows(x: np.ndarray, dim: int, fn: Callable[[int, slice, int], object]) -> int:
+    """Calls `fn(i, part, j)` for blocks of rows `slabs(x, dim)[i, part]`, the j-th of its kind; how many j there are."""
+    before, n, behind = slabs(x, dim).shape
+    step = max(1, BLOCK // behind)
+    for i in range(before):
+        over_rows(n, behind, lambda start, stop, i=i: fn(i, slice(start, stop), start // step))
+    return -(-n // step)
+
+
+def _parts(x: np.ndarray, dim: int) -> np.ndarray:
+    """Room for one partial result of each block of rows."""
+    before, n, behind = slabs(x, dim).shape
+    return np.empty((before, -(-n // max(1, BLOCK // behind)), behind), x.dtype)
+
+
+def _kept(found: np.ndarray, x: np.ndarray, dim: int) -> np.ndarray:
+    return found.reshape(x.shape[:dim] + (1,) + x.shape[dim + 1:])
+
 
 # ---------------------------------------------------------------- softmax
 
 def softmax(x: np.ndarray, dim: int, log: bool) -> np.ndarray:
     """softmax or its logarithm along `dim`."""
     out = np.empty_like(x)
-    if not has_blocks(x.shape, dim):
+    if is_one_line(x.shape, dim):
         _softmax_of_all(x.reshape(-1), out.reshape(-1), log)
-        return out
+    elif in_columns(x.shape, dim):
+        _softmax_of_columns(x, out, dim, log)
+    else:
+        _softmax_of_rows(x, out, dim, log)
+    return out
+
+
+def _softmax_of_rows(x: np.ndarray, out: np.ndarray, dim: int, log: bool) -> None:
     source, target = slabs(x, dim), slabs(out, dim)
 
-    def block(where: tuple) -> None:
-        e = target[where]
-        np.subtract(source[where], np.maximum.reduce(source[where], 1, keepdims=True), out=e)
+    def block(part: slice) -> None:
+        e = target[part]
+        np.subtract(source[part], np.maximum.reduce(source[part], 1, keepdims=True), out=e)
         if log:
             e -= np.log(np.add.reduce(np.exp(e), 1, keepdims=True))
         else:
             np.exp(e, out=e)
             e /= np.add.reduce(e, 1, keepdims=True)
     over_slabs(x.shape, dim, block)
-    return out
+
+
+def _softmax_of_columns(x: np.ndarray, out: np.ndarray, dim: int, log: bool) -> None:
+    source, target, sums = slabs(x, dim), slabs(out, dim), _parts(x, dim)
+    top = slabs(reduced(np.maximum, x, dim, None, True), dim)
+
+    def exponential(i: int, part: slice, j: int) -> None:
+        e = np.subtract(source[i, part], top[i], out=target[i, part])
+        np.add.reduce(np.exp(e) if log else np.exp(e, out=e), 0, out=sums[i, j])
+
+    def scale(i: int, part: slice, j: int) -> None:
+        if log:
+            target[i, part] -= total[i]
+        else:
+            target[i, part] /= total[i]
+    _over_column_rows(x, dim, exponential)
+    total = np.add.reduce(sums, 1)
+    total = np.log(total) if log else total
+    _over_column_rows(x, dim, scale)
 
 
 def _softmax_of_all(x: np.ndarray, out: np.ndarray, log: bool) -> None:
@@ -60,26 +110,26 @@ def _softmax_of_all(x: np.ndarray, out: np.ndarray, log: bool) -> None:
 
 
 def softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
-    """out * (g - sum(g * out)) along `dim`; both contiguous."""
+    """out * (g - sum(g * out)) along `dim`, which is no column; both contiguous."""
     r = np.empty_like(out)
     grad, value, target = slabs(g, dim), slabs(out, dim), slabs(r, dim)
 
-    def block(where: tuple) -> None:
-        t = np.multiply(grad[where], value[where], out=target[where])
-        t -= value[where] * np.add.reduce(t, 1, keepdims=True)
+    def block(part: slice) -> None:
+        t = np.multiply(grad[part], value[part], out=target[part])
+        t -= value[part] * np.add.reduce(t, 1, keepdims=True)
     over_slabs(out.shape, dim, block)
     return r
 
 
 def log_softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
-    """g - exp(out) * sum(g) along `dim`; both contiguous."""
+    """g - exp(out) * sum(g) along `dim`, which is no column; both contiguous."""
     r = np.empty_like(out)
     grad, value, target = slabs(g, dim), slabs(out, dim), slabs(r, dim)
 
-    def block(where: tuple) -> None:
-        t = np.exp(value[where], out=target[where])
-        t *= np.add.reduce(grad[where], 1, keepdims=True)
-        np.subtract(grad[where], t, out=t)
+    def block(part: slice) -> None:
+        t = np.exp(value[part], out=target[part])
+        t *= np.add.reduce(grad[part], 1, keepdims=True)
+        np.subtract(grad[part], t, out=t)
     over_slabs(out.shape, dim, block)
     return r
 
@@ -88,19 +138,49 @@ def log_softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
 
 def logsumexp(x: np.ndarray, dim: int) -> np.ndarray:
     """log(sum(exp(x))) along `dim`, which keeps size 1."""
+    if in_columns(x.shape, dim):
+        return _logsumexp_of_columns(x, dim)
     source = slabs(x, dim)
     out = np.empty((len(source), 1, *source.shape[2:]), x.dtype)
 
-    def block(where: tuple) -> None:
-        part = source[where]
-        top = np.maximum.reduce(part, 1, keepdims=True)
-        top[np.isinf(top)] = 0
-        e = part - top
-        total = np.add.reduce(np.exp(e, out=e), 1, keepdims=True)
+    def block(part: slice) -> None:
+        lines = source[part]
+        top = _finite_or_zero(np.maximum.reduce(lines, 1, keepdims=True))
+        e = _exponentials(lines, top)
+        total = np.add.reduce(e, 1, keepdims=True)
         np.log(total, out=total)
-        np.add(total, top, out=out[where])
+        np.add(total, top, out=out[part])
     over_slabs(x.shape, dim, block)
-    return out.reshape(x.shape[:dim] + (1,) + x.shape[dim + 1:])
+    return _kept(out, x, dim)
+
+
+def _exponentials(x: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """exp(x - top); where no sum of exp(x) can overflow or vanish `top` becomes 0, which saves a pass."""
+    if np.abs(top).max() < CALM:
+        top[...] = 0
+        return np.exp(x)
+    e = x - top
+    return np.exp(e, out=e)
+
+
+def _finite_or_zero(top: np.ndarray) -> np.ndarray:
+    top[np.isinf(top)] = 0
+    return top
+
+
+def _logsumexp_of_columns(x: np.ndarray, dim: int) -> np.ndarray:
+    source, sums = slabs(x, dim), _parts(x, dim)
+    top = _finite_or_zero(slabs(reduced(np.maximum, x, dim, None, True), dim))
+    calm = np.abs(top).max() < CALM
+    if calm:
+        top[...] = 0
+
+    def exponential(i: int, part: slice, j: int) -> None:
+        e = np.exp(source[i, part]) if calm else source[i, part] - top[i]
+        np.add.reduce(e if calm else np.exp(e, out=e), 0, out=sums[i, j])
+    _over_column_rows(x, dim, exponential)
+    total = np.add.reduce(sums, 1, keepdims=True)
+    return _kept(np.log(total) + top, x, dim)
 
 
 def logsumexp_of_all(x: np.ndarray):
@@ -111,8 +191,7 @@ def logsumexp_of_all(x: np.ndarray):
     def block(start: int, stop: int) -> None:
         part, i = x[start:stop], start // BLOCK
         tops[i] = np.maximum.reduce(part)
-        e = part - tops[i]
-        sums[i] = np.add.reduce(np.exp(e, out=e))
+        sums[i] = np.add.reduce(_exponentials(part, tops[i:i + 1]))
     over_rows(x.size, 1, block)
     if not np.isfinite(tops).all():
         return None
@@ -142,29 +221,28 @@ def squares_of_all(x: np.ndarray) -> float:
 
 def squares(x: np.ndarray, dim: int) -> np.ndarray:
     """The same along `dim`, which keeps size 1."""
+    n = x.dtype.type(x.shape[dim])
+    if in_columns(x.shape, dim):
+        return sum_of_squares(x, dim, slabs(reduced(np.add, x, dim, None, True), dim) / n)
     source = slabs(x, dim)
     out = np.empty((len(source), 1, *source.shape[2:]), x.dtype)
-    n = x.dtype.type(x.shape[dim])
 
-    def block(where: tuple) -> None:
-        part = source[where]
-        d = part - np.add.reduce(part, 1, keepdims=True) / n
-        np.multiply(d, d, out=d)
-        np.add.reduce(d, 1, out=out[where], keepdims=True)
+    def block(part: slice) -> None:
+        d = source[part] - np.add.reduce(source[part], 1, keepdims=True) / n
+        np.add.reduce(np.multiply(d, d, out=d), 1, out=out[part], keepdims=True)
     over_slabs(x.shape, dim, block)
-    return out.reshape(x.shape[:dim] + (1,) + x.shape[dim + 1:])
+    return _kept(out, x, dim)
 
 
-def sum_of_squares(x: np.ndarray, dim: int, keepdim: bool) -> np.ndarray:
-    """The sum of squares along `dim`."""
-    source = slabs(x, dim)
-    out = np.empty((len(source), *source.shape[2:]), x.dtype)
+def sum_of_squares(x: np.ndarray, dim: int, mean=None) -> np.ndarray:
+    """The sum of squares (of distances from `mean`) in columns along `dim`, which keeps size 1."""
+    source, sums = slabs(x, dim), _parts(x, dim)
 
-    def block(where: tuple) -> None:
-        part = source[where]
-        np.add.reduce(part * part, 1, out=out[where[0], *where[2:]])
-    over_slabs(x.shape, dim, block)
-    return out.reshape(x.shape[:dim] + (1,) * keepdim + x.shape[dim + 1:])
+    def square(i: int, part: slice, j: int) -> None:
+        d = source[i, part] if mean is None else source[i, part] - mean[i]
+        np.add.reduce(d * d if mean is None else np.multiply(d, d, out=d), 0, out=sums[i, j])
+    _over_column_rows(x, dim, square)
+    return _kept(np.add.reduce(sums, 1), x, dim)
 
 
 # ---------------------------------------------------------------- running sums and products

@@ -5,7 +5,7 @@ from ..engine import dtypes
 from ..engine.args import to_dims
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
-from .blocks import has_blocks, is_large
+from .blocks import is_large, is_one_line
 from .reduce import axes, count_of, spread
 from .row_kernels import squares, squares_of_all
 
@@ -47,7 +47,7 @@ def _variance(xp, x, axis, dim, correction, keepdim):
         whole = dim is None or dim == () or len(dim) == x.ndim
         if whole:
             total = xp.asarray(squares_of_all(x.reshape(-1)), x.dtype).reshape((1,) * x.ndim if keepdim else ())
-        elif type(axis) is int and has_blocks(x.shape, axis):
+        elif type(axis) is int and not is_one_line(x.shape, axis):
             total = squares(x, axis)
             total = total if keepdim else total.reshape(x.shape[:axis] + x.shape[axis + 1:])
         else:
