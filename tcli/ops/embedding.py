@@ -9,7 +9,7 @@ from ..engine.dispatch import bump, wrap
 from ..engine.dtypes import of_numpy, scalar_name
 from ..engine.registry import T, composite, op
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, Unsupported
-from .places import add_rows, take_rows
+from .places import add_rows, in_range, take_rows
 
 
 def check_indices(indices, rows: int, name: str = "embedding") -> None:
@@ -18,7 +18,7 @@ def check_indices(indices, rows: int, name: str = "embedding") -> None:
         kind = "CPUBoolType" if kind == "Bool" else f"torch.{kind}Tensor"
         raise DTypeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: "
                          f"Long, Int; but got {kind} instead (while checking arguments for {name})")
-    if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= rows):
+    if indices.size and not in_range(indices, rows):
         raise BadIndex("index out of range in self")
 
 

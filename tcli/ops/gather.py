@@ -7,7 +7,7 @@ from ..engine.args import broadcast_shapes, wrap_dim
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import EngineError
-from .places import combine_along, take_along, write_along
+from .places import combine_along, in_range, take_along, write_along
 
 
 def _check_index(name: str, index) -> None:
@@ -16,7 +16,7 @@ def _check_index(name: str, index) -> None:
 
 
 def _bounds(index, size: int, dim: int) -> None:
-    if index.size and (index.min() < 0 or index.max() >= size):
+    if index.size and not in_range(index, size):
         bad = int(index[(index < 0) | (index >= size)].ravel()[0])
         raise EngineError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
 

@@ -14,6 +14,7 @@ from ..engine.registry import T, function, op
 from ..engine.tape import state
 from ..engine.tensor import Tensor, as_tensor, tensor
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
+from .arrays import fill_where
 from .convert import copy_, fill_
 from .places import FLATTEN_FROM, add_rows, flattened, take_rows
 
@@ -375,7 +376,7 @@ def _put(x, gather: tuple, values, accumulate: bool):
 def _write_at(out, index: tuple, values) -> None:
     """`out[index] = values`, in place."""
     if values.size == 1 and len(index) == 1 and getattr(index[0], "dtype", None) == np.bool_ and index[0].shape == out.shape:
-        np.copyto(out, values.reshape(()), where=index[0])
+        fill_where(out, index[0], values.reshape(()))
         return
     if np.may_share_memory(out, values):
         values = values.copy()

@@ -7,7 +7,7 @@ from ..engine.args import broadcast_shapes
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, DTypeError, EngineError
-from .places import FLATTEN_FROM, combine_along, take_along, take_rows
+from .places import FLATTEN_FROM, combine_along, in_range, take_along, take_rows
 
 
 def _at(dim: int, index) -> tuple:
@@ -30,7 +30,7 @@ def index_select(xp, x, dim: "Dim", index: "Index"):
     if not x.ndim:
         return x.reshape(1)[index.reshape(-1)].reshape(())
     n = x.shape[dim]
-    if index.size and (index.min() < 0 or index.max() >= n):
+    if index.size and not in_range(index, n):
         if x.ndim == 1 or not x.flags.c_contiguous:
             raise BadIndex("index out of range in self")
         bad = index[(index < 0) | (index >= n)].ravel()[0]
@@ -87,7 +87,7 @@ def _check_vector(name: str, x, dim: int, index, source) -> None:
 def _range(x, dim: int, index):
     """The first index out of range, or None."""
     a, n = index._a, x.shape[dim] if x.ndim else 1
-    return int(a[(a < 0) | (a >= n)].ravel()[0]) if a.size and (a.min() < 0 or a.max() >= n) else None
+    return int(a[(a < 0) | (a >= n)].ravel()[0]) if a.size and not in_range(a, n) else None
 
 
 @op("_index_add", at="", samples=["r(3, 4), 0, torch.tensor([2, 0]), r(2, 4), 2.0"], grad_name="IndexAddBackward0",

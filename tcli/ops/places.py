@@ -18,6 +18,13 @@ FLATTEN_FROM = 1 << 12  # elements of an index
 SPARSE_FROM = 1 << 18  # elements added by rows from which a sparse product is faster, its import included
 
 
+def in_range(index, size: int) -> bool:
+    """Whether all of an integer index that is not empty lies in 0..size - 1."""
+    if index.dtype == np.int64 and index.flags.c_contiguous:
+        return bool(index.view(np.uint64).max() < size)  # one pass: negative numbers are the largest there
+    return bool(index.min() >= 0 and index.max() < size)
+
+
 # ---------------------------------------------------------------- along one dim
 
 def _steps(shape: tuple) -> list[int]:
@@ -61,6 +68,12 @@ def write_along(out: np.ndarray, index: np.ndarray, dim: int, values) -> None:
 
 def combine_along(ufunc: np.ufunc, out: np.ndarray, index: np.ndarray, dim: int, values: np.ndarray) -> None:
     """Combines values into a contiguous `out` by a binary ufunc: np.add adds them up where the index repeats."""
+    if out.ndim == 1:
+        if ufunc is np.add:
+            add_rows(out, index, values)
+        else:
+            ufunc.at(out, index, values)
+        return
     flat = out.reshape(-1)
 
     def rows(start: int, stop: int) -> None:
@@ -106,10 +119,10 @@ def add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
     if not values.size:
         return
     per_row = prod(out.shape[1:])
-    if per_row == 1:
-        np.add.at(out.reshape(-1), rows, values.reshape(-1))
-    elif values.size >= SPARSE_FROM and out.size <= 4 * values.size and out.dtype.kind in "fc":
+    if values.size >= SPARSE_FROM and out.size <= values.size and out.dtype.kind in "fc":
         out += _sums(np.ascontiguousarray(values).reshape(len(rows), per_row), rows, len(out)).reshape(out.shape)
+    elif per_row == 1:
+        np.add.at(out.reshape(-1), rows, values.reshape(-1))
     else:
         flat, values = out.reshape(-1), values.reshape(len(rows), per_row)
 
@@ -120,9 +133,13 @@ def add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
 
 
 def _sums(values: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
-    """(n, d) with values[i] added up at rows[i]: a product with a matrix that has a one in every column."""
+    """(n, d) with values[i] added up at rows[i], through the product of a sparse matrix."""
     from scipy.sparse import csc_array
 
+    if values.shape[1] == 1:  # all in one column, times one
+        picks = csc_array((n, 1), dtype=values.dtype)
+        picks.data, picks.indices, picks.indptr = values.reshape(-1), rows, np.array([0, len(rows)])
+        return np.asarray(picks @ np.ones(1, values.dtype))
     picks = csc_array((n, len(rows)), dtype=values.dtype)
     picks.data, picks.indices, picks.indptr = np.ones(len(rows), values.dtype), rows, np.arange(len(rows) + 1)
     return np.asarray(picks @ values)
