@@ -74,6 +74,9 @@ def combine_along(ufunc: np.ufunc, out: np.ndarray, index: np.ndarray, dim: int,
         else:
             ufunc.at(out, index, values)
         return
+    if ufunc is np.add and _as_lines(out, index, dim):
+        out += _sums_of_lines(values, index, out.shape)
+        return
     flat = out.reshape(-1)
 
     def rows(start: int, stop: int) -> None:
@@ -81,6 +84,24 @@ def combine_along(ufunc: np.ufunc, out: np.ndarray, index: np.ndarray, dim: int,
         ufunc.at(flat, places.reshape(-1), values[start:stop].reshape(-1))
     # Rows of their own cannot meet, except along the first dim.
     (in_order if dim % out.ndim == 0 else over_rows)(index.shape[0], prod(index.shape[1:]), rows)
+
+
+def _as_lines(out: np.ndarray, index: np.ndarray, dim: int) -> bool:
+    """Whether a large index adds to lines of the last dim, each to its own."""
+    return (index.size >= SPARSE_FROM and dim % out.ndim == out.ndim - 1 and index.shape[:-1] == out.shape[:-1]
+            and out.size <= 2 * index.size and out.dtype.kind == "f")
+
+
+def _sums_of_lines(values: np.ndarray, index: np.ndarray, shape: tuple) -> np.ndarray:
+    """Each line of values added up by its line of the index: what a sparse matrix with repeated entries means."""
+    from scipy.sparse import csr_array
+
+    n, length = prod(index.shape[:-1]), index.shape[-1]
+    lines = csr_array((n, shape[-1]), dtype=values.dtype)
+    lines.data = np.ascontiguousarray(values).reshape(-1)
+    lines.indices = np.ascontiguousarray(index, np.int64).reshape(-1)
+    lines.indptr = np.arange(0, n * length + 1, length)
+    return lines.toarray().reshape(shape)
 
 
 # ---------------------------------------------------------------- by several index arrays
