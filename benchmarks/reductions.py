@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .common import Case, floats
 
-BIG, TINY = (10_000_000,), (50,)
-WIDE, WIDE_TINY = (10_000, 1000), (5, 7)
+BIG, TINY = (10_000_000,), (500,)
+WIDE, WIDE_TINY = (10_000, 1000), (20, 30)
 BEST = (("numpy", "torch"), 1.1)
 JAX = (("jax",), 1.5)
 
