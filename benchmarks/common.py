@@ -21,7 +21,7 @@ from time import perf_counter, process_time
 
 ROOT = Path(__file__).parent.parent
 CONTESTANTS = ("tcli", "numpy", "torch", "jax")
-MODULES = ("elementwise", "small", "reductions", "linalg", "gather", "nn", "steps", "memory", "startup")
+MODULES = ("elementwise", "small", "reductions", "linalg", "gather", "nn", "steps", "memory", "start")
 SAMPLE_SECONDS = 0.03  # a sample repeats its call until it took about this long
 
 
@@ -149,7 +149,25 @@ def cases_of(which: str) -> list[Case]:
 
     if not (Path(__file__).parent / f"{which}.py").exists():
         return []
-    return import_module(f"benchmarks.{which}").CASES
+    return [case if isinstance(case, Case) else from_text(**case) for case in import_module(f"benchmarks.{which}").CASES]
+
+
+def from_text(name: str, setup: str, stmt: str, target: float) -> Case:
+    """The case of a program: `setup` runs once, `stmt` is timed; tcli compiles both as it compiles programs."""
+    program = f"{setup}\ndef timed_call():\n    {stmt}\n"
+
+    def tcli(_module):
+        from tcli import Session
+
+        session = Session()
+        session.run(program)
+        return session["timed_call"]
+
+    def torch(_module):
+        scope: dict = {}
+        exec(program, scope)
+        return scope["timed_call"]
+    return Case(name, tcli=tcli, torch=torch, bounds=((("torch",), target),))
 
 
 def find_case(which: str, name: str) -> Case:

@@ -37,6 +37,14 @@ def test_cases_have_names_of_their_own():
         assert len(set(names)) == len(names)
 
 
+def test_a_case_may_be_a_program():
+    case = common.from_text("a", "import torch\nx = torch.ones(2)", "x.add_(1)", 0.8)
+    call = case.builder("tcli")(None)
+    call()
+    call()
+    assert case.bounds == ((("torch",), 0.8),)
+
+
 def test_the_table_says_which_ratios_hold():
     case = common.Case("a", bounds=((("numpy", "torch"), 1.1), (("jax",), 2.0)))
     row = common.row(case, {"tcli": 2e-3, "numpy": 1e-3, "torch": 4e-3, "jax": 1e-3})
