@@ -13,6 +13,8 @@ from ..engine.callables import is_small, shortcut
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, refuse, select
+from .blocks import in_columns, is_large, is_one_line
+from .row_kernels import log_softmax_adjoint, softmax, softmax_adjoint
 
 EVERYWHERE = "torch tensor tensor_"
 SAMPLES = ["away(3, 4)", "away()", "away(0, 2)"]
@@ -249,10 +251,16 @@ def _softmax(xp, x, dim: "Dim"):
         return _softmax(xp, x.reshape(1), 0).reshape(())
     if x.size == 0:
         return x.copy()
+    if is_large(x) and x.dtype.kind == "f":
+        return softmax(x, dim, log=False)
     e = _shifted(xp, x, dim, "softmax")
     xp.exp(e, out=e)
     e /= e.sum(axis=dim, keepdims=True)
     return e
+
+
+def _in_rows(g, out, dim: int) -> bool:
+    return is_large(g) and is_large(out) and not is_one_line(out.shape, dim) and not in_columns(out.shape, dim)
 
 
 def _softmax_out_gradient(k, gg, g, out, dim):
@@ -265,6 +273,8 @@ def _softmax_adjoint(xp, g, out, dim: "Dim"):
     """out * (g - sum(g * out))."""
     if out.ndim == 0:
         return xp.zeros_like(g)
+    if _in_rows(g, out, dim):
+        return softmax_adjoint(g, out, dim)
     r = xp.multiply(g, out)
     r -= out * r.sum(axis=dim, keepdims=True)
     return r
@@ -277,6 +287,8 @@ def _log_softmax(xp, x, dim: "Dim"):
         return _log_softmax(xp, x.reshape(1), 0).reshape(())
     if x.size == 0:
         return x.copy()
+    if is_large(x) and x.dtype.kind == "f":
+        return softmax(x, dim, log=True)
     e = _shifted(xp, x, dim, "log_softmax")
     e -= xp.log(xp.exp(e).sum(axis=dim, keepdims=True))
     return e
@@ -289,6 +301,8 @@ def _log_softmax_adjoint(xp, g, out, dim: "Dim"):
     """g - softmax * sum(g)."""
     if out.ndim == 0:
         return xp.zeros_like(g)
+    if _in_rows(g, out, dim):
+        return log_softmax_adjoint(g, out, dim)
     r = xp.exp(out)
     r *= g.sum(axis=dim, keepdims=True)
     return xp.subtract(g, r, out=r)
@@ -299,7 +313,7 @@ def _converted(x, dtype):
 
 
 @composite("softmax", at="torch tensor", samples=["r(3, 4), 1", "r(2, 3), dim=0", "r(2, 3), 1, torch.float64"])
-def softmax(x, dim: "Dim", dtype: "DType?" = None):
+def _softmax_op(x, dim: "Dim", dtype: "DType?" = None):
     """exp(x) / sum(exp(x)) along dim: positive numbers that add up to 1.
 
     >>> softmax(tensor([1., 2., 3.]), dim=0)

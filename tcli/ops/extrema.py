@@ -12,6 +12,8 @@ from ..engine.tensor import Tensor
 from ..errors import BadIndex, EngineError
 from .along import picked
 from .arrays import refuse
+from .blocks import is_large, is_one_line, place_of_best, reduced
+from .places import take_along
 from .reduce import DIMS, MORE_DIMS, axes, kept, spread
 
 TIES = "torch.tensor([[1.0, 3.0, 3.0], [2.0, 2.0, 1.0]])"
@@ -61,7 +63,7 @@ def _value_op(name: str, ufunc: str, kernel_name: str, word: str, shown: str):
     def extreme(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         refuse(x, "c", kernel_name)
         need_elements(name, x, dim)
-        return getattr(xp, ufunc).reduce(x, axes(x, dim), None, None, keepdim)
+        return reduced(getattr(xp, ufunc), x, axes(x, dim), None, keepdim)
 
     extreme.__doc__ = f"""The {word} element, of the whole tensor or along dims; equals share the gradient.
 
@@ -90,7 +92,7 @@ def aminmax(xp, x, *, dim: "Dim?" = None, keepdim: "bool" = False):
                           "identity.")
     need_elements("aminmax", x, dim, ":")
     axis = dim if x.ndim else None
-    return xp.minimum.reduce(x, axis, None, None, keepdim), xp.maximum.reduce(x, axis, None, None, keepdim)
+    return reduced(xp.minimum, x, axis, None, keepdim), reduced(xp.maximum, x, axis, None, keepdim)
 
 
 def _both(k, g, x, x_shape, outs, dim, keepdim):
@@ -113,7 +115,7 @@ def _whole_op(name: str, ufunc: str):
         refuse(x, "c", name + "_all")
         if not x.size:
             need_elements(name, x, None)
-        return getattr(xp, ufunc).reduce(x, None)
+        return reduced(getattr(xp, ufunc), x, None)
 
 
 def _dim_op(name: str):
@@ -126,14 +128,20 @@ def _dim_op(name: str):
         need_elements(name, x, dim)
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
-        values = getattr(xp, name + "imum").reduce(x, dim, None, None, keepdim)
-        return values, _place(xp, name, x, dim, keepdim)
+        place = _place(xp, name, x, dim, keepdim)
+        if is_large(x):
+            kept = place if keepdim else xp.expand_dims(place, dim)
+            return take_along(x, kept, dim).reshape(place.shape), place
+        return reduced(getattr(xp, name + "imum"), x, dim, None, keepdim), place
 
 
 def _place(xp, name: str, x, dim: int, keepdim: bool):
     """Where the first extremum (or nan) along `dim` is."""
     if x.dtype.kind == "V":  # ml_dtypes
         x = x.astype(np.float32)
+    if is_large(x) and not is_one_line(x.shape, dim) and (dim == x.ndim - 1 or x.shape[dim] > 64):
+        found = place_of_best("arg" + name, x, dim)
+        return xp.expand_dims(found, dim) if keepdim else found
     if dim < x.ndim - 1 and x.shape[dim] <= 64 and x.dtype.kind != "b" and x.size > 4096:
         found = _place_by_rows(xp, name, x, dim)
         return xp.expand_dims(found, dim) if keepdim else found
@@ -198,7 +206,8 @@ def _place_op(name: str, word: str, shown: str):
             raise BadIndex(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
         need_elements(name, x, dim)
         if dim is None or not x.ndim:
-            found = getattr(xp, name)(x.astype(np.float32) if x.dtype.kind == "V" else x)
+            found = place_of_best(name, x, None) if is_large(x) else \
+                getattr(xp, name)(x.astype(np.float32) if x.dtype.kind == "V" else x)
             return xp.asarray(found).reshape((1,) * x.ndim if keepdim else ())
         return _place(xp, name[3:], x, dim, keepdim)
 

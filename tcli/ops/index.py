@@ -10,11 +10,14 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
 from ..engine.callables import finish_view, is_small
-from ..engine.dispatch import assign, bump, cast
+from ..engine.dispatch import assign, bump, cast, check_writable
 from ..engine.registry import T, function, op, ops
+from ..engine.tape import state
 from ..engine.tensor import Tensor, as_tensor, tensor
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
+from .arrays import fill_where
 from .convert import copy_, fill_
+from .places import FLATTEN_FROM, add_rows, flattened, take_rows
 
 FULL = slice(None)
 
@@ -51,7 +54,12 @@ def _basic_index_adjoint(xp, g, shape: "any", index: "any"):
 @op("_gather_index", at="", half=False, samples=["r(3, 4), (torch.tensor([0, 2, 0]),)"], grad_name="IndexBackward0",
     vjp={"x": lambda k, g, x_shape, index: k._gather_index_adjoint(g, x_shape, index)}, raw_vjp=True)
 def _gather_index(xp, x, index: "any"):
-    return x[_arrays(index)]
+    index = _arrays(index)
+    if xp is np and x.flags.c_contiguous and getattr(index[0], "size", 0) >= FLATTEN_FROM:
+        flat = flattened(index, x.shape)
+        if flat is not None:
+            return take_rows(x, *flat)
+    return x[index]
 
 
 @op("_gather_index_adjoint", at="", samples=["r(3), (3,), (torch.tensor([0, 2, 0]),)"], grad_name="IndexPutBackward0",
@@ -65,28 +73,17 @@ def _gather_index_adjoint(xp, g, shape: "any", index: "any"):
 
 def add_at(xp, out, index: tuple, values) -> None:
     """`out[index] += values` where an index may come up several times."""
-    if len(index) == 1 and index[0].dtype != np.bool_ and xp is np and out.ndim >= 1 and out.dtype.kind == "f" \
-            and out.size and values.size:
-        _add_rows(out, np.broadcast_to(values, index[0].shape + out.shape[1:]), index[0].ravel())
-    elif any(getattr(i, "dtype", None) == np.bool_ for i in index) and len(index) == 1:
+    if xp is np and out.flags.c_contiguous and out.size and out.dtype != np.bool_:
+        flat = flattened(index, out.shape)
+        if flat is not None:
+            places, dims = flat
+            rest = out.shape[dims:]
+            add_rows(out.reshape(-1, *rest), places, np.broadcast_to(values, places.shape + rest))
+            return
+    if any(getattr(i, "dtype", None) == np.bool_ for i in index) and len(index) == 1:
         out[index] += values
     else:
         xp.add.at(out, index, values)
-
-
-def _add_rows(out, values, rows) -> None:
-    """Adds rows of `values` into `out`: bincount for vectors, one product per column block otherwise."""
-    n = out.shape[0]
-    rows = np.where(rows < 0, rows + n, rows)
-    if out.ndim == 1:
-        out += np.bincount(rows, values.ravel(), n).astype(out.dtype)
-        return
-    flat = values.reshape(len(rows), -1)
-    order = np.argsort(rows, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(rows[order]) != 0])
-    sums = np.add.reduceat(flat[order], starts, axis=0)
-    target = out.reshape(n, -1)
-    target[rows[order][starts]] += sums
 
 
 def _arrays(index: tuple) -> tuple:
@@ -418,9 +415,13 @@ def _index_put(xp, x, index: "any", values: "Index", accumulate: "bool" = False)
         else:
             out[index] = values
     except ValueError:
-        raise ShapeError(f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing "
-                         f"result of shape {list(out[index].shape)}") from None
+        raise _misfit(out, index, values) from None
     return out
+
+
+def _misfit(out, index: tuple, values) -> ShapeError:
+    return ShapeError(f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing "
+                      f"result of shape {list(out[index].shape)}")
 
 
 def _put(x, gather: tuple, values, accumulate: bool):
@@ -430,7 +431,25 @@ def _put(x, gather: tuple, values, accumulate: bool):
         raise EngineError("Index put requires the source and destination dtypes match, got "
                           f"{dtypes.scalar_name(x.dtype)} for the destination and {dtypes.scalar_name(values.dtype)} for "
                           "the source.")
+    if not accumulate and type(x._a) is np.ndarray and not (state.grad and (x._rg or values._rg)) and not x._inference:
+        check_writable(x)
+        _write_at(x._a, _arrays(gather), values._a)
+        bump(x)
+        return x
     return assign(x, T._index_put(x, gather, values, accumulate))
+
+
+def _write_at(out, index: tuple, values) -> None:
+    """`out[index] = values`, in place."""
+    if values.size == 1 and len(index) == 1 and getattr(index[0], "dtype", None) == np.bool_ and index[0].shape == out.shape:
+        fill_where(out, index[0], values.reshape(()))
+        return
+    if np.may_share_memory(out, values):
+        values = values.copy()
+    try:
+        out[index] = values
+    except ValueError:
+        raise _misfit(out, index, values) from None
 
 
 def _put_arguments(x, indices, values):

@@ -157,8 +157,6 @@ def _scattered(xp, g, places, spatial, apart: bool = False):
     if apart:
         out = xp.zeros(planes * size, g.dtype)
         out[flat] = g.reshape(-1)
-    elif g.dtype.kind == "f":
-        out = xp.bincount(flat, g.reshape(-1), planes * size).astype(g.dtype, copy=False)
     else:
         out = xp.zeros(planes * size, g.dtype)
         xp.add.at(out, flat, g.reshape(-1))

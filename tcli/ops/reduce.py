@@ -12,6 +12,8 @@ from ..engine import dtypes
 from ..engine.registry import T, composite, op, rule_helper
 from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
+from .blocks import is_large, is_one_line, reduced
+from .row_kernels import logsumexp, logsumexp_of_all
 
 DIMS = ["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r()"]
 MORE_DIMS = ["r(2, 3), -1", "r(), 0", "r(2, 3), ()"]
@@ -88,7 +90,7 @@ def _summed(xp, x, dim, keepdim, dtype):
         wanted = dtype.numpy
         if kind == "c" and dtype.category < dtypes.COMPLEX:
             x = x.real
-    return in_dtype(xp.add.reduce(x, axes(x, dim), wanted, None, keepdim), dtype)
+    return in_dtype(reduced(xp.add, x, axes(x, dim), wanted, keepdim), dtype)
 
 
 @op("sum", at="torch tensor", grad_name=numbered("Sum"),
@@ -101,7 +103,7 @@ def sum(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" 
     tensor([4., 6.])
     """
     if dim is None and dtype is None and x.dtype.kind == "f" and not keepdim:
-        return xp.add.reduce(x, None)
+        return reduced(xp.add, x, None)
     return _summed(xp, x, dim, keepdim, dtype)
 
 
@@ -172,7 +174,7 @@ def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?"
     if dtype is not None or x.dtype.kind not in "fc":
         _mean_dtype(x, dtype)
     if dim is None and dtype is None and x.size:
-        return xp.add.reduce(x, None, None, None, keepdim) / x.dtype.type(x.size)
+        return reduced(xp.add, x, None, None, keepdim) / x.dtype.type(x.size)
     wide = None if dtype is None else dtypes.float32 if dtype.itemsize < 4 else dtype
     total = _summed(xp, x, dim, keepdim, wide)
     n = count_of(x.shape, dim)
@@ -254,7 +256,7 @@ def _truth(name: str, ufunc: str, meaning: str, shown: str):
         if dim == () and x.ndim:
             result = found.astype(bool)
         else:
-            result = getattr(xp, ufunc).reduce(found, axes(x, dim), bool, None, keepdim)
+            result = reduced(getattr(xp, ufunc), found, axes(x, dim), bool, keepdim)
         return result.astype(np.uint8) if x.dtype == np.uint8 else result
 
     truth.__doc__ = f"""Whether {meaning}, of the whole tensor or along dims.
@@ -276,7 +278,7 @@ def count_nonzero(xp, x, dim: "Dims?" = None):
     >>> count_nonzero(tensor([[0, 1], [2, 3]]), 0)
     tensor([1, 2])
     """
-    return xp.add.reduce(x != 0, axes(x, dim), np.int64)
+    return reduced(xp.add, x != 0, axes(x, dim), np.int64)
 
 
 # ---------------------------------------------------------------- log of sums of exponentials
@@ -310,17 +312,27 @@ def _logsumexp(xp, x, axis):
     return total
 
 
+def _large_logsumexp(x, axis):
+    """The same in blocks; None where it does not come to that."""
+    if axis is None or x.ndim == 1:
+        found = logsumexp_of_all(x.reshape(-1))
+        return found if found is None else np.asarray(found).reshape((1,) * x.ndim)
+    return logsumexp(x, axis) if type(axis) is int and not is_one_line(x.shape, axis) else None
+
+
 @op("logsumexp", at="torch tensor special", promote="float", vjp={"x": _logsumexp_rule},
     samples=["r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r(), 0",
              "torch.tensor([[0.0, -math.inf], [1.0, 2.0]]), 1",
              "r(3, 0), 0", "ints(2, 3), 0"])
-def logsumexp(xp, x, dim: "Dims", keepdim: "bool" = False):
+def _logsumexp_op(xp, x, dim: "Dims", keepdim: "bool" = False):
     """log(sum(exp(x))) along dims, without overflow.
 
     >>> logsumexp(tensor([[0., 0.], [99., 99.]]), 1)
     tensor([ 0.6931, 99.6931])
     """
     axis = axes(x, dim)
-    found = _logsumexp(xp, x, axis)
+    found = _large_logsumexp(x, axis) if is_large(x) else None
+    if found is None:
+        found = _logsumexp(xp, x, axis)
     return found if keepdim or not x.ndim else found.reshape(
         tuple(n for i, n in enumerate(x.shape) if dim and i not in dim))

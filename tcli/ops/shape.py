@@ -1,5 +1,7 @@
 """Shape, view and copy ops."""
 
+import numpy as np
+
 from ..engine import dtypes
 from ..engine.args import wrap_dim
 from ..engine.callables import finish_view, is_small, shortcut
@@ -8,6 +10,7 @@ from ..engine.dispatch import assign, execute
 from ..engine.registry import T, composite, op, ops, raw_helper, rule_helper
 from ..engine.storage import channels_last, channels_last_3d, contiguous_format
 from ..errors import EngineError, GradError, ShapeError
+from .blocks import is_large, row_major_copy
 
 
 @rule_helper
@@ -30,7 +33,7 @@ raw_helper(lambda g, shape: g.reshape(shape), "reshape")
 def _cast(xp, x, dtype: "DType"):
     if x.dtype.kind == "c" and dtype.category < dtypes.COMPLEX and dtype is not dtypes.bool_:
         x = x.real
-    return x.astype(dtype.numpy)
+    return row_major_copy(x, dtype.numpy) if is_large(x) else x.astype(dtype.numpy)
 
 
 @op("_move_between", at="", samples=[], half=False, grad_name="ToCopyBackward0",
@@ -55,7 +58,10 @@ def clone(xp, x, *, memory_format: "any" = None):
     if memory_format is channels_last or memory_format is channels_last_3d:
         return _channels_last(xp, x, 4 if memory_format is channels_last else 5)
     # Where elements share memory the strides say nothing about an order: such a copy is row-major.
-    return x.copy(order="C" if memory_format is contiguous_format or 0 in x.strides else "K")
+    row_major = memory_format is contiguous_format or 0 in x.strides
+    if xp is np and (row_major or x.flags.c_contiguous):
+        return row_major_copy(x)
+    return x.copy(order="C" if row_major else "K")
 
 
 def _channels_last(xp, x, ndim: int):

@@ -213,7 +213,7 @@ class Session:
 
         self.engine = EngineState(self.device, self.dtype, self.seed, self.trace, self._traced)
         if self.threads is not None:
-            from .torch_extras import set_num_threads
+            from ..engine.threads import set_num_threads
 
             set_num_threads(self.threads)
         self.bare = BareNames(self)
