@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.callables import shortcut
 from ..engine.device import CPU, as_device, move
 from ..engine.dispatch import wrap
 from ..engine.registry import composite, function
@@ -61,6 +62,21 @@ def _like(x, dtype, device, requires_grad, make):
     d = dtype.numpy if dtype is not None else x._a.dtype
     a = make(x._a, d)
     return made(a, x.device if device is None and x.device != CPU else device, requires_grad)
+
+
+def _quick(name: str, make):
+    @shortcut(name)
+    def quick(*size):
+        if len(size) == 1 and type(size[0]) is tuple:
+            size, = size
+        for n in size:
+            if type(n) is not int or n < 0:
+                return NotImplemented
+        return made(make(size, dtypes.get_default_dtype().numpy)) if size else NotImplemented
+
+
+_quick("zeros", np.zeros)
+_quick("ones", np.ones)
 
 
 @composite("zeros_like", at="torch", nograd=True, samples=["r(2, 3)"])

@@ -7,9 +7,10 @@ batch, or packed data with the number of sequences running at each step.
 import numpy as np
 
 from ..engine.dispatch import wrap
+from ..engine.dtypes import scalar_name
 from ..engine.registry import T, composite
 from ..engine.tensor import Tensor
-from ..errors import EngineError
+from ..errors import DTypeError, EngineError
 
 
 def run_layers(mode: str, x, h0, c0, params, has_biases: bool, layers: int, dropout: float, train: bool,
@@ -112,7 +113,11 @@ def run_packed(mode: str, data, batch_sizes, h0, c0, params, has_biases, layers,
 
 def _run(mode: str, args: tuple):
     """Either signature: (input, hx, params, ...) or (data, batch_sizes, hx, params, ...)."""
-    packed = not isinstance(args[-1], bool) or isinstance(args[1], Tensor) and args[1]._a.dtype.kind in "iu"
+    second = args[1]
+    packed = not isinstance(args[-1], bool) or (isinstance(second, Tensor) and second._a.ndim == 1
+                                                and second._a.dtype.kind in "iu")
+    if mode != "relu" and args[0]._a.dtype.kind in "iu":
+        raise DTypeError(f"mat1 and mat2 must have the same dtype, but got Float and {scalar_name(args[0].dtype)}")
     if packed:
         data, sizes, hx, params, *rest = args
         h0, c0 = hx if mode == "lstm" else (hx, None)

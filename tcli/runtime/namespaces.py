@@ -193,6 +193,15 @@ def _extras(space: str) -> FromTable:
     return FromTable(torch_extras.SPACES[space]())
 
 
+# PyTorch has a module per distribution; each finds them all.
+_OF_DISTRIBUTIONS: tuple[str, ...] = (
+    "constraints", "transforms", "kl", "bernoulli", "beta", "binomial", "categorical", "cauchy", "chi2", "continuous_bernoulli",
+    "dirichlet", "distribution", "exponential", "fishersnedecor", "gamma", "geometric", "gumbel", "half_cauchy", "half_normal",
+    "independent", "inverse_gamma", "kumaraswamy", "laplace", "lkj_cholesky", "log_normal", "logistic_normal",
+    "lowrank_multivariate_normal", "mixture_same_family", "multinomial", "multivariate_normal", "negative_binomial", "normal",
+    "one_hot_categorical", "pareto", "poisson", "relaxed_bernoulli", "relaxed_categorical", "studentT",
+    "transformed_distribution", "uniform", "von_mises", "weibull")
+
 _MAKERS = {
     "torch": lambda: [_Torch(), FromRegistry("torch")],
     "torch.nn": lambda: [*_package("tcli.nn"), FromTable({}, {
@@ -214,8 +223,14 @@ _MAKERS = {
     "torch.func": lambda: _package("tcli.func"),
     "torch.autograd.functional": lambda: _package("tcli.func.functional"),
     "torch.utils.data": lambda: _package("tcli.data"),
-    "torch.distributions": lambda: _package("tcli.distributions"),
+    "torch.distributions": lambda: [*_package("tcli.distributions"),
+                                    FromTable({}, {name: _submodule("distributions." + name) for name in _OF_DISTRIBUTIONS})],
+    "torch.distributions.constraints": lambda: _package("tcli.distributions.constraints"),
+    "torch.distributions.transforms": lambda: _package("tcli.distributions.transforms"),
 }
+
+for _name in _OF_DISTRIBUTIONS[2:]:
+    _MAKERS["torch.distributions." + _name] = lambda: _package("tcli.distributions")
 
 
 def tree(name: str) -> Tree:

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..engine import autograd, device, dtypes, format
 from ..engine.tensor import Parameter, Tensor, _legacy, is_tensor
-from ..errors import DeviceError, EngineError
+from ..engine.threads import get_num_threads, set_num_threads
+from ..errors import DeviceError
 
 
 def _constructor(name: str, d: dtypes.dtype) -> type:
@@ -26,28 +27,6 @@ def _constructor(name: str, d: dtypes.dtype) -> type:
 
     Constructor.__name__ = Constructor.__qualname__ = name
     return Constructor
-
-
-_threads: list[int | None] = [None]
-
-
-def get_num_threads() -> int:
-    """How many threads a computation may use."""
-    import os
-
-    return _threads[0] or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _threads[0] or 1
-
-
-def set_num_threads(n: int) -> None:
-    """Sets how many threads a computation may use."""
-    if not isinstance(n, int) or n < 1:
-        raise EngineError("set_num_threads expects a positive integer")
-    _threads[0] = n
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return
-    threadpool_limits(n)
 
 
 def set_default_device(where) -> None:
