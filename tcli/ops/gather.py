@@ -180,7 +180,7 @@ _OLD_REDUCE = {"add": "sum", "multiply": "prod"}
 def scatter(x, dim: "Dim", index: "Index", src: "any" = None, *, value: "any" = None, reduce: "str?" = None):
     """x with the elements of src (or one value) written where `index` says along a dim.
 
-    >>> scatter(zeros(1, 3), 1, tensor([[2]]), 5.)
+    >>> torch.scatter(zeros(1, 3), 1, tensor([[2]]), 5.)
     tensor([[0., 0., 5.]])
     """
     src = value if src is None else src
