@@ -1,0 +1,50 @@
+"""What README.md and docs/ show is what tcli does; the generated pages are up to date."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from .doc_blocks import ROOT, RUN, agrees, blocks, check, documents
+
+KINDS = (*RUN, "sh", "text", "")
+# Blocks that are not run, by file; a new one has to be counted here.
+NOT_RUN = {"README.md": 2}
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+def test_the_blocks_show_what_happens(path, tmp_path):
+    wrong = check(path, tmp_path)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_blocks_that_are_not_run_say_why_and_are_counted():
+    found: Counter[str] = Counter()
+    for path in documents():
+        for block in blocks(path):
+            assert block.kind in KINDS, f"{path.name}:{block.line} is a block of kind {block.kind!r}"
+            if block.kind in RUN and not block.reason:
+                continue
+            assert block.reason, f"{path.name}:{block.line} is not run and does not say why"
+            found[path.name] += 1
+    assert dict(found) == NOT_RUN
+
+
+def test_links_lead_somewhere():
+    for path in documents():
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+            if "://" not in target:
+                assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_ellipses_and_times_stand_for_anything():
+    assert agrees("a\n...\nd", "a\nb\nc\nd") and agrees("a ... c", "a b c") and agrees("x  31 us", "x  2.5 ms")
+    assert not agrees("a\nb", "a\nc") and not agrees("a", "a\nb") and not agrees("x 31 us", "x 31")
+
+
+@pytest.mark.parametrize("script", ["make_reference.py"])
+def test_generated_pages_are_up_to_date(script):
+    done = subprocess.run([sys.executable, ROOT / "scripts" / script, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
