@@ -15,8 +15,9 @@ _tcli_value() {
 }
 # The names of the tensors in the file before.
 _tcli_names() {
-    [[ -f "${COMP_WORDS[COMP_CWORD-1]}" ]] || return 1
-    _tcli_words "$(tcli inspect --json "${COMP_WORDS[COMP_CWORD-1]}" 2>/dev/null | grep -o '{"name": "[^"]*"' | cut -d '"' -f 4)"
+    local file="${COMP_WORDS[COMP_CWORD-1]}"
+    [[ -f "$file" ]] || return 1
+    _tcli_words "$(tcli inspect --json "$file" 2>/dev/null | grep -o '{"name": "[^"]*"' | cut -d '"' -f 4)"
     ((${#COMPREPLY[@]}))
 }
 _tcli() {

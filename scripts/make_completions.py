@@ -118,8 +118,9 @@ _tcli_value() {
 }
 # The names of the tensors in the file before.
 _tcli_names() {
-    [[ -f "${COMP_WORDS[COMP_CWORD-1]}" ]] || return 1
-    _tcli_words "$(tcli inspect --json "${COMP_WORDS[COMP_CWORD-1]}" 2>/dev/null | grep -o '{"name": "[^"]*"' | cut -d '"' -f 4)"
+    local file="${COMP_WORDS[COMP_CWORD-1]}"
+    [[ -f "$file" ]] || return 1
+    _tcli_words "$(tcli inspect --json "$file" 2>/dev/null | grep -o '{"name": "[^"]*"' | cut -d '"' -f 4)"
     ((${#COMPREPLY[@]}))
 }"""
 
@@ -143,8 +144,8 @@ def zsh_options(options: Iterable[Option], indent: str) -> list[str]:
 
 def zsh_operand(command: str) -> str:
     data = f'_files -g "*.({"|".join(DATA)})"'
-    return {"data": f"'*:file:{data}'", "data names": "'*:file or name:_tcli_inspected'", "tsr": "'*:program:_files -g \"*.tsr\"'",
-            "ops": "'*:name:_tcli_ops'", "errors": f"'1:kind:({' '.join(kinds())})'", "": "'*: :'"}[OPERANDS[command]]
+    return {"data": f"'*:file:{data}'", "data names": "'*:file or name:_tcli_inspected'",
+            "tsr": "'*:program:_files -g \"*.tsr\"'", "ops": "'*:name:_tcli_ops'", "errors": f"'1:kind:({' '.join(kinds())})'", "": "'*: :'"}[OPERANDS[command]]
 
 
 def zsh() -> str:

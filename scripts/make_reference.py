@@ -12,14 +12,14 @@ from inspect import cleandoc
 from itertools import groupby
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tcli.cli import explain
 from tcli.runtime.op_facts import Facts, all_facts
 from tcli.runtime.session import Session
 from tcli.show.diagnostic import render
 
+ROOT = Path(__file__).resolve().parent.parent
 FRESH = "<!-- each block starts anew -->"
 MADE = "<!-- Made by scripts/make_reference.py; do not edit. -->"
 
@@ -86,7 +86,8 @@ def errors() -> str:
     lines = [ERRORS_HEAD]
     for code, kind in explain.kinds().items():
         summary, text, example = explain.parts(kind)
-        lines += [f"## {code}\n", summary + "\n", *([text + "\n"] if text else []), f"Python class: `{kind.python_class().__name__}`\n"]
+        lines += [f"## {code}\n", summary + "\n", *([text + "\n"] if text else []),
+                  f"Python class: `{kind.python_class().__name__}`\n"]
         if example:
             lines += ["```tsr", _transcript(example), "```\n"]
     return "\n".join(lines)

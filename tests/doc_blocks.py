@@ -140,9 +140,9 @@ class Runner:
         """(typed, expected, shown) of each entry; a program is one entry that expects nothing. Raises what fails."""
         if self.fresh:
             self._start()
-        shell = {"console": self._console, "python": self._python, "tsr": self._prompt if block.prompt == "tcli>" else self._plain}
-        run = shell[block.kind]
         if block.prompt:
+            run = {">>>": self._python if block.kind == "python" else self._plain, "tcli>": self._prompt,
+                   "$": self._console}[block.prompt]
             return [(typed, want, run(typed)) for typed, want in entries(block)]
         if block.kind == "console":
             raise ValueError("a console block needs `$ ` in front of its commands")
@@ -237,7 +237,9 @@ def update(path: Path, folder: Path) -> int:
         if block.kind not in RUN or block.reason:
             continue
         results = runner.run(block)
-        new = written(block, [(typed, want if agrees(want, got) else got) for typed, want, got in results]) if results else block.text
+        if not results:
+            continue
+        new = written(block, [(typed, want if agrees(want, got) else got) for typed, want, got in results])
         if new != block.text:
             text = text.replace(f"```{block.kind}\n{block.text}\n```", f"```{block.kind}\n{new}\n```", 1)
             changed += 1
