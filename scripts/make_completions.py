@@ -145,7 +145,8 @@ def zsh_options(options: Iterable[Option], indent: str) -> list[str]:
 def zsh_operand(command: str) -> str:
     data = f'_files -g "*.({"|".join(DATA)})"'
     return {"data": f"'*:file:{data}'", "data names": "'*:file or name:_tcli_inspected'",
-            "tsr": "'*:program:_files -g \"*.tsr\"'", "ops": "'*:name:_tcli_ops'", "errors": f"'1:kind:({' '.join(kinds())})'", "": "'*: :'"}[OPERANDS[command]]
+            "tsr": "'*:program:_files -g \"*.tsr\"'", "ops": "'*:name:_tcli_ops'",
+            "errors": f"'1:kind:({' '.join(kinds())})'", "": "'*: :'"}[OPERANDS[command]]
 
 
 def zsh() -> str:
