@@ -86,11 +86,16 @@ def entries(block: Block) -> list[tuple[str, str]]:
     for line in block.text.split("\n"):
         if line.startswith(first):
             found.append(([line[len(first):]], []))
-        elif (line.startswith(more) or line == more.rstrip()) and found and not found[-1][1] and line != "...":
+        elif found and not found[-1][1] and (line.startswith(more) or line == more.rstrip() and _in_block(found[-1][0])):
             found[-1][0].append(line[len(more):])
         elif found:
             found[-1][1].append(line)
     return [("\n".join(typed), "\n".join(shown)) for typed, shown in found]
+
+
+def _in_block(typed: list[str]) -> bool:
+    """Whether an empty continuation ends a block: else `...` stands for any output."""
+    return typed[-1][:1] == " " or typed[-1][-1:] == ":"
 
 
 def written(block: Block, results: list[tuple[str, str]]) -> str:
@@ -165,6 +170,7 @@ class Runner:
         """As the prompt shows it."""
         from tcli.cli.output import shown
 
+        self.session.positions = True
         return self._entry(typed, lambda value: print(shown(value)))
 
     def _entry(self, typed: str, echo) -> str:
