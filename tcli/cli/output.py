@@ -53,6 +53,38 @@ def shown(value: object, *, color: bool = False) -> str:
     return (f"\x1b[36m{line}\x1b[0m" if color else line) + "\n" + str(value)
 
 
+def echoed(value: object, *, color: bool = False, form: str = "short", header: bool = True,
+           limit: int | None = 20_000) -> str:
+    """What the prompt shows of a result; beyond `limit` characters a footer says how to see the rest."""
+    if is_tensor(value):
+        text = _tensor_echo(value, color, form, header, full=limit is None)
+    else:
+        text = plain(_first(value, limit) if limit is not None else value)
+    if limit is None or (len(text) <= limit and _first(value, limit) is value):
+        return text
+    count = f"{len(value):,} elements" if _first(value, limit) is not value else f"{len(text):,} characters"
+    return f"{text[:limit]}\n… of {count}: :full shows all"
+
+
+def _tensor_echo(value: object, color: bool, form: str, header: bool, full: bool) -> str:
+    if form == "short" and not full:
+        return shown(value, color=color) if header else str(value)
+    from ..show.numbers import text
+
+    numbers = text(value, form, full)
+    if not header or (value.ndim == 0 and value.grad_fn is None):
+        return numbers
+    from ..show.tensor import header as header_of
+
+    line = header_of(value, dim_names(value))
+    return (f"\x1b[36m{line}\x1b[0m" if color else line) + "\n" + numbers
+
+
+def _first(value: object, limit: int) -> object:
+    """A list or tuple so long that its text would be too: only what could be shown of it."""
+    return value[:limit] if type(value) in (list, tuple) and len(value) > limit else value
+
+
 def dim_names(value: object) -> tuple | None:
     """The names a contract bound to the dims of a tensor."""
     names = getattr(value, "_dim_names", None)

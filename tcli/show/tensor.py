@@ -72,8 +72,8 @@ def sample_of(tensor: object) -> tuple:
     count = tensor.numel()
     if count > SAMPLE:
         flat = flat.reshape(-1)[::-(-count // SAMPLE)]
-    values = numpy.asarray(flat.cpu().numpy()).reshape(-1)
-    if values.dtype.kind not in "biufc":  # bfloat16 and float8 come as types of ml_dtypes
+    values = numpy.asarray(flat.cpu_array()).reshape(-1)
+    if values.dtype.kind not in "biufc":  # bfloat16 and float8 are types of ml_dtypes
         values = values.astype("float32")
     return values, count > SAMPLE
 

@@ -5,12 +5,15 @@ import re
 
 import pytest
 from prompt_toolkit.application import create_app_session
+from prompt_toolkit.document import Document
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
+from prompt_toolkit.validation import ValidationError
 
-from tcli.cli import complete, highlight, keys, repl
+from tcli.cli import complete, context, highlight, history, keys, paste, peek, repl, toolbar
 from tcli.cli.options import Settings
+from tcli.cli.prompt import ParseValidator
 from tcli.runtime.session import Session
 
 
@@ -29,7 +32,7 @@ def typed(capsys):
     return type_keys
 
 
-@pytest.mark.parametrize("module", [complete, highlight, keys, repl])
+@pytest.mark.parametrize("module", [complete, context, highlight, history, keys, paste, peek, repl, toolbar])
 def test_the_examples_in_the_docstrings_hold(module):
     assert doctest.testmod(module).failed == 0
 
@@ -77,7 +80,7 @@ def test_exit_leaves_with_its_code(typed):
 def test_a_long_result_is_cut_with_a_footer(typed):
     shown = typed("list(range(10000))\r")[0][0]
     assert len(shown) < 21_000
-    assert shown.endswith("more characters: print(_) shows all")
+    assert shown.endswith("… of 58,890 characters: :full shows all")
 
 
 def test_a_question_mark_shows_help(typed):
@@ -99,8 +102,18 @@ def test_an_open_bracket_goes_on(typed):
     assert typed("(1 +\r2)\r")[0] == ["3"]
 
 
-def test_a_wrong_line_is_told_at_once(typed):
-    assert "error[syntax]" in typed("x = )\r")[1]
+def test_a_wrong_line_is_not_run_and_can_be_mended(typed):
+    shown, err, _, _ = typed("x = )\r\x1b[3~5\rx\r")
+    assert shown == ["5"]
+    assert err == ""
+
+
+def test_the_cursor_goes_to_the_fault():
+    prompt = repl.Repl(Session(), Settings(), write=print, plain=True)
+    with pytest.raises(ValidationError) as refused:
+        ParseValidator(prompt.parse_error).validate(Document("x = 1\ny = (2 + ) * 3"))
+    assert refused.value.cursor_position == len("x = 1\ny = (2 + ")
+    assert "expected an expression" in refused.value.message
 
 
 def test_alt_enter_starts_a_new_line(typed):
@@ -124,62 +137,6 @@ def test_indentation_follows_the_line_before(line, width):
     assert keys.indent_after(line) == " " * width
 
 
-# ---------------------------------------------------------------- completion
-
-NAMES = {"weights": [1], "weird": 2, "torch": pytest, "softmax": lambda x, dim: None}
-
-
-def found(text):
-    length, candidates = complete.candidates(text, lambda: NAMES, NAMES.__getitem__)
-    return length, [name for name, _ in candidates]
-
-
-def test_names_and_keywords_complete():
-    assert found("y = wei") == (3, ["weights", "weird"])
-    assert found("whi") == (3, ["while"])
-
-
-def test_attributes_of_a_value_complete():
-    assert found("weights.app") == (3, ["append"])
-    assert "raises" in found("torch.ra")[1]
-
-
-def test_private_attributes_are_hidden_until_asked_for():
-    assert not any(name.startswith("_") for name in found("weights.")[1])
-
-
-def test_keyword_names_complete_inside_a_call():
-    assert "dim=" in found("softmax(weights, ")[1]
-    assert found("softmax(weights, d")[1][0] == "dim="
-
-
-def test_files_complete_inside_load(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "data.npy").touch()
-    (tmp_path / "deep").mkdir()
-    assert found('x = load("d') == (1, ["data.npy", "deep/"])
-    assert found('print("d')[1] == []
-
-
-def test_an_unknown_value_completes_to_nothing():
-    assert found("nothing.x") == (1, [])
-
-
-@pytest.mark.parametrize(("text", "call"), [
-    ("relu(", "relu"), ("x + F.relu(y, ", "F.relu"), ("f(g(1), ", "f"), ("f(1)", None), ("f(')', ", "f"), ("(", None)])
-def test_the_open_call_is_found(text, call):
-    assert complete.open_call(text) == call
-
-
-def test_the_completer_replaces_the_typed_part():
-    from prompt_toolkit.completion import CompleteEvent
-    from prompt_toolkit.document import Document
-
-    completer = complete.TcliCompleter(lambda: NAMES, NAMES.__getitem__)
-    completions = list(completer.get_completions(Document("y = wei"), CompleteEvent()))
-    assert [(each.text, each.start_position) for each in completions] == [("weights", -3), ("weird", -3)]
-
-
 # ---------------------------------------------------------------- looks
 
 def test_every_character_of_a_text_is_kept_by_the_highlighter():
@@ -195,7 +152,29 @@ def test_the_style_has_a_colour_for_every_kind_of_token():
 
 def test_the_history_file_lies_where_it_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("TCLI_HISTORY", str(tmp_path / "h" / "history"))
-    assert repl.open_history().filename == str(tmp_path / "h" / "history")
+    assert history.open_history().path == tmp_path / "h" / "history"
     monkeypatch.delenv("TCLI_HISTORY")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert repl.open_history().filename == str(tmp_path / "state" / "tcli" / "history")
+    assert history.open_history().path == tmp_path / "state" / "tcli" / "history"
+
+
+def test_two_prompts_share_one_history_file(tmp_path):
+    path = tmp_path / "history"
+    path.touch()
+    one, two = history.SharedHistory(path), history.SharedHistory(path)
+    one.append_string("a = 1")
+    two.append_string("def f():\n    return 2")
+    one.append_string("a = 1")
+    one.append_string(" secret = 3")
+    one.append_string("b = 4")
+    assert list(history.SharedHistory(path).load_history_strings()) == ["b = 4", "def f():\n    return 2", "a = 1"]
+
+
+def test_a_long_history_file_is_cut_to_its_newer_half(tmp_path, monkeypatch):
+    monkeypatch.setattr(history, "MAX_BYTES", 1000)
+    path = tmp_path / "history"
+    path.write_text("".join(f"\n# now\n+entry {number}\n" for number in range(100)))
+    kept = list(history.SharedHistory(path).load_history_strings())
+    assert kept[0] == "entry 99"
+    assert 10 < len(kept) < 60
+    assert path.stat().st_size <= 500
