@@ -17,7 +17,7 @@ from ..lang.names import attribute_problem
 from ..lang.tokens import KEYWORDS
 from ..show.help import is_tensor, parameters, summary
 from .context import Call, Context
-from .peek import Instance, Lookup, Unknown, attribute, peek
+from .peek import Instance, Lookup, Unknown, attribute, keys_of, peek
 
 FILE_CALLS = ("load", "open", "save", "read_csv", "imread", "from_file", "Path", "loadtxt", "savetxt", "save_file",
               "load_file")
@@ -227,7 +227,7 @@ def _keys(place: Context, known: Known) -> Candidates:
     """The keys of a mapping: the names in a state_dict, the columns of a table."""
     try:
         value = peek(place.item or "", known.lookup)
-        keys = [key for key in (value.columns if hasattr(value, "columns") else value) if isinstance(key, str)]
+        keys = keys_of(value)
     except Exception:
         return []
     return [(key, _remark_of_item(value, key)) for key in matching(place.stem, keys)[:MAX_CANDIDATES]]

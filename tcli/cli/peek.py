@@ -113,6 +113,16 @@ def _item(value: object, index) -> object:
         raise Unknown("index") from None
 
 
+def keys_of(value: object) -> list[str]:
+    """The names in a dict, a state_dict or a table; of a class of the program nothing is asked."""
+    if isinstance(value, dict):
+        return [key for key in dict.keys(value) if isinstance(key, str)]
+    keys = getattr(type(value), "keys", None)
+    if isinstance(value, Instance) or keys is None or _is_of_program(keys):
+        raise Unknown("keys")
+    return [key for key in keys(value) if isinstance(key, str)]
+
+
 def _result(function: object) -> object:
     """What a call would give, as far as the function alone tells."""
     from ..engine.tensor import Tensor

@@ -95,7 +95,9 @@ def cut(pieces: Pieces, width: int) -> Pieces:
         if style and before + len(text) > width - 1:
             first = max(0, before + len(text) - width + 2)
             head = pieces[0][1]
-            return cut([("", "…" + head[first + 1:]), *pieces[1:]], width) if first + 1 < len(head) else pieces
+            if 0 < first + 1 < len(head):
+                return cut([("", "…" + head[first + 1:]), *pieces[1:]], width)
+            break
         before += len(text)
     kept: Pieces = []
     room = width - 1
