@@ -23,6 +23,7 @@ from prompt_toolkit.layout.processors import (
     TransformationInput,
 )
 from prompt_toolkit.layout.utils import explode_text_fragments
+from prompt_toolkit.output import create_output
 from prompt_toolkit.validation import ValidationError, Validator
 
 from ..errors import TsrSyntaxError
@@ -98,7 +99,7 @@ class Editor:
             validator=ParseValidator(parse_error), validate_while_typing=False, style=STYLE,
             input_processors=[HighlightMatchingBracketProcessor(), MarkFault()], tempfile_suffix=".tsr",
             key_bindings=keys.bindings(is_incomplete, cleaned), prompt_continuation=_continuation,
-            enable_open_in_editor=True, input=input, output=output, include_default_pygments_style=False)
+            enable_open_in_editor=True, input=input, output=output or quiet_output(), include_default_pygments_style=False)
 
     def read(self, default: str = "") -> str:
         self.session.editing_mode = EditingMode.VI if self.preferences["mode"] == "vi" else EditingMode.EMACS
@@ -118,6 +119,14 @@ class Editor:
 
 def _continuation(width: int, line: int, is_wrapped: int) -> Pieces:
     return [("class:continuation", " " * len(CONTINUATION) if is_wrapped else CONTINUATION)]
+
+
+def quiet_output():
+    """The terminal, without asking it where its cursor is: the answer comes late over slow lines, and then as
+    text. The editor takes the rows it needs below the cursor instead of all there are."""
+    output = create_output()
+    output.get_rows_below_cursor_position = lambda: 1
+    return output
 
 
 class PlainReader:

@@ -7,7 +7,6 @@ one keeps what it computed.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from time import perf_counter
@@ -40,8 +39,6 @@ SMALL = 1 << 20  # results below this are kept without asking what else holds th
 
 def start(session, settings: Settings, ran: list[str] | tuple = ()) -> int:
     """Runs the prompt until the user leaves; gives the exit code. `ran`: programs that ran before."""
-    if "SSH_CONNECTION" in os.environ:
-        os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")  # such terminals answer late or not at all
     preferences = Preferences(config_file()).load()
     return Repl(session, settings, history=open_history(), preferences=preferences, ran=ran, plain=not can_edit()).loop()
 
