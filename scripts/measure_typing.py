@@ -7,6 +7,7 @@ name, a letter inside a call (the bottom line shows its signature), and Tab, whi
 import io
 import statistics
 import time
+from contextlib import suppress
 
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
@@ -57,10 +58,8 @@ def seconds_per_key(session: Session, text: str, rounds: int = 15) -> list[float
                     pipe.send_text(text[:-1])
 
             editor.app.after_render += drawn
-            try:
+            with suppress(KeyboardInterrupt):
                 editor.prompt()
-            except KeyboardInterrupt:
-                pass
     return found
 
 
@@ -68,7 +67,8 @@ def main() -> None:
     session = session_with_much()
     for what, text in TEXTS.items():
         found = seconds_per_key(session, text)
-        print(f"{what:<24} best {1e3 * min(found):5.1f} ms   median {1e3 * statistics.median(found):5.1f} ms   worst {1e3 * max(found):5.1f} ms")
+        figures = (("best", min(found)), ("median", statistics.median(found)), ("worst", max(found)))
+        print(f"{what:<24}" + "".join(f"  {name} {1e3 * seconds:5.1f} ms" for name, seconds in figures))
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def dims(desk: Desk, text: str) -> None:
     desk.write("\n".join(each.say(name) for name, each in bound.items()) or "no dimension names are bound")
 
 
-@command("undo [N]", "Takes the last entry back, or the last N: its bindings, not what it wrote in place.")
+@command("undo [N]", "Takes the last N entries back: bindings, not what was written in place.")
 def undo(desk: Desk, text: str) -> None:
     for _ in range(int(text) if text.isdigit() else 1):
         entry = desk.journal.undo()

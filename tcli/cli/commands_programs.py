@@ -7,6 +7,7 @@ import os
 from ..errors import BadValue, FileError, TcliError
 from ..source import Source
 from .commands import Desk, command, refuse
+from .terminal import keys_seen
 
 # ---------------------------------------------------------------- watching
 
@@ -112,7 +113,7 @@ def run(desk: Desk, text: str) -> None:
     desk.run(read_program(os.path.expanduser(text)), text)
 
 
-@command("save FILE", "Writes the entries that worked as a script that replays with the same numbers.", complete="file")
+@command("save FILE", "Writes the entries that worked as a script that replays exactly.", complete="file")
 def save(desk: Desk, text: str) -> None:
     if not text:
         raise refuse("save FILE")
@@ -154,7 +155,8 @@ def edit(desk: Desk, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(source + "\n")
         try:
-            subprocess.run([*shlex.split(editor), path], check=False)
+            with keys_seen():
+                subprocess.run([*shlex.split(editor), path], check=False)
         except OSError as error:
             raise FileError(f"cannot start {editor}: {error.strerror}", help="set EDITOR") from None
         with open(path, encoding="utf-8") as file:
@@ -186,7 +188,7 @@ def _names_bound(session, text: str) -> set[str]:
     return {code.co_names[index] for index in bound if index < len(code.co_names)}
 
 
-@command("history [N | PART]", "Lists the last N entries (20), or those that hold PART, of this and earlier sessions.")
+@command("history [N | PART]", "Lists the last N entries, or those that hold PART.")
 def history(desk: Desk, text: str) -> None:
     every = list(desk.history())
     found = every[:int(text) if text.isdigit() else 20] if not text or text.isdigit() else \

@@ -41,6 +41,7 @@ def leave(desk: Desk, text: str) -> None:
 @command("device [DEVICE]", "Shows or sets where new tensors live.", complete=lambda desk: list(DEVICES))
 def device(desk: Desk, text: str) -> None:
     if text:
+        desk.session.eval(f"torch.zeros(1, device={text!r})")  # fails here and now if there is no such device
         desk.run(f"torch.set_default_device({text!r});")
     desk.write(str(desk.session.eval("torch.get_default_device()")))
 

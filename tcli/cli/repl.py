@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from time import perf_counter
 
 from prompt_toolkit.history import History, InMemoryHistory
@@ -31,7 +32,7 @@ from .peek import Unknown, peek
 from .preferences import Preferences, config_file
 from .prompt import Editor, PlainReader, can_edit
 from .run import exit_code, report, report_interrupt, terminal_width, wants_color
-from .shell import ask_line, run_in_shell
+from .terminal import ask_line, keys_wait, run_in_shell
 from .toolbar import Pieces, signature_pieces
 
 SMALL = 1 << 20  # results below this are kept without asking what else holds them
@@ -58,6 +59,7 @@ class Repl:
         self.default, self.seconds, self._facts = "", None, None
         self.known = Known(session.all_names, session.lookup, self._modules, session.import_module,
                            lambda text: commands.completions(text, self.desk))
+        self.while_running = nullcontext if plain else keys_wait
         self.reader = PlainReader(self.is_incomplete) if plain else Editor(
             known=self.known, history=history or InMemoryHistory(), preferences=self.preferences,
             is_incomplete=self.is_incomplete, parse_error=self.parse_error, cleaned=self.cleaned, toolbar=self.toolbar,
@@ -108,7 +110,8 @@ class Repl:
             except EOFError:
                 return 0
             try:
-                self.run(text)
+                with self.while_running():
+                    self.run(text)
             except SystemExit as leaving:
                 return exit_code(leaving)
 

@@ -5,6 +5,7 @@ import re
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -341,3 +342,11 @@ def test_the_trap_leaves_the_tensor_class_as_it_was():
     assert dict(vars(Tensor)) != before
     trap.clear()
     assert {name: value for name, value in vars(Tensor).items() if before.get(name) is not value} == {}
+
+
+def test_the_page_about_the_prompt_names_every_command_and_setting():
+    page = (Path(__file__).parent.parent.parent / "docs" / "prompt.md").read_text()
+    for name in commands.load():
+        assert f"`:{name}" in page
+    for each in preferences.ALL:
+        assert f"| `{each.name}` |" in page
