@@ -24,7 +24,7 @@ FILE_CALLS = ("load", "open", "save", "read_csv", "imread", "from_file", "Path",
 DEVICES = (("cpu", "this machine's processor"), ("cuda", "the current GPU"), ("meta", "shapes without values"))
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64",
           "complex128")
-MAX_CANDIDATES = 400
+MAX_CANDIDATES, MAX_NAMES = 1000, 200
 _REMARK = 60
 
 Names = Callable[[], Iterable[str]]
@@ -87,7 +87,7 @@ def _names(stem: str, known: Known) -> Candidates:
     every = {*known.names(), *KEYWORDS}
     if not stem.startswith("_"):
         every = {name for name in every if not name.startswith("_")}
-    found = sorted(matching(stem, every), key=lambda each: (each.lower(), each))[:MAX_CANDIDATES]
+    found = sorted(matching(stem, every), key=lambda each: (each.lower(), each))[:MAX_NAMES]
     return [(name, "keyword" if name in KEYWORDS else _remark(name, known)) for name in found]
 
 

@@ -13,6 +13,7 @@ from prompt_toolkit.validation import ValidationError
 
 from tcli.cli import complete, context, highlight, history, keys, paste, peek, repl, toolbar
 from tcli.cli.options import Settings
+from tcli.cli.preferences import Preferences
 from tcli.cli.prompt import ParseValidator
 from tcli.runtime.session import Session
 
@@ -125,6 +126,73 @@ def test_alt_enter_starts_a_new_line(typed):
     ">>> def f(y):\n...     return y * 3\n...\n>>> f(2)\n6"])
 def test_a_pasted_transcript_loses_its_prompts(typed, pasted):
     assert typed(f"\x1b[200~{pasted}\x1b[201~\r")[0] == ["6"]
+
+
+@pytest.mark.parametrize(("pasted", "kept"), [
+    ("In [3]: x = 2\n\nIn [4]: for i in x:\n   ...:     f(i)\n   ...: \nOut[4]: 7\n", "x = 2\nfor i in x:\n    f(i)\n"),
+    (">>> x = torch.tensor([[1, 2],\n        [3, 4]])\n>>> x\ntensor([[1, 2],\n        [3, 4]])",
+     "x = torch.tensor([[1, 2],\n        [3, 4]])\nx"),
+    ("y = 1\n>>> y\n1", "y = 1\ny"),
+    ('s = """\n>>> not a prompt\n"""', 's = """\n>>> not a prompt\n"""'),
+    ('>>> s = """\n... >>> kept\n... """', 's = """\n>>> kept\n"""'),
+    ("x = 1\n\ny = 2", "x = 1\n\ny = 2"),
+    ("tcli> :vars\nx  1\ntcli> x", ":vars\nx")])
+def test_prompts_and_outputs_are_stripped_and_strings_are_not(pasted, kept):
+    assert paste.strip_prompts(pasted, repl.state_of) == kept
+
+
+def test_pasted_commands_run_as_entries_of_their_own(typed):
+    pasted = "tcli> x = 2\ntcli> :vars\nx  2\ntcli> x + 1\n3"
+    assert typed(f"\x1b[200~{pasted}\x1b[201~\r")[0] == ["x  2", "3"]
+
+
+def test_else_moves_to_its_if(typed):
+    assert typed("if 0:\rx = 1\relse:\rx = 2\r\rx\r")[0] == ["2"]
+
+
+def test_enter_in_the_middle_of_a_line_runs_it(typed):
+    assert typed("1 + 2\x1b[D\x1b[D\r")[0] == ["3"]
+
+
+@pytest.mark.parametrize("key", ["\x1b[C", "\x1b[F", "\x06", "\x05"])
+def test_a_suggestion_is_taken_by_right_end_and_their_kin(key):
+    assert suggested("answer", key) == ["42"]
+
+
+def test_enter_leaves_a_suggestion_alone():
+    assert suggested("answer", "") == ["5"]
+
+
+def suggested(text, key):
+    """What is shown when `key` is pressed after the suggestion for `text` has come."""
+    session, shown = Session(), []
+    session.run("answer = 5")
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        prompt = repl.Repl(session, Settings(), write=shown.append, history=InMemoryHistory(["answer + 37"]), input=pipe,
+                           output=DummyOutput())
+        buffer = prompt.reader.session.default_buffer
+
+        def send(_):
+            if buffer.suggestion is not None and buffer.text == text:
+                pipe.send_text(key + "\r\x04")
+
+        buffer.on_suggestion_set += send
+        pipe.send_text(text)
+        prompt.loop()
+    return shown[1:]
+
+
+def test_vi_keys():
+    session = Session()
+    shown = []
+    prompt_preferences = Preferences()
+    prompt_preferences.set("mode", "vi")
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        prompt = repl.Repl(session, Settings(), write=shown.append, preferences=prompt_preferences, input=pipe,
+                           output=DummyOutput())
+        pipe.send_text("12 + 1\x1b0x\r\x04")
+        prompt.loop()
+    assert shown[1:] == ["3"]
 
 
 def test_up_finds_the_entry_with_the_same_beginning(typed):
