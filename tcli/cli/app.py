@@ -93,15 +93,24 @@ def doc(name: Annotated[str, typer.Argument(help="A name as a program writes it:
 
 
 @app.command(help=COMMANDS["ops"])
-def ops(pattern: Annotated[str, typer.Argument(help="Only names that contain this.")] = "") -> None:
+def ops(pattern: Annotated[str, typer.Argument(help="Only names that contain this.")] = "",
+        as_json: Annotated[bool, typer.Option("--json", help="Names, dtypes, gradient, fusable and more, as JSON.")] = False,
+        ) -> None:
     """Prints every operator with its summary."""
-    from ..engine.registry import ops as registered
     from ..runtime.session import Session
+    from .ops import listing
 
     Session().load_engine()
-    for name, op in sorted(registered.items()):
-        if op.public and pattern in name:
-            print(f"{name:<24} {op.doc.strip().partition(chr(10))[0]}".rstrip())
+    print(listing(pattern, as_json))
+
+
+@app.command(help=COMMANDS["explain"])
+def explain(code: Annotated[str, typer.Argument(help="What stands in the brackets of error[...]; without it, all kinds.")] = "",
+            ) -> None:
+    """Prints the page of a kind of error."""
+    from .explain import explain as page
+
+    raise typer.Exit(page(code))
 
 
 def _file_command(name: str) -> None:

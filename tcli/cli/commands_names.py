@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import BadValue
 from ..runtime.holders import Held, resident, shares
-from ..show.help import is_tensor
+from ..show import is_tensor
 from ..show.suggest import did_you_mean
 from ..show.units import size
 from .commands import Desk, command, variables

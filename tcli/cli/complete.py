@@ -15,7 +15,8 @@ from prompt_toolkit.document import Document
 
 from ..lang.names import attribute_problem
 from ..lang.tokens import KEYWORDS
-from ..show.help import is_tensor, parameters, summary
+from ..show import is_tensor
+from ..show.help import parameters, summary
 from .context import Call, Context
 from .peek import Instance, Lookup, Unknown, attribute, keys_of, peek
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 from ..errors import BadValue
+from ..show import is_tensor
 from .options import Settings
 
 
@@ -34,50 +35,33 @@ def _on_terminal() -> bool:
     return is_terminal(sys.stdout)
 
 
-def is_tensor(value: object) -> bool:
-    return hasattr(value, "_a") and hasattr(value, "requires_grad")
-
-
 def plain(value: object) -> str:
     """What `print` gives; text is quoted, as at Python's prompt."""
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def shown(value: object, *, color: bool = False) -> str:
-    """For a person: a tensor with its header line."""
-    if not is_tensor(value) or (value.ndim == 0 and value.grad_fn is None):
+def shown(value: object, *, color: bool = False, form: str = "short", header: bool = True, full: bool = False) -> str:
+    """For a person: a tensor with its header line, its numbers in a format of `:fmt`, all of them if `full`."""
+    if not is_tensor(value) or (value.ndim == 0 and value.grad_fn is None and form == "short"):
         return plain(value)
-    from ..show.tensor import header
+    from ..show.screen import Screen
+    from ..show.tensor import header as header_of
+    from ..show.values import Look, render
 
-    line = header(value, dim_names(value))
-    return (f"\x1b[36m{line}\x1b[0m" if color else line) + "\n" + str(value)
+    screen, names = Screen.of(sys.stdout, "auto" if color else "never"), dim_names(value)
+    numbers = render(value, screen, Look(form, rows=None) if full else Look(form), names)
+    return f"{screen.paint(header_of(value, names), '36')}\n{numbers}" if header else numbers
 
 
 def echoed(value: object, *, color: bool = False, form: str = "short", header: bool = True,
            limit: int | None = 20_000) -> str:
     """What the prompt shows of a result; beyond `limit` characters a footer says how to see the rest."""
-    if is_tensor(value):
-        text = _tensor_echo(value, color, form, header, full=limit is None)
-    else:
-        text = plain(_first(value, limit) if limit is not None else value)
-    if limit is None or (len(text) <= limit and _first(value, limit) is value):
+    part = _first(value, limit) if limit is not None else value
+    text = shown(part, color=color, form=form, header=header, full=limit is None)
+    if limit is None or (len(text) <= limit and part is value):
         return text
-    count = f"{len(value):,} elements" if _first(value, limit) is not value else f"{len(text):,} characters"
+    count = f"{len(value):,} elements" if part is not value else f"{len(text):,} characters"
     return f"{text[:limit]}\n… of {count}: :full shows all"
-
-
-def _tensor_echo(value: object, color: bool, form: str, header: bool, full: bool) -> str:
-    if form == "short" and not full:
-        return shown(value, color=color) if header else str(value)
-    from ..show.numbers import text
-
-    numbers = text(value, form, full)
-    if not header or (value.ndim == 0 and value.grad_fn is None):
-        return numbers
-    from ..show.tensor import header as header_of
-
-    line = header_of(value, dim_names(value))
-    return (f"\x1b[36m{line}\x1b[0m" if color else line) + "\n" + numbers
 
 
 def _first(value: object, limit: int) -> object:

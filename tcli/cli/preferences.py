@@ -50,7 +50,7 @@ def _bytes(text: str) -> int:
 
 
 def _format(text: str) -> str:
-    from ..show.numbers import FORMATS
+    from ..show.values import FORMATS
 
     return _one_of(*FORMATS)(text)
 

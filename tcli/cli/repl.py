@@ -76,6 +76,7 @@ class Repl:
         session = self.session
         session.echo = None if self.settings.quiet else self.echo
         session.echo_receivers = True
+        session.color = self.settings.color
         session.positions = True  # so that `:trace` and errors of backward can point at their lines
         session.observers[:] = [self.backward]
         session.builtins["input"] = ask_line

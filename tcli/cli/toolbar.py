@@ -5,7 +5,8 @@ Plain functions of text and values; gives (style, text) pieces cut to the width 
 
 from __future__ import annotations
 
-from ..show.help import is_tensor, parameters, signature
+from ..show import is_tensor
+from ..show.help import parameters, signature
 from .context import Call, Context
 from .peek import Instance, Lookup, Unknown, peek
 

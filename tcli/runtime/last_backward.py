@@ -79,7 +79,8 @@ class LastBackward:
 
 def _total(parts: list, shape: tuple) -> Any:
     """The sum of what reached a leaf, in the leaf's shape."""
-    fitted = [part if part._a.shape == shape else tape.sum_to(part, shape) for part in parts]
+    fitted = [part if part._a.shape == shape else tape.sum_to(part, shape)  # type: ignore[attr-defined]
+              for part in parts]
     total = fitted[0]
     for part in fitted[1:]:
         total = total + part

@@ -18,7 +18,7 @@ from itertools import count
 from opcode import opmap
 
 from ..errors import TcliError, UnknownName
-from ..source import Source, is_program_code
+from ..source import Source, is_program_code, source_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,12 +49,16 @@ class Session:
         self.quiet, self.trace, self.echo = quiet, trace, echo
         # Whether to show `x.add_(1)`, whose value is its own receiver: not in scripts.
         self.echo_receivers = echo is not None
+        # "auto", "always" or "never": whether pictures have colours.
+        self.color = "auto"
         # Whether tensors note where in the program they were made.
         self.positions = trace
         # Called with (node, gradient, produced, seconds) for each node of a backward pass, while a program runs.
         self.observers: list[Callable] = []
         # Called with the `Trace` of a backward pass.
         self.show_trace: Callable[[object], None] = lambda trace: print(trace, file=sys.stderr)
+        # Called when all is loaded that a program needs, before it runs.
+        self.before_program: Callable[[], None] | None = None
         self.args = [str(each) for each in args]
         self.script = script
         # Called for a name that a program reads and nobody has bound: `_` from stdin.
@@ -131,10 +135,14 @@ class Session:
         """Runs compiled code in the session's names; the value of its last bare expression."""
         self.prepare(code)
         self.value = None
+        if self.before_program is not None:
+            self.before_program()
         try:
             self.guarded(exec, code, self.globals)
-        except BaseException:
+        except BaseException as failure:
             self.globals.pop("__receiver__", None)  # of an echo that was under way
+            if not isinstance(failure, (SystemExit, KeyboardInterrupt)):
+                _show_lines(code)
             raise
         value, self.value = self.value, None
         return value
@@ -229,7 +237,7 @@ class Session:
 
         self.engine = EngineState(self.device, self.dtype, self.seed, self.trace, self._traced, self.observers)
         if self.threads is not None:
-            from .torch_extras import set_num_threads
+            from ..engine.threads import set_num_threads
 
             set_num_threads(self.threads)
         self.bare = BareNames(self)
@@ -317,6 +325,13 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<tcli.Session on {self.device}, {len(self.names())} names>"
+
+
+def _show_lines(code: CodeType) -> None:
+    """Makes the lines of a program that failed known to plain tracebacks."""
+    source = source_named(code.co_filename)
+    if source is not None:
+        source.show_lines()
 
 
 def _variables_of_program(names: dict[str, object]) -> dict[str, object]:

@@ -22,6 +22,7 @@ from ..source import is_program_code, span_of_instruction
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 KINDS = ("nan", "inf")
 _SLOT = "_a"
@@ -96,7 +97,7 @@ class Trap:
 
     def _explained(self, kind: str, program: FrameType, array: np.ndarray) -> Trapped | None:
         """The error; None if the op was given such a number, or no tensor at all."""
-        op: Op | None = None
+        op: Any = None
         node: Node | None = None
         given: list = []
         frame: FrameType | None = sys._getframe(2)
@@ -120,11 +121,11 @@ class Trap:
         return type(value) is float and (math.isnan(value) and "nan" in self.kinds
                                          or math.isinf(value) and "inf" in self.kinds)
 
-    def _error(self, kind: str, op: Op | None, node: Node | None, program: FrameType, array: np.ndarray) -> Trapped:
+    def _error(self, kind: str, op: Any, node: Node | None, program: FrameType, array: np.ndarray) -> Trapped:
         what = "NaN" if kind == "nan" else "infinity"
         bad = np.isnan(array) if kind == "nan" else np.isinf(array)
         count = f"{int(bad.sum())} of {array.size} values"
-        name = op.name.strip("_") if op is not None else "an operation"
+        name = str(op.name).strip("_") if op is not None else "an operation"
         where = f" in the backward pass of {node.name().removesuffix('Backward0')}" if node is not None else ""
         error = Trapped(f"{name} makes {what}{where}: {count}, and its input held none",
                         span=span_of_instruction(program.f_code, program.f_lasti),

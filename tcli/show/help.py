@@ -6,6 +6,8 @@ its summary line; a plain value's is its type.
 
 from __future__ import annotations
 
+from . import is_tensor
+
 
 def page(value: object, name: str = "") -> str:
     """The help text of `value`, known to the reader as `name`."""
@@ -105,7 +107,3 @@ def source_of(value: object) -> str:
         return getsource(unwrap(target) if callable(target) else type(target)).rstrip()
     except (OSError, TypeError):
         return ""
-
-
-def is_tensor(value: object) -> bool:
-    return hasattr(type(value), "requires_grad") and hasattr(type(value), "grad_fn")
