@@ -67,7 +67,7 @@ class Session:
         # A token of the run that is under way; the run that finds another one when it ends was abandoned.
         self._running: object = None
         self._modes: tuple | None = None
-        self.access: object = None
+        self.access: Any = None
         self.set_access()
         self._clear()
 
