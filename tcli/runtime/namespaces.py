@@ -126,6 +126,8 @@ _trees: dict[str, Tree] = {}
 def tree_of(module: ModuleType) -> Tree:
     """A package of ours as a program sees it."""
     name = "torch." + module.__name__.removeprefix("tcli.").replace("func.", "func.")
+    if name in _MAKERS:
+        return tree(name)  # it has more than the package
     if name not in _trees:
         _trees[name] = Tree(name, [FromPackage(module.__name__)], module.__doc__ or "")
     return _trees[name]
