@@ -446,7 +446,7 @@ class Comparison:
             self.form("method", sample, method, copied=False)
         if inplace is not None and callable(inplace):
             self.form("inplace", sample, inplace, copied=True)
-        if self.op.supports_out and not sample.kwargs.get("out"):
+        if self.options.out and self.op.supports_out and not sample.kwargs.get("out"):
             self.outs(sample, expected)
 
     def form(self, kind: str, sample, call, copied: bool) -> None:
@@ -493,7 +493,7 @@ class Comparison:
         ours, failure = outcome(lambda: seeded(mine, self.call, my_args, {**my_kwargs, "out": my_out}))
         if self.same_outcome("out", sample, error, failure) and error is None:
             process, my_process = self.processing(sample)
-            precision = self.dtype if expected[0].dtype in (torch.float32, torch.complex64) else None
+            precision = expected[0].dtype if expected[0].dtype in (torch.float32, torch.complex64) else None
             found = differing(process(made), my_process(mine_made), values=self.values, precision=precision)
             if not found and len(made) == 1 and theirs is out and ours is not my_out:
                 found = "must return out"
@@ -653,6 +653,7 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=0, help="at most so many samples per dtype")
     parser.add_argument("--reference", action="store_true", help="the longer list: reference_inputs")
     parser.add_argument("--no-errors", dest="errors", action="store_false", help="leave out error_inputs")
+    parser.add_argument("--no-out", dest="out", action="store_false", help="leave out the out= forms")
     parser.add_argument("--summary", action="store_true", help="only counts, no examples")
     parser.add_argument("--examples", type=int, default=1, help="how many examples of each kind to print")
     parser.add_argument("--faulty", action="store_true", help="leave out operators without faults")
