@@ -231,10 +231,10 @@ def combinations(input, r: int = 2, with_replacement: bool = False):
         raise EngineError(f"Expect a 1D vector, but got shape {list(input.shape)}")
     if r < 0:
         raise EngineError(f"Expect a non-negative number, but got {r}")
-    rows = list((choose_again if with_replacement else choose)(range(input.numel()), r)) if r else []
-    if not rows:
-        return T.zeros((0, r) if r else (0,), dtype=input.dtype, device=input.device)
-    index = tensor(rows, dtype=dtypes.int64)
+    if not r:
+        return T.zeros((0,), dtype=input.dtype, device=input.device)
+    rows = list((choose_again if with_replacement else choose)(range(input.numel()), r))
+    index = tensor(rows, dtype=dtypes.int64).reshape(-1, r)
     return T.stack([T.index_select(input, 0, column) for column in T.unbind(index, 1)], 1)
 
 

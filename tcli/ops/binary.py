@@ -48,7 +48,7 @@ def remainder(xp, x: "Operand", other: "Operand"):
 
 @op("fmod", at=EVERYWHERE, promote="same", samples=DIVISORS, grad_name=named("Fmod", 1, 0),
     vjp={"x": lambda k, g: g, "other": lambda k, g, x, other: g * -k.div(x, other, rounding_mode="trunc")})
-def fmod(xp, x: "Operand", other: "Operand"):
+def fmod(xp, x, other: "Operand"):
     """The remainder of x / other, with the sign of x (C's fmod).
 
     >>> fmod(tensor([-3., 5.]), 2)
@@ -207,7 +207,9 @@ def frexp(xp, x):
     return mantissa, exponent.astype(np.int32)
 
 
-@composite("float_power", at=EVERYWHERE, samples=["pos(3, 4), 2.5", "pos(3), r(3)", "2.0, r(3)", "ints(3), 2"])
+@composite("float_power", out="float_power", at=EVERYWHERE,
+           same_dtype="the base given to float_power_ has dtype {Have} but the operation's result requires dtype {Want}",
+           samples=["pos(3, 4), 2.5", "pos(3), r(3)", "2.0, r(3)", "ints(3), 2"])
 def float_power(x: "Operand", exponent: "Operand"):
     """x to the power of exponent in float64 (complex128).
 

@@ -33,7 +33,7 @@ _bitwise("or", "|", "or", "tensor([3, 6])")
 _bitwise("xor", "^", "xor", "tensor([2, 4])")
 
 
-@op("bitwise_not", at=EVERYWHERE, half=False, samples=["ints(3)", "b(3)"], nograd=True)
+@op("bitwise_not", out="found", at=EVERYWHERE, half=False, samples=["ints(3)", "b(3)"], nograd=True)
 def bitwise_not(xp, x):
     """~x: the bits of integers inverted, truth values negated.
 

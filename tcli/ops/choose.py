@@ -5,7 +5,9 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.dispatch import result_type
 from ..engine.registry import T, composite, op
+from ..engine.tensor import tensor
 from ..errors import EngineError
 from .arrays import gate, kind_of, refuse, select
 
@@ -39,7 +41,7 @@ def _where(xp, condition: "Index", x: "Operand", other: "Operand"):
     return select(xp, mask, x, other)
 
 
-@composite("where", at="torch", samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3), r(3), 0.5", "b(3), 1.0, 0.0"])
+@composite("where", out="choice", at="torch", samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3), r(3), 0.5", "b(3), 1.0, 0.0"])
 def where(condition: "Index", x: "Operand?" = None, other: "Operand?" = None):
     """x where the condition holds, else other, with broadcasting; with the condition alone, where it holds.
 
@@ -48,6 +50,8 @@ def where(condition: "Index", x: "Operand?" = None, other: "Operand?" = None):
     """
     if x is None and other is None:
         return T.nonzero(condition, as_tuple=True)
+    if not (hasattr(x, "_a") or hasattr(other, "_a")):
+        x = tensor(x, dtype=result_type([x, other]))
     return T._where(condition, x, other)
 
 
@@ -123,7 +127,7 @@ def _same_floats(values: list) -> None:
     refuse(start._a, "biu", "lerp_kernel_" + ("tensor" if tensor_weight else "scalar"))
 
 
-@op("lerp", at="torch tensor tensor_", promote="same", check=_same_floats,
+@op("lerp", out="found", at="torch tensor tensor_", promote="same", check=_same_floats,
     grad_name=lambda x, end, weight: f"LerpBackward{int(hasattr(weight, '_a'))}",
     samples=["r(3, 4), r(3, 4), 0.3", "r(3), r(3), r(3)", "r(2, 3), r(3), r()", "r(3), r(3), 0.8",
              "c(3), c(3), c(3)"],

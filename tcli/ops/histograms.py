@@ -41,7 +41,7 @@ def _outer_edges(low: float, high: float, x, margin: float) -> tuple:
         raise EngineError(f"range of [{low}, {high}] is not finite")
     if low > high:
         raise EngineError("max must be larger than min")
-    return (low - margin, high + margin) if low == high else (low, high)
+    return (low - margin, high + margin) if low == high and (margin == 1 or x.size) else (low, high)
 
 
 def _bin_of(xp, x, edges, low: float, high: float, even: bool):
@@ -64,7 +64,7 @@ def _corrected(xp, x, edges, place):
     return place - down + up
 
 
-@op("histc", at="torch tensor", nograd=True, half=False,
+@op("histc", out="histogram", at="torch tensor", nograd=True, half=False,
     samples=["torch.tensor([1.0, 2.0, 1.0, 3.0]), 3", "r(10), 5, -1, 1", "torch.tensor([2.0, 2.0]), 2", "r(0), 3"])
 def histc(xp, x, bins: "int" = 100, min: "float" = 0, max: "float" = 0):
     """How many elements fall into each of `bins` even parts of [min, max] (of the data's range where they are equal).
@@ -129,7 +129,7 @@ def _bins(bins):
     return bins
 
 
-@composite("histogram", at="torch tensor", fields=("hist", "bin_edges"),
+@composite("histogram", out="histogram", at="torch tensor", fields=("hist", "bin_edges"),
            samples=["torch.tensor([1.0, 2.0, 1.0, 3.0]), 3",
                     "torch.tensor([1.0, 2.0, 1.0, 3.0]), torch.tensor([0.0, 1.5, 3.0])",
                     "torch.tensor([1.0, 2.0, 1.0]), 4, range=(0.0, 4.0), density=True",

@@ -30,7 +30,7 @@ _rounder("ceil", "ceil", "rounded up", "tensor([-1.,  1.,  2.])")
 _rounder("trunc", "trunc", "without its fraction", "tensor([-1.,  0.,  1.])", ["fix"])
 
 
-@op("round", at="torch tensor tensor_ special",
+@op("round", out="found", at="torch tensor tensor_ special",
     grad_name=lambda x, decimals: f"RoundBackward{int(decimals != 0)}",
     samples=["r(3, 4)", "r(3), decimals=1", "torch.tensor([123.0, -155.0]), decimals=-1"],
     vjp={"x": lambda k, g: k.zeros_like(g)})
@@ -49,7 +49,7 @@ def round(xp, x, *, decimals: "int" = 0):
     return xp.rint(x * scale) / scale if decimals > 0 else xp.rint(x / scale) * scale
 
 
-@op("frac", at=EVERYWHERE, samples=SAMPLES, vjp={"x": lambda k, g: g})
+@op("frac", out="found", at=EVERYWHERE, samples=SAMPLES, vjp={"x": lambda k, g: g})
 def frac(xp, x):
     """The fraction of x, with its sign.
 
@@ -64,7 +64,7 @@ def _finite_gate(k, g, x):
     return k._gate(k.isfinite(x), g) if not x.is_complex() else k.where(k.isfinite(x), g, 0.0)
 
 
-@op("nan_to_num", at=EVERYWHERE, samples=["r(3)", "torch.tensor([math.nan, math.inf, 1.0]), 2.0, posinf=5.0"],
+@op("nan_to_num", out="nan_to_num", at=EVERYWHERE, samples=["r(3)", "torch.tensor([math.nan, math.inf, 1.0]), 2.0, posinf=5.0"],
     vjp={"x": _finite_gate})
 def nan_to_num(xp, x, nan: "float?" = None, posinf: "float?" = None, neginf: "float?" = None):
     """nan, inf and -inf replaced: by 0 and the largest numbers of the dtype where no value is given.

@@ -74,7 +74,7 @@ def _by_rows(xp, ufunc, x, dim, wide, kept):
     return out
 
 
-@op("cumsum", at="torch tensor tensor_", samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"],
+@op("cumsum", out="of dtype", at="torch tensor tensor_", samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"],
     check=_no_integer_gradient,
     vjp={"x": lambda k, g, dim: k._cumsum_back(g, dim)})
 def cumsum(xp, x, dim: "Dim", *, dtype: "DType?" = None):
@@ -124,7 +124,7 @@ def _cumprod_with_zeros(k, g, x, dim: int):
     return k.cumprod(k._shifted(x, dim, 1, False), dim) * k.cat(sums[::-1], dim)
 
 
-@op("cumprod", at="torch tensor tensor_", vjp={"x": _cumprod_rule}, check=_no_integer_gradient,
+@op("cumprod", out="of dtype", at="torch tensor tensor_", vjp={"x": _cumprod_rule}, check=_no_integer_gradient,
     samples=[*SAMPLES, "torch.tensor([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0]]), 1"])
 def cumprod(xp, x, dim: "Dim", *, dtype: "DType?" = None):
     """Running products along a dim.
@@ -148,7 +148,7 @@ def _logcumsumexp_rule(k, g, x, out, dim):
     return positive - k.exp(back(k.where(g < 0, size, low) - out) + x)
 
 
-@op("logcumsumexp", at="torch tensor", vjp={"x": _logcumsumexp_rule},
+@op("logcumsumexp", out="scan", at="torch tensor", vjp={"x": _logcumsumexp_rule},
     samples=["r(3, 4), 0", "r(2, 3), -1", "r(), 0", "r(0, 3), 0"])
 def logcumsumexp(xp, x, dim: "Dim"):
     """log(cumsum(exp(x))) along a dim, without overflow.
