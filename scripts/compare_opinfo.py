@@ -108,8 +108,9 @@ def at_path(path: str):
     return value
 
 
-def to_mine(t: torch.Tensor):
-    """The tensor in tcli: the same bits and strides, its own memory, a leaf when it requires gradients."""
+def to_mine(t: torch.Tensor, seen: dict | None = None):
+    """The tensor in tcli: the same bits and strides, a leaf when it requires gradients; in one call, tensors that
+    share memory share it here."""
     if t.layout is not torch.strided:
         raise Untranslatable(f"layout {t.layout}")
     plain = t.detach().resolve_conj().resolve_neg()
@@ -118,7 +119,11 @@ def to_mine(t: torch.Tensor):
         d = np.dtype(ml_dtypes.bfloat16)
     else:
         d = np.dtype(str(plain.dtype).removeprefix("torch."))
-    memory = np.frombuffer(bytes(plain.untyped_storage()) if plain.untyped_storage().nbytes() else b"", np.uint8).copy()
+    storage = plain.untyped_storage()
+    kept = {} if seen is None else seen.setdefault("memory", {})
+    if (memory := kept.get(storage.data_ptr())) is None:
+        memory = np.frombuffer(bytes(storage) if storage.nbytes() else b"", np.uint8).copy()
+        kept[storage.data_ptr()] = memory
     typed = memory[:len(memory) // d.itemsize * d.itemsize].view(d)
     if plain.numel() == 0:
         array = np.empty(tuple(plain.shape), d)
@@ -135,7 +140,7 @@ def translate(value, seen=None):
     if id(value) in seen:
         return seen[id(value)]
     if isinstance(value, torch.Tensor):
-        seen[id(value)] = to_mine(value)
+        seen[id(value)] = to_mine(value, seen)
         return seen[id(value)]
     if isinstance(value, torch.Size):
         return mine.Size(value)
@@ -250,7 +255,7 @@ def array_of(t) -> np.ndarray:
         t = t.to(torch.complex64) if t.dtype is torch.complex32 else t
         return (t.float() if t.dtype in (torch.bfloat16, torch.float16) else t).numpy(force=True)
     t = t.detach()
-    if t.dtype is mine.complex32:
+    if t.dtype.name == "complex32":
         return t._a
     return (t.float() if t.dtype in (mine.bfloat16, mine.float16) else t).numpy()
 

@@ -100,7 +100,7 @@ def c_name(d: dtypes.dtype) -> str:
 def _check_overlap(o: Op, values: list, out, result) -> None:
     """The written memory may be an operand's as a whole, but not in part; and each element has its own."""
     a = out._a
-    if type(a) is not np.ndarray or a.shape != result._a.shape or not a.size:
+    if type(a) is not np.ndarray or not a.size or a.shape != result._a.shape and not o.out_apart:
         return
     if any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True)):
         raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "

@@ -152,13 +152,16 @@ def roll(xp, x, shifts: "any", dims: "any" = None):
     tensor([3, 1, 2])
     """
     shifts = _tuple(shifts)
+    if not shifts:
+        raise EngineError("`shifts` required")
     if dims is None or dims == ():
         if len(shifts) != 1:
             raise EngineError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:0")
         return xp.roll(x, shifts[0])
-    dims = tuple(wrap_dim(d, x.ndim) for d in _tuple(dims))
+    dims = _tuple(dims)
     if len(dims) != len(shifts):
         raise EngineError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    dims = tuple(wrap_dim(d, x.ndim, scalar_ok=False) for d in dims)
     return xp.roll(x, shifts, dims)
 
 

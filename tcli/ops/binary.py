@@ -227,16 +227,19 @@ def float_power(x: "Operand", exponent: "Operand"):
 
 # ---------------------------------------------------------------- nearness and equality
 
-@op("isclose", at="torch tensor", nograd=True, half=True, samples=["r(3), r(3)", "pos(3), pos(3), 0.5, 0.1"])
+def _of_one_dtype(values: list) -> None:
+    if values[0].dtype is not values[1].dtype:
+        raise EngineError(f"{dtypes.scalar_name(values[0].dtype)} did not match {dtypes.scalar_name(values[1].dtype)}")
+
+
+@op("isclose", at="torch tensor", nograd=True, half=True, check=_of_one_dtype,
+    samples=["r(3), r(3)", "pos(3), pos(3), 0.5, 0.1"])
 def isclose(xp, x, other, rtol: "float" = 1e-05, atol: "float" = 1e-08, equal_nan: "bool" = False):
     """Whether abs(x - other) <= atol + rtol * abs(other), elementwise.
 
     >>> isclose(tensor([1., 2.]), tensor([1., 2.1]))
     tensor([ True, False])
     """
-    if x.dtype != other.dtype:
-        a, b = (dtypes.scalar_name(dtypes.of_numpy(v.dtype)) for v in (x, other))
-        raise EngineError(f"{a} did not match {b}")
     if rtol < 0 or atol < 0:
         word, value = ("rtol", rtol) if rtol < 0 else ("atol", atol)
         raise EngineError(f"{word} must be greater than or equal to zero, but got {value:g}")

@@ -169,7 +169,17 @@ def addcmul(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     return x + _scaled(value, tensor1 * tensor2)
 
 
-@op("addcdiv", at="torch tensor tensor_", promote="same",
+def _divides_reals(values: list) -> None:
+    if all(t.dtype.category <= dtypes.INTEGER for t in values[1:3]):
+        raise EngineError(
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
+            "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
+            "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
+            "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value "
+            "* tensor1 / tensor2), for all dtypes.")
+
+
+@op("addcdiv", at="torch tensor tensor_", promote="same", check=_divides_reals,
     samples=["r(3, 4), r(3, 4), away(4)", "r(3), r(3), away(3), value=0.5", "c(2), c(2), c(2)"],
     vjp={"x": lambda k, g: g,
          "tensor1": lambda k, g, tensor2, value: g * k.conj_of(value / tensor2),
@@ -181,11 +191,4 @@ def addcdiv(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     >>> addcdiv(tensor([1., 1.]), tensor([2., 3.]), tensor([4., 6.]), value=2)
     tensor([2., 2.])
     """
-    if x.dtype.kind in "biu":
-        raise EngineError(
-            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
-            "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
-            "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
-            "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value "
-            "* tensor1 / tensor2), for all dtypes.")
     return x + _scaled(value, tensor1) / tensor2

@@ -1,5 +1,7 @@
 """Creation ops: tensors from sizes, ranges and other tensors."""
 
+import math
+
 import numpy as np
 
 from ..engine import dtypes
@@ -7,7 +9,7 @@ from ..engine.device import CPU, as_device, move
 from ..engine.dispatch import wrap
 from ..engine.registry import composite, function
 from ..engine.tensor import Tensor, as_tensor, tensor
-from ..errors import EngineError
+from ..errors import BadValue, EngineError, Unsupported
 
 
 def made(array, device=None, requires_grad: bool = False):
@@ -97,6 +99,8 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
         start, end = 0, start
     if step == 0:
         raise EngineError("step must be nonzero")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise EngineError(f"unsupported range: {start} -> {end}")
     if (step > 0 and start > end) or (step < 0 and start < end):
         raise EngineError("upper bound and lower bound inconsistent with step sign")
     if dtype is None:
@@ -104,6 +108,10 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
         dtype = dtypes.get_default_dtype() if real else dtypes.int64
     if dtype.category < dtypes.FLOAT:
         start, end, step = int(start), int(end), int(step)
+        if not step:
+            raise BadValue("step must be nonzero")
+    if dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
+        raise Unsupported(f"\"arange_cpu\" not implemented for '{dtypes.scalar_name(dtype)}'")
     count = int(np.ceil((end - start) / step))
     if dtype.category >= dtypes.FLOAT:
         values = start + np.arange(count, dtype=np.float64) * step

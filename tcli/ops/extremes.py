@@ -124,6 +124,7 @@ def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
         raise EngineError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if kind_of(x) == "c":
         raise Unsupported("clamp is not supported for complex types")
+    refuse(x, "b", "clamp_cpu")
     return _bounded(xp, x, min, max)
 
 
@@ -136,7 +137,7 @@ def clamp_min(xp, x, min: "Operand"):
     >>> clamp_min(tensor([-2., 0.5]), 0)
     tensor([0.0000, 0.5000])
     """
-    refuse(x, "c", "maximum_cpu")
+    refuse(x, "c" if hasattr(min, "dtype") else "bc", "maximum_cpu" if hasattr(min, "dtype") else "clamp_min_scalar_cpu")
     return _bounded(xp, x, min, None)
 
 
@@ -149,5 +150,5 @@ def clamp_max(xp, x, max: "Operand"):
     >>> clamp_max(tensor([-2., 0.5]), 0)
     tensor([-2.,  0.])
     """
-    refuse(x, "c", "minimum_cpu")
+    refuse(x, "c" if hasattr(max, "dtype") else "bc", "minimum_cpu" if hasattr(max, "dtype") else "clamp_max_scalar_cpu")
     return _bounded(xp, x, None, max)

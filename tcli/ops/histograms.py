@@ -41,7 +41,9 @@ def _outer_edges(low: float, high: float, x, margin: float) -> tuple:
         raise EngineError(f"range of [{low}, {high}] is not finite")
     if low > high:
         raise EngineError("max must be larger than min")
-    return (low - margin, high + margin) if low == high and (margin == 1 or x.size) else (low, high)
+    if low == high and not x.size and margin < 1:
+        return low, low + 1
+    return (low - margin, high + margin) if low == high else (low, high)
 
 
 def _bin_of(xp, x, edges, low: float, high: float, even: bool):
@@ -161,8 +163,9 @@ def histogramdd(x, bins: "any", range: "any" = None, weight: "Index?" = None, de
     if not isinstance(bins, list):
         bins = [bins] * n
     if len(bins) != n:
+        if not any(isinstance(b, Tensor) for b in bins):
+            raise EngineError("histogramdd: The size of bins must be equal to the innermost dimension of the input.")
         raise EngineError(f"torch.histogramdd: expected {n} sequences of bin edges for a {n}-dimensional histogram "
-                          "but got "
-                          f"{len(bins)}")
+                          f"but got {len(bins)}")
     hist, *edges = T._histogramdd(T.reshape(x, (-1, n)), bins, range, weight, density)
     return hist, tuple(edges)

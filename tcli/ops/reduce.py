@@ -238,7 +238,7 @@ def prod(xp, x, dim: "Dim?" = None, keepdim: "bool" = False, *, dtype: "DType?" 
 # ---------------------------------------------------------------- truth
 
 def _truth(name: str, ufunc: str, meaning: str, shown: str):
-    @op(name, at="torch tensor", nograd=True, half=False,
+    @op(name, out="truth", at="torch tensor", nograd=True, half=False,
         samples=["b(3, 4)", "b(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "b(0, 3), 0", "b()", "ints(3)"])
     def truth(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         found = x if x.dtype.kind in "biufc" else x != 0  # ml_dtypes' types have no truth of their own

@@ -11,7 +11,7 @@ SAMPLES = ["r(3, 4)", "r()", "r(0, 2)"]
 
 
 def _rounder(name: str, ufunc: str, what: str, shown: str, also=()):
-    @op(name, at=EVERYWHERE, also=also, samples=SAMPLES, ufunc=ufunc, vjp={"x": lambda k, g: k.zeros_like(g)})
+    @op(name, out="found", at=EVERYWHERE, also=also, samples=SAMPLES, ufunc=ufunc, vjp={"x": lambda k, g: k.zeros_like(g)})
     def kernel(xp, x):
         if x.dtype.kind == "c":
             raise Unsupported(f"{name} is not supported for complex inputs")
@@ -84,8 +84,8 @@ def _gate(xp, mask: "Index", g):
     return gate(xp, mask, g)
 
 
-def _test(name: str, what: str, kernel, shown: str, complex_error=None):
-    @op(name, at="torch tensor", samples=["r(3)", "torch.tensor([math.nan, math.inf, -math.inf, 1.0])", "ints(3)"],
+def _test(name: str, what: str, kernel, shown: str, complex_error=None, out: bool | str = True):
+    @op(name, out=out, at="torch tensor", samples=["r(3)", "torch.tensor([math.nan, math.inf, -math.inf, 1.0])", "ints(3)"],
         nograd=True, half=True)
     def declared(xp, x):
         if complex_error is not None and x.dtype.kind == "c":
@@ -104,10 +104,10 @@ _test("isinf", "Whether x is infinite", lambda xp, x: xp.isinf(x), "tensor([Fals
 _test("isfinite", "Whether x is neither infinite nor nan", lambda xp, x: xp.isfinite(x),
       "tensor([ True, False, False])")
 _test("isposinf", "Whether x is +infinity", lambda xp, x: xp.equal(x, np.inf), "tensor([False, False, False])",
-      EngineError("isposinf does not support complex inputs."))
+      EngineError("isposinf does not support complex inputs."), "boolean")
 _test("isneginf", "Whether x is -infinity", lambda xp, x: xp.equal(x, -np.inf), "tensor([False,  True, False])",
-      EngineError("isneginf does not support complex inputs."))
+      EngineError("isneginf does not support complex inputs."), "boolean")
 _test("isreal", "Whether x has no imaginary part", lambda xp, x: xp.isreal(x), "tensor([True, True, True])")
 _test("signbit", "Whether the sign of x is set (-0. has it)",
       lambda xp, x: xp.signbit(x) if x.dtype.kind == "f" else xp.less(x, 0), "tensor([False,  True, False])",
-      Unsupported("signbit is not implemented for complex tensors."))
+      Unsupported("signbit is not implemented for complex tensors."), "boolean")

@@ -179,7 +179,7 @@ def _complex_logcumsumexp(xp, x, dim: int):
 # ---------------------------------------------------------------- running extrema
 
 def _running(name: str, ufunc: str, better: str, word: str, shown: tuple):
-    @op(name, at="torch tensor", outs=2, fields=("values", "indices"), half=False,
+    @op(name, out="scan", at="torch tensor", outs=2, fields=("values", "indices"), half=False,
         samples=["distinct(3, 4), 0", "r(2, 3), -1", "r(), 0", "torch.tensor([1.0, 1.0, math.nan, 2.0]), 0",
                  "r(0, 2), 0",
                  "torch.tensor([2, 1, 2]), 0"],
