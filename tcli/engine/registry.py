@@ -139,7 +139,7 @@ def _declare(name: str, fn, at: str, also, samples, grad_name, skip: int) -> Op:
         raise ValueError(f"op {name!r} is declared twice")
     o = Op()
     o.name, o.fn, o.at, o.grad_name_ = name, fn, at.split(), grad_name
-    o.samples = samples
+    o.samples = tuple(dict.fromkeys(samples))
     o.family = fn.__module__.rpartition(".")[2]
     o.plans, o._function, o.public = {}, None, not name.startswith("_")
     _schema(o, fn, skip)

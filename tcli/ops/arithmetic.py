@@ -9,7 +9,8 @@ from ..engine.registry import T, composite, op
 from ..errors import EngineError
 from .arrays import named, not_implemented, refuse
 
-PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(2, 3)", "r(3), 2.5", "r(0, 3), r(3)", "r(2, 1, 3), r(4, 1)"]
+PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(2, 3)", "r(3), 2.5", "r(0, 3), r(3)", "r(2, 1, 3), r(4, 1)",
+         "r(4, 3).t(), r(3, 4)", "r(3, 4)[:, ::2], r(2)", "ints(3, 4), ints(4)"]
 
 
 def _is_bool(a) -> bool:

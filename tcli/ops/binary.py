@@ -11,7 +11,8 @@ from ..errors import ArgumentError, EngineError
 from .arrays import named, not_implemented, refuse, select
 
 EVERYWHERE = "torch tensor tensor_"
-PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)"]
+PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)",
+         "r(4, 3).t(), r(3, 4)", "r(3, 4)[:, ::2], r(3, 1)"]
 DIVISORS = ["r(3, 4), away(3, 4)", "r(3, 4), away(4)", "r(3), 2.5", "r(3), -0.7"]
 
 

@@ -5,7 +5,8 @@ from ..errors import ArgumentError
 from .arrays import refuse
 
 EVERYWHERE = "torch tensor tensor_"
-INTEGERS = ["ints(3, 4), ints(3, 4)", "ints(3, 4), ints(4)", "ints(3), 3", "b(3), b(3)"]
+INTEGERS = ["ints(3, 4), ints(3, 4)", "ints(3, 4), ints(4)", "ints(3), 3", "b(3), b(3)",
+            "ints(4, 3).t(), ints(3, 1)", "ints(), ints(0)"]
 
 
 def _kernel_dtype(*values):

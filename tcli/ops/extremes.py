@@ -6,7 +6,8 @@ from ..engine.registry import op
 from ..errors import EngineError, Unsupported
 from .arrays import bounded, gate, kind_of, named, refuse
 
-PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)", "torch.ones(2), torch.ones(2)"]
+PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)", "torch.ones(2), torch.ones(2)",
+         "r(4, 3).t(), r(3, 4)", "ints(3, 4), ints(4)"]
 
 
 def _real(name: str, x) -> None:
@@ -124,7 +125,8 @@ def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
         raise EngineError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if kind_of(x) == "c":
         raise Unsupported("clamp is not supported for complex types")
-    refuse(x, "b", "clamp_cpu")
+    if min is not None and max is not None or not (hasattr(min, "dtype") or hasattr(max, "dtype")):
+        refuse(x, "b", "clamp_cpu")
     return _bounded(xp, x, min, max)
 
 

@@ -9,12 +9,11 @@ import math
 from ..engine import dtypes
 from ..engine.args import wrap_dim
 from ..engine.registry import T, composite
-from ..errors import BadValue, EngineError
+from ..errors import BadValue, EngineError, Unsupported
 
 MASK = ("torch.tensor([[True, False, True, True], [False, True, False, True], "
         "[True, True, False, False]])")
 ROW = "torch.tensor([True, False, True, True])"
-THREE = "torch.tensor([True, False, True])"
 PLACES = ["r(3, 4), 1", f"r(3, 4), 1, mask={MASK}", f"r(3, 4), (0, 1), mask={ROW}, keepdim=True",
           "r(3, 4), mask=torch.tensor([[True], [True], [False]])"]
 ROWS = ["r(3, 4), 1", f"r(3, 4), 1, mask={MASK}", f"r(2, 4), -1, mask={ROW}", "r(3), 0, dtype=torch.float64"]
@@ -55,7 +54,17 @@ def _mask_for(x, mask):
 
 def _seen(x, mask, fill):
     """`x` with `fill` in the places that the mask hides."""
-    return x if mask is None else T.where(_mask_for(x, mask), x, T.full((), fill, dtype=x.dtype))
+    if mask is None:
+        return x
+    return T.where(_mask_for(x, mask), x, T.full((), fill(x.dtype) if callable(fill) else fill, dtype=x.dtype))
+
+
+def _lowest(d):
+    return _limit(d, True)
+
+
+def _highest(d):
+    return _limit(d, False)
 
 
 def _limit(d, lowest: bool):
@@ -63,7 +72,7 @@ def _limit(d, lowest: bool):
     if d.category >= dtypes.FLOAT:
         return -math.inf if lowest else math.inf
     if d is dtypes.bool_:
-        return not lowest
+        raise Unsupported("masked extremes are not implemented for 'Bool'")
     info = dtypes.iinfo(d)
     return info.min if lowest else info.max
 
@@ -111,7 +120,7 @@ def _extreme(name: str, lowest: bool, word: str, shown: tuple):
     @_place(name, PLACES, f"torch.masked.{name}(tensor([1., 2., 4.]), mask=tensor([True, True, False]))", shown[0],
             f"The {word} of the elements that the mask shows.")
     def extreme(x, dim: "any" = None, *, keepdim: "any" = False, dtype: "DType?" = None, mask: "Tensor?" = None):
-        found = getattr(T, name)(_seen(x, mask, _limit(x.dtype, lowest)), _dims(dim, x.ndim), bool(keepdim))
+        found = getattr(T, name)(_seen(x, mask, _lowest if lowest else _highest), _dims(dim, x.ndim), bool(keepdim))
         return found.to(dtype or x.dtype)
 
     place = "arg" + name[1:]
@@ -120,7 +129,7 @@ def _extreme(name: str, lowest: bool, word: str, shown: tuple):
             f"torch.masked.{place}(tensor([1., 2., 4.]), mask=tensor([True, True, False]))", shown[1],
             f"Where the {word} of the elements that the mask shows is, in the dtype of x (or in `dtype`).")
     def place_of(x, dim: "any" = None, *, keepdim: "any" = False, dtype: "DType?" = None, mask: "Tensor?" = None):
-        return getattr(T, place)(_seen(x, mask, _limit(x.dtype, lowest)), dim, bool(keepdim)).to(dtype or x.dtype)
+        return getattr(T, place)(_seen(x, mask, _lowest if lowest else _highest), dim, bool(keepdim)).to(dtype or x.dtype)
 
 
 _extreme("amax", True, "largest", ("tensor(2.)", "tensor(1.)"))
@@ -216,15 +225,14 @@ def masked_normalize(x, ord: "float", dim: "int", *, eps: "float" = 1e-12, dtype
 @_place("logsumexp", PLACES, "torch.masked.logsumexp(tensor([0., 5., 0.]), 0, mask=tensor([True, False, True]))",
         "tensor(0.6931)", "log(sum(exp(x))) of the elements that the mask shows.")
 def masked_logsumexp(x, dim: "any" = None, *, keepdim: "any" = False, dtype: "DType?" = None, mask: "Tensor?" = None):
-    return T.logsumexp(_seen(x, mask, _limit(x.dtype, True)), _dims(dim, x.ndim), bool(keepdim)).to(dtype or x.dtype)
+    return T.logsumexp(_seen(x, mask, _lowest), _dims(dim, x.ndim), bool(keepdim)).to(dtype or x.dtype)
 
 
-@_place("logaddexp", ["r(3), r(3)", f"r(3), r(3), input_mask={THREE}",
-                      f"r(3), r(3), input_mask={THREE}, other_mask=torch.tensor(True)"],
+@_place("logaddexp", ["r(3), r(3)", "r(3), r(3), other_mask=torch.tensor(True)"],
         "torch.masked.logaddexp(tensor([0.]), tensor([5.]), other_mask=tensor([False]))", "tensor([0.])",
         "log(exp(x) + exp(other)) of the elements that their masks show.")
 def masked_logaddexp(x, other, *, dtype: "DType?" = None, input_mask: "Tensor?" = None, other_mask: "Tensor?" = None):
-    low = _limit(x.dtype, True)
+    low = _lowest
     return T.logaddexp(_seen(x, input_mask, low), _seen(other, other_mask, low)).to(dtype or x.dtype)
 
 
@@ -236,7 +244,7 @@ def _shares(name: str, sign: int, shown: str):
             f"`{name}` along a dim of the elements that the mask shows.")
     def shares(x, dim: "int", *, dtype: "DType?" = None, mask: "Tensor?" = None):
         wanted = dtype or x.dtype
-        hidden = _seen(x, mask, _limit(x.dtype, sign > 0))
+        hidden = _seen(x, mask, _lowest if sign > 0 else _highest)
         return getattr(T, name)(hidden, _dims(dim, x.ndim)[0], dtype=wanted)
 
 

@@ -12,7 +12,7 @@ from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
 
 DIMS = ["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r()"]
-MORE_DIMS = ["r(2, 3), -1", "r(), 0", "r(2, 3), ()"]
+MORE_DIMS = ["r(2, 3), -1", "r(), 0", "r(2, 3), ()", "r(4, 3).t(), 1", "r(2, 3, 4)[:, ::2, 1:], (-1, 0)", "r(0, 3), 1"]
 
 
 # ---------------------------------------------------------------- dims

@@ -7,7 +7,7 @@ from ..errors import EngineError, Unsupported
 from .arrays import gate, refuse
 
 EVERYWHERE = "torch tensor tensor_"
-SAMPLES = ["r(3, 4)", "r()", "r(0, 2)"]
+SAMPLES = ["r(3, 4)", "r()", "r(0, 2)", "r(4, 3).t()"]
 
 
 def _rounder(name: str, ufunc: str, what: str, shown: str, also=()):

@@ -9,12 +9,12 @@ from ..engine import dtypes
 from ..engine.dispatch import is_half
 from ..engine.registry import T, op
 from ..engine.tape import state
-from ..errors import EngineError
+from ..errors import EngineError, Unsupported
 from .along import part
 from .arrays import refuse
 
 ROW = 256  # elements of a row from which NumPy's own accumulation along another dim is slower than one call per row
-SAMPLES = ["r(3, 4), 0", "r(2, 3, 2), -1", "r(), 0", "r(0, 3), 0", "ints(4), 0"]
+SAMPLES = ["r(3, 4), 0", "r(2, 3, 2), -1", "r(), 0", "r(0, 3), 0", "ints(4), 0", "r(4, 3).t(), 1", "r(2, 6)[:, ::2], -1"]
 
 
 @op("_reversed", at="", half=False, samples=["r(3, 2), 0"], grad_name="FlipBackward0",
@@ -48,6 +48,8 @@ def _no_integer_gradient(values: list) -> None:
 
 
 def _accumulated(xp, ufunc, x, dim, dtype):
+    if dtype is dtypes.bool_:
+        raise Unsupported(f"\"{'cumsum' if ufunc is xp.add else 'cumprod'}_out_cpu\" not implemented for 'Bool'")
     if dtype is not None and not is_half(dtype.numpy):
         x = x.astype(dtype.numpy, copy=False) if x.dtype.kind != "c" or dtype.category == dtypes.COMPLEX else x.real
     elif dtype is None and x.dtype.kind in "biu":
