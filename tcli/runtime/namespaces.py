@@ -186,7 +186,7 @@ class _Torch:
 
 _SUBMODULES = ("nn", "optim", "autograd", "linalg", "fft", "special", "func", "utils", "distributions", "random", "cuda",
                "backends", "version", "testing", "signal", "mps", "xpu", "compiler", "jit", "amp", "overrides",
-               "return_types", "profiler", "multiprocessing", "types", "sparse", "cpu", "hub", "nested")
+               "return_types", "profiler", "multiprocessing", "types", "sparse", "cpu", "hub", "nested", "masked")
 
 
 def _extras(space: str) -> FromTable:
@@ -222,6 +222,7 @@ _MAKERS = {
     "torch.linalg": lambda: [FromRegistry("linalg"), _extras("linalg")],
     "torch.fft": lambda: [FromRegistry("fft")],
     "torch.special": lambda: [FromRegistry("special")],
+    "torch.masked": lambda: [FromRegistry("masked")],
     "torch.func": lambda: _package("tcli.func"),
     "torch.autograd.functional": lambda: _package("tcli.func.functional"),
     "torch.utils.data": lambda: _package("tcli.data"),
