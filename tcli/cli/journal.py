@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from ..runtime.holders import Held
 from ..runtime.session import free_names
 from ..runtime.snapshot import RESULTS, Snapshot
+from ..show import is_tensor
 
 MAX_UNDO = 20
 WORKED, FAILED, INTERRUPTED = "worked", "failed", "interrupted"
@@ -62,7 +63,7 @@ class Journal:
     def _let_go(self, names: dict[str, object]) -> None:
         """Drops the snapshots beyond the number and the bytes that are kept."""
         seen, total, count = Held(), 0, 0
-        seen.add([value for value in names.values() if hasattr(value, "_a")])
+        seen.add([value for value in names.values() if is_tensor(value)])
         for entry in reversed(self.entries):
             if entry.before is None:
                 continue

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from types import ModuleType
+
+from ..show import is_tensor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ class Held:
                 continue
             visited.add(id(each))
             walked += 1
-            if hasattr(each, "_a") and hasattr(each, "_v"):
+            if is_tensor(each):
                 total += self._tensor(each, todo)
             else:
                 todo.extend(_inside(each))
@@ -80,7 +83,7 @@ def _inside(value: Any) -> Iterable:
         return value.values()
     if isinstance(value, (list, tuple, set, frozenset)):
         return value
-    if isinstance(value, type) or callable(value) and not hasattr(value, "parameters"):
+    if isinstance(value, (type, ModuleType)) or callable(value) and not hasattr(value, "parameters"):
         return ()
     return list(getattr(value, "__dict__", {}).values())
 

@@ -7,6 +7,8 @@ place since, because that cannot be taken back.
 
 from __future__ import annotations
 
+from ..show import is_tensor
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .session import Session
@@ -22,7 +24,7 @@ class Snapshot:
         self.names = dict(session.globals)
         self.dims = dict(session.builtins["__dims__"])  # type: ignore[call-overload]
         self.results = {name: session.builtins[name] for name in RESULTS if name in session.builtins}
-        self.versions = {name: _version(value) for name, value in self.names.items() if hasattr(value, "_v")}
+        self.versions = {name: _version(value) for name, value in self.names.items() if is_tensor(value)}
         self.settings: tuple | None = None
         self.stream = None
         if session.engine is not None:

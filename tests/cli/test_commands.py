@@ -94,6 +94,8 @@ def test_mem_names_who_holds_what_once(prompt):
     assert not re.search(r"^y ", text, re.M)
     assert re.search(r"^z +3.8 MB$", text, re.M)
     assert "process has" in text
+    prompt.say("import torch")
+    assert re.search(r"^x +3.8 MB$", prompt.say(":mem"), re.M)
     prompt.say("q = (w * 2).exp().exp().sum()")
     assert re.search(r"^saved for backward +7.6 MB$", prompt.say(":mem"), re.M)
 
