@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import TcliError
-from . import tensor as _tensor  # noqa: F401  binds the classes that dispatch hands out below
+from . import dispatch as _dispatch
+from . import fuse as _fuse  # noqa: F401  binds the classes that dispatch hands out below
 from .dispatch import (
     FLOATS,
     PLAIN,
-    TENSORS,
+    READY,
     Tensor,
     _into_first,
     _keep,
@@ -25,6 +26,7 @@ from .dispatch import (
     wrap,
 )
 from .registry import Op, plan_for
+from .symbols import before_write
 from .tape import Node, edge_of, state
 
 # what can stand beside a tensor in an operator
@@ -67,7 +69,8 @@ def _unary(o: Op, ufunc):
     plan = plan_for(o, (True, False)) if o.rules else None
 
     def fn(x=None, *args, **kwargs):
-        if type(x) not in TENSORS or args or kwargs or x._a.dtype not in FLOATS or type(x._a) is not np.ndarray:
+        if type(x) not in READY or args or kwargs or x._a.dtype not in FLOATS or type(x._a) is not np.ndarray \
+                or x._a.size >= _dispatch.LARGE:
             return call(o, (x, *args) if x is not None else args, kwargs)
         t = new(Tensor)
         a = ufunc(x._a)
@@ -115,18 +118,19 @@ def _binary(o: Op, ufunc):
     def fn(x, other):
         kind, kind2 = type(x), type(other)
         try:
-            if kind2 in TENSORS:
+            if kind2 in READY:
                 b = other._a
-                if kind in TENSORS:
+                if kind in READY:
                     a = x._a
-                    if a.dtype is not b.dtype or a.dtype not in (FLOATS if floats_only else PLAIN):
+                    if a.dtype is not b.dtype or a.dtype not in (FLOATS if floats_only else PLAIN) \
+                            or a.size + b.size > _dispatch.LARGE:
                         return slow(x, other)
                     needs = x._rg or other._rg
-                elif (kind is float or kind is int) and b.dtype in FLOATS:
+                elif (kind is float or kind is int) and b.dtype in FLOATS and b.size < _dispatch.LARGE:
                     a, needs = x, other._rg
                 else:
                     return slow(x, other)
-            elif (kind2 is float or kind2 is int) and x._a.dtype in FLOATS:
+            elif (kind2 is float or kind2 is int) and kind in READY and x._a.dtype in FLOATS and x._a.size < _dispatch.LARGE:
                 a, b, needs = x._a, other, x._rg
             else:
                 return slow(x, other)
@@ -146,8 +150,8 @@ def _binary(o: Op, ufunc):
 
 
 def _record_binary(o: Op, plans, x, other, t, extras) -> None:
-    e1 = edge_of(x) if type(x) in TENSORS else None
-    e2 = edge_of(other) if type(other) in TENSORS else None
+    e1 = edge_of(x) if type(x) in READY else None
+    e2 = edge_of(other) if type(other) in READY else None
     plan = plans[e1 is not None, e2 is not None]
     node = Node(o, plan, (e1, e2), None, t._a)
     saves = plan.saves
@@ -176,17 +180,21 @@ def make_inplace_operator(o: Op):
 
     def fn(x, other):
         kind = type(other)
-        if not (x._rg and state.grad) and type(x) in TENSORS:
+        if not (x._rg and state.grad) and type(x) in READY:
             a = x._a
-            if kind in TENSORS:
+            if a.size >= _dispatch.LARGE:
+                return slow(x, other)
+            if kind in READY:
                 b = other._a
                 if (not (other._rg and state.grad) and a.dtype is b.dtype and a.dtype in FLOATS and type(b) is np.ndarray
                         and a.shape == b.shape and a.flags.writeable):
+                    before_write(a)
                     ufunc(a, b, a)
                     bump(x)
                     return x
             elif (kind is float or kind is int) and a.dtype in FLOATS and type(a) is np.ndarray and a.flags.c_contiguous \
                     and a.flags.writeable:
+                before_write(a)
                 ufunc(a, other, a)
                 bump(x)
                 return x

@@ -15,11 +15,16 @@ from .args import CONVERTERS, check_same_device, describe, wrong
 from .device import device_of, module_of
 from .registry import Op, T, missing_argument, plan_for
 from .storage import root_of, thaw
-from .tape import OUT, Node, Pick, Saved, edge_of, locate, state
+from .symbols import before_write
+from .tape import OUT, Node, Pick, Saved, edge_of, locate, state, value_of
 
 new = object.__new__
 Tensor = None  # the class and its subclasses: set by tensor.py
-TENSORS: frozenset = frozenset()
+TENSORS: frozenset = frozenset()  # every class of tensor
+READY: frozenset = frozenset()  # those that have their array
+Pending = None  # those that wait, see fuse.py
+LARGE = 1 << 62  # elements from which ops wait
+wanted = defer = write_into = peek = None
 as_tensor = None
 
 # dtypes on which NumPy's own ufuncs do exactly what PyTorch does, and the float ones among them
@@ -31,8 +36,15 @@ ALIASES = {"input": "x", "axis": "dim", "keepdims": "keepdim", "x": "input", "se
 
 
 def bind_classes(tensor_class, classes, converter) -> None:
-    global Tensor, TENSORS, as_tensor
-    Tensor, TENSORS, as_tensor = tensor_class, frozenset(classes), converter
+    global Tensor, TENSORS, READY, as_tensor
+    Tensor, TENSORS, READY, as_tensor = tensor_class, frozenset(classes), frozenset(classes), converter
+
+
+def bind_fusion(pending_class, *functions) -> None:
+    """Called once by `fuse.py`: deferring needs the road of `execute`, which has to know when to defer."""
+    global Pending, TENSORS, wanted, defer, write_into, peek
+    Pending, TENSORS = pending_class, READY | {pending_class}
+    wanted, defer, write_into, peek = functions
 
 
 def wrap(array):
@@ -227,7 +239,7 @@ def _wrapped_integer(value, target):
 
 def cast(t, d: dtypes.dtype):
     """`t` as dtype `d`, recorded on the tape when it needs gradients."""
-    if t._rg and state.grad:
+    if t._rg and state.grad or type(t) is Pending or t._a.size >= LARGE:
         return T._cast(t, d)
     return wrap(t._a.astype(d.numpy))
 
@@ -259,10 +271,18 @@ def describe_operands(o: Op, args, kwargs) -> list:
 def execute(o: Op, values: list):
     """Runs an op on bound arguments: normal forms, promotion, kernel, tape."""
     x = values[0] if values else None
-    if type(x) in TENSORS and type(x._a) is np.ndarray and _is_single(o) and (
+    if type(x) in READY and type(x._a) is np.ndarray and _is_single(o) and (x._a.size < LARGE or not o.fuse) and (
             x._a.dtype in FLOATS or o.promote is None and x._a.dtype in PLAIN):
         return _execute_single(o, values, x)
-    normalise(o, values)
+    if o.fuse and wanted(o, values):
+        t = defer(o, values)
+        if t is not None:
+            return t
+    if o.composite and any(type(v) is Pending for v in values):
+        with peek():
+            normalise(o, values)
+    else:
+        normalise(o, values)
     if o.check is not None:
         o.check(values)
     if o.promote is not None:
@@ -570,12 +590,12 @@ def _refresh_views(root) -> None:
 def _keep_original(node, x) -> None:
     """An in-place op that saved `x` for its gradient keeps a copy: the memory is about to change."""
     for saved in node.saved:
-        if type(saved) is Saved and saved.array is x._a:
+        if type(saved) is Saved and value_of(saved) is x._a:
             saved.array, saved.versions, saved.version = saved.array.copy(), [0], 0
 
 
 def check_writable(x) -> None:
-    """Raises when an in-place op on `x` would break a graph or overlapping memory."""
+    """Raises when an in-place op on `x` would break a graph or overlapping memory; readers that wait get a copy."""
     if state.grad and x._rg:
         if x._node is None:
             raise GradError("a leaf Variable that requires grad is being used in an in-place operation.",
@@ -593,6 +613,7 @@ def check_writable(x) -> None:
             s == 0 and n > 1 for s, n in zip(x._a.strides, x._a.shape, strict=True)):
         raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "
                           "memory location. Please clone() the tensor before performing the operation.")
+    before_write(x._a)
 
 
 def bump(x) -> None:
@@ -605,14 +626,22 @@ def bump(x) -> None:
         v[1] = locate()
 
 
-def assign(x, result, name: str | None = None):
-    """Writes `result` into `x` and lets `x` take over its history, printed as `name`; the end of every in-place op."""
+def assign(x, result, name: str | None = None, checked: bool = False):
+    """Writes `result` into `x` and lets `x` take over its history, printed as `name`; the end of every in-place op.
+
+    `checked`: `check_writable` was called before `result` was computed, so that what it waits for may be `x` itself.
+    """
     if x._inference and not state.inference:
         raise EngineError("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get "
                           "a normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more "
                           "details.")
-    check_writable(x)
-    a, r = x._a, result._a
+    if not checked:
+        check_writable(x)
+    a = x._a
+    if type(result) is Pending and (checked or not result._rg) and write_into(x, result):
+        bump(x)
+        return x
+    r = result._a
     if r.shape != a.shape:
         expanded = r.ndim <= a.ndim and all(s in (1, n) for s, n in zip(r.shape[::-1], a.shape[::-1], strict=False))
         if not expanded:
@@ -664,9 +693,11 @@ def _into_first(o: Op, values: list):
     x = values[0]
     check_writable(x)
     result = execute(o, values)
-    node, array = result._node, result._a
-    if node is not None:
-        _keep_original(node, x)
+    node = result._node
+    if node is None:
+        return assign(x, result, checked=True)
+    array = result._a
+    _keep_original(node, x)
     assign(x, result)
     if type(node) is Node and node.saved and array.dtype == x._a.dtype and array.shape == x._a.shape:
         _share_output(node, array, x)
@@ -676,7 +707,7 @@ def _into_first(o: Op, values: list):
 def _share_output(node, array, x) -> None:
     """What an in-place op saved of its result lies in the memory of `x`: later writes to that are noticed."""
     for saved in node.saved:
-        if type(saved) is Saved and saved.array is array and saved.hooked is None:
+        if type(saved) is Saved and value_of(saved) is array and saved.hooked is None:
             saved.array, saved.versions, saved.version = x._a, x._v, x._v[0]
 
 
@@ -706,6 +737,7 @@ def write_out(name: str, out, result) -> None:
         if out._a.size:
             warn_resized(out, result)
         out._a = np.empty(result._a.shape, out._a.dtype) if type(result._a) is np.ndarray else result._a.copy()
+    before_write(out._a)
     out._a[...] = result._a
     bump(out)
 

@@ -17,6 +17,7 @@ from itertools import count
 from .. import source
 from ..errors import EngineError, GradError
 from .dtypes import of_numpy, scalar_name
+from .symbols import Expr, before_write
 
 _sequence = count(1)
 next_sequence = _sequence.__next__
@@ -216,6 +217,11 @@ class Saved:
         self.hooked = None
 
 
+def value_of(saved: Saved):
+    """The array of a saved value; None while it waits to be computed."""
+    return saved.array.array if type(saved.array) is Expr else saved.array
+
+
 OUT = object()  # the edge of a saved output: the node that saved it
 
 
@@ -227,8 +233,12 @@ def unpack(saved, node: Node, create_graph: bool):
         return saved.hooked[1](saved.hooked[0])
     if saved.versions[0] != saved.version:
         raise modified(saved, node)
-    t = new(Tensor)
-    t._a, t._v = saved.array, saved.versions
+    if type(saved.array) is Expr:
+        t = pending(saved.array)
+        t._v = saved.versions
+    else:
+        t = new(Tensor)
+        t._a, t._v = saved.array, saved.versions
     edge = saved.edge
     if create_graph and edge is not None:
         if edge is OUT:
@@ -414,6 +424,8 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
                 captured[leaf] = g
         else:
             _accumulate(leaf, g, leaf in owned, create_graph)
+    if stop is None:
+        compute_together([leaf.variable.grad for leaf in leaves])
     del freed
 
 
@@ -467,10 +479,10 @@ def _send_to_output(queue, pick: Pick, g) -> None:
 def _send(queue, node, g) -> None:
     """Adds gradient `g` to what `node` has received so far."""
     gradients, owned, heap, leaves = queue
-    array = g._a
+    array = g._a if type(g) is not Pending else g._p
     if array.shape != node.shape:
         g = sum_to(g, node.shape)
-        array = g._a
+        array = g._a if type(g) is not Pending else g._p
     if array.dtype is not node.dtype and array.dtype != node.dtype:
         g = restore_dtype(g, node.dtype)
     table = leaves if type(node) is AccumulateGrad else gradients
@@ -479,9 +491,10 @@ def _send(queue, node, g) -> None:
         table[node] = g
         if table is gradients:
             heappush(heap, (-node.seq, node))
-    elif state.grad or type(present._a) is not type(g._a):
+    elif state.grad or type(present) is Pending or type(g) is Pending or type(present._a) is not type(g._a):
         table[node] = present + g
     elif node in owned:
+        before_write(present._a)
         present._a += g._a
     else:
         table[node] = present + g
@@ -493,6 +506,8 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
     if variable.grad is None:
         if create_graph:
             variable.grad = g
+        elif type(g) is Pending:
+            variable.grad = own_copy(g)
         else:
             fresh = new(type_of_gradient(variable))
             # The gradient may be shared with another leaf or be a view: a leaf owns its own memory.
@@ -503,7 +518,10 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
         variable.grad = variable.grad + g
     else:
         grad = variable.grad
-        if grad._a.flags.writeable and grad._a.dtype == g._a.dtype and grad._a.shape == g._a.shape:
+        if type(grad) is Pending or type(g) is Pending:
+            _add_pending(variable, grad, g)
+        elif grad._a.flags.writeable and grad._a.dtype == g._a.dtype and grad._a.shape == g._a.shape:
+            before_write(grad._a)
             grad._a += g._a
             grad._v[0] += 1
         else:
@@ -511,6 +529,14 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
     if leaf.post_hooks:
         for hook in list(leaf.post_hooks.values()):
             hook(variable)
+
+
+def _add_pending(variable, grad, g) -> None:
+    """Adds a gradient that waits: into the memory of what is there, which others may look at."""
+    if type(grad) is not Pending and grad._a.shape == g._p.shape and grad._a.dtype == g._p.dtype:
+        grad.detach().add_(g)
+    else:
+        variable.grad = (grad + g).detach()
 
 
 def type_of_gradient(variable):
@@ -522,3 +548,9 @@ def bind(tensor_class, namespace_getter, sum_to_function, restore_function) -> N
     global Tensor, new, kernel_namespace, sum_to, restore_dtype
     Tensor, new = tensor_class, object.__new__
     kernel_namespace, sum_to, restore_dtype = namespace_getter, sum_to_function, restore_function
+
+
+def bind_fusion(pending_class, pending_function, copy_function, together_function) -> None:
+    """Called once by `fuse.py`."""
+    global Pending, pending, own_copy, compute_together
+    Pending, pending, own_copy, compute_together = pending_class, pending_function, copy_function, together_function

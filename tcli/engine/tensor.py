@@ -28,6 +28,7 @@ from .storage import (
     sparse_coo,
     strided,
 )
+from .symbols import expose
 from .tape import edge_of, state
 
 __all__ = ["Parameter", "Tensor", "as_tensor", "channels_last", "channels_last_3d", "contiguous_format", "from_numpy",
@@ -216,7 +217,8 @@ class Tensor:
 
     def numpy(self, *, force: bool = False):
         if force:
-            return _host(self.detach())
+            expose(self._a)
+            return _host(self)
         if self._rg:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if type(self._a) is not np.ndarray:
@@ -224,6 +226,7 @@ class Tensor:
                                 "the tensor to host memory first.")
         if self._a.dtype.name == "bfloat16":
             raise ArgumentError("Got unsupported ScalarType BFloat16")
+        expose(self._a)
         return self._a
 
     def __array__(self, dtype=None, copy=None):
@@ -234,10 +237,15 @@ class Tensor:
             a = a.astype(np.float32)
         if dtype is not None and a.dtype != dtype:
             return a.astype(dtype)
-        return a.copy() if copy else a
+        if copy:
+            return a.copy()
+        expose(a)
+        return a
 
     def __dlpack__(self, **kwargs):
-        return self.detach()._a.__dlpack__(**kwargs)
+        a = self._a
+        expose(a)
+        return a.__dlpack__(**kwargs)
 
     def __dlpack_device__(self):
         return self._a.__dlpack_device__()
@@ -308,6 +316,8 @@ class Tensor:
     __str__ = __repr__
 
     def __getattr__(self, name: str):
+        if name == "_a" and "_p" in self.__dict__:
+            return array_of(self)
         if name.startswith("__"):
             raise AttributeError(name)
         raise UnknownAttribute(f"'{type(self).__name__}' object has no attribute '{name}'")
@@ -582,7 +592,9 @@ def _native(array: np.ndarray) -> np.ndarray:
     if not array.dtype.isnative:
         raise BadValue("given numpy array has byte order different from the native byte order. Conversion between byte "
                        "orders is currently not supported.")
-    return array.view(np.ndarray) if type(array) is not np.ndarray else array
+    found = array.view(np.ndarray) if type(array) is not np.ndarray else array
+    expose(found)
+    return found
 
 
 def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_memory: bool = False):
@@ -767,12 +779,12 @@ def _legacy(d, args, kwargs):
 
 def sum_to(g, shape: tuple):
     """`g` summed over the dims along which a tensor of `shape` was broadcast."""
-    have = g._a.shape
+    have = tuple(g.shape)
     lead = len(have) - len(shape)
     if lead < 0:
         return T.reshape(g, shape)
     dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and have[i + lead] != 1)
-    if not state.grad:
+    if not state.grad and type(g) in dispatch.READY:
         a = g._a.sum(axis=dims, keepdims=True) if dims else g._a
         if not dispatch.is_half(a.dtype):
             return wrap(a.reshape(shape))
@@ -783,9 +795,15 @@ def sum_to(g, shape: tuple):
 
 def restore_dtype(g, target: np.dtype):
     """`g` in the dtype of the tensor it is the gradient of; the real part where that is real."""
-    if g._a.dtype.kind == "c" and target.kind != "c":
+    if g.dtype.category == dtypes.COMPLEX and target.kind != "c":
         g = T.real(g)
     return dispatch.cast(g, dtypes.of_numpy(target))
+
+
+def bind_fusion(value_function) -> None:
+    """Called once by `fuse.py`."""
+    global array_of
+    array_of = value_function
 
 
 dispatch.bind_classes(Tensor, (Tensor, Parameter), as_tensor)

@@ -9,6 +9,7 @@ import numpy as np
 from ..engine.dispatch import bump, wrap
 from ..engine.dtypes import of_numpy, scalar_name
 from ..engine.registry import T, composite, op
+from ..engine.symbols import before_write
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, Unsupported
 
 
@@ -145,6 +146,7 @@ def embedding_renorm_(x, indices: "Index", max_norm: "float", norm_type: "float"
     norms = sizes.max(1) if norm_type == float("inf") else (sizes ** norm_type).sum(1) ** (1 / norm_type)
     large = norms > max_norm
     if large.any():
+        before_write(a)
         a[rows[large]] = (part[large] * (max_norm / (norms[large] + 1e-7))[:, None]).astype(a.dtype)
         bump(x)
     return x

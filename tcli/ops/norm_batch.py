@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine.dispatch import bump, wrap
 from ..engine.registry import T, composite, op
+from ..engine.symbols import before_write
 from ..engine.tape import state
 from ..errors import BadValue, EngineError
 from .norm import dots, need_floating, wide
@@ -100,6 +101,7 @@ def _update_running(running_mean, running_var, mean, rstd, eps: float, n: int, m
         if running is None:
             continue
         a = running._a
+        before_write(a)
         a[...] = ((1 - momentum) * a.astype(np.float64) + momentum * batch).astype(a.dtype)
         bump(running)
 
@@ -195,6 +197,7 @@ def _instance_norm(x, weight, bias, running_mean, running_var, use_input_stats, 
     if use_input_stats:
         for running, moved in ((running_mean, means), (running_var, variances)):
             if running is not None:
+                before_write(running._a)
                 running._a[...] = moved._a.reshape(n, c).mean(0)
                 bump(running)
     return T.reshape(y, x._a.shape)

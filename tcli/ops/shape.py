@@ -5,7 +5,8 @@ from ..engine.args import wrap_dim
 from ..engine.device import as_device, move
 from ..engine.dispatch import assign, execute
 from ..engine.registry import T, composite, op, rule_helper
-from ..engine.storage import channels_last, channels_last_3d, contiguous_format
+from ..engine.storage import channels_last, channels_last_3d, contiguous_format, preserve_format
+from ..engine.symbols import NotFusable
 from ..errors import EngineError, GradError, ShapeError
 
 
@@ -20,7 +21,7 @@ def conj_of(x):
 
 # ---------------------------------------------------------------- copies and conversions
 
-@op("_cast", at="", samples=["r(3), torch.float64"], half=False, grad_name="ToCopyBackward0",
+@op("_cast", at="", samples=["r(3), torch.float64"], half=False, fuse=True, grad_name="ToCopyBackward0",
     vjp={"x": lambda k, g: g})
 def _cast(xp, x, dtype: "DType"):
     if x.dtype.kind == "c" and dtype.category < dtypes.COMPLEX and dtype is not dtypes.bool_:
@@ -39,7 +40,13 @@ def _move(x, device):
     return T._move_between(x, as_device(device), x.device)
 
 
-@op("clone", at="torch tensor", samples=["r(3, 4)", "r()", "r(3, 4).t()", "r(3).expand(2, 3)"], half=False,
+def _plain_copy(xp, x, memory_format):
+    if memory_format is not None and memory_format is not preserve_format:
+        raise NotFusable("a layout")
+    return x.copy()
+
+
+@op("clone", at="torch tensor", samples=["r(3, 4)", "r()", "r(3, 4).t()", "r(3).expand(2, 3)"], half=False, fuse=_plain_copy,
     vjp={"x": lambda k, g: g})
 def clone(xp, x, *, memory_format: "any" = None):
     """A copy with its own memory; gradients flow through.

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine.device import module_of
 from ..engine.dispatch import is_half
+from ..engine.symbols import before_write
 
 BLOCK = 32768
 _scratch: dict = {}
@@ -18,6 +19,8 @@ _scratch: dict = {}
 def run(kernel, arrays: list, scratch: int, *numbers) -> None:
     """Runs a kernel over parameter, gradient and state arrays of one shape."""
     p = arrays[0]
+    for a in (p, *arrays[2:]):
+        before_write(a)
     if type(p) is not np.ndarray:
         xp = module_of(p)
         kernel(xp, *arrays, *[xp.empty_like(p) for _ in range(scratch)], *numbers)

@@ -1,0 +1,360 @@
+"""Fusion: elementwise ops on large tensors wait, and run as one pass when somebody looks.
+
+A `Pending` tensor has an expression (`_p`, see `symbols.py`) instead of an array. `defer` makes one by
+taking an op down its ordinary road, with expressions in place of arrays: checks, promotion, the kernel,
+the tape entry. Reading `_a` computes the value (`blocks.py`), and the tensor becomes an ordinary one; so
+code that knows nothing of all this just works. Errors never come late: what cannot be deferred, for
+whatever reason, is computed in the ordinary way, and that raises.
+
+Writes: an expression reads the memory of its leaves later than the program says. `before_write` gives
+expressions that still wait a copy of memory that is about to change; memory that left for NumPy may be
+written at any time, so nothing waits on it.
+
+`TCLI_FUSION=0` switches fusion off, `TCLI_FUSE_MIN` sets from how many elements ops wait.
+"""
+
+from __future__ import annotations
+
+import os
+from threading import RLock, get_ident
+from weakref import ref
+
+import numpy as np
+
+from . import blocks, dispatch, dtypes, tape
+from . import tensor as _tensor
+from .args import Size
+from .device import CPU
+from .dispatch import Tensor
+from .storage import root_of
+from .symbols import COPY, Expr, exposed, leaf, note_reader, symbols
+from .tape import Node, state
+
+MOST_STEPS = 192  # an expression of more steps than this is computed at once
+DEAR = 9  # a value that the tape keeps is stored rather than computed anew from this price on
+_lock = RLock()
+_ndarray = np.ndarray
+
+
+class Pending(Tensor):
+    """A tensor whose value is still to be computed; it becomes a `Tensor` when that is needed."""
+
+    @property
+    def shape(self):
+        return Size(self._p.shape)
+
+    @property
+    def dtype(self):
+        return dtypes.of_numpy(self._p.dtype)
+
+    @property
+    def device(self):
+        return CPU
+
+    is_cpu = True
+
+    @property
+    def ndim(self) -> int:
+        return len(self._p.shape)
+
+    def dim(self) -> int:
+        return len(self._p.shape)
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        return self._p.size
+
+    nelement = numel
+
+    def size(self, dim=None):
+        return Size(self._p.shape) if dim is None else Tensor.size(self, dim)
+
+    @property
+    def nbytes(self) -> int:
+        return self._p.nbytes
+
+    @property
+    def itemsize(self) -> int:
+        return self._p.dtype.itemsize
+
+    element_size = itemsize.fget
+
+    def __len__(self) -> int:
+        return self._p.shape[0] if self._p.shape else Tensor.__len__(self)
+
+    def detach(self):
+        t = pending(self._p)
+        t._v = self._v
+        return t
+
+    def __setattr__(self, name: str, value) -> None:
+        if name == "_a":
+            _settle(self, value)
+        else:
+            object.__setattr__(self, name, value)
+
+
+Pending.__name__ = Pending.__qualname__ = "Tensor"
+Pending.__module__ = Tensor.__module__
+
+
+def pending(e: Expr):
+    """A tensor that stands for an expression."""
+    t = object.__new__(Pending)
+    d = t.__dict__
+    d["_p"], d["_v"] = e, [0]
+    if e.owner is None or e.owner() is None:
+        e.owner = ref(t)
+    return t
+
+
+def _settle(t, array) -> None:
+    t.__dict__.pop("_p", None)
+    t.__class__ = Tensor
+    t._a = array
+
+
+# ---------------------------------------------------------------- the switch
+
+class _Settings:
+    __slots__ = ("minimum", "on", "peeking")
+
+    def __init__(self):
+        self.on = os.environ.get("TCLI_FUSION", "1") != "0"
+        text = os.environ.get("TCLI_FUSE_MIN", "")
+        self.minimum = int(text) if text.isdigit() and int(text) else 1 << 16
+        self.peeking = 0  # the thread in which `_a` of a pending tensor is its expression
+
+
+settings = _Settings()
+
+
+def set_fusion(on: bool = True, minimum: int | None = None) -> None:
+    """Switches fusion on or off; `minimum` is the number of elements from which ops wait."""
+    settings.on = bool(on)
+    if minimum is not None:
+        settings.minimum = minimum
+    _publish()
+
+
+def _publish() -> None:
+    dispatch.LARGE = settings.minimum if settings.on else 1 << 62
+
+
+def array_of(t):
+    """`t._a` of a pending tensor: its expression while an op is being deferred, else the value, computed now."""
+    if settings.peeking and settings.peeking == get_ident():
+        return t._p
+    e = t.__dict__["_p"]
+    if e.array is None:
+        evaluate(e)
+    if type(t) is Pending:
+        _settle(t, e.array)
+        return t._a
+    t.__dict__.pop("_p", None)
+    t._a = e.array
+    return e.array
+
+
+# ---------------------------------------------------------------- deferring an op
+
+class _Peek:
+    """Inside, `_a` of pending tensors is their expression."""
+
+    __slots__ = ("before",)
+
+    def __enter__(self):
+        self.before, settings.peeking = settings.peeking, get_ident()
+
+    def __exit__(self, *_exc):
+        settings.peeking = self.before
+
+
+peek = _Peek
+
+
+def wanted(o, values: list) -> bool:
+    """Whether an op should wait: one of its operands does, or is large."""
+    minimum = dispatch.LARGE
+    for i in o.tensor_slots:
+        t = values[i]
+        kind = type(t)
+        if kind is Pending or kind in dispatch.READY and type(t._a) is _ndarray and t._a.size >= minimum:
+            return True
+    return False
+
+
+def defer(o, values: list):
+    """The pending result of an op, or None: then the ordinary way must be taken."""
+    try:
+        with _Peek():
+            return _deferred(o, list(values))
+    except Exception:  # the ordinary way fails in the right words, if it fails
+        return None
+
+
+def _deferred(o, values: list):
+    dispatch.normalise(o, values)
+    if o.check is not None:
+        o.check(values)
+    if o.promote is not None:
+        dispatch.promote(o, values)
+    symbolic, fusable = _operands(o, values)
+    if not fusable:
+        return None
+    rule = o.fuse if callable(o.fuse) else dispatch._kernel(o)
+    raw = rule(symbols, *symbolic)
+    if type(raw) is not Expr:
+        return None
+    if any(raw is s for s in symbolic):
+        raw = Expr(COPY, (raw,), raw.dtype, raw.shape)
+    if o.half and o.promote != "compare":
+        raw = dispatch._round_halves(o, values, raw)
+    return _tensor_for(o, values, raw)
+
+
+def _operands(o, values: list) -> tuple[list, bool]:
+    """The kernel's arguments with expressions for tensors, and whether all can take part."""
+    symbolic, large = list(values), False
+    for i in o.tensor_slots:
+        t = values[i]
+        if not isinstance(t, Tensor):
+            continue
+        a = t._a
+        if a.dtype.kind == "c" or t._half_complex:
+            return symbolic, False
+        if type(a) is not Expr:
+            if type(a) is not _ndarray:
+                return symbolic, False
+            a = leaf(a)
+        large = large or a.size >= dispatch.LARGE or a.array is None
+        symbolic[i] = a.astype(np.float32) if o.half and dispatch.is_half(a.dtype) else a
+    return symbolic, large
+
+
+def _tensor_for(o, values: list, e: Expr):
+    """The tensor of a deferred result, with its tape entry."""
+    if not e.size:
+        return None
+    t = pending(e)
+    if state.inference:
+        t._inference = True
+    if state.grad and o.rules:
+        dispatch.record(o, values, (t,))
+        if t._node is not None:
+            _keep_dear(t._node)
+    now = e.weight > MOST_STEPS or exposed and _reads_exposed(e)
+    if now:
+        settings.peeking, before = 0, settings.peeking
+        try:
+            t._a  # noqa: B018  computes it
+        finally:
+            settings.peeking = before
+    return t
+
+
+def _keep_dear(node: Node) -> None:
+    for saved in node.saved:
+        e = getattr(saved, "array", None)
+        if type(e) is Expr:
+            e.kept = True
+
+
+def _reads_exposed(e: Expr) -> bool:
+    seen, stack = set(), [e]
+    while stack:
+        e = stack.pop()
+        if id(e) in seen:
+            continue
+        seen.add(id(e))
+        if e.array is not None and id(root_of(e.array)) in exposed:
+            return True
+        stack.extend(a for a in e.args if type(a) is Expr)
+    return False
+
+
+# ---------------------------------------------------------------- computing
+
+def evaluate(e: Expr, into=None) -> None:
+    """Computes an expression, and with it what is better stored on the way."""
+    with _lock:
+        if e.array is not None:
+            return
+        before, settings.peeking = settings.peeking, 0
+        try:
+            _evaluate(e, into)
+        finally:
+            settings.peeking = before
+
+
+def _evaluate(e: Expr, into) -> None:
+    inner = _prepare(e)
+    outputs = [e] + [x for x in inner if _worth_storing(x)]
+    for x in e.batch or ():
+        other = x()
+        if other is not None and other.array is None and other.shape == e.shape and all(other is not o for o in outputs):
+            _prepare(other)
+            outputs.append(other)
+    results = blocks.run(outputs, e.shape, None if into is None else [into] + [None] * (len(outputs) - 1))
+    for x, array in zip(outputs, results, strict=True):
+        x.settle(array)
+        note_reader(x)
+    for x in inner:
+        if x.array is None:
+            x.uses += 1
+
+
+def _prepare(e: Expr) -> list:
+    """Computes what is of another shape than the group of `e`; the steps of the group, without `e`."""
+    inner, seen, stack = [], {id(e)}, [e]
+    while stack:
+        for a in stack.pop().args:
+            if type(a) is not Expr or a.array is not None or id(a) in seen:
+                continue
+            seen.add(id(a))
+            if a.shape != e.shape:
+                _evaluate(a, None)
+            else:
+                inner.append(a)
+                stack.append(a)
+    return inner
+
+
+def _worth_storing(e: Expr) -> bool:
+    """Whether a value on the way is better kept than computed again when it is asked for."""
+    if e.kept:
+        return e.price >= DEAR or e.uses > 0
+    return e.uses > 0 and e.owner is not None and e.owner() is not None
+
+
+def compute_together(tensors: list) -> None:
+    """When one of these pending tensors is computed, all are: they come from one graph."""
+    batch = [ref(t._p) for t in tensors if type(t) is Pending]
+    if len(batch) > 1:
+        for weak in batch:
+            weak().batch = batch
+
+
+def write_into(x, result) -> bool:
+    """Computes a pending result straight into the memory of `x`; False where that is not possible."""
+    e, a = result._p, x._a
+    if e.array is not None or e.shape != a.shape or e.dtype != a.dtype or type(a) is not _ndarray:
+        return False
+    evaluate(Expr(COPY, (e,), e.dtype, e.shape) if getattr(e.fn, "apart", False) else e, a)
+    return True
+
+
+def own_copy(g):
+    """A gradient that waits, for a leaf: two leaves never share memory."""
+    e = g._p
+    if e.claimed or e.array is not None or e.owner is not None and e.owner() not in (g, None):
+        e = Expr(COPY, (e,), e.dtype, e.shape)
+    e.claimed = True
+    return pending(e)
+
+
+dispatch.bind_fusion(Pending, wanted, defer, write_into, peek)
+_tensor.bind_fusion(array_of)
+tape.bind_fusion(Pending, pending, own_copy, compute_together)
+_publish()

@@ -1,0 +1,319 @@
+"""Expressions: arrays that are still to be computed.
+
+An `Expr` looks like an array to a kernel: it has a dtype and a shape, takes part in operators and NumPy
+ufuncs, and remembers what was done instead of doing it. So the kernel of an elementwise op is also the
+description of what fusion has to compute: called with `symbols` as its array module and expressions as
+its arrays it returns the expression of its result. What an expression cannot do (look at values, write
+into itself) raises `NotFusable`, and the op is then computed in the ordinary way.
+
+`price` estimates the work of an expression in milliseconds per ten million float32 elements on one
+thread; `weight` is how many steps it has at most.
+"""
+
+from __future__ import annotations
+
+from weakref import ref
+
+import numpy as np
+
+from .storage import root_of
+
+
+class NotFusable(TypeError):
+    """A kernel asked an expression for something that only an array can do."""
+
+
+class Primitive:
+    """A step that is no ufunc: `fn(*inputs, out)` fills `out`, which must not be one of the inputs if `apart`."""
+
+    __slots__ = ("apart", "fn", "name")
+
+    def __init__(self, name: str, fn, apart: bool = False):
+        self.name, self.fn, self.apart = name, fn, apart
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+PRICES = {"add": 2, "subtract": 2, "multiply": 2, "absolute": 1, "negative": 1, "sqrt": 3, "tanh": 6, "exp": 4, "log": 9,
+          "divide": 4, "true_divide": 4, "reciprocal": 4, "expm1": 9, "log1p": 14, "sin": 15, "cos": 15, "power": 20,
+          "exp2": 8, "log2": 9, "float_power": 30, "arctan2": 30, "hypot": 20, "logaddexp": 40, "logaddexp2": 40, "fmod": 40,
+          "remainder": 40, "erf": 35, "select": 6, "gate": 4, "cast": 2}
+TRANSCENDENTAL = 12  # what a ufunc not listed costs
+_CHEAP = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "maximum", "minimum", "clip", "square",
+          "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "invert",
+          "isnan", "isinf", "isfinite", "signbit", "floor", "ceil", "trunc", "rint", "fmin", "fmax", "positive")
+
+
+class Expr:
+    """The result of `fn` on `args` (expressions and 0-d arrays), or a leaf: `array` is there already.
+
+    `owner` is a weak reference to the tensor that stands for it, `kept` says that the tape holds it, `uses`
+    counts in how many passes it was computed without being stored, `batch` are expressions to compute with it.
+    """
+
+    __slots__ = ("__weakref__", "args", "array", "batch", "claimed", "dtype", "fn", "kept", "owner", "price", "shape",
+                 "uses", "weight")
+
+    def __init__(self, fn, args: tuple, dtype, shape: tuple, array=None):
+        self.fn, self.args, self.dtype, self.shape, self.array = fn, args, dtype, shape, array
+        self.owner, self.batch, self.uses, self.kept, self.claimed = None, None, 0, False, False
+        if array is None:
+            name = getattr(fn, "__name__", None) or fn.name
+            self.weight, self.price = 1, PRICES.get(name, 2 if name in _CHEAP else TRANSCENDENTAL)
+            for a in args:
+                if type(a) is Expr:
+                    self.weight += a.weight
+                    self.price += a.price
+        else:
+            self.weight = self.price = 0
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        n = 1
+        for s in self.shape:
+            n *= s
+        return n
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    def settle(self, array) -> None:
+        """The value is known: what it was to be computed from is no longer needed."""
+        self.array, self.args, self.batch, self.weight, self.price = array, (), None, 0, 0
+
+    def astype(self, dtype, copy: bool = True):
+        return cast(self, np.dtype(dtype))
+
+    def copy(self):
+        return Expr(COPY, (self,), self.dtype, self.shape)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        if method != "__call__" or kwargs or ufunc.nout != 1 or ufunc.signature is not None:
+            raise NotFusable(ufunc.__name__)
+        return build(ufunc, inputs)
+
+    def __bool__(self):
+        raise NotFusable("a truth value")
+
+    __hash__ = object.__hash__
+
+
+def _operator(ufunc, swapped: bool = False):
+    if swapped:
+        return lambda self, other: build(ufunc, (other, self))
+    return lambda self, other: build(ufunc, (self, other))
+
+
+for _name, _ufunc in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("truediv", np.true_divide),
+                      ("floordiv", np.floor_divide), ("mod", np.remainder), ("and", np.bitwise_and),
+                      ("or", np.bitwise_or), ("xor", np.bitwise_xor)):
+    setattr(Expr, f"__{_name}__", _operator(_ufunc))
+    setattr(Expr, f"__r{_name}__", _operator(_ufunc, True))
+for _name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"):
+    _short = {"equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}
+    setattr(Expr, f"__{_short[_name]}__", _operator(getattr(np, _name)))
+Expr.__neg__ = lambda self: build(np.negative, (self,))
+Expr.__abs__ = lambda self: build(np.absolute, (self,))
+Expr.__invert__ = lambda self: build(np.invert, (self,))
+Expr.__hash__ = object.__hash__
+
+
+# ---------------------------------------------------------------- building
+
+_resolved: dict = {}
+
+
+def resolve(ufunc, kinds: tuple) -> tuple:
+    """The dtypes that a ufunc's loop has for operands of these dtypes and Python number types."""
+    found = _resolved.get((ufunc, kinds))
+    if found is None:
+        asked = tuple(np.dtype(bool) if k is bool else k for k in kinds)
+        found = _resolved[ufunc, kinds] = ufunc.resolve_dtypes((*asked, *(None,) * ufunc.nout))
+    return found
+
+
+def build(ufunc, inputs: tuple) -> Expr:
+    """The expression of a ufunc on expressions, arrays and numbers."""
+    kinds = []
+    for v in inputs:
+        kind = getattr(v, "dtype", None)
+        kinds.append(type(v) if kind is None else kind)
+    loop = resolve(ufunc, tuple(kinds))
+    args = tuple(operand(v, d) for v, d in zip(inputs, loop, strict=False))
+    return Expr(ufunc, args, loop[-1], common_shape(args))
+
+
+def operand(v, d):
+    """An operand in the dtype of the loop: an expression, or a 0-d array."""
+    if type(v) is Expr:
+        return v if v.dtype == d else cast(v, d)
+    if getattr(v, "ndim", 0):
+        raise NotFusable("an array among expressions")
+    return np.asarray(v).astype(d)
+
+
+def common_shape(args) -> tuple:
+    shape = None
+    for a in args:
+        if type(a) is Expr and a.shape != shape:
+            shape = a.shape if shape is None else np.broadcast_shapes(shape, a.shape)
+    return shape if shape is not None else ()
+
+
+def cast(v: Expr, dtype) -> Expr:
+    if v.dtype == dtype:
+        return v.copy()
+    if v.dtype.kind == "c" and dtype.kind != "c":
+        raise NotFusable("the real part")
+    return Expr(CAST, (v,), dtype, v.shape)
+
+
+# ---------------------------------------------------------------- steps that are no ufuncs
+
+_BITS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+
+
+def _cast_block(a, out) -> None:
+    np.copyto(out, a, casting="unsafe")
+
+
+def _gate_block(mask, a, out) -> None:
+    """`a` where the mask is true, else 0: as integers a product, with no branch per element."""
+    bits = _BITS[out.dtype.itemsize]
+    as_integers = out.view(bits)
+    np.copyto(as_integers, mask)
+    np.multiply(as_integers, a.view(bits), as_integers)
+
+
+def _select_block(mask, a, b, out) -> None:
+    """b + mask * (a - b), exact in the integers that the bits stand for."""
+    bits = _BITS[out.dtype.itemsize]
+    a, b, result = a.view(bits), b.view(bits), out.view(bits)
+    np.subtract(a, b, result)
+    np.multiply(result, mask, result)
+    np.add(result, b, result)
+
+
+def _choose_block(mask, a, b, out) -> None:
+    np.copyto(out, b)
+    np.copyto(out, a, where=mask)
+
+
+COPY = Primitive("copy", _cast_block)
+CAST = Primitive("cast", _cast_block)
+GATE = Primitive("gate", _gate_block, apart=True)
+SELECT = Primitive("select", _select_block, apart=True)
+CHOOSE = Primitive("choose", _choose_block, apart=True)
+
+
+def _where(mask, a, b) -> Expr:
+    d = np.result_type(*(v if type(v) in (int, float, bool) else v.dtype for v in (a, b)))
+    args = (operand(mask, np.dtype(bool)), operand(a, d), operand(b, d))
+    shape = common_shape(args)
+    if d.itemsize in _BITS and d.kind in "fiu":
+        zero = args[2]
+        if type(zero) is not Expr and not np.any(zero.view(_BITS[d.itemsize])):
+            return Expr(GATE, args[:2], d, shape)
+        return Expr(SELECT, args, d, shape)
+    return Expr(CHOOSE, args, d, shape)
+
+
+class _Symbols:
+    """The array module of expressions: NumPy's ufuncs, which an `Expr` takes over, and a few functions."""
+
+    where = staticmethod(_where)
+
+    def __getattr__(self, name: str):
+        found = getattr(np, name)
+        if not isinstance(found, np.ufunc) and name not in ("bool_", "float32", "float64", "int64", "pi", "inf", "nan"):
+            raise NotFusable(name)
+        self.__dict__[name] = found
+        return found
+
+    @staticmethod
+    def zeros_like(x):
+        return Expr(COPY, (np.zeros((), x.dtype),), x.dtype, x.shape)
+
+    @staticmethod
+    def ones_like(x):
+        return Expr(COPY, (np.ones((), x.dtype),), x.dtype, x.shape)
+
+    @staticmethod
+    def zeros(shape, dtype=None):
+        if shape != ():
+            raise NotFusable("zeros")
+        return np.zeros(shape, dtype)
+
+    @staticmethod
+    def array(x, dtype=None):
+        if type(x) is not Expr:
+            return np.array(x, dtype)
+        return x.copy() if dtype is None or dtype == x.dtype else cast(x, np.dtype(dtype))
+
+    @staticmethod
+    def asarray(x, dtype=None):
+        if type(x) is not Expr:
+            return np.asarray(x, dtype)
+        return x if dtype is None or dtype == x.dtype else cast(x, np.dtype(dtype))
+
+
+symbols = _Symbols()
+
+
+# ---------------------------------------------------------------- memory that is read later
+
+readers: dict[int, list] = {}  # the id of an array that owns memory -> weak references to leaves that read it
+exposed: dict[int, object] = {}  # arrays whose memory left for NumPy
+
+
+def leaf(a) -> Expr:
+    """An expression that stands for an array."""
+    e = Expr(None, (), a.dtype, a.shape, a)
+    note_reader(e)
+    return e
+
+
+def note_reader(e: Expr) -> None:
+    key = id(root_of(e.array))
+    known = readers.get(key)
+    if known is None:
+        if len(readers) > 512:
+            _forget_dead()
+        readers[key] = [ref(e)]
+        return
+    if len(known) > 64:
+        known[:] = [weak for weak in known if weak() is not None]
+    known.append(ref(e))
+
+
+def _forget_dead() -> None:
+    for key in [k for k, known in readers.items() if all(weak() is None for weak in known)]:
+        del readers[key]
+
+
+def before_write(a) -> None:
+    """To be called when the memory of `a` is about to change: who still wants to read it gets a copy."""
+    known = readers.pop(id(root_of(a)), None) if readers else None
+    for weak in known or ():
+        e = weak()
+        if e is not None and e.array is not None:
+            e.array = e.array.copy()
+
+
+def expose(a) -> None:
+    """The memory of `a` left for code that may write it unseen: from now on nothing waits on it."""
+    if type(a) is not np.ndarray:
+        return
+    before_write(a)
+    root = root_of(a)
+    exposed[id(root)] = ref(root, lambda _, key=id(root): exposed.pop(key, None))
