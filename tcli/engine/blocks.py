@@ -21,6 +21,7 @@ from .threads import spread
 
 BLOCK_BYTES = 1 << 20  # of one buffer
 CACHE_BYTES = 3 << 20  # of all buffers that are live at once
+LONGEST_ROW = 1 << 20  # elements of a row that is reduced within one block
 _BY_KEYWORD = (np.maximum, np.minimum)  # these deprecate a third positional argument
 
 
@@ -29,13 +30,14 @@ _BY_KEYWORD = (np.maximum, np.minimum)  # these deprecate a third positional arg
 class Group:
     """The expressions of one pass in the order of computing: leaves and numbers first."""
 
-    __slots__ = ("constants", "index", "key", "leaves", "outputs", "shape", "steps")
+    __slots__ = ("constants", "finals", "index", "key", "leaves", "outputs", "shape", "steps")
 
-    def __init__(self, roots: list, outputs: list, shape: tuple):
-        self.shape, self.outputs = shape, outputs
+    def __init__(self, outputs: list, finals: list, shape: tuple):
+        """`outputs` are stored, `finals` are only looked at block by block."""
+        self.shape, self.outputs, self.finals = shape, outputs, finals
         self.leaves, self.constants, self.steps = [], [], []
         self.index: dict = {}
-        self._collect(roots)
+        self._collect(outputs + finals)
 
     def _collect(self, roots: list) -> None:
         """Orders the steps so that inputs come first; equal steps become one."""
@@ -52,9 +54,9 @@ class Group:
                 stack.extend((a, False) for a in reversed(e.args) if type(a) is Expr and id(a) not in self.index)
             else:
                 self._step(e, known)
-        outs = [self.index[id(e)] for e in self.outputs]
+        outs = [self.index[id(e)] for e in self.outputs + self.finals]
         self.key = (tuple(self.steps), tuple(a.dtype.num for a in self.leaves),
-                    tuple(c.dtype.num for c in self.constants), tuple(outs))
+                    tuple(c.dtype.num for c in self.constants), tuple(outs), len(self.outputs))
 
     def _leaf(self, e: Expr, known: dict) -> tuple:
         a = e.array
@@ -97,19 +99,22 @@ class Group:
 class Plan:
     """Which buffer every step reads and writes. Slots: leaves, numbers, outputs, then scratch buffers."""
 
-    __slots__ = ("scratch", "steps")
+    __slots__ = ("finals", "scratch", "steps")
 
     def __init__(self, group: Group, may_overwrite: bool):
         outs = [group.index[id(e)] for e in group.outputs]
+        finals = [group.index[id(e)] for e in group.finals]
         n_leaves, n_numbers = len(group.leaves), len(group.constants)
         first_out = n_leaves + n_numbers
         self.scratch: list = []
         self.steps: list = []
-        self._allocate(group.steps, outs, n_leaves, first_out, may_overwrite)
+        slot_of = self._allocate(group.steps, outs, finals, n_leaves, first_out, may_overwrite)
+        self.finals = [index if kind == "leaf" else n_leaves + index if kind == "number" else slot_of[index]
+                       for kind, index in finals]
 
-    def _allocate(self, steps, outs, n_leaves, first_out, may_overwrite) -> None:
+    def _allocate(self, steps, outs, finals, n_leaves, first_out, may_overwrite) -> dict:
         output_of = {place[1]: first_out + i for i, place in enumerate(outs) if place[0] == "step"}
-        last_use = self._last_uses(steps, output_of)
+        last_use = self._last_uses(steps, finals)
         slot_of: dict = {}
         # An output's memory may hold other values until its own step comes.
         free = [(slot, steps[i][2], i) for i, slot in output_of.items()] if may_overwrite else []
@@ -131,15 +136,19 @@ class Plan:
                 self._release(i, dying, slot_of, steps, output_of, free)
             slot_of[i] = slot
             self.steps.append(_bound(fn, inputs, slot))
+        return slot_of
 
     @staticmethod
-    def _last_uses(steps, output_of) -> dict:
+    def _last_uses(steps, finals) -> dict:
         last: dict = {}
         for i, (_, places, _) in enumerate(steps):
             last[i] = i
             for kind, index in places:
                 if kind == "step":
                     last[index] = i
+        for kind, index in finals:
+            if kind == "step":
+                last[index] = len(steps)
         return last
 
     @staticmethod
@@ -209,14 +218,20 @@ def memory_order(shape: tuple, leaves: list) -> tuple | None:
     return None
 
 
-def merged(shape: tuple, strides: list) -> tuple[list, list]:
-    """`shape` with dims of size 1 left out and neighbours merged wherever all arrays traverse them alike."""
+def merged(shape: tuple, strides: list, barrier: int = -1) -> tuple[list, list, int]:
+    """`shape` with dims of size 1 left out and neighbours merged wherever all arrays traverse them alike.
+
+    Dims before and from `barrier` on stay apart; the third value says how many are left before it.
+    """
+    ahead = 0
     sizes: list = []
     steps: list = [[] for _ in strides]
     for i, n in enumerate(shape):
+        if i == barrier:
+            ahead = len(sizes)
         if n == 1:
             continue
-        if sizes and all(own[-1] == s[i] * n for own, s in zip(steps, strides, strict=True)):
+        if len(sizes) > ahead and all(own[-1] == s[i] * n for own, s in zip(steps, strides, strict=True)):
             sizes[-1] *= n
             for own, s in zip(steps, strides, strict=True):
                 own[-1] = s[i]
@@ -224,7 +239,7 @@ def merged(shape: tuple, strides: list) -> tuple[list, list]:
         sizes.append(n)
         for own, s in zip(steps, strides, strict=True):
             own.append(s[i])
-    return (sizes, steps) if sizes else ([1], [[0] for _ in strides])
+    return (sizes, steps, ahead) if sizes else ([1], [[0] for _ in strides], 0)
 
 
 class Geometry:
@@ -232,8 +247,8 @@ class Geometry:
 
     __slots__ = ("axis", "before", "inner", "pieces", "rows", "sizes")
 
-    def __init__(self, sizes: list, block: int):
-        axis = len(sizes) - 1
+    def __init__(self, sizes: list, block: int, highest: int | None = None):
+        axis = len(sizes) - 1 if highest is None else highest
         while axis > 0 and prod(sizes[axis:]) <= block:
             axis -= 1
         self.sizes, self.axis, self.inner = sizes, axis, tuple(sizes[axis + 1:])
@@ -283,7 +298,7 @@ def scratch(dtype, n: int, number: int) -> np.ndarray:
 
 def run(outputs: list, shape: tuple, into: list | None = None) -> list:
     """The values of `outputs`, expressions of one shape; `into` are arrays to write them to (None: new ones)."""
-    group = Group(outputs, outputs, shape)
+    group = Group(outputs, [], shape)
     order = memory_order(shape, group.leaves)
     if into is None:
         into = [None] * len(outputs)
@@ -297,18 +312,102 @@ def run(outputs: list, shape: tuple, into: list | None = None) -> list:
         leaves = [a.transpose(order) for a in leaves]
     plan = plan_of(group, not given)
     arrays = leaves + results
-    sizes, strides = merged(laid, [a.strides for a in arrays])
+    sizes, strides, _ = merged(laid, [a.strides for a in arrays])
     flat = [as_strided(a, sizes, s) if a.shape != tuple(sizes) else a for a, s in zip(arrays, strides, strict=True)]
     n = len(leaves)
-    _pass(plan, flat[:n], group.constants, flat[n:], sizes)
+    geometry = _geometry(plan, flat[:n], flat[n:], sizes)
+    _pass(plan, flat[:n], group.constants, flat[n:], geometry)
     back = None if order is None else tuple(np.argsort(order))
     return [r if back is None else r.transpose(back) for r in results]
 
 
-def _pass(plan: Plan, leaves: list, numbers: list, outs: list, sizes: list) -> None:
-    itemsize = max(a.dtype.itemsize for a in outs)
+def reduce(e: Expr) -> np.ndarray:
+    """The value of a reduction, whose input is computed block by block and never stored."""
+    inner, how = e.args[0], e.fn
+    shape, n = inner.shape, len(inner.shape)
+    group = Group([], [inner], shape)
+    order, k = None, len(how.axes)
+    if k == n:
+        order, barrier = memory_order(shape, group.leaves), -1
+    elif how.axes == tuple(range(n - k, n)):
+        barrier = n - k
+    elif how.axes == tuple(range(k)):
+        barrier = k
+    else:
+        return _reduce_stored(e)
+    leaves = [np.broadcast_to(a, shape) if a.shape != shape else a for a in group.leaves]
+    if order is not None:
+        leaves = [a.transpose(order) for a in leaves]
+        shape = tuple(shape[i] for i in order)
+    sizes, strides, ahead = merged(shape, [a.strides for a in leaves], barrier)
+    leaves = [as_strided(a, sizes, s) if a.shape != tuple(sizes) else a for a, s in zip(leaves, strides, strict=True)]
+    plan = plan_of(group, True)
+    if k == n:
+        found = _reduce_all(plan, leaves, group.constants, sizes, how)
+    elif how.axes[0]:
+        found = _reduce_rows(plan, leaves, group.constants, sizes, ahead, how)
+    else:
+        found = _reduce_columns(plan, leaves, group.constants, sizes, ahead, how)
+    return _reduce_stored(e) if found is None else found.reshape(e.shape)
+
+
+def _reduce_stored(e: Expr) -> np.ndarray:
+    inner, how = e.args[0], e.fn
+    if inner.array is None:
+        inner.settle(run([inner], inner.shape)[0])
+    return np.asarray(how.ufunc.reduce(inner.array, how.axes, how.dtype, None, how.keepdims))
+
+
+def _reduce_all(plan, leaves, numbers, sizes, how):
+    geometry = _geometry(plan, leaves, [], sizes)
+    parts, (slot,) = np.empty(geometry.n_blocks, how.dtype), plan.finals
+
+    def finish(v, i, where) -> None:
+        parts[i] = how.ufunc.reduce(v[slot], None, how.dtype)
+
+    _pass(plan, leaves, numbers, [], geometry, finish)
+    return np.asarray(how.ufunc.reduce(parts))
+
+
+def _reduce_rows(plan, leaves, numbers, sizes, ahead, how):
+    if not ahead or ahead == len(sizes) or prod(sizes[ahead:]) > LONGEST_ROW:
+        return None
+    geometry = _geometry(plan, leaves, [], sizes, ahead - 1)
+    result, (slot,) = np.empty(sizes[:ahead], how.dtype), plan.finals
+    axes = tuple(range(ahead - len(sizes), 0))
+
+    def finish(v, i, where) -> None:
+        how.ufunc.reduce(v[slot], axes, how.dtype, result[where])
+
+    _pass(plan, leaves, numbers, [], geometry, finish)
+    return result
+
+
+def _reduce_columns(plan, leaves, numbers, sizes, ahead, how):
+    if not ahead or ahead == len(sizes):
+        return None
+    geometry = _geometry(plan, leaves, [], sizes, ahead - 1)
+    columns = tuple(sizes[ahead:])
+    if geometry.rows * prod(geometry.inner) < 8 * prod(columns):
+        return None
+    parts, (slot,) = np.empty((geometry.n_blocks, *columns), how.dtype), plan.finals
+    axes = tuple(range(ahead - geometry.axis))
+
+    def finish(v, i, where) -> None:
+        how.ufunc.reduce(v[slot], axes, how.dtype, parts[i])
+
+    _pass(plan, leaves, numbers, [], geometry, finish)
+    return how.ufunc.reduce(parts, 0)
+
+
+def _geometry(plan: Plan, leaves: list, outs: list, sizes: list, highest: int | None = None) -> Geometry:
+    itemsize = max([a.dtype.itemsize for a in (*outs, *leaves)] + [d.itemsize for d in plan.scratch])
     full = [a for a in leaves if 0 not in a.strides]
-    geometry = Geometry(sizes, block_size(len(full) + len(outs) + len(plan.scratch), itemsize))
+    return Geometry(sizes, block_size(len(full) + len(outs) + len(plan.scratch), itemsize), highest)
+
+
+def _pass(plan: Plan, leaves: list, numbers: list, outs: list, geometry: Geometry, finish=None) -> None:
+    """Runs the steps on every block; `finish(slots, block number, index of the block)` looks at what came out."""
     leaves = [_tiled(a, geometry) for a in leaves]
     n_leaves, first_out = len(leaves), len(leaves) + len(numbers)
     moving = [(i, a) for i, (a, fixed) in enumerate(leaves) if not fixed]
@@ -338,6 +437,8 @@ def _pass(plan: Plan, leaves: list, numbers: list, outs: list, sizes: list) -> N
                     fn(v[a], v[b], v[out])
                 else:
                     fn(v[a], v[b], v[c], v[out])
+            if finish is not None:
+                finish(v, i, where)
 
     spread(geometry.n_blocks, work)
 

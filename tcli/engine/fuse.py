@@ -27,7 +27,7 @@ from .args import Size
 from .device import CPU
 from .dispatch import Tensor
 from .storage import root_of
-from .symbols import COPY, Expr, exposed, leaf, note_reader, symbols
+from .symbols import COPY, Expr, Reduction, exposed, leaf, note_reader, symbols
 from .tape import Node, state
 
 MOST_STEPS = 192  # an expression of more steps than this is computed at once
@@ -290,10 +290,15 @@ def evaluate(e: Expr, into=None) -> None:
 
 def _evaluate(e: Expr, into) -> None:
     inner = _prepare(e)
+    if type(e.fn) is Reduction:
+        e.settle(blocks.reduce(e))
+        note_reader(e)
+        return
     outputs = [e] + [x for x in inner if _worth_storing(x)]
     for x in e.batch or ():
         other = x()
-        if other is not None and other.array is None and other.shape == e.shape and all(other is not o for o in outputs):
+        if other is not None and other.array is None and other.shape == e.shape and \
+                type(other.fn) is not Reduction and all(other is not o for o in outputs):
             _prepare(other)
             outputs.append(other)
     results = blocks.run(outputs, e.shape, None if into is None else [into] + [None] * (len(outputs) - 1))
@@ -308,12 +313,13 @@ def _evaluate(e: Expr, into) -> None:
 def _prepare(e: Expr) -> list:
     """Computes what is of another shape than the group of `e`; the steps of the group, without `e`."""
     inner, seen, stack = [], {id(e)}, [e]
+    shape = e.args[0].shape if type(e.fn) is Reduction else e.shape
     while stack:
         for a in stack.pop().args:
             if type(a) is not Expr or a.array is not None or id(a) in seen:
                 continue
             seen.add(id(a))
-            if a.shape != e.shape:
+            if a.shape != shape or type(a.fn) is Reduction:
                 _evaluate(a, None)
             else:
                 inner.append(a)

@@ -35,10 +35,19 @@ class Primitive:
         return self.name
 
 
+class Reduction:
+    """`ufunc.reduce` over some axes (all if None): where one pass ends, with a result of another shape."""
+
+    __slots__ = ("axes", "dtype", "keepdims", "name", "ufunc")
+
+    def __init__(self, ufunc, axes: tuple, dtype, keepdims: bool):
+        self.ufunc, self.axes, self.dtype, self.keepdims, self.name = ufunc, axes, dtype, keepdims, "reduce"
+
+
 PRICES = {"add": 2, "subtract": 2, "multiply": 2, "absolute": 1, "negative": 1, "sqrt": 3, "tanh": 6, "exp": 4, "log": 9,
           "divide": 4, "true_divide": 4, "reciprocal": 4, "expm1": 9, "log1p": 14, "sin": 15, "cos": 15, "power": 20,
           "exp2": 8, "log2": 9, "float_power": 30, "arctan2": 30, "hypot": 20, "logaddexp": 40, "logaddexp2": 40, "fmod": 40,
-          "remainder": 40, "erf": 35, "select": 6, "gate": 4, "cast": 2}
+          "remainder": 40, "erf": 35, "reduce": 2, "select": 6, "gate": 4, "cast": 2}
 TRANSCENDENTAL = 12  # what a ufunc not listed costs
 _CHEAP = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "maximum", "minimum", "clip", "square",
           "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "invert",
@@ -97,7 +106,18 @@ class Expr:
     def copy(self):
         return Expr(COPY, (self,), self.dtype, self.shape)
 
+    def sum(self, axis=None, dtype=None, keepdims: bool = False):
+        return reduction(np.add, self, axis, dtype, keepdims=keepdims)
+
+    def max(self, axis=None, keepdims: bool = False):
+        return reduction(np.maximum, self, axis, keepdims=keepdims)
+
+    def min(self, axis=None, keepdims: bool = False):
+        return reduction(np.minimum, self, axis, keepdims=keepdims)
+
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        if method == "reduce" and ufunc in REDUCING and len(inputs) == 1:
+            return reduction(ufunc, *inputs, **kwargs)
         if method != "__call__" or kwargs or ufunc.nout != 1 or ufunc.signature is not None:
             raise NotFusable(ufunc.__name__)
         return build(ufunc, inputs)
@@ -160,6 +180,20 @@ def operand(v, d):
     if getattr(v, "ndim", 0):
         raise NotFusable("an array among expressions")
     return np.asarray(v).astype(d)
+
+
+REDUCING = (np.add, np.maximum, np.minimum, np.multiply, np.logical_and, np.logical_or)
+
+
+def reduction(ufunc, x: Expr, axis=0, dtype=None, out=None, keepdims: bool = False) -> Expr:
+    """The expression of `ufunc.reduce`."""
+    n = len(x.shape)
+    axes = tuple(range(n)) if axis is None else tuple(sorted(a % n for a in (axis if type(axis) is tuple else (axis,))))
+    if out is not None or not axes or any(a < 0 for a in axes):
+        raise NotFusable("a reduction")
+    d = ufunc.reduce(np.ones(1, x.dtype), dtype=dtype).dtype
+    shape = tuple(1 if i in axes else s for i, s in enumerate(x.shape) if keepdims or i not in axes)
+    return Expr(Reduction(ufunc, axes, d, keepdims), (x,), d, shape)
 
 
 def common_shape(args) -> tuple:
@@ -316,4 +350,5 @@ def expose(a) -> None:
         return
     before_write(a)
     root = root_of(a)
-    exposed[id(root)] = ref(root, lambda _, key=id(root): exposed.pop(key, None))
+    key = id(root)
+    exposed[key] = ref(root, lambda _, key=key: exposed.pop(key, None))

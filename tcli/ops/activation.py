@@ -17,7 +17,7 @@ EVERYWHERE = "torch tensor tensor_"
 SAMPLES = ["away(3, 4)", "away()", "away(0, 2)"]
 
 
-@op("relu", at="torch tensor tensor_ F", samples=SAMPLES, ufunc=lambda a: CLIP(a, 0.0, math.inf),
+@op("relu", fuse=True, at="torch tensor tensor_ F", samples=SAMPLES, ufunc=lambda a: CLIP(a, 0.0, math.inf),
     vjp={"x": lambda k, g, out: k.linked(k._relu_adjoint(g, out), out)})
 def relu(xp, x, inplace: "bool" = False):
     """The larger of x and 0, elementwise; the gradient at 0 is 0.
@@ -32,13 +32,13 @@ def relu(xp, x, inplace: "bool" = False):
     return bounded(xp, x, 0)
 
 
-@op("_relu_adjoint", at="", samples=["r(3), pos(3)"], grad_name="ThresholdBackwardBackward0",
+@op("_relu_adjoint", fuse=True, at="", samples=["r(3), pos(3)"], grad_name="ThresholdBackwardBackward0",
     vjp={"g": lambda k, gg, out: k._relu_adjoint(gg, out)})
 def _relu_adjoint(xp, g, out: "Index"):
     return gate(xp, xp.greater(out, 0), g)
 
 
-@op("threshold", at="torch F", samples=["away(3, 4), 0.1, 5.0"],
+@op("threshold", fuse=True, at="torch F", samples=["away(3, 4), 0.1, 5.0"],
     vjp={"x": lambda k, g, x, threshold: k.linked(k._gate(x > threshold, g), x)})
 def threshold(xp, x, threshold: "Scalar", value: "Scalar", inplace: "bool" = False):
     """x where it is larger than the threshold, else value.
@@ -66,7 +66,7 @@ def leaky_relu(xp, x, negative_slope: "float" = 0.01, inplace: "bool" = False):
     return select(xp, xp.greater(x, 0), x, x * x.dtype.type(negative_slope))
 
 
-@op("_leaky_adjoint", at="", samples=["r(3), away(3), 0.2"], grad_name="LeakyReluBackwardBackward0",
+@op("_leaky_adjoint", fuse=True, at="", samples=["r(3), away(3), 0.2"], grad_name="LeakyReluBackwardBackward0",
     vjp={"g": lambda k, gg, x, slope: k._leaky_adjoint(gg, x, slope)})
 def _leaky_adjoint(xp, g, x: "Index", slope: "float"):
     """g where x > 0, else slope * g."""
@@ -84,7 +84,7 @@ def _hardtanh(xp, x, low, high):
     return bounded(xp, x, kind(low), kind(high))
 
 
-@op("hardtanh", at="F", samples=["unit(3, 4)", "r(3), -0.2, 0.3", "torch.tensor([-1.0, 1.0, 2.0])"],
+@op("hardtanh", fuse=True, at="F", samples=["unit(3, 4)", "r(3), -0.2, 0.3", "torch.tensor([-1.0, 1.0, 2.0])"],
     vjp={"x": lambda k, g, x, min_val, max_val: k.linked(k._gate((x > min_val) & (x < max_val), g), x)})
 def hardtanh(xp, x, min_val: "Scalar" = -1.0, max_val: "Scalar" = 1.0, inplace: "bool" = False):
     """x brought into [min_val, max_val]; the gradient at the bounds is 0.
@@ -97,7 +97,7 @@ def hardtanh(xp, x, min_val: "Scalar" = -1.0, max_val: "Scalar" = 1.0, inplace: 
     return _hardtanh(xp, x, min_val, max_val)
 
 
-@op("relu6", at="F", samples=["away(3, 4)", "torch.tensor([-1.0, 0.0, 6.0, 7.0])"], grad_name="HardtanhBackward0",
+@op("relu6", fuse=True, at="F", samples=["away(3, 4)", "torch.tensor([-1.0, 0.0, 6.0, 7.0])"], grad_name="HardtanhBackward0",
     vjp={"x": lambda k, g, x: k.linked(k._gate((x > 0) & (x < 6), g), x)})
 def relu6(xp, x, inplace: "bool" = False):
     """x brought into [0, 6].
@@ -108,7 +108,7 @@ def relu6(xp, x, inplace: "bool" = False):
     return _hardtanh(xp, x, 0, 6)
 
 
-@op("hardsigmoid", at="F", samples=["away(3, 4)", "torch.tensor([-4.0, -3.0, 3.0, 4.0])"],
+@op("hardsigmoid", fuse=True, at="F", samples=["away(3, 4)", "torch.tensor([-4.0, -3.0, 3.0, 4.0])"],
     vjp={"x": lambda k, g, x: k.linked(k._gate((x > -3) & (x < 3), g / 6), x)})
 def hardsigmoid(xp, x, inplace: "bool" = False):
     """(x + 3) / 6 brought into [0, 1].
@@ -125,7 +125,8 @@ def _hardswish_gradient(k, g, x):
     return k._gate(x > -3, k._where(x < 3, inner, g))
 
 
-@op("hardswish", at="F", samples=["away(3, 4)", "torch.tensor([-4.0, -3.0, 3.0, 4.0])"], vjp={"x": _hardswish_gradient})
+@op("hardswish", fuse=True, at="F", samples=["away(3, 4)", "torch.tensor([-4.0, -3.0, 3.0, 4.0])"],
+    vjp={"x": _hardswish_gradient})
 def hardswish(xp, x, inplace: "bool" = False):
     """x * hardsigmoid(x).
 
@@ -136,7 +137,7 @@ def hardswish(xp, x, inplace: "bool" = False):
     return x * bounded(xp, x + 3, 0, 6) / 6
 
 
-@op("hardshrink", at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
+@op("hardshrink", fuse=True, at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
     vjp={"x": lambda k, g, x, lambd: k.linked(k._gate((x < -lambd) | (x > lambd), g), x)})
 def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     """x outside [-lambd, lambd], 0 inside.
@@ -148,7 +149,7 @@ def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     return gate(xp, ~(xp.greater_equal(x, -lambd) & xp.less_equal(x, lambd)), x)
 
 
-@op("softshrink", at="F", samples=["away(3, 4)", "r(3), 0.3"],
+@op("softshrink", fuse=True, at="F", samples=["away(3, 4)", "r(3), 0.3"],
     vjp={"x": lambda k, g, x, lambd: k.linked(k._gate((x < -lambd) | (x > lambd), g), x)})
 def softshrink(xp, x, lambd: "float" = 0.5):
     """x drawn lambd towards 0, and 0 where it is nearer than that.
@@ -180,7 +181,7 @@ def _prelu_shaped(x, weight):
     return T.reshape(weight, (1, -1) + (1,) * (x.ndim - 2)) if x.ndim > 1 else weight
 
 
-@op("_prelu", at="", samples=["away(3, 4), r(1, 4)"], grad_name="PreluKernelBackward0",
+@op("_prelu", fuse=True, at="", samples=["away(3, 4), r(1, 4)"], grad_name="PreluKernelBackward0",
     vjp={"x": lambda k, g, x, weight: k._where(x > 0, g, g * weight),
          "weight": lambda k, g, x: k._gate(x <= 0, g * x)})
 def _prelu(xp, x, weight):

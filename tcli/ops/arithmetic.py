@@ -65,7 +65,7 @@ def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     return xp.subtract(x, _scaled(xp, other, alpha, x))
 
 
-@op("rsub", at="torch", promote="same", check=_no_bools, grad_name=named("Rsub", 0, 1), samples=PAIRS,
+@op("rsub", fuse=True, at="torch", promote="same", check=_no_bools, grad_name=named("Rsub", 0, 1), samples=PAIRS,
     vjp={"x": lambda k, g, alpha: -g if alpha == 1 else g * -alpha, "other": lambda k, g: g})
 def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
     """other - alpha * x, elementwise with broadcasting.
@@ -134,14 +134,14 @@ def _true_divide(xp, x, other: "Operand"):
     return xp.true_divide(x, other)
 
 
-@op("_div_trunc", at="", promote="same", samples=[], grad_name="DivBackward2",
+@op("_div_trunc", fuse=True, at="", promote="same", samples=[], grad_name="DivBackward2",
     vjp={"x": lambda k, g: k.zeros_like(g), "other": lambda k, g: k.zeros_like(g)})
 def _div_trunc(xp, x, other: "Operand"):
     refuse(x if hasattr(x, "dtype") else other, "bc", "div_trunc_cpu")
     return _truncated(xp, x, other)
 
 
-@op("_div_floor", at="", promote="same", samples=[], grad_name="DivBackward2",
+@op("_div_floor", fuse=True, at="", promote="same", samples=[], grad_name="DivBackward2",
     vjp={"x": lambda k, g: k.zeros_like(g), "other": lambda k, g: k.zeros_like(g)})
 def _div_floor(xp, x, other: "Operand"):
     refuse(x if hasattr(x, "dtype") else other, "bc", "div_floor_cpu")
@@ -182,7 +182,7 @@ def true_divide(x: "Operand", other: "Operand"):
 FLOOR_DIVIDE = not_implemented("derivative for aten::floor_divide is not implemented")
 
 
-@op("floor_divide", at="torch tensor tensor_", also=["tensor.__floordiv__", "tensor.__ifloordiv__",
+@op("floor_divide", fuse=True, at="torch tensor tensor_", also=["tensor.__floordiv__", "tensor.__ifloordiv__",
     "tensor.__rfloordiv__"], promote="same",
     samples=["torch.tensor([7.0, -7.0]), 2", "ints(3), 2", "torch.tensor([7.5, -2.0]), torch.tensor([2.0, 0.0])"],
     grad_name="NotImplemented",
@@ -235,7 +235,7 @@ def _complex_log(x):
     return cmath.log(x) if isinstance(x, complex) else (math.nan if x < 0 else math.log(x))
 
 
-@op("pow", at="torch tensor tensor_", also=["tensor.__pow__", "tensor.__rpow__", "tensor.__ipow__"], promote="same",
+@op("pow", fuse=True, at="torch tensor tensor_", also=["tensor.__pow__", "tensor.__rpow__", "tensor.__ipow__"], promote="same",
     samples=["pos(3, 4), 2", "pos(3), 0.5", "r(3), 3", "pos(3, 4), r(4)", "2.0, r(3)", "r(3), 0", "r(0), 2"],
     grad_name=named("Pow", 1, 0, 2), vjp={"x": _pow_x, "exponent": _pow_exponent})
 def pow(xp, x: "Operand", exponent: "Operand"):

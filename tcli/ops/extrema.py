@@ -55,7 +55,7 @@ def _is_best(xp, x, best: "Index"):
 
 
 def _value_op(name: str, ufunc: str, kernel_name: str, word: str, shown: str):
-    @op(name, at="torch tensor", half=False, vjp={"x": _shared},
+    @op(name, fuse=True, at="torch tensor", half=False, vjp={"x": _shared},
         samples=[*DIMS, *MORE_DIMS, f"{TIES}, 1", "ints(2, 3), 1", "b(3), 0"])
     def extreme(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         refuse(x, "c", kernel_name)
@@ -100,7 +100,7 @@ def _both(k, g, x, x_shape, outs, dim, keepdim):
 # ---------------------------------------------------------------- max and min
 
 def _whole_op(name: str, ufunc: str):
-    @op(f"_{name}_all", at="", half=False, vjp={"x": _shared_by_all}, grad_name=f"{name.capitalize()}Backward1",
+    @op(f"_{name}_all", fuse=True, at="", half=False, vjp={"x": _shared_by_all}, grad_name=f"{name.capitalize()}Backward1",
         samples=["r(3, 4)", "r()", TIES])
     def whole(xp, x):
         refuse(x, "c", name + "_all")

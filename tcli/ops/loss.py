@@ -59,6 +59,8 @@ def share(g, shape, reduction: str):
 
 def by_blocks(xp, x, target, reduction: str, values):
     """Reduces `values(x, target)` block by block, so that no temporary leaves the cache."""
+    if xp is not np:
+        return reduce_array(xp, values(x, target), reduction)
     if reduction == "none" or x.size <= 2 * BLOCK or x.shape != target.shape or not (
             x.flags.c_contiguous and target.flags.c_contiguous):
         return reduce_array(xp, values(x, target), reduction)
@@ -102,7 +104,7 @@ def _squared_difference(a, b):
     return d
 
 
-@op("_mse_loss", at="", promote="same", grad_name="MseLossBackward0",
+@op("_mse_loss", fuse=True, at="", promote="same", grad_name="MseLossBackward0",
     samples=["r(2, 3), r(2, 3), 'mean'", "r(2, 3), r(2, 3), 'none'"],
     vjp={"x, target": lambda k, g, need, x, target, reduction, x_shape: _mse_gradients(
         k, need, k._scaled_difference(x, target, share(g, x_shape, reduction) * 2))})
@@ -115,7 +117,7 @@ def _mse_gradients(k, need, gradient):
     return gradient if need[0] else None, -gradient if need[1] else None
 
 
-@op("_scaled_difference", at="", samples=["r(2, 3), r(2, 3), r()", "r(2, 3), r(2, 3), r(2, 3)"],
+@op("_scaled_difference", fuse=True, at="", samples=["r(2, 3), r(2, 3), r()", "r(2, 3), r(2, 3), r(2, 3)"],
     grad_name="MseLossBackwardBackward0",
     vjp={"x": lambda k, h, g: h * k.conj_of(g), "target": lambda k, h, g: -h * k.conj_of(g),
          "g": lambda k, h, x, target: h * k.conj_of(x - target)})
@@ -153,7 +155,7 @@ def _l1_gradients(k, g, need, x, target, reduction, x_shape):
     return gradient if need[0] else None, -gradient if need[1] else None
 
 
-@op("_l1_loss", at="", promote="same", samples=["r(2, 3), r(2, 3), 'mean'", "r(2, 3), r(2, 3), 'none'"],
+@op("_l1_loss", fuse=True, at="", promote="same", samples=["r(2, 3), r(2, 3), 'mean'", "r(2, 3), r(2, 3), 'none'"],
     grad_name=_l1_name, vjp={"x, target": _l1_gradients})
 def _l1_loss(xp, x, target, reduction: "str"):
     if reduction == "mean" and x.dtype.kind in "biu":

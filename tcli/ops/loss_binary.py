@@ -134,7 +134,7 @@ def _kl_target(k, g, x, target, reduction, log_target, x_shape):
     return k.where(target == 0, k.zeros_like(d), d)
 
 
-@op("_kl_div", at="", promote="same", grad_name=_kl_name,
+@op("_kl_div", fuse=True, at="", promote="same", grad_name=_kl_name,
     samples=["r(2, 3), pos(2, 3), 'mean', False", "r(2, 3), r(2, 3), 'none', True"],
     vjp={"x": lambda k, g, target, reduction, log_target, x_shape:
          -(k.exp(target) if log_target else target) * share(g, x_shape, reduction), "target": _kl_target})

@@ -84,7 +84,7 @@ def _summed(xp, x, dim, keepdim, dtype):
     return in_dtype(xp.add.reduce(x, axes(x, dim), wanted, None, keepdim), dtype)
 
 
-@op("sum", at="torch tensor", grad_name=numbered("Sum"),
+@op("sum", fuse=True, at="torch tensor", grad_name=numbered("Sum"),
     samples=[*DIMS, *MORE_DIMS, "r(0, 3), 0", *MORE_DIMS, "ints(2, 3), 1", "b(4)"],
     vjp={"x": lambda k, g, x_shape, dim, keepdim: spread(k, g, x_shape, dim, keepdim)})
 def sum(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
@@ -121,7 +121,7 @@ def _nansum_rule(k, g, x, x_shape, dim, keepdim):
     return k.where(k.isnan(x), 0.0, spread(k, g, x_shape, dim, keepdim))
 
 
-@op("nansum", at="torch tensor", samples=[*DIMS, *MORE_DIMS, "torch.tensor([[1.0, math.nan], [2.0, 3.0]]), 1"],
+@op("nansum", fuse=True, at="torch tensor", samples=[*DIMS, *MORE_DIMS, "torch.tensor([[1.0, math.nan], [2.0, 3.0]]), 1"],
     vjp={"x": _nansum_rule})
 def nansum(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The sum with nan counted as 0.
@@ -153,7 +153,7 @@ def _mean_rule(k, g, x_shape, dim, keepdim):
     return spread(k, g / n if n else g * float("nan"), x_shape, dim, keepdim)
 
 
-@op("mean", at="torch tensor", samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule},
+@op("mean", fuse=True, at="torch tensor", samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule},
     grad_name=numbered("Mean"))
 def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The mean of all elements, or along dims.
@@ -206,7 +206,7 @@ def _product_rule(k, g, x, x_shape, out, dim, keepdim, dtype):
     return g * k.conj_of(others)
 
 
-@op("_is_zero", at="", nograd=True, half=False, promote="compare")
+@op("_is_zero", fuse=True, at="", nograd=True, half=False, promote="compare")
 def _is_zero(xp, x):
     return xp.equal(x, 0)
 
@@ -238,7 +238,7 @@ def prod(xp, x, dim: "Dim?" = None, keepdim: "bool" = False, *, dtype: "DType?" 
 # ---------------------------------------------------------------- truth
 
 def _truth(name: str, ufunc: str, meaning: str, shown: str):
-    @op(name, at="torch tensor", nograd=True, half=False,
+    @op(name, at="torch tensor", nograd=True, half=False, fuse=True,
         samples=["b(3, 4)", "b(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "b(0, 3), 0", "b()", "ints(3)"])
     def truth(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         found = x if x.dtype.kind in "biufc" else x != 0  # ml_dtypes' types have no truth of their own
@@ -260,7 +260,7 @@ _truth("all", "logical_and", "all elements are true (not 0)", "tensor([False,  T
 _truth("any", "logical_or", "any element is true (not 0)", "tensor([True, True])")
 
 
-@op("count_nonzero", at="torch tensor", nograd=True, half=False,
+@op("count_nonzero", fuse=True, at="torch tensor", nograd=True, half=False,
     samples=["ints(3, 4)", "ints(3, 4), 1", "ints(2, 3, 4), (0, 2)", "b(5)", "r()"])
 def count_nonzero(xp, x, dim: "Dims?" = None):
     """How many elements are not 0, of the whole tensor or along dims.

@@ -251,7 +251,7 @@ def _nonzero(x):
     return (x != 0).to(x.dtype) if hasattr(x, "dtype") else float(x != 0)
 
 
-@op("xlogy", at=EVERYWHERE, promote="float", grad_name=named("Xlogy", 0, 2, 1),
+@op("xlogy", fuse=True, at=EVERYWHERE, promote="float", grad_name=named("Xlogy", 0, 2, 1),
     samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)", "torch.zeros(2), pos(2)"],
     vjp={"x": lambda k, g, x, other: g * k._where((x == 0) & (other <= 0), 0.0, k.log(other))
          if hasattr(other, "dtype") else g * _plain_log(k, x, other),
@@ -271,7 +271,7 @@ def _plain_log(k, x, other):
     return k._where(x == 0, 0.0, -math.inf if other == 0 else math.nan)
 
 
-@op("xlog1py", at="special", promote="float", grad_name=named("SpecialXlog1Py", 0, 2, 1),
+@op("xlog1py", fuse=True, at="special", promote="float", grad_name=named("SpecialXlog1Py", 0, 2, 1),
     samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)"],
     vjp={"x": lambda k, g, x, other: g * k.xlog1py(_nonzero(x), other),
          "other": lambda k, g, x, other: g * (x / (other + 1))})
