@@ -91,15 +91,16 @@ def _seed(t, g):
         raise GradError("element 0 of tensors does not require grad and does not have a grad_fn",
                         help="make a leaf with requires_grad=True before computing with it")
     if g is None:
-        if t._a.size != 1:
+        a = dispatch.form(t)
+        if a.size != 1:
             raise GradError("grad can be implicitly created only for scalar outputs",
                             help="reduce it to one number first (.sum() or .mean()), or pass the gradient")
-        if t._a.dtype.kind == "c":
+        if a.dtype.kind == "c":
             raise GradError(f"grad can be implicitly created only for real scalar outputs but got {t.dtype!r}")
-        return wrap(np.ones(t._a.shape, t._a.dtype))
+        return wrap(np.ones(a.shape, a.dtype))
     if not isinstance(g, Tensor):
         g = dispatch.as_tensor(g)
-    if g._a.shape != t._a.shape:
+    if dispatch.form(g).shape != dispatch.form(t).shape:
         raise GradError(f"Mismatch in shape: grad_output[0] has a shape of {g.shape} and output[0] has a shape of "
                         f"{t.shape}.")
     return g

@@ -79,12 +79,25 @@ class Group:
         if e.fn is COPY and len(places) == 1 and type(e.args[0]) is Expr and not any(e is o for o in self.outputs):
             self.index[id(e)] = places[0]
             return
+        if e.fn is np.multiply and (one := self._factor(places)) is not None and not any(e is o for o in self.outputs):
+            self.index[id(e)] = one
+            return
+        if e.fn is np.multiply or e.fn is np.add:
+            places = tuple(sorted(places))
         step = (e.fn, places, e.dtype)
         place = known.get(step)
         if place is None or any(e is o for o in self.outputs):
             place = known[step] = ("step", len(self.steps))
             self.steps.append(step)
         self.index[id(e)] = place
+
+    def _factor(self, places: tuple):
+        """What is multiplied by 1 in a product of two places; None where nothing is."""
+        for i in (0, 1):
+            kind, index = places[i]
+            if kind == "number" and self.constants[index] == 1:
+                return places[1 - i]
+        return None
 
     def _place(self, a, known: dict) -> tuple:
         if type(a) is Expr:

@@ -47,6 +47,11 @@ def bind_fusion(pending_class, *functions) -> None:
     wanted, defer, write_into, peek = functions
 
 
+def form(t):
+    """The array of a tensor, or of one that waits its expression: both have a shape and a dtype."""
+    return t._a if type(t) is not Pending else t._p
+
+
 def wrap(array):
     """A tensor around an array (or a NumPy scalar), without history."""
     t = new(Tensor)

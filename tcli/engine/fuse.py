@@ -258,7 +258,7 @@ def _keep_dear(node: Node) -> None:
     for saved in node.saved:
         e = getattr(saved, "array", None)
         if type(e) is Expr:
-            e.kept = True
+            e.kept = ref(node)
 
 
 def _reads_exposed(e: Expr) -> bool:
@@ -329,7 +329,8 @@ def _prepare(e: Expr) -> list:
 
 def _worth_storing(e: Expr) -> bool:
     """Whether a value on the way is better kept than computed again when it is asked for."""
-    if e.kept:
+    node = e.kept() if e.kept is not None else None
+    if node is not None and node.saved is not None:
         return e.price >= DEAR or e.uses > 0
     return e.uses > 0 and e.owner is not None and e.owner() is not None
 

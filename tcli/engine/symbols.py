@@ -57,7 +57,7 @@ _CHEAP = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"
 class Expr:
     """The result of `fn` on `args` (expressions and 0-d arrays), or a leaf: `array` is there already.
 
-    `owner` is a weak reference to the tensor that stands for it, `kept` says that the tape holds it, `uses`
+    `owner` is a weak reference to the tensor that stands for it, `kept` one to the tape entry that saved it, `uses`
     counts in how many passes it was computed without being stored, `batch` are expressions to compute with it.
     """
 
@@ -66,7 +66,7 @@ class Expr:
 
     def __init__(self, fn, args: tuple, dtype, shape: tuple, array=None):
         self.fn, self.args, self.dtype, self.shape, self.array = fn, args, dtype, shape, array
-        self.owner, self.batch, self.uses, self.kept, self.claimed = None, None, 0, False, False
+        self.owner, self.batch, self.kept, self.uses, self.claimed = None, None, None, 0, False
         if array is None:
             name = getattr(fn, "__name__", None) or fn.name
             self.weight, self.price = 1, PRICES.get(name, 2 if name in _CHEAP else TRANSCENDENTAL)

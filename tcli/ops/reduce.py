@@ -7,6 +7,7 @@ reduced gradient back to the shape it was reduced from; the other reducing famil
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.dispatch import form
 from ..engine.registry import T, composite, op, rule_helper
 from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
@@ -27,7 +28,7 @@ def kept_shape(shape: tuple, dim) -> tuple:
 
 def kept(k, g, shape: tuple, dim, keepdim: bool):
     """A reduced tensor with its reduced dims back as size 1."""
-    if keepdim or not shape or g._a.ndim == len(shape):
+    if keepdim or not shape or len(form(g).shape) == len(shape):
         return g
     return k.reshape(g, kept_shape(shape, dim))
 

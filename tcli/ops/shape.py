@@ -1,6 +1,6 @@
 """Shape, view and copy ops."""
 
-from ..engine import dtypes
+from ..engine import dispatch, dtypes
 from ..engine.args import wrap_dim
 from ..engine.device import as_device, move
 from ..engine.dispatch import assign, execute
@@ -13,6 +13,8 @@ from ..errors import EngineError, GradError, ShapeError
 @rule_helper
 def conj_of(x):
     """The complex conjugate where `x` is complex; real tensors and numbers as they are."""
+    if type(x) is dispatch.Pending:
+        return x
     a = getattr(x, "_a", None)
     if a is None:
         return x.conjugate() if isinstance(x, complex) else x
