@@ -27,7 +27,7 @@ from .args import Size
 from .device import CPU
 from .dispatch import Tensor
 from .storage import root_of
-from .symbols import COPY, Expr, Reduction, exposed, leaf, note_reader, symbols
+from .symbols import COPY, FINAL, Expr, Reduction, exposed, leaf, note_reader, symbols
 from .tape import Node, state
 
 MOST_STEPS = 192  # an expression of more steps than this is computed at once
@@ -289,37 +289,66 @@ def evaluate(e: Expr, into=None) -> None:
 
 
 def _evaluate(e: Expr, into) -> None:
-    inner = _prepare(e)
-    if type(e.fn) is Reduction:
-        e.settle(blocks.reduce(e))
-        note_reader(e)
-        return
-    outputs = [e] + [x for x in inner if _worth_storing(x)]
+    inner, shape = _prepare(e), _pass_shape(e)
+    together = [e] + [x for x in inner if _worth_storing(x)]
     for x in e.batch or ():
         other = x()
-        if other is not None and other.array is None and other.shape == e.shape and \
-                type(other.fn) is not Reduction and all(other is not o for o in outputs):
+        if other is not None and other.array is None and _pass_shape(other) == shape and all(
+                other is not o for o in together):
             _prepare(other)
-            outputs.append(other)
-    results = blocks.run(outputs, e.shape, None if into is None else [into] + [None] * (len(outputs) - 1))
-    for x, array in zip(outputs, results, strict=True):
-        x.settle(array)
-        note_reader(x)
+            together.append(other)
+    if not _run(together, shape, into):
+        for x in together:
+            if x.array is None and not _run([x], shape, into if x is e else None):
+                _store_inputs_first(x)
     for x in inner:
         if x.array is None:
             x.uses += 1
 
 
+def _run(together: list, shape: tuple, into) -> bool:
+    """Computes expressions in one pass, if there is a way to."""
+    outputs = [x for x in together if type(x.fn) not in FINAL]
+    reduced = [x for x in together if type(x.fn) in FINAL]
+    results = blocks.run(outputs, reduced, shape, None if into is None else [into] + [None] * (len(outputs) - 1))
+    if results is None:
+        return False
+    for x, array in zip(outputs + reduced, results, strict=True):
+        x.settle(array)
+        note_reader(x)
+    return True
+
+
+def _store_inputs_first(e: Expr) -> None:
+    """A reduction over axes that no block can cover: of stored values, in NumPy's way."""
+    for a in e.args:
+        if a.array is None:
+            _evaluate(a, None)
+    how = e.fn
+    if type(how) is Reduction:
+        found = np.asarray(how.ufunc.reduce(e.args[0].array, how.axes, how.dtype, None, how.keepdims))
+    else:
+        found = np.empty(e.shape, e.dtype)
+        rows = [np.ascontiguousarray(a.array).reshape(-1, a.shape[-1]) for a in e.args]
+        how.kernel(*rows, found.reshape(rows[0].shape if how.same else -1))
+    e.settle(found)
+    note_reader(e)
+
+
+def _pass_shape(e: Expr) -> tuple:
+    """The shape of what runs through the blocks for `e`."""
+    return e.args[0].shape if type(e.fn) in FINAL else e.shape
+
+
 def _prepare(e: Expr) -> list:
     """Computes what is of another shape than the group of `e`; the steps of the group, without `e`."""
-    inner, seen, stack = [], {id(e)}, [e]
-    shape = e.args[0].shape if type(e.fn) is Reduction else e.shape
+    inner, seen, stack, shape = [], {id(e)}, [e], _pass_shape(e)
     while stack:
         for a in stack.pop().args:
             if type(a) is not Expr or a.array is not None or id(a) in seen:
                 continue
             seen.add(id(a))
-            if a.shape != shape or type(a.fn) is Reduction:
+            if a.shape != shape or type(a.fn) in FINAL:
                 _evaluate(a, None)
             else:
                 inner.append(a)

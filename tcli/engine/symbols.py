@@ -44,10 +44,22 @@ class Reduction:
         self.ufunc, self.axes, self.dtype, self.keepdims, self.name = ufunc, axes, dtype, keepdims, "reduce"
 
 
+class Rows:
+    """A kernel `(rows..., out)` on arrays of whole rows: `same` says whether it gives rows again, or a number for each."""
+
+    __slots__ = ("axes", "kernel", "name", "same")
+
+    def __init__(self, kernel, axes: tuple, same: bool):
+        self.kernel, self.axes, self.same, self.name = kernel, axes, same, "rows"
+
+
+FINAL = (Reduction, Rows)  # what is never a step among others
+
+
 PRICES = {"add": 2, "subtract": 2, "multiply": 2, "absolute": 1, "negative": 1, "sqrt": 3, "tanh": 6, "exp": 4, "log": 9,
           "divide": 4, "true_divide": 4, "reciprocal": 4, "expm1": 9, "log1p": 14, "sin": 15, "cos": 15, "power": 20,
           "exp2": 8, "log2": 9, "float_power": 30, "arctan2": 30, "hypot": 20, "logaddexp": 40, "logaddexp2": 40, "fmod": 40,
-          "remainder": 40, "erf": 35, "reduce": 2, "select": 6, "gate": 4, "cast": 2}
+          "remainder": 40, "erf": 35, "reduce": 2, "rows": 10, "select": 6, "gate": 4, "cast": 2}
 TRANSCENDENTAL = 12  # what a ufunc not listed costs
 _CHEAP = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "maximum", "minimum", "clip", "square",
           "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "invert",
@@ -194,6 +206,16 @@ def reduction(ufunc, x: Expr, axis=0, dtype=None, out=None, keepdims: bool = Fal
     d = ufunc.reduce(np.ones(1, x.dtype), dtype=dtype).dtype
     shape = tuple(1 if i in axes else s for i, s in enumerate(x.shape) if keepdims or i not in axes)
     return Expr(Reduction(ufunc, axes, d, keepdims), (x,), d, shape)
+
+
+def rows(kernel, *inputs, dim: int, keepdim: bool | None = None) -> Expr:
+    """The expression of a kernel on rows along the last dim; `keepdim` (not None) says that it reduces them."""
+    first = inputs[0]
+    shape = common_shape(inputs)
+    if not shape or dim % len(shape) != len(shape) - 1 or any(type(v) is not Expr or v.shape != shape for v in inputs):
+        raise NotFusable("rows that are no rows")
+    result = shape if keepdim is None else (*shape[:-1], 1) if keepdim else shape[:-1]
+    return Expr(Rows(kernel, (len(shape) - 1,), keepdim is None), inputs, first.dtype, result)
 
 
 def common_shape(args) -> tuple:
