@@ -788,6 +788,8 @@ def sum_to(g, shape: tuple):
         a = g._a.sum(axis=dims, keepdims=True) if dims else g._a
         if not dispatch.is_half(a.dtype):
             return wrap(a.reshape(shape))
+    if dims == tuple(range(lead)) and lead:
+        return T.sum(g, dims)
     if dims:
         g = T.sum(g, dims, True)
     return T.reshape(g, shape) if lead else g

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.registry import T, composite, op
+from ..engine.symbols import NotFusable, rows
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, refuse, select
 
@@ -233,7 +234,40 @@ def _shifted(xp, x, dim, kernel: str):
     return xp.subtract(x, x.max(axis=dim, keepdims=True))
 
 
-@op("_softmax", at="", samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
+def _softmax_rows(x, out) -> None:
+    np.subtract(x, x.max(1, keepdims=True), out)
+    np.exp(out, out)
+    np.divide(out, np.add.reduce(out, 1, keepdims=True), out)
+
+
+def _log_softmax_rows(x, out) -> None:
+    np.subtract(x, x.max(1, keepdims=True), out)
+    np.subtract(out, np.log(np.add.reduce(np.exp(out), 1, keepdims=True)), out)
+
+
+def _softmax_adjoint_rows(g, y, out) -> None:
+    np.multiply(g, y, out)
+    total = np.add.reduce(out, 1, keepdims=True)
+    np.multiply(y, np.subtract(g, total), out)
+
+
+def _log_softmax_adjoint_rows(g, y, out) -> None:
+    np.exp(y, out)
+    np.multiply(out, np.add.reduce(g, 1, keepdims=True), out)
+    np.subtract(g, out, out)
+
+
+def _by_rows(kernel):
+    """A kernel on whole rows, for fusion: along the last dim of floats."""
+    def rule(xp, x, *rest):
+        if x.dtype.kind != "f":
+            raise NotFusable("numbers that are no floats")
+        return rows(kernel, x, *rest[:-1], dim=rest[-1])
+    return rule
+
+
+@op("_softmax", fuse=_by_rows(_softmax_rows), at="",
+    samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)})
 def _softmax(xp, x, dim: "Dim"):
     if x.ndim == 0:
@@ -250,7 +284,8 @@ def _softmax_out_gradient(k, gg, g, out, dim):
     return gg * (g - k.sum(g * out, dim, True)) - g * k.sum(gg * out, dim, True)
 
 
-@op("_softmax_adjoint", at="", samples=["r(3, 4), unit(3, 4), 1"], grad_name="SoftmaxBackwardBackward0",
+@op("_softmax_adjoint", fuse=_by_rows(_softmax_adjoint_rows), at="",
+    samples=["r(3, 4), unit(3, 4), 1"], grad_name="SoftmaxBackwardBackward0",
     vjp={"g": lambda k, gg, out, dim: k._softmax_adjoint(gg, out, dim), "out": _softmax_out_gradient})
 def _softmax_adjoint(xp, g, out, dim: "Dim"):
     """out * (g - sum(g * out))."""
@@ -261,7 +296,8 @@ def _softmax_adjoint(xp, g, out, dim: "Dim"):
     return r
 
 
-@op("_log_softmax", at="", samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
+@op("_log_softmax", fuse=_by_rows(_log_softmax_rows), at="",
+    samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)})
 def _log_softmax(xp, x, dim: "Dim"):
     if x.ndim == 0:
@@ -273,7 +309,8 @@ def _log_softmax(xp, x, dim: "Dim"):
     return e
 
 
-@op("_log_softmax_adjoint", at="", samples=["r(3, 4), r(3, 4), 1"], grad_name="LogSoftmaxBackwardBackward0",
+@op("_log_softmax_adjoint", fuse=_by_rows(_log_softmax_adjoint_rows), at="",
+    samples=["r(3, 4), r(3, 4), 1"], grad_name="LogSoftmaxBackwardBackward0",
     vjp={"g": lambda k, gg, out, dim: gg - k.sum(gg * k.exp(out), dim, True),
          "out": lambda k, gg, g, out, dim: -gg * k.exp(out) * k.sum(g, dim, True)})
 def _log_softmax_adjoint(xp, g, out, dim: "Dim"):

@@ -9,6 +9,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.dispatch import form
 from ..engine.registry import T, composite, op, rule_helper
+from ..engine.symbols import NotFusable, rows
 from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
 
@@ -220,7 +221,7 @@ def product_of_others(x, dim: int):
     return before * after
 
 
-@op("prod", at="torch tensor", vjp={"x": _product_rule}, grad_name=numbered("Prod"),
+@op("prod", fuse=True, at="torch tensor", vjp={"x": _product_rule}, grad_name=numbered("Prod"),
     samples=["r(3, 2)", "r(3, 4), 1", "r(2, 3), 0, keepdim=True", "r()", "torch.tensor([2.0, 0.0, 3.0])",
              "torch.tensor([[2.0, 0.0], [0.0, 0.0]]), 1", "ints(2, 3), 1"])
 def prod(xp, x, dim: "Dim?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
@@ -286,6 +287,27 @@ def _has_nan(x) -> bool:
     return bool((x._a != x._a).any())
 
 
+def _logsumexp_rows(x, out) -> None:
+    top = x.max(1)
+    top[np.isinf(top)] = 0
+    e = np.subtract(x, top[:, None])
+    np.exp(e, e)
+    np.add(np.log(np.add.reduce(e, 1)), top, out)
+
+
+def _logsumexp_fused(xp, x, dim, keepdim):
+    """Along the last dim row by row; over other dims first the largest elements, then the sums."""
+    if x.ndim and dim == (x.ndim - 1,):
+        return rows(_logsumexp_rows, x, dim=-1, keepdim=keepdim)
+    axis = axes(x, dim)
+    top = x.max(axis=axis, keepdims=True)
+    top = xp.where(xp.isinf(top), xp.zeros((), top.dtype), top)
+    found = xp.log(xp.add.reduce(xp.exp(x - top), axis, None, None, True)) + top
+    if keepdim or not x.ndim:
+        return found
+    raise NotFusable("a shape")
+
+
 def _logsumexp(xp, x, axis):
     """log(sum(exp(x))) with dims kept: the largest element is taken out first."""
     if not x.size:
@@ -303,7 +325,7 @@ def _logsumexp(xp, x, axis):
     return total
 
 
-@op("logsumexp", at="torch tensor special", promote="float", vjp={"x": _logsumexp_rule},
+@op("logsumexp", fuse=_logsumexp_fused, at="torch tensor special", promote="float", vjp={"x": _logsumexp_rule},
     samples=["r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r(), 0",
              "torch.tensor([[0.0, -math.inf], [1.0, 2.0]]), 1",
              "r(3, 0), 0", "ints(2, 3), 0"])

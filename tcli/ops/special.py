@@ -35,7 +35,8 @@ def special_name(name: str) -> str:
 def unary(name: str, function: str, what: str, example: str, shown: str, gradient=None, samples=SAMPLES, also=(),
           at: str = EVERYWHERE, kernel_name: str = ""):
     """Declares a special function of one number; integers go to the default float type."""
-    @op(name, at=at, also=also, promote="float", samples=list(samples), vjp={"x": gradient} if gradient else None,
+    @op(name, at=at, also=also, promote="float", fuse=True, samples=list(samples),
+        vjp={"x": gradient} if gradient else None,
         nograd=gradient is None, grad_name=special_name(name) if at == "special" and gradient else None)
     def kernel(xp, x):
         refuse(x, "c", kernel_name or name + "_cpu")
@@ -50,7 +51,7 @@ def unary(name: str, function: str, what: str, example: str, shown: str, gradien
 
 # ---------------------------------------------------------------- error functions
 
-@op("erf", at=EVERYWHERE, promote="float", samples=list(SAMPLES),
+@op("erf", fuse=True, at=EVERYWHERE, promote="float", samples=list(SAMPLES),
     vjp={"x": lambda k, g, x: g * (k.exp(-x * x) * (2 / math.sqrt(math.pi)))})
 def erf(xp, x):
     """The error function, elementwise.

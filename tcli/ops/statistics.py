@@ -42,11 +42,11 @@ def _warn(name: str) -> None:
 def _variance(xp, x, axis, dim, correction, keepdim):
     n = count_of(x.shape, dim)
     mean = xp.add.reduce(x, axis, None, None, True) / x.dtype.type(n)
-    d = xp.asarray(x - mean)
+    d = xp.asarray(x - mean)  # memory of its own
     if x.dtype.kind == "c":
         d = d.real * d.real + d.imag * d.imag
     else:
-        xp.multiply(d, d, out=d)
+        d *= d
     total = xp.add.reduce(d, axis, None, None, keepdim)
     return total / total.dtype.type(max(n - correction, 0))
 
@@ -65,14 +65,14 @@ def _std_rule(k, g, x, x_shape, out, dim, correction, keepdim):
     return _var_rule(k, g, x, x_shape, dim, correction, keepdim)
 
 
-@op("_var", at="", grad_name="VarBackward0", vjp={"x": _var_rule},
+@op("_var", fuse=True, at="", grad_name="VarBackward0", vjp={"x": _var_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
              "c(4), None, 1, False"])
 def _var(xp, x, dim: "any", correction: "any", keepdim: "any"):
     return _variance(xp, x, axes(x, dim), dim, correction, keepdim)
 
 
-@op("_std", at="", grad_name="StdBackward0", vjp={"x": _std_rule},
+@op("_std", fuse=True, at="", grad_name="StdBackward0", vjp={"x": _std_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
              "torch.ones(3), None, 1, False"])
 def _std(xp, x, dim: "any", correction: "any", keepdim: "any"):
