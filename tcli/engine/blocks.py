@@ -151,7 +151,7 @@ def run(outputs: list, reduced: list, shape: tuple, into: list | None = None) ->
 
 
 def _geometry(plan: Plan, leaves: list, outs: list, sizes: list, highest: int | None) -> Geometry:
-    itemsize = max([a.dtype.itemsize for a in (*outs, *leaves)] + [d.itemsize for d in plan.scratch])
+    itemsize = max([a.dtype.itemsize for a in (*outs, *leaves)] + [d.itemsize for d in plan.scratch], default=8)
     full = [a for a in leaves if 0 not in a.strides]
     return Geometry(sizes, block_size(len(full) + len(outs) + len(plan.scratch), itemsize), highest)
 

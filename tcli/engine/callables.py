@@ -26,8 +26,8 @@ from .dispatch import (
     wrap,
 )
 from .registry import Op, plan_for
-from .symbols import before_write
 from .tape import Node, edge_of, state
+from .waiting import before_write
 
 # what can stand beside a tensor in an operator
 OPERANDS = (int, float, complex, list, tuple, range, np.ndarray, np.generic)

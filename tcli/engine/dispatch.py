@@ -15,8 +15,8 @@ from .args import CONVERTERS, check_same_device, describe, wrong
 from .device import device_of, module_of
 from .registry import Op, T, missing_argument, plan_for
 from .storage import root_of, thaw
-from .symbols import before_write
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, state, value_of
+from .waiting import before_write
 
 new = object.__new__
 Tensor = None  # the class and its subclasses: set by tensor.py

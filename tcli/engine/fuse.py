@@ -21,14 +21,14 @@ from weakref import ref
 
 import numpy as np
 
-from . import blocks, dispatch, dtypes, tape
+from . import blocks, dispatch, dtypes, tape, waiting
 from . import tensor as _tensor
 from .args import Size
 from .device import CPU
 from .dispatch import Tensor
-from .storage import root_of
-from .symbols import COPY, FINAL, Expr, Reduction, exposed, leaf, note_reader, symbols
+from .symbols import COPY, FINAL, Expr, Reduction, symbols
 from .tape import Node, state
+from .waiting import exposed, is_owned, leaf, note_reader, note_small, reads_exposed
 
 MOST_STEPS = 192  # an expression of more steps than this is computed at once
 DEAR = 9  # a value that the tape keeps is stored rather than computed anew from this price on
@@ -244,7 +244,9 @@ def _tensor_for(o, values: list, e: Expr):
         dispatch.record(o, values, (t,))
         if t._node is not None:
             _keep_dear(t._node)
-    now = e.weight > MOST_STEPS or exposed and _reads_exposed(e)
+    if e.array is None and (type(e.fn) in FINAL or e.size < dispatch.LARGE):
+        note_small(e)
+    now = e.array is None and e.weight > MOST_STEPS or exposed and reads_exposed(e)
     if now:
         settings.peeking, before = 0, settings.peeking
         try:
@@ -259,19 +261,6 @@ def _keep_dear(node: Node) -> None:
         e = getattr(saved, "array", None)
         if type(e) is Expr:
             e.kept = ref(node)
-
-
-def _reads_exposed(e: Expr) -> bool:
-    seen, stack = set(), [e]
-    while stack:
-        e = stack.pop()
-        if id(e) in seen:
-            continue
-        seen.add(id(e))
-        if e.array is not None and id(root_of(e.array)) in exposed:
-            return True
-        stack.extend(a for a in e.args if type(a) is Expr)
-    return False
 
 
 # ---------------------------------------------------------------- computing
@@ -361,7 +350,7 @@ def _worth_storing(e: Expr) -> bool:
     node = e.kept() if e.kept is not None else None
     if node is not None and node.saved is not None:
         return e.price >= DEAR or e.uses > 0
-    return e.uses > 0 and e.owner is not None and e.owner() is not None
+    return e.uses > 0 and is_owned(e)
 
 
 def compute_together(tensors: list) -> None:
@@ -392,5 +381,6 @@ def own_copy(g):
 
 dispatch.bind_fusion(Pending, wanted, defer, write_into, peek)
 _tensor.bind_fusion(array_of)
+waiting.bind_evaluate(evaluate)
 tape.bind_fusion(Pending, pending, own_copy, compute_together)
 _publish()

@@ -16,8 +16,6 @@ from weakref import ref
 
 import numpy as np
 
-from .storage import root_of
-
 
 class NotFusable(TypeError):
     """A kernel asked an expression for something that only an array can do."""
@@ -70,15 +68,17 @@ class Expr:
     """The result of `fn` on `args` (expressions and 0-d arrays), or a leaf: `array` is there already.
 
     `owner` is a weak reference to the tensor that stands for it, `kept` one to the tape entry that saved it, `uses`
-    counts in how many passes it was computed without being stored, `batch` are expressions to compute with it.
+    counts in how many passes it was computed without being stored, `batch` are expressions to compute with it,
+    `users` weak references to those it is part of.
     """
 
     __slots__ = ("__weakref__", "args", "array", "batch", "claimed", "dtype", "fn", "kept", "owner", "price", "shape",
-                 "uses", "weight")
+                 "users", "uses", "weight")
 
     def __init__(self, fn, args: tuple, dtype, shape: tuple, array=None):
         self.fn, self.args, self.dtype, self.shape, self.array = fn, args, dtype, shape, array
         self.owner, self.batch, self.kept, self.uses, self.claimed = None, None, None, 0, False
+        self.users: list = []
         if array is None:
             name = getattr(fn, "__name__", None) or fn.name
             self.weight, self.price = 1, PRICES.get(name, 2 if name in _CHEAP else TRANSCENDENTAL)
@@ -86,6 +86,9 @@ class Expr:
                 if type(a) is Expr:
                     self.weight += a.weight
                     self.price += a.price
+                    if len(a.users) > 64:
+                        a.users[:] = [weak for weak in a.users if weak() is not None]
+                    a.users.append(ref(self))
         else:
             self.weight = self.price = 0
 
@@ -324,53 +327,3 @@ class _Symbols:
 
 
 symbols = _Symbols()
-
-
-# ---------------------------------------------------------------- memory that is read later
-
-readers: dict[int, list] = {}  # the id of an array that owns memory -> weak references to leaves that read it
-exposed: dict[int, object] = {}  # arrays whose memory left for NumPy
-
-
-def leaf(a) -> Expr:
-    """An expression that stands for an array."""
-    e = Expr(None, (), a.dtype, a.shape, a)
-    note_reader(e)
-    return e
-
-
-def note_reader(e: Expr) -> None:
-    key = id(root_of(e.array))
-    known = readers.get(key)
-    if known is None:
-        if len(readers) > 512:
-            _forget_dead()
-        readers[key] = [ref(e)]
-        return
-    if len(known) > 64:
-        known[:] = [weak for weak in known if weak() is not None]
-    known.append(ref(e))
-
-
-def _forget_dead() -> None:
-    for key in [k for k, known in readers.items() if all(weak() is None for weak in known)]:
-        del readers[key]
-
-
-def before_write(a) -> None:
-    """To be called when the memory of `a` is about to change: who still wants to read it gets a copy."""
-    known = readers.pop(id(root_of(a)), None) if readers else None
-    for weak in known or ():
-        e = weak()
-        if e is not None and e.array is not None:
-            e.array = e.array.copy()
-
-
-def expose(a) -> None:
-    """The memory of `a` left for code that may write it unseen: from now on nothing waits on it."""
-    if type(a) is not np.ndarray:
-        return
-    before_write(a)
-    root = root_of(a)
-    key = id(root)
-    exposed[key] = ref(root, lambda _, key=key: exposed.pop(key, None))

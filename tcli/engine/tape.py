@@ -17,7 +17,8 @@ from itertools import count
 from .. import source
 from ..errors import EngineError, GradError
 from .dtypes import of_numpy, scalar_name
-from .symbols import Expr, before_write
+from .symbols import Expr
+from .waiting import before_write
 
 _sequence = count(1)
 next_sequence = _sequence.__next__

@@ -28,8 +28,8 @@ from .storage import (
     sparse_coo,
     strided,
 )
-from .symbols import expose
 from .tape import edge_of, state
+from .waiting import expose
 
 __all__ = ["Parameter", "Tensor", "as_tensor", "channels_last", "channels_last_3d", "contiguous_format", "from_numpy",
            "layout", "preserve_format", "sparse_coo", "strided", "tensor"]

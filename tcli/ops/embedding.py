@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.dispatch import bump, wrap
 from ..engine.dtypes import of_numpy, scalar_name
 from ..engine.registry import T, composite, op
-from ..engine.symbols import before_write
+from ..engine.waiting import before_write
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, Unsupported
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..engine.dispatch import bump, wrap
 from ..engine.registry import T, composite, op
-from ..engine.symbols import before_write
 from ..engine.tape import state
+from ..engine.waiting import before_write
 from ..errors import BadValue, EngineError
 from .norm import dots, need_floating, wide
 

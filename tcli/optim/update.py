@@ -11,8 +11,8 @@ import numpy as np
 from ..engine.blocks import scratch as buffer
 from ..engine.device import module_of
 from ..engine.dispatch import is_half
-from ..engine.symbols import before_write
 from ..engine.threads import spread
+from ..engine.waiting import before_write
 
 BLOCK = 1 << 16
 
