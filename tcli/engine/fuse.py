@@ -104,8 +104,7 @@ def pending(e: Expr):
     t = object.__new__(Pending)
     d = t.__dict__
     d["_p"], d["_v"] = e, [0]
-    if e.owner is None or e.owner() is None:
-        e.owner = ref(t)
+    e.owners.append(ref(t))
     return t
 
 
@@ -151,10 +150,10 @@ def array_of(t):
         evaluate(e)
     if type(t) is Pending:
         _settle(t, e.array)
-        return t._a
-    t.__dict__.pop("_p", None)
-    t._a = e.array
-    return e.array
+    elif "_p" in t.__dict__:
+        del t.__dict__["_p"]
+        t._a = e.array
+    return t._a
 
 
 # ---------------------------------------------------------------- deferring an op
@@ -303,9 +302,19 @@ def _run(together: list, shape: tuple, into) -> bool:
     if results is None:
         return False
     for x, array in zip(outputs + reduced, results, strict=True):
-        x.settle(array)
-        note_reader(x)
+        _found(x, array)
     return True
+
+
+def _found(e: Expr, array) -> None:
+    """The value of an expression is known: its tensors get it, and others may read it later."""
+    e.settle(array)
+    for weak in e.owners:
+        t = weak()
+        if type(t) is Pending and t._p is e:
+            _settle(t, array)
+    e.owners = []
+    note_reader(e)
 
 
 def _store_inputs_first(e: Expr) -> None:
@@ -320,8 +329,7 @@ def _store_inputs_first(e: Expr) -> None:
         found = np.empty(e.shape, e.dtype)
         rows = [np.ascontiguousarray(a.array).reshape(-1, a.shape[-1]) for a in e.args]
         how.kernel(*rows, found.reshape(rows[0].shape if how.same else -1))
-    e.settle(found)
-    note_reader(e)
+    _found(e, found)
 
 
 def _pass_shape(e: Expr) -> tuple:
@@ -373,7 +381,7 @@ def write_into(x, result) -> bool:
 def own_copy(g):
     """A gradient that waits, for a leaf: two leaves never share memory."""
     e = g._p
-    if e.claimed or e.array is not None or e.owner is not None and e.owner() not in (g, None):
+    if e.claimed or e.array is not None or any(weak() not in (g, None) for weak in e.owners):
         e = Expr(COPY, (e,), e.dtype, e.shape)
     e.claimed = True
     return pending(e)

@@ -67,17 +67,18 @@ _CHEAP = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"
 class Expr:
     """The result of `fn` on `args` (expressions and 0-d arrays), or a leaf: `array` is there already.
 
-    `owner` is a weak reference to the tensor that stands for it, `kept` one to the tape entry that saved it, `uses`
+    `owners` are weak references to the tensors that stand for it, `kept` one to the tape entry that saved it, `uses`
     counts in how many passes it was computed without being stored, `batch` are expressions to compute with it,
     `users` weak references to those it is part of.
     """
 
-    __slots__ = ("__weakref__", "args", "array", "batch", "claimed", "dtype", "fn", "kept", "owner", "price", "shape",
+    __slots__ = ("__weakref__", "args", "array", "batch", "claimed", "dtype", "fn", "kept", "owners", "price", "shape",
                  "users", "uses", "weight")
 
     def __init__(self, fn, args: tuple, dtype, shape: tuple, array=None):
         self.fn, self.args, self.dtype, self.shape, self.array = fn, args, dtype, shape, array
-        self.owner, self.batch, self.kept, self.uses, self.claimed = None, None, None, 0, False
+        self.batch, self.kept, self.uses, self.claimed = None, None, 0, False
+        self.owners: list = []
         self.users: list = []
         if array is None:
             name = getattr(fn, "__name__", None) or fn.name

@@ -77,7 +77,7 @@ def note_small(e: Expr) -> None:
 
 def is_owned(e: Expr) -> bool:
     """Whether a tensor stands for the expression."""
-    return e.owner is not None and e.owner() is not None
+    return any(weak() is not None for weak in e.owners)
 
 
 def before_write(a) -> None:

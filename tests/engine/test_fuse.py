@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ml_dtypes  # noqa: F401  NumPy knows bfloat16 from here on
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -47,7 +48,7 @@ def _numbers(*shape, seed=0):
 
 
 def _waits(t) -> bool:
-    return type(t) is Pending
+    return type(t) is Pending and t._p.array is None
 
 
 # ---------------------------------------------------------------- every op that says it fuses
@@ -122,16 +123,18 @@ def test_layouts(first, second, block, monkeypatch):
     def program():
         x, y = wrap(a.copy() if a.strides == a.copy().strides else a), wrap(b)
         z = T.tanh(x * 2 + y) - T.where(x > y, x, y)
-        return [z, z.sum(), z.sum(0), z.mean(-1), T.amax(z, (0, 1)), T.softmax(z, -1), T.logsumexp(z, 0), z.var(-1)]
+        return [z, z.sum(), z.sum(0), z.mean(-1), T.amax(z, (0, 1)), T.softmax(z, -1), T.logsumexp(z, 0),
+                T.var(z, -1, correction=0)]
 
     fuse.set_fusion(False)
     apart = [t._a for t in program()]
     fuse.set_fusion(True, 1)
-    for want, t in zip(apart, program(), strict=True):
+    fused = program()
+    if second is None:
+        assert fused[0].stride() == wrap(apart[0]).stride() or first not in ("flat", "transposed")
+    for want, t in zip(apart, fused, strict=True):
         assert t._a.shape == want.shape and t._a.dtype == want.dtype
         np.testing.assert_allclose(t._a, want, 2e-5, 2e-5)
-        if want.ndim == 2 and first == "transposed" and second is None and want.shape == a.shape:
-            assert t.stride() == wrap(want).stride()
 
 
 # ---------------------------------------------------------------- random expressions
