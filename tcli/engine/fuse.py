@@ -21,6 +21,7 @@ from weakref import ref
 
 import numpy as np
 
+from ..errors import ArgumentError
 from . import blocks, dispatch, dtypes, tape, waiting
 from . import tensor as _tensor
 from .args import Size
@@ -130,7 +131,12 @@ settings = _Settings()
 
 
 def set_fusion(on: bool = True, minimum: int | None = None) -> None:
-    """Switches fusion on or off; `minimum` is the number of elements from which ops wait."""
+    """Switches fusion on or off; `minimum` is the number of elements from which ops wait.
+
+    >>> torch.set_fusion(True)
+    """
+    if minimum is not None and (type(minimum) is not int or minimum < 1):
+        raise ArgumentError(f"set_fusion(): minimum must be a positive number of elements, not {minimum!r}")
     settings.on = bool(on)
     if minimum is not None:
         settings.minimum = minimum

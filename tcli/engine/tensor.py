@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
 from . import dispatch, dtypes, tape
 from .args import Size, type_name
+from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
 from .registry import T
@@ -32,7 +33,12 @@ from .tape import edge_of, state
 from .waiting import expose
 
 __all__ = ["Parameter", "Tensor", "as_tensor", "channels_last", "channels_last_3d", "contiguous_format", "from_numpy",
-           "layout", "preserve_format", "sparse_coo", "strided", "tensor"]
+           "is_tensor", "layout", "preserve_format", "sparse_coo", "strided", "tensor"]
+
+
+def is_tensor(value: object) -> bool:
+    """Whether `value` is a tensor; asks its class and never the object."""
+    return isinstance(value, Tensor)
 
 
 class Tensor:
@@ -776,31 +782,6 @@ def _legacy(d, args, kwargs):
 
 
 # ---------------------------------------------------------------- joining with the tape and the registry
-
-def sum_to(g, shape: tuple):
-    """`g` summed over the dims along which a tensor of `shape` was broadcast."""
-    have = tuple(g.shape)
-    lead = len(have) - len(shape)
-    if lead < 0:
-        return T.reshape(g, shape)
-    dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and have[i + lead] != 1)
-    if not state.grad and type(g) in dispatch.READY:
-        a = g._a.sum(axis=dims, keepdims=True) if dims else g._a
-        if not dispatch.is_half(a.dtype):
-            return wrap(a.reshape(shape))
-    if dims == tuple(range(lead)) and lead:
-        return T.sum(g, dims)
-    if dims:
-        g = T.sum(g, dims, True)
-    return T.reshape(g, shape) if lead else g
-
-
-def restore_dtype(g, target: np.dtype):
-    """`g` in the dtype of the tensor it is the gradient of; the real part where that is real."""
-    if g.dtype.category == dtypes.COMPLEX and target.kind != "c":
-        g = T.real(g)
-    return dispatch.cast(g, dtypes.of_numpy(target))
-
 
 def bind_fusion(value_function) -> None:
     """Called once by `fuse.py`."""

@@ -12,6 +12,8 @@ from weakref import ref
 
 import numpy as np
 
+from ..errors import ArgumentError
+from .memory import pool
 from .storage import root_of
 from .symbols import Expr
 
@@ -140,3 +142,38 @@ def reads_exposed(e: Expr) -> bool:
             return True
         stack.extend(a for a in e.args if type(a) is Expr)
     return False
+
+
+# ---------------------------------------------------------------- what programs see of it
+
+def memory_summary() -> str:
+    """The memory of large results: in use, kept for reuse, and what is kept for values that are still to be computed.
+
+    >>> print(torch.memory_summary().splitlines()[0])
+    memory of large results
+    """
+    rows = [("in use", pool.lent), ("most in use", pool.peak), ("kept for reuse", pool.cached), ("kept at most", pool.limit),
+            ("read by what is still to be computed", max(_held[0], 0)), ("most memory of the process", _peak())]
+    lines = ["memory of large results", *(f"  {name:<38}{n / (1 << 20):10.1f} MB" for name, n in rows)]
+    return "\n".join([*lines, f"  {'reused':<38}{pool.hits:10} times", f"  {'newly allocated':<38}{pool.misses:10} times"])
+
+
+def _peak() -> int:
+    try:
+        import resource
+    except ImportError:
+        return 0
+    import sys
+
+    # Kilobytes on Linux, bytes on macOS.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def set_memory_pool(megabytes: int) -> None:
+    """Sets how much memory of large results is kept for reuse; 0 keeps none.
+
+    >>> torch.set_memory_pool(256)
+    """
+    if type(megabytes) is not int or megabytes < 0:
+        raise ArgumentError(f"set_memory_pool(): megabytes must be a number that is not negative, not {megabytes!r}")
+    pool.set_limit(megabytes << 20)

@@ -167,7 +167,8 @@ def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any
     return made(samplers.normal_tensor(generator, mean, std), device, requires_grad)
 
 
-@op("bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
+@op("bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False,
+    vjp={"x": lambda k, g: k.zeros_like(g)})
 def bernoulli(xp, x, p: "any" = None, *, generator: "any" = None):
     """1 with the probability that x gives, else 0.
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from ..engine import autograd, device, dtypes, format
-from ..engine.tensor import Parameter, Tensor, _legacy
+from ..engine.tensor import Parameter, Tensor, _legacy, is_tensor
 from ..engine.threads import get_num_threads, set_num_threads
 from ..errors import DeviceError
 
@@ -74,6 +74,7 @@ class _Flags:
 
 
 def table() -> dict:
+    from ..engine import fuse, waiting
     from ..engine.dispatch import result_type
 
     found = {
@@ -85,6 +86,7 @@ def table() -> dict:
         set_printoptions=format.set_printoptions, get_num_threads=get_num_threads, set_num_threads=set_num_threads,
         get_num_interop_threads=lambda: 1, set_num_interop_threads=lambda n: None,
         set_default_device=set_default_device, get_default_device=device.default_device,
+        memory_summary=waiting.memory_summary, set_memory_pool=waiting.set_memory_pool, set_fusion=fuse.set_fusion,
         compile=identity_decorator, autocast=_Nothing, typename=typename, is_tensor=is_tensor,
         use_deterministic_algorithms=lambda mode, **kw: None, are_deterministic_algorithms_enabled=lambda: True,
         set_float32_matmul_precision=lambda precision: None, get_float32_matmul_precision=lambda: "highest",
@@ -95,11 +97,6 @@ def table() -> dict:
     from ..io import torch_functions
 
     return found | torch_functions()
-
-
-def is_tensor(obj) -> bool:
-    """Whether `obj` is a tensor."""
-    return isinstance(obj, Tensor)
 
 
 def _initial_seed() -> int:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tcli.engine.random as random
-import tcli.ops  # noqa: F401
+import tcli.ops
 from tcli.engine import blocks, fuse, plan, threads
 from tcli.engine.dispatch import wrap
 from tcli.engine.fuse import Pending
@@ -254,7 +254,7 @@ def test_backward_of_a_sum_nobody_looks_at_runs_one_pass(everything, monkeypatch
     x = wrap(_numbers(50)).requires_grad_()
     T.sum(T.tanh(x) * x).backward()
     assert not passes
-    x.grad._a  # noqa: B018
+    x.grad._a
     assert len(passes) == 1
 
 
@@ -264,7 +264,7 @@ def test_gradients_of_one_pass_are_computed_together(everything, monkeypatch):
     x, c, r = (wrap(_numbers(*s)).requires_grad_() for s in ((64, 64), (64, 1), (64,)))
     T.sum(T.relu(x * c + r)).backward()
     for t in (x, c, r):
-        t.grad._a  # noqa: B018
+        t.grad._a
     assert len(passes) == 1
 
 
@@ -278,11 +278,11 @@ def test_two_leaves_never_share_a_gradient(everything):
 def test_a_dear_value_that_backward_needs_is_stored_when_it_was_computed(everything, monkeypatch):
     x = wrap(_numbers(50)).requires_grad_()
     y = T.erf(T.exp(T.sin(x))) + 1
-    y._a  # noqa: B018
+    y._a
     counts = []
     monkeypatch.setattr(blocks, "plan_of", lambda group, free: (counts.append(len(group.steps)), plan.plan_of(group, free))[1])
     T.sum(y).backward()
-    x.grad._a  # noqa: B018
+    x.grad._a
     assert sum(counts) < 12
 
 
@@ -397,10 +397,10 @@ def test_results_do_not_depend_on_the_number_of_threads(n):
 
 def test_a_loop_finds_its_plan_again(everything):
     x = wrap(_numbers(10))
-    T.tanh(x * 1.5 + 2)._a  # noqa: B018
+    T.tanh(x * 1.5 + 2)._a
     n = len(plan._plans)
     for i in range(5):
-        T.tanh(x * (1.25 + i) + 3.5)._a  # noqa: B018
+        T.tanh(x * (1.25 + i) + 3.5)._a
     assert len(plan._plans) == n
 
 
@@ -408,7 +408,7 @@ def test_equal_steps_are_done_once(everything, monkeypatch):
     steps = []
     monkeypatch.setattr(blocks, "plan_of", lambda group, free: (steps.extend(group.steps), plan.plan_of(group, free))[1])
     x, y = wrap(_numbers(10)), wrap(_numbers(10, seed=1))
-    (T.exp(x * y) + T.exp(y * x) * 1)._a  # noqa: B018
+    (T.exp(x * y) + T.exp(y * x) * 1)._a
     assert len(steps) == 3
 
 
