@@ -138,7 +138,7 @@ def run(outputs: list, reduced: list, shape: tuple, into: list | None = None) ->
     plan = plan_of(group, all(a is None for a in into))
     arrays = leaves + results
     sizes, strides, ahead = merged(laid, [a.strides for a in arrays], barrier)
-    flat = [as_strided(a, sizes, s) if a.shape != tuple(sizes) else a for a, s in zip(arrays, strides, strict=True)]
+    flat = [_reshaped(a, sizes, s) for a, s in zip(arrays, strides, strict=True)]
     n = len(leaves)
     geometry = _geometry(plan, flat[:n], flat[n:], sizes, ahead - 1 if barrier > 0 else None)
     finals = _finals(plan, reduced, geometry, sizes, ahead, len(shape))
@@ -148,6 +148,12 @@ def run(outputs: list, reduced: list, shape: tuple, into: list | None = None) ->
     back = None if order is None else tuple(np.argsort(order))
     return [r if back is None else r.transpose(back) for r in results] + [
         f.result().reshape(e.shape) for f, e in zip(finals, reduced, strict=True)]
+
+
+def _reshaped(a, sizes: list, strides: list) -> np.ndarray:
+    if a.flags.c_contiguous:
+        return a.reshape(sizes)
+    return as_strided(a, sizes, strides)
 
 
 def _geometry(plan: Plan, leaves: list, outs: list, sizes: list, highest: int | None) -> Geometry:

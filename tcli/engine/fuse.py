@@ -27,8 +27,9 @@ from . import tensor as _tensor
 from .args import Size
 from .device import CPU
 from .dispatch import Tensor
+from .registry import plan_for
 from .symbols import COPY, FINAL, Expr, Reduction, symbols
-from .tape import Node, state
+from .tape import Node, Saved, edge_of, state
 from .waiting import exposed, is_owned, leaf, note_reader, note_small, reads_exposed
 
 MOST_STEPS = 192  # an expression of more steps than this is computed at once
@@ -123,7 +124,7 @@ class _Settings:
     def __init__(self):
         self.on = os.environ.get("TCLI_FUSION", "1") != "0"
         text = os.environ.get("TCLI_FUSE_MIN", "")
-        self.minimum = int(text) if text.isdigit() and int(text) else 1 << 16
+        self.minimum = int(text) if text.isdigit() and int(text) else 1 << 18
         self.peeking = 0  # the thread in which `_a` of a pending tensor is its expression
 
 
@@ -200,23 +201,56 @@ def defer(o, values: list):
 
 
 def _deferred(o, values: list):
-    dispatch.normalise(o, values)
-    if o.check is not None:
-        o.check(values)
-    if o.promote is not None:
-        dispatch.promote(o, values)
-    symbolic, fusable = _operands(o, values)
-    if not fusable:
-        return None
+    symbolic = _plain_operands(o, values)
+    plain = symbolic is not None
+    if plain:
+        if o.check is not None:
+            o.check(values)
+    else:
+        dispatch.normalise(o, values)
+        if o.check is not None:
+            o.check(values)
+        if o.promote is not None:
+            dispatch.promote(o, values)
+        symbolic, fusable = _operands(o, values)
+        if not fusable:
+            return None
     rule = o.fuse if callable(o.fuse) else dispatch._kernel(o)
     raw = rule(symbols, *symbolic)
     if type(raw) is not Expr:
         return None
     if any(raw is s for s in symbolic):
         raw = Expr(COPY, (raw,), raw.dtype, raw.shape)
-    if o.half and o.promote != "compare":
+    if not plain and o.half and o.promote != "compare":
         raw = dispatch._round_halves(o, values, raw)
     return _tensor_for(o, values, raw)
+
+
+def _plain_operands(o, values: list) -> list | None:
+    """The kernel's arguments where all tensors are of one of the two plain float types and all options unchanged."""
+    symbolic, slots, d = list(values), o.tensor_slots, None
+    for i, value in enumerate(values):
+        if i not in slots:
+            if value is not o.defaults[i]:
+                return None
+            continue
+        kind = type(value)
+        if kind is Pending:
+            e = value._p
+        elif kind in dispatch.READY:
+            if type(value._a) is not _ndarray or value._a.dtype not in dispatch.FLOATS:
+                return None
+            e = leaf(value._a)
+        elif kind is float or kind is int or value is None and i and o.defaults[i] is None:
+            continue
+        else:
+            return None
+        if e.dtype is not d:
+            if d is not None or e.dtype not in dispatch.FLOATS:
+                return None
+            d = e.dtype
+        symbolic[i] = e
+    return symbolic if d is not None else None
 
 
 def _operands(o, values: list) -> tuple[list, bool]:
@@ -245,10 +279,8 @@ def _tensor_for(o, values: list, e: Expr):
     t = pending(e)
     if state.inference:
         t._inference = True
-    if state.grad and o.rules:
-        dispatch.record(o, values, (t,))
-        if t._node is not None:
-            _keep_dear(t._node)
+    if state.grad and o.rules and e.dtype.kind in "fV":
+        _record(o, values, t, e)
     if e.array is None and (type(e.fn) in FINAL or e.size < dispatch.LARGE):
         note_small(e)
     now = e.array is None and e.weight > MOST_STEPS or exposed and reads_exposed(e)
@@ -261,11 +293,22 @@ def _tensor_for(o, values: list, e: Expr):
     return t
 
 
-def _keep_dear(node: Node) -> None:
+def _record(o, values: list, t, e: Expr) -> None:
+    """The tape entry of a deferred op; what it saves of expressions are expressions."""
+    edges = [edge_of(v) if isinstance(v, Tensor) else None for v in [values[i] for i in o.tensor_slots]]
+    if not any(edge is not None for edge in edges):
+        return
+    plan = plan_for(o, (*[edge is not None for edge in edges], False))
+    if not plan.rules:
+        return
+    node = Node(o, plan, edges, None, e)
+    node.saved = [dispatch._keep(fetch, values, (t,), node) for fetch in plan.saves]
+    if o.grad_name_ is not None and type(o.grad_name_) is not str:
+        node._name = o.grad_name_(*values)
     for saved in node.saved:
-        e = getattr(saved, "array", None)
-        if type(e) is Expr:
-            e.kept = ref(node)
+        if type(saved) is Saved and type(saved.array) is Expr:
+            saved.array.kept = ref(node)
+    t._node, t._rg = node, True
 
 
 # ---------------------------------------------------------------- computing

@@ -218,8 +218,8 @@ def test_small_tensors_do_not_wait():
 
 
 def test_large_tensors_wait_until_somebody_looks():
-    y = wrap(_numbers(300, 300)) * 2 + 1
-    assert _waits(y) and y.shape == (300, 300) and y.dtype is T.zeros(1).dtype and y.numel() == 90000 and len(y) == 300
+    y = wrap(_numbers(600, 600)) * 2 + 1
+    assert _waits(y) and y.shape == (600, 600) and y.dtype is T.zeros(1).dtype and y.numel() == 360000 and len(y) == 600
     assert _waits(y) and y.ndim == 2 and y.device.type == "cpu" and not y.requires_grad
     y[0, 0].item()
     assert not _waits(y) and type(y) is type(wrap(_numbers(1)))
