@@ -217,7 +217,7 @@ def _deferred(o, values: list):
             return None
     rule = o.fuse if callable(o.fuse) else dispatch._kernel(o)
     raw = rule(symbols, *symbolic)
-    if type(raw) is not Expr:
+    if type(raw) is not Expr or raw.dtype.kind == "c":
         return None
     if any(raw is s for s in symbolic):
         raw = Expr(COPY, (raw,), raw.dtype, raw.shape)
