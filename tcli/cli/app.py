@@ -93,12 +93,21 @@ def doc(name: Annotated[str, typer.Argument(help="A name as a program writes it:
 
 
 @app.command(help=COMMANDS["ops"])
-def ops(pattern: Annotated[str, typer.Argument(help="Only names that contain this.")] = "") -> None:
+def ops(pattern: Annotated[str, typer.Argument(help="Only names that contain this.")] = "",
+        as_json: Annotated[bool, typer.Option("--json", help="Where each is found, and whether it has a gradient and "
+                                                             "takes part in fusion.")] = False) -> None:
     """Prints every operator with its summary."""
     from ..engine.registry import ops as registered
     from ..runtime.session import Session
 
     Session().load_engine()
+    if as_json:
+        import json
+
+        print(json.dumps([{"name": name, "paths": op.paths, "summary": op.doc.strip().partition("\n")[0],
+                           "differentiable": op.differentiable, "fusable": bool(op.fuse)}
+                          for name, op in sorted(registered.items()) if op.public and pattern in name], indent=1))
+        return
     for name, op in sorted(registered.items()):
         if op.public and pattern in name:
             print(f"{name:<24} {op.doc.strip().partition(chr(10))[0]}".rstrip())

@@ -16,12 +16,12 @@ written at any time, so nothing waits on it.
 from __future__ import annotations
 
 import os
-from threading import RLock, get_ident
+from threading import RLock, local
 from weakref import ref
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, EngineError
 from . import blocks, dispatch, dtypes, tape, waiting
 from . import tensor as _tensor
 from .args import Size
@@ -90,6 +90,18 @@ class Pending(Tensor):
         t._v = self._v
         return t
 
+    def __reduce_ex__(self, protocol):
+        array_of(self)
+        return Tensor.__reduce_ex__(self, protocol)
+
+    def __copy__(self):
+        array_of(self)
+        return Tensor.__copy__(self)
+
+    def as_subclass(self, cls):
+        array_of(self)
+        return Tensor.as_subclass(self, cls)
+
     def __setattr__(self, name: str, value) -> None:
         if name == "_a":
             _settle(self, value)
@@ -118,14 +130,20 @@ def _settle(t, array) -> None:
 
 # ---------------------------------------------------------------- the switch
 
+class _Peeking(local):
+    on = False  # whether, in this thread, `_a` of a pending tensor is its expression
+
+
+peeking = _Peeking()
+
+
 class _Settings:
-    __slots__ = ("minimum", "on", "peeking")
+    __slots__ = ("minimum", "on")
 
     def __init__(self):
         self.on = os.environ.get("TCLI_FUSION", "1") != "0"
         text = os.environ.get("TCLI_FUSE_MIN", "")
         self.minimum = int(text) if text.isdigit() and int(text) else 1 << 18
-        self.peeking = 0  # the thread in which `_a` of a pending tensor is its expression
 
 
 settings = _Settings()
@@ -150,7 +168,7 @@ def _publish() -> None:
 
 def array_of(t):
     """`t._a` of a pending tensor: its expression while an op is being deferred, else the value, computed now."""
-    if settings.peeking and settings.peeking == get_ident():
+    if peeking.on:
         return t._p
     e = t.__dict__["_p"]
     if e.array is None:
@@ -171,10 +189,10 @@ class _Peek:
     __slots__ = ("before",)
 
     def __enter__(self):
-        self.before, settings.peeking = settings.peeking, get_ident()
+        self.before, peeking.on = peeking.on, True
 
     def __exit__(self, *_exc):
-        settings.peeking = self.before
+        peeking.on = self.before
 
 
 peek = _Peek
@@ -285,11 +303,7 @@ def _tensor_for(o, values: list, e: Expr):
         note_small(e)
     now = e.array is None and e.weight > MOST_STEPS or exposed and reads_exposed(e)
     if now:
-        settings.peeking, before = 0, settings.peeking
-        try:
-            t._a  # noqa: B018  computes it
-        finally:
-            settings.peeking = before
+        evaluate(e)
     return t
 
 
@@ -318,11 +332,14 @@ def evaluate(e: Expr, into=None) -> None:
     with _lock:
         if e.array is not None:
             return
-        before, settings.peeking = settings.peeking, 0
+        before, peeking.on = peeking.on, False
         try:
             _evaluate(e, into)
+        except MemoryError as error:
+            raise EngineError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: "
+                              f"{error}") from None
         finally:
-            settings.peeking = before
+            peeking.on = before
 
 
 def _evaluate(e: Expr, into) -> None:

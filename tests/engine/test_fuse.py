@@ -19,7 +19,7 @@ from tcli.engine.fuse import Pending
 from tcli.engine.memory import Pool, pool
 from tcli.engine.registry import T, ops
 from tcli.engine.tape import state
-from tcli.errors import EngineError, GradError
+from tcli.errors import ArgumentError, EngineError, GradError
 
 from ..generated.local import run
 
@@ -454,6 +454,35 @@ def test_modes_are_kept(everything):
     finally:
         state.grad = True
     assert _waits(y) and not y.requires_grad
+
+
+def test_values_that_wait_are_copied_and_pickled(everything):
+    import copy
+    import pickle
+
+    for again in (copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))):
+        assert again(wrap(np.ones(3, np.float32)) * 2).tolist() == [2.0] * 3
+
+
+def test_other_threads_compute_what_waits(everything):
+    import threading
+
+    found = []
+    y = T.exp(wrap(np.zeros(5, np.float32)) * 2)
+    thread = threading.Thread(target=lambda: found.append(y.tolist()))
+    thread.start()
+    thread.join()
+    assert found == [[1.0] * 5]
+
+
+def test_the_switches_refuse_what_makes_no_sense():
+    from tcli.engine.waiting import memory_summary, set_memory_pool
+
+    with pytest.raises(ArgumentError, match="minimum must be"):
+        fuse.set_fusion(True, 0)
+    with pytest.raises(ArgumentError, match="megabytes must be"):
+        set_memory_pool(-1)
+    assert "kept for reuse" in memory_summary()
 
 
 # ---------------------------------------------------------------- the rest of the suite
