@@ -27,3 +27,4 @@ complete -c tcli -n __fish_use_subcommand -a convert -d 'Writes the tensors of a
 complete -c tcli -n __fish_use_subcommand -a test -d 'Runs .tsr files and compares with the values they expect'
 complete -c tcli -n __fish_use_subcommand -a doc -d 'Shows the help page of a name'
 complete -c tcli -n __fish_use_subcommand -a ops -d 'Lists the operators'
+complete -c tcli -n __fish_use_subcommand -a explain -d 'Says what a kind of error means, with an example'

@@ -94,23 +94,23 @@ def doc(name: Annotated[str, typer.Argument(help="A name as a program writes it:
 
 @app.command(help=COMMANDS["ops"])
 def ops(pattern: Annotated[str, typer.Argument(help="Only names that contain this.")] = "",
-        as_json: Annotated[bool, typer.Option("--json", help="Where each is found, and whether it has a gradient and "
-                                                             "takes part in fusion.")] = False) -> None:
+        as_json: Annotated[bool, typer.Option("--json", help="Names, dtypes, gradient, fusable and more, as JSON.")] = False,
+        ) -> None:
     """Prints every operator with its summary."""
-    from ..engine.registry import ops as registered
     from ..runtime.session import Session
+    from .ops import listing
 
     Session().load_engine()
-    if as_json:
-        import json
+    print(listing(pattern, as_json))
 
-        print(json.dumps([{"name": name, "paths": op.paths, "summary": op.doc.strip().partition("\n")[0],
-                           "differentiable": op.differentiable, "fusable": bool(op.fuse)}
-                          for name, op in sorted(registered.items()) if op.public and pattern in name], indent=1))
-        return
-    for name, op in sorted(registered.items()):
-        if op.public and pattern in name:
-            print(f"{name:<24} {op.doc.strip().partition(chr(10))[0]}".rstrip())
+
+@app.command(help=COMMANDS["explain"])
+def explain(code: Annotated[str, typer.Argument(help="What stands in the brackets of error[...]; without it, all kinds.")] = "",
+            ) -> None:
+    """Prints the page of a kind of error."""
+    from .explain import explain as page
+
+    raise typer.Exit(page(code))
 
 
 def _file_command(name: str) -> None:

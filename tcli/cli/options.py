@@ -14,7 +14,8 @@ DTYPES = ("float32", "float64", "float16", "bfloat16", "float", "double", "half"
 COMMANDS = {"inspect": "Lists the tensors of files.", "diff": "Compares the tensors of two files.",
             "convert": "Writes the tensors of a file in another format.",
             "test": "Runs .tsr files and compares with the values they expect.",
-            "doc": "Shows the help page of a name.", "ops": "Lists the operators."}
+            "doc": "Shows the help page of a name.", "ops": "Lists the operators.",
+            "explain": "Says what a kind of error means, with an example."}
 # These read their own options: `file_options.py`.
 FILE_COMMANDS = ("inspect", "diff", "convert", "test")
 

@@ -16,6 +16,7 @@ written at any time, so nothing waits on it.
 from __future__ import annotations
 
 import os
+import sys
 from threading import RLock, local
 from weakref import ref
 
@@ -33,6 +34,7 @@ from .tape import Node, Saved, edge_of, state
 from .waiting import exposed, is_owned, leaf, note_reader, note_small, reads_exposed
 
 MOST_STEPS = 192  # an expression of more steps than this is computed at once
+_SMALL = tape.SMALL
 DEAR = 9  # a value that the tape keeps is stored rather than computed anew from this price on
 _lock = RLock()
 _ndarray = np.ndarray
@@ -164,6 +166,11 @@ def set_fusion(on: bool = True, minimum: int | None = None) -> None:
 
 def _publish() -> None:
     dispatch.LARGE = settings.minimum if settings.on else 1 << 62
+    # The shortcuts for small tensors end where waiting begins.
+    tape.SMALL = min(_SMALL, dispatch.LARGE - 1)
+    shortcuts = sys.modules.get(__package__ + ".callables")
+    if hasattr(shortcuts, "SMALL"):
+        shortcuts.SMALL = tape.SMALL
 
 
 def array_of(t):

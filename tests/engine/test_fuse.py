@@ -464,6 +464,12 @@ def test_values_that_wait_are_copied_and_pickled(everything):
         assert again(wrap(np.ones(3, np.float32)) * 2).tolist() == [2.0] * 3
 
 
+def test_programs_see_one_class_of_tensors():
+    from tcli import Session
+
+    assert Session().eval("type(ones(1000, 1000) * 2) is Tensor and type(ones(2)) is Tensor")
+
+
 def test_other_threads_compute_what_waits(everything):
     import threading
 
