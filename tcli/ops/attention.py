@@ -13,6 +13,7 @@ from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
 from . import attention_blocks
+from .linalg import product
 from .windows import c_name
 
 NEVER = -1e30  # stands for minus infinity where a gradient must stay finite
@@ -30,7 +31,7 @@ def _additive(xp, mask, causal: bool, shape, dtype):
 
 def _weights(xp, query, key, mask, causal: bool, scale):
     """softmax(query @ keyᵀ * scale + mask), in one buffer."""
-    p = xp.matmul(query, key.swapaxes(-1, -2))
+    p = product(xp, query, key.swapaxes(-1, -2))
     p *= p.dtype.type(scale)
     mask = _additive(xp, mask, causal, p.shape, p.dtype)
     if mask is not None:
@@ -93,19 +94,19 @@ def _differentiable_weights(k, query, key, mask, causal: bool, scale):
 def _attention(xp, query, key, value, attn_mask: "Tensor?", causal: "bool", scale: "float"):
     """(result, attention weights)."""
     p = _weights(xp, query, key, attn_mask, causal, scale)
-    return xp.matmul(p, value), p
+    return product(xp, p, value), p
 
 
 @op("_attention_backward", at="", outs=4, nograd=True)
 def _attention_backward(xp, g, query, key, value, p, scale: "float"):
-    gv = xp.matmul(p.swapaxes(-1, -2), g)
-    scores = xp.matmul(g, value.swapaxes(-1, -2))
+    gv = product(xp, p.swapaxes(-1, -2), g)
+    scores = product(xp, g, value.swapaxes(-1, -2))
     dot = xp.vecdot(scores, p) if hasattr(xp, "vecdot") else (scores * p).sum(-1)
     scores -= dot[..., None]
     scores *= p
-    gq = xp.matmul(scores, key)
+    gq = product(xp, scores, key)
     gq *= gq.dtype.type(scale)
-    gk = xp.matmul(scores.swapaxes(-1, -2), query)
+    gk = product(xp, scores.swapaxes(-1, -2), query)
     gk *= gk.dtype.type(scale)
     return gq, gk, gv, scores
 
