@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from ..errors import EngineError
+from . import blas
 
 _busy = threading.Lock()
 _helpers: list[_Helper] = []
@@ -162,6 +163,7 @@ def set_num_threads(n: int) -> None:
     if type(n) is not int or n < 1:
         raise EngineError("set_num_threads expects a positive integer")
     _count[0] = n
+    blas.settled()
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:

@@ -7,9 +7,9 @@ the mask is irregular. `gate` and `select` do the same with bit masks for float 
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.registry import T, op, rule_helper
+from ..engine.registry import T, op, raw_helper, rule_helper
 from ..engine.tape import state
-from ..errors import Unsupported
+from ..errors import ArgumentError, Unsupported
 from .blocks import LARGE, over_rows
 
 # The ufunc behind `np.clip`, without the Python around it. With two bounds it is three times as fast as
@@ -51,6 +51,19 @@ def _link(xp, g, x: "Tensor"):
 def linked(g, x):
     """`g`, which depends on `x` through comparisons alone: a second derivative is 0 instead of an error."""
     return T._link(g, x) if x._rg and state.grad else g
+
+
+raw_helper(lambda g, x: g, "linked")
+
+
+def some_tensor(name: str):
+    """A `check` for ops of two operands, of which one at least must be a tensor."""
+    def check(values: list) -> None:
+        if not any(hasattr(v, "_a") for v in values[:2]):
+            kinds = ", ".join(type(v).__name__ for v in values[:2])
+            raise ArgumentError(f"{name}() received an invalid combination of arguments - got ({kinds}), but expected "
+                                "at least one Tensor")
+    return check
 
 
 def kind_of(*values) -> str:

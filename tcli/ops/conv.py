@@ -11,7 +11,7 @@ convolutions add up scaled slices instead.
 
 from math import prod
 
-from ..engine import dtypes
+from ..engine import blas, dtypes
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError, Unsupported
 from . import conv_flat
@@ -73,6 +73,7 @@ def _conv(xp, x, weight, bias: "Tensor?", geometry: "any", size: "any"):
 
 def _product(xp, w, cols, y) -> None:
     """y = w @ cols for (m, groups) matrices; one large product where the images are small."""
+    blas.expect(w.shape[1] * cols.size)
     if w.shape[0] == 1:
         w, cols, y = w[0], cols[:, 0], y[:, 0]
     xp.matmul(w, cols, out=y)
@@ -136,6 +137,7 @@ def _back_product(xp, g, weight, groups: int, start: int, stop: int, out=None):
     w = weight.reshape(groups, n_out, -1).swapaxes(1, 2)
     part = g[start:stop]
     part = part.reshape(part.shape[0], groups, n_out, -1)
+    blas.expect(w.shape[1] * part.size)
     if groups == 1:
         r = xp.matmul(w[0], part[:, 0], out=None if out is None else out[:, 0])
         return r[:, None]
@@ -245,7 +247,7 @@ def same_types(x, weight, bias) -> None:
     if weight.dtype != x.dtype:
         a, b = (dtypes.scalar_name(dtypes.of_numpy(d)) for d in (x.dtype, weight.dtype))
         raise DTypeError(f"expected scalar type {a} but found {b}")
-    if x.dtype.kind == "b":
+    if x.dtype.kind == "b" and x.size:
         raise Unsupported("\"slow_conv2d_cpu\" not implemented for 'Bool'")
 
 
@@ -299,7 +301,9 @@ def _same_pads(kernel, dilation) -> tuple:
 
 def convolve(name: str, n: int, x, weight, bias, stride, padding, dilation, groups: int):
     """conv1d..3d: checks, sizes, the batch dim of an unbatched input."""
-    if weight._a.ndim != n + 2 and weight._a.ndim >= 2:
+    if weight._a.ndim < 3:
+        raise EngineError("weight should have at least three dimensions")
+    if weight._a.ndim != n + 2:
         raise EngineError(f"expected stride to be a single integer value or a list of {weight._a.ndim - 2} values to "
                           "match the convolution dimensions, but got "
                           f"stride={list(sizes(stride, n, name, 'stride'))}")

@@ -6,6 +6,7 @@ of the first of equals and give it the whole gradient. A nan is larger and small
 
 import numpy as np
 
+from ..engine.callables import shortcut
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, EngineError
@@ -101,8 +102,14 @@ def _both(k, g, x, x_shape, outs, dim, keepdim):
 
 # ---------------------------------------------------------------- max and min
 
+def _shared_array(k, g, x, out):
+    best = _is_best(np, x, out)
+    return np.where(best, g / np.add.reduce(best, None), x.dtype.type(0)).astype(x.dtype, copy=False)
+
+
 def _whole_op(name: str, ufunc: str):
-    @op(f"_{name}_all", at="", half=False, vjp={"x": _shared_by_all}, grad_name=f"{name.capitalize()}Backward1",
+    @op(f"_{name}_all", at="", half=False, vjp={"x": _shared_by_all}, raw_vjp={"x": _shared_array},
+        grad_name=f"{name.capitalize()}Backward1",
         samples=["r(3, 4)", "r()", TIES])
     def whole(xp, x):
         refuse(x, "c", name + "_all")
@@ -163,6 +170,10 @@ def _extremum(name: str, other: str, word: str, shown: tuple):
         if isinstance(dim, Tensor) or other is not None:
             return getattr(T, two)(x, dim if other is None else other)
         return getattr(T, whole)(x) if dim is None else getattr(T, along)(x, dim, keepdim)
+
+    @shortcut(name)
+    def quick(x):
+        return getattr(T, whole)(x)
 
     extremum.__doc__ = f"""The {word} element of x; with a dim the {word} ones along it and where they are.
 

@@ -282,9 +282,13 @@ def put(x, index: "Index", source, accumulate: "bool" = False):
     return T._put(x, index, source, accumulate)
 
 
-@function("torch.unravel_index")
+@function("torch.unravel_index", samples=["ints(3, high=12), (3, 4)"])
 def unravel_index(indices, shape):
-    """Flat indices as a tuple of one index tensor per dim of `shape`."""
+    """Flat indices as a tuple of one index tensor per dim of `shape`.
+
+    >>> unravel_index(tensor([4]), (2, 3))
+    (tensor([1]), tensor([1]))
+    """
     from ..engine.args import to_shape
     from ..errors import ArgumentError, BadValue
 

@@ -4,6 +4,8 @@ Halves add up in float32, integers and bools in int64, as PyTorch keeps them. `s
 reduced gradient back to the shape it was reduced from; the other reducing families use them too.
 """
 
+import math
+
 import numpy as np
 
 from ..engine import dtypes
@@ -29,7 +31,7 @@ def kept_shape(shape: tuple, dim) -> tuple:
 
 def kept(k, g, shape: tuple, dim, keepdim: bool):
     """A reduced tensor with its reduced dims back as size 1."""
-    if keepdim or not shape or g._a.ndim == len(shape):
+    if keepdim or not shape or len(g.shape) == len(shape):
         return g
     return k.reshape(g, kept_shape(shape, dim))
 
@@ -63,7 +65,12 @@ def in_dtype(a, dtype):
 def numbered(base: str):
     """`SumBackward0` for a whole tensor, `SumBackward1` along dims."""
     whole, along = base + "Backward0", base + "Backward1"
-    return lambda x, dim, keepdim, *rest: whole if dim is None and not keepdim else along
+
+    def name(x, dim, keepdim, *rest) -> str:
+        return whole if dim is None and not keepdim else along
+
+    name.by_options = True
+    return name
 
 
 @rule_helper
@@ -88,7 +95,7 @@ def _summed(xp, x, dim, keepdim, dtype):
 
 @op("sum", at="torch tensor", grad_name=numbered("Sum"),
     samples=[*DIMS, *MORE_DIMS, "r(0, 3), 0", *MORE_DIMS, "ints(2, 3), 1", "b(4)"],
-    vjp={"x": lambda k, g, x_shape, dim, keepdim: spread(k, g, x_shape, dim, keepdim)})
+    vjp={"x": lambda k, g, x_shape, dim, keepdim: spread(k, g, x_shape, dim, keepdim)}, raw_vjp=True)
 def sum(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The sum of all elements, or along dims; integers and bools add up in int64.
 
@@ -151,11 +158,12 @@ def _mean_dtype(x, dtype) -> None:
 
 
 def _mean_rule(k, g, x_shape, dim, keepdim):
-    n = count_of(x_shape, dim)
+    n = math.prod(x_shape) if dim is None else count_of(x_shape, dim)
     return spread(k, g / n if n else g * float("nan"), x_shape, dim, keepdim)
 
 
 @op("mean", at="torch tensor", samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule},
+    raw_vjp=True,
     grad_name=numbered("Mean"))
 def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The mean of all elements, or along dims.

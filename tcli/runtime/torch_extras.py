@@ -7,6 +7,7 @@ here (cudnn flags, matmul precision) are accepted and remembered.
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -60,11 +61,8 @@ class _Nothing:
         return fn
 
 
-class _Flags:
+class _Flags(SimpleNamespace):
     """Settings that are remembered and change nothing."""
-
-    def __init__(self, **values):
-        self.__dict__.update(values)
 
     def is_available(self) -> bool:
         return False
@@ -76,7 +74,7 @@ class _Flags:
 def table() -> dict:
     from ..engine.dispatch import result_type
 
-    found = {
+    found: dict[str, Any] = {
         f"{dtypes.SCALAR_NAMES[d.name]}Tensor": _constructor(f"{dtypes.SCALAR_NAMES[d.name]}Tensor", d)
         for d in dtypes.ALL if d.itemsize > 1 or d.category < dtypes.FLOAT}
     found.update(
@@ -212,9 +210,9 @@ def variable(data, requires_grad: bool = False, volatile=None):
 
 def _cuda() -> dict:
     def count() -> int:
-        return device.backend(device.Device("cuda")).count if device.cuda_is_available() else 0
+        return need().count if device.cuda_is_available() else 0
 
-    def need() -> object:
+    def need() -> Any:
         return device.backend(device.Device("cuda"))
 
     def name(which=None) -> str:
@@ -279,12 +277,42 @@ def _random() -> dict:
 def _utils() -> dict:
     from .namespaces import tree
 
-    return {"data": tree("torch.utils.data"), "checkpoint": SimpleNamespace(checkpoint=checkpoint)}
+    return {"data": tree("torch.utils.data"), "checkpoint": tree("torch.utils.checkpoint")}
 
 
-def checkpoint(fn, *args, use_reentrant=None, **kwargs):
+def checkpoint(function, *args, use_reentrant=None, context_fn=None, determinism_check: str = "default",
+               debug: bool = False, early_stop: bool = True, **kwargs):
     """`torch.utils.checkpoint.checkpoint`: calls the function; its intermediates stay on the tape."""
-    return fn(*args, **kwargs)
+    return function(*args, **kwargs)
+
+
+def checkpoint_sequential(functions, segments: int, input, use_reentrant=None, **kwargs):
+    """`torch.utils.checkpoint.checkpoint_sequential`: calls the functions one after the other."""
+    for function in functions.children() if hasattr(functions, "children") else functions:
+        input = function(input)
+    return input
+
+
+def _parallel() -> dict:
+    from ..nn import DataParallel
+
+    return {"DataParallel": DataParallel}
+
+
+def _parameter() -> dict:
+    from ..nn import Buffer, UninitializedBuffer, UninitializedParameter
+
+    return {"Parameter": Parameter, "Buffer": Buffer, "UninitializedParameter": UninitializedParameter,
+            "UninitializedBuffer": UninitializedBuffer}
+
+
+def _attention() -> dict:
+    from enum import IntEnum
+
+    class SDPBackend(IntEnum):
+        ERROR, MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION, OVERRIDEABLE = -1, 0, 1, 2, 3, 4
+
+    return {"SDPBackend": SDPBackend, "sdpa_kernel": _Nothing}
 
 
 def _signal() -> dict:
@@ -303,8 +331,13 @@ def _linalg() -> dict:
 
 
 def _jit() -> dict:
-    return {"script": identity_decorator, "trace": lambda fn, *args, **kwargs: fn, "ignore": identity_decorator,
-            "export": identity_decorator, "is_scripting": lambda: False}
+    from typing import Final
+
+    same: dict[str, Any] = dict.fromkeys(
+        "script ignore export unused interface script_method script_if_tracing freeze optimize_for_inference".split(),
+        identity_decorator)
+    return same | {"trace": lambda fn, *args, **kwargs: fn, "is_scripting": lambda: False, "is_tracing": lambda: False,
+                   "annotate": lambda kind, value: value, "isinstance": isinstance, "Final": Final}
 
 
 SPACES = {
@@ -313,8 +346,10 @@ SPACES = {
     "version": lambda: {"cuda": None, "hip": None, "git_version": ""},
     "amp": lambda: {"autocast": _Nothing, "GradScaler": _GradScaler}, "mps": lambda: {"is_available": lambda: False},
     "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},
-    "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": lambda: {"Parameter": Parameter},
-    "nn.parallel": lambda: {}, "profiler": lambda: {}, "types": lambda: {"Number": float, "Device": device.Device},
+    "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": _parameter,
+    "nn.parallel": _parallel, "nn.attention": _attention,
+    "utils.checkpoint": lambda: {"checkpoint": checkpoint, "checkpoint_sequential": checkpoint_sequential},
+     "profiler": lambda: {}, "types": lambda: {"Number": float, "Device": device.Device},
     "return_types": lambda: {}, "overrides": lambda: {}, "multiprocessing": lambda: {}, "sparse": lambda: {},
     "hub": lambda: {}, "nested": lambda: {},
 }
