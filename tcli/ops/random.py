@@ -153,7 +153,8 @@ def randint_like(x, low: "int", high: "int?" = None, *, dtype: "DType?" = None, 
     return _like(x, dtype, device, requires_grad, samplers.randint, low, high)
 
 
-@composite("normal", at="torch", nograd=True, samples=["0.0, 1.0, (3,)"])
+@composite("normal", at="torch", nograd=True,
+           samples=["0.0, 1.0, (3,)", "r(3, 2), 1.5", "0.0, pos(3)", "r(3), pos(2, 3)"])
 def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any" = None, dtype: "DType?" = None,
            layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """Normal numbers with given means and standard deviations: numbers with a size, or tensors.
@@ -164,8 +165,14 @@ def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any
     if size is not None:
         size = (size,) if isinstance(size, int) else tuple(size)
         return _new(samplers.normal, size, _float_type(dtype), generator, device, requires_grad, mean, std)
-    mean, std = (v._a if isinstance(v, Tensor) else v for v in (mean, std))
-    return made(samplers.normal_tensor(generator, mean, std), device, requires_grad)
+    return T._normal(mean, std, generator)
+
+
+@op("_normal", at="", half=False, samples=[],
+    grad_name=lambda mean, std, generator: f"NormalBackward{hasattr(mean, '_a') + 2 * hasattr(std, '_a')}",
+    vjp={"mean": lambda k, g: k.zeros_like(g), "std": lambda k, g: k.zeros_like(g)})
+def _normal(xp, mean: "Operand", std: "Operand", generator: "any" = None):
+    return samplers.normal_tensor(generator, mean, std)
 
 
 @op("bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False,
@@ -181,7 +188,7 @@ def bernoulli(xp, x, p: "any" = None, *, generator: "any" = None):
     return samplers.bernoulli_tensor(generator, x)
 
 
-@composite("multinomial", at="torch tensor", nograd=True, samples=[])
+@composite("multinomial", out="multinomial", at="torch tensor", nograd=True, samples=[])
 def multinomial(x, num_samples: "int", replacement: "bool" = False, *, generator: "any" = None):
     """Indices drawn with probabilities proportional to the rows of x.
 
