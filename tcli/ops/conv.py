@@ -11,7 +11,7 @@ convolutions add up scaled slices instead.
 
 from math import prod
 
-from ..engine import dtypes
+from ..engine import blas, dtypes
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError, Unsupported
 from . import conv_flat
@@ -73,6 +73,7 @@ def _conv(xp, x, weight, bias: "Tensor?", geometry: "any", size: "any"):
 
 def _product(xp, w, cols, y) -> None:
     """y = w @ cols for (m, groups) matrices; one large product where the images are small."""
+    blas.expect(w.shape[1] * cols.size)
     if w.shape[0] == 1:
         w, cols, y = w[0], cols[:, 0], y[:, 0]
     xp.matmul(w, cols, out=y)
@@ -136,6 +137,7 @@ def _back_product(xp, g, weight, groups: int, start: int, stop: int, out=None):
     w = weight.reshape(groups, n_out, -1).swapaxes(1, 2)
     part = g[start:stop]
     part = part.reshape(part.shape[0], groups, n_out, -1)
+    blas.expect(w.shape[1] * part.size)
     if groups == 1:
         r = xp.matmul(w[0], part[:, 0], out=None if out is None else out[:, 0])
         return r[:, None]
