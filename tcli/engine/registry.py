@@ -17,6 +17,8 @@ import; this file knows no op by name.
 default dtype), "compare" (the same for the operands; the result is the kernel's).
 `ufunc`: the NumPy function (its name, or a callable) that the op is on float32 and float64 when called with
 nothing but its tensors: the shortcut that such calls take.
+`shape`: a kernel for arrays without data, `(xp, args...)`, where the op's own reads values.
+`host`: the op has no way on other devices; its arrays go to the CPU and its results back, and that is counted.
 `half`: kernels on float16/bfloat16 run in float32 and are rounded once; False leaves them alone.
 A vjp rule is `(k, g, names...)`: `k` holds all ops, `g` is the gradient of the output (a list for
 several outputs), the names are arguments, `out` (or `out0`, `out1`), `x_shape`, `x_dtype`. A key
@@ -38,8 +40,8 @@ class Op:
     __slots__ = ("alternatives", "at", "composite", "cost", "defaults", "doc_example", "family", "fn", "grad_name_",
                  "half", "index", "kinds", "list_slot", "name", "names", "nograd", "n_positional",
                  "out_count", "paths", "plans", "promote", "public", "ref", "required", "rules", "samples", "star",
-                 "tensor_slots", "ufunc", "check", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out", "shape",
-                 "errors")
+                 "tensor_slots", "ufunc", "check", "host", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out",
+                 "shape", "errors")
 
     @property
     def grad_name(self) -> str:
@@ -78,7 +80,7 @@ functions: dict[str, object] = {}  # plain functions on tensors that are no ops:
 def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = None, vjp=None, nograd: bool = False,
        samples=(), errors=(), view: bool = False, half: bool = True, ufunc: str | None = None, ref=None, cost=None,
        shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: bool | None = None,
-       check=None):
+       check=None, host: bool = False):
     """Declares an op by its kernel `(xp, args...) -> array` (or a tuple of arrays when outs > 1).
 
     `check(values)` sees the bound values before promotion and may raise.
@@ -88,7 +90,7 @@ def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = No
         o.promote, o.view, o.half, o.ufunc, o.ref = promote, view, half and not view, ufunc, ref
         o.cost, o.shape, o.out_count, o.raw_vjp, o.errors = cost, shape, outs, raw_vjp, errors
         o.vjp, o.nograd, o.composite, o.fields = vjp or {}, nograd, False, fields
-        o.takes_out, o.check = (not view) if out is None else out, check
+        o.takes_out, o.check, o.host = (not view) if out is None else out, check, host
         _validate(o)
         return fn
     return declare
@@ -101,7 +103,7 @@ def composite(name: str, at: str = "torch tensor", *, also=(), samples=(), error
         o = _declare(name, fn, at, also, samples, grad_name, skip=0)
         o.promote, o.view, o.half, o.ufunc, o.ref, o.cost, o.shape = promote, False, False, None, None, None, None
         o.out_count, o.raw_vjp, o.vjp, o.nograd, o.composite = 1, None, {}, nograd, True
-        o.takes_out, o.errors, o.fields, o.rules, o.check = out, errors, fields, [], None
+        o.takes_out, o.errors, o.fields, o.rules, o.check, o.host = out, errors, fields, [], None, False
         return fn
     return declare
 

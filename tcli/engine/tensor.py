@@ -181,11 +181,11 @@ class Tensor:
     def storage_offset(self) -> int:
         if not self._a.size:
             return 0
-        return (address(self._a) - address(root_of(self._a))) // self._a.dtype.itemsize
+        a = self._a
+        return (a.offset if hasattr(a, "offset") else address(a) - address(root_of(a))) // a.dtype.itemsize
 
     def data_ptr(self) -> int:
-        a = self._a
-        return a.__array_interface__["data"][0] if type(a) is np.ndarray else a.data.ptr
+        return address(self._a)
 
     def is_contiguous(self, memory_format=None) -> bool:
         if memory_format is channels_last or memory_format is channels_last_3d:
@@ -296,7 +296,7 @@ class Tensor:
         raise EngineError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
     def __format__(self, spec: str) -> str:
-        if self._a.ndim == 0 and not self.is_meta:
+        if self._a.ndim == 0 and not hasattr(self._a, "place"):
             return format(self.item(), spec)
         return object.__format__(self, spec) if spec else str(self)
 
@@ -558,7 +558,8 @@ def as_tensor(data, dtype=None, device=None):
         return data if dtype is None and device is None else data.to(dtype=dtype, device=device)
     if isinstance(data, np.ndarray):
         t = wrap(_native(data))
-        return t if dtype is None and device is None else t.to(dtype=dtype, device=device)
+        device = as_device(device)
+        return t if dtype is None and device.type == "cpu" else t.to(dtype=dtype, device=device)
     return tensor(data, dtype=dtype, device=device)
 
 
@@ -589,12 +590,9 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_me
     """A new tensor from numbers, nested sequences, arrays or tensors; always a copy, always a leaf."""
     d = dtypes.as_dtype(dtype) if dtype is not None else None
     t = wrap(_array_of(data, d))
-    where = as_device(device)
-    if where.type != "cpu":
-        t._a = move(t._a, where) if type(t._a) is np.ndarray else t._a
-        backend(where)
-        if type(t._a) is np.ndarray:
-            t = T._move(t, where)
+    where = data.device if device is None and isinstance(data, Tensor) else as_device(device)
+    if where.type != "cpu" or type(t._a) is not np.ndarray:
+        t._a = move(t._a, where)
     if requires_grad:
         if t.dtype.category < dtypes.FLOAT:
             raise GradError("Only Tensors of floating point and complex dtype can require gradients")

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..engine.dispatch import is_half
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
 from .arrays import named, not_implemented, refuse
@@ -107,7 +108,7 @@ def _kind(*values) -> str:
 
 
 def _no_zero(xp, other) -> None:
-    if xp.any(xp.equal(other, 0)):
+    if holds(xp.any(xp.equal(other, 0))):
         raise EngineError("ZeroDivisionError")
 
 
@@ -272,7 +273,7 @@ def _integer_power(xp, x, exponent, d):
             raise EngineError("Integers to negative integer powers are not allowed.")
         return xp.power(x, xp.asarray(exponent, d))
     negative = exponent < 0
-    if not xp.any(negative):
+    if not holds(xp.any(negative)):
         return xp.power(x, exponent)
     # PyTorch answers 0, or +-1 for the bases 1 and -1, where the exponent is negative.
     base = xp.asarray(x, d)

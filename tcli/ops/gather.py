@@ -4,6 +4,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes, wrap_dim
+from ..engine.placement import outside
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import EngineError
@@ -15,7 +16,7 @@ def _check_index(name: str, index) -> None:
 
 
 def _bounds(index, size: int, dim: int) -> None:
-    if index.size and (index.min() < 0 or index.max() >= size):
+    if outside(index, 0, size):
         bad = int(index[(index < 0) | (index >= size)].ravel()[0])
         raise EngineError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
 

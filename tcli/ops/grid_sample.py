@@ -11,6 +11,7 @@ from math import prod
 import numpy as np
 
 from ..engine.dispatch import wrap
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, ShapeError
 
@@ -78,7 +79,7 @@ def _gathered(x, indices):
         inside = inside & (at >= 0) & (at < n)
         flat = flat * n + np.clip(at, 0, n - 1)
     values = T._sample_planes(x, wrap(flat))
-    return values if inside.all() else values * wrap(inside[:, None].astype(values._a.dtype))
+    return values if holds(inside.all()) else values * wrap(inside[:, None].astype(values._a.dtype))
 
 
 def _whole(a):

@@ -10,6 +10,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
 from ..engine.dispatch import assign, cast
+from ..engine.placement import has_values, outside
 from ..engine.registry import T, function, op
 from ..engine.tensor import Tensor, as_tensor, tensor
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
@@ -229,7 +230,8 @@ def _fitting(plain: list, gather: list, shape: tuple) -> tuple:
             if at + j >= len(sizes) or sizes[at + j] != n:
                 raise BadIndex(f"The shape of the mask {list(item.shape)} at index {j} does not match the shape of the "
                                f"indexed tensor {sizes} at index {at + j}")
-        arrays += [(int(np.count_nonzero(item)),)] * item.ndim
+        if has_values(item):
+            arrays += [(int(np.count_nonzero(item)),)] * item.ndim
         bounds += [None] * item.ndim
         at += item.ndim
     _check_broadcast(arrays)
@@ -262,7 +264,7 @@ def _check_broadcast(shapes: list) -> None:
 
 
 def _check_bounds(a, size: int, j: int) -> None:
-    if a.size and (a.max() >= size or a.min() < -size):
+    if outside(a, -size, size):
         bad = int(a[(a >= size) | (a < -size)].ravel()[0])
         raise BadIndex(f"index {bad} is out of bounds for dimension {j} with size {size}")
 

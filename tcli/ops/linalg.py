@@ -43,7 +43,7 @@ def product(xp, a, b):
 
 def _integers(xp, a, b):
     """Integer products: in float64 when no sum can leave its exact range."""
-    if not a.size or not b.size or a.dtype.itemsize < 4:
+    if not a.size or not b.size or a.dtype.itemsize < 4 or xp is not np:
         return xp.matmul(a, b)
     top = max(int(a.max()), -int(a.min())) * max(int(b.max()), -int(b.min())) * a.shape[-1]
     if top >= 1 << 53 or top > np.iinfo(a.dtype).max:

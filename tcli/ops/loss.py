@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.dispatch import wrap
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, Unsupported
 
@@ -313,7 +314,7 @@ def _checked_variance(x, var):
         if var < 0:
             raise BadValue("var has negative entry/entries")
         return T.ones_like(x) * float(var)
-    if (var._a < 0).any():
+    if holds((var._a < 0).any()):
         raise BadValue("var has negative entry/entries")
     have, want = var._a.shape, x._a.shape
     if have == want:

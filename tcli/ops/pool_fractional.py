@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite
 from ..errors import BadValue, EngineError, ShapeError
@@ -15,7 +16,7 @@ from .windows import exact_sizes, offsets
 
 def _starts(samples, n: int, out: int, k: int):
     """(N, C, out): where the windows of each channel begin, for random numbers `samples` (N, C)."""
-    first = np.zeros((*samples.shape, out), np.int64)
+    first = module_of(samples).zeros((*samples.shape, out), np.int64)
     if out > 1:
         alpha = samples.dtype.type((n - k) / (out - 1))
         u = samples[..., None]

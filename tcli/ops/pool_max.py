@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from ..engine.placement import holds, outside
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import EngineError, ShapeError
@@ -42,7 +43,7 @@ def _codes(xp, x, y, kernel, stride, dilation, size, pads, spatial):
     small = len(steps) < 256
     codes = xp.zeros(y.shape, np.uint8 if small else np.int32)
     hit = xp.empty(y.shape, bool)
-    odd = y.dtype.kind == "f" and y.size and not xp.isfinite(y.min())
+    odd = y.dtype.kind == "f" and y.size and holds(~xp.isfinite(y.min()))
     nan = y != y if odd else None
     for number, step in enumerate(steps):
         part = x[(Ellipsis, *slices(step, size, stride, dilation))]
@@ -271,7 +272,7 @@ def unpool(n: int, x, indices, kernel_size, stride, padding, output_size):
                     zip(x._a.shape[x._a.ndim - n:], stride, kernel, padding, strict=True))
     size = _unpooled_size(default, stride, output_size, n)
     a = indices._a
-    if a.size and (int(a.min()) < 0 or int(a.max()) >= prod(size)):
+    if outside(a, 0, prod(size)):
         bad = int(a[(a < 0) | (a >= prod(size))][0])
         shown = "x".join(map(str, size if n > 1 else (size[0], 1)))
         raise EngineError(f"Found an invalid max index: {bad} (output volumes are of size {shown})")

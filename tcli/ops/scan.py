@@ -7,6 +7,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.dispatch import is_half
+from ..engine.placement import holds
 from ..engine.registry import T, op
 from ..engine.tape import state
 from ..errors import EngineError
@@ -103,7 +104,7 @@ def _cumprod_rule(k, g, x, x_shape, out, dim, dtype):
     x, out = k.conj_of(x), k.conj_of(out)
     zero = T._is_zero(x)
     weighted = g * out
-    if not zero._a.any():
+    if not holds(zero._a.any()):
         return k._cumsum_back(weighted, dim) / x
     if state.grad:
         return _cumprod_with_zeros(k, g, x, dim)

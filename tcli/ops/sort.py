@@ -236,7 +236,9 @@ def _middle(xp, rows, skip_nan: bool):
 def _median_op(name: str, skip_nan: bool):
     capital = name.capitalize()
 
-    @op(f"_{name}_all", at="", grad_name=capital + "Backward0", half=False, samples=["distinct(3, 4)", "r()"],
+    @op(f"_{name}_all", at="",
+        shape=lambda xp, x: xp.empty((), x.dtype), grad_name=capital + "Backward0", half=False,
+        samples=["distinct(3, 4)", "r()"],
         vjp={"x": lambda k, g, x, x_shape, out: _spread_to_equals(k, g, x, x_shape, out)})
     def whole(xp, x):
         refuse(x, "bc", "median_cpu")

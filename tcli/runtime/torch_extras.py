@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine import autograd, device, dtypes, format
 from ..engine.tensor import Parameter, Tensor, _legacy
-from ..errors import DeviceError, EngineError
+from ..errors import EngineError
 
 
 def _constructor(name: str, d: dtypes.dtype) -> type:
@@ -237,27 +237,9 @@ def variable(data, requires_grad: bool = False, volatile=None):
 
 
 def _cuda() -> dict:
-    def count() -> int:
-        return device.backend(device.Device("cuda")).count if device.cuda_is_available() else 0
+    from . import torch_cuda
 
-    def need() -> object:
-        return device.backend(device.Device("cuda"))
-
-    def name(which=None) -> str:
-        xp = need().xp
-        return xp.cuda.runtime.getDeviceProperties(device.as_device(which or "cuda").index or 0)["name"].decode()
-
-    return {"is_available": device.cuda_is_available, "device_count": count, "synchronize": lambda which=None: _sync(),
-            "empty_cache": lambda: None, "manual_seed": lambda seed: None, "manual_seed_all": lambda seed: None,
-            "current_device": lambda: need().xp.cuda.Device().id, "get_device_name": name, "is_initialized": lambda: False,
-            "memory_allocated": lambda which=None: 0, "max_memory_allocated": lambda which=None: 0, "amp": _amp_space()}
-
-
-def _sync() -> None:
-    if device.cuda_is_available():
-        device.backend(device.Device("cuda")).xp.cuda.Device().synchronize()
-    else:
-        raise DeviceError("Torch not compiled with CUDA enabled")
+    return torch_cuda.names(_amp_space())
 
 
 def _amp_space() -> SimpleNamespace:
