@@ -25,5 +25,7 @@ complete -c tcli -n __fish_use_subcommand -a inspect -d 'Lists the tensors of fi
 complete -c tcli -n __fish_use_subcommand -a diff -d 'Compares the tensors of two files'
 complete -c tcli -n __fish_use_subcommand -a convert -d 'Writes the tensors of a file in another format'
 complete -c tcli -n __fish_use_subcommand -a test -d 'Runs .tsr files and compares with the values they expect'
+complete -c tcli -n __fish_use_subcommand -a check -d 'Runs a program on shapes alone and reports what is wrong with it'
+complete -c tcli -n __fish_use_subcommand -a devices -d 'Lists devices, memory, BLAS and versions'
 complete -c tcli -n __fish_use_subcommand -a doc -d 'Shows the help page of a name'
 complete -c tcli -n __fish_use_subcommand -a ops -d 'Lists the operators'

@@ -14,9 +14,11 @@ DTYPES = ("float32", "float64", "float16", "bfloat16", "float", "double", "half"
 COMMANDS = {"inspect": "Lists the tensors of files.", "diff": "Compares the tensors of two files.",
             "convert": "Writes the tensors of a file in another format.",
             "test": "Runs .tsr files and compares with the values they expect.",
+            "check": "Runs a program on shapes alone and reports what is wrong with it.",
+            "devices": "Lists devices, memory, BLAS and versions.",
             "doc": "Shows the help page of a name.", "ops": "Lists the operators."}
 # These read their own options: `file_options.py`.
-FILE_COMMANDS = ("inspect", "diff", "convert", "test")
+FILE_COMMANDS = ("inspect", "diff", "convert", "test", "check", "devices")
 
 
 class UsageError(Exception):

@@ -103,6 +103,7 @@ class Backend:
 
     type = "cpu"
     xp: Any = np
+    virtual = False  # arrays have shapes, and no values
 
     def owns(self, array) -> bool:
         return isinstance(array, np.ndarray)
@@ -146,6 +147,7 @@ class MetaBackend(Backend):
     """Shapes, dtypes and strides alone: no memory, no values."""
 
     type = "meta"
+    virtual = True
 
     def __init__(self):
         from .meta import MetaArray
@@ -181,6 +183,7 @@ def _cuda() -> Backend:
     return CudaBackend()
 
 
+sketch = False  # `engine/sketch.py` is at work
 _backends: dict[str, Backend] = {}
 _makers: dict[str, Callable[[], Backend]] = {"cpu": Backend, "meta": MetaBackend, "cuda": _cuda}
 
@@ -199,20 +202,21 @@ def backend(device: Device) -> Backend:
 def backend_of(array) -> Backend:
     """The backend that owns an array."""
     for found in _backends.values():
-        if found.type != "cpu" and found.owns(array):
+        if (found.type != "cpu" or found.virtual) and found.owns(array):
             return found
     return backend(CPU)
 
 
 def move(array, device: Device):
     """The array on another device; itself when it is there already."""
-    if type(array) is np.ndarray and device.type == "cpu":
+    if type(array) is np.ndarray and device.type == "cpu" and not sketch:
         return array
     here = device_of(array)
-    if here.type == device.type and (device.index is None or here.index == device.index):
+    stays = here.type == device.type and (device.index is None or here.index == device.index)
+    if stays and not (sketch and type(array) is np.ndarray):
         return array
     target = backend(device)
-    if here.type != device.type and target.type != "meta":
+    if here.type != device.type and not target.virtual:
         array = backend_of(array).to_host(array)
     return target.to_device(array, device)
 
@@ -224,6 +228,8 @@ def seed_devices(seed: int) -> None:
 
 
 def cuda_is_available() -> bool:
+    if sketch:
+        return default_device().type == "cuda"
     try:
         backend(Device("cuda"))
     except DeviceError:

@@ -9,6 +9,7 @@ device on which the program would have it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ from ..errors import EngineError
 
 class NeedsValue(EngineError):
     """A kernel asked an array without data for a value; `dispatch` turns it into the error of the op at hand."""
+
+
+# In a sketch: makes the number that stands for an unknown value.
+unknown: Callable[[], Any] | None = None
 
 
 def needs_value(*_args: Any, **_kwargs: Any):
@@ -61,7 +66,7 @@ def dense_strides(shape, itemsize: int) -> tuple:
 class MetaArray:
     """A shape, a dtype, strides and an offset, on `place`."""
 
-    __slots__ = ("__weakref__", "_shape", "base", "dtype", "offset", "place", "strides")
+    __slots__ = ("__weakref__", "_known", "_shape", "_spoilt", "base", "dtype", "offset", "place", "strides")
     __array_priority__ = 900
     __hash__ = None
 
@@ -69,6 +74,18 @@ class MetaArray:
         self._shape, self.dtype, self.place = tuple(shape), np.dtype(dtype), place
         self.strides = dense_strides(self._shape, self.dtype.itemsize) if strides is None else strides
         self.offset, self.base = offset, base
+        self._known, self._spoilt = None, False
+
+    @property
+    def known(self) -> Any:
+        """The values, in a sketch and as long as nothing unknown was written to this memory; else None."""
+        root = self if self.base is None else self.base
+        return None if root._spoilt else self._known
+
+    def spoil(self) -> None:
+        """Something unknown is written to this memory."""
+        root = self if self.base is None else self.base
+        root._spoilt = True
 
     # ------------------------------------------------------------ what it is
 
@@ -118,8 +135,42 @@ class MetaArray:
     def __repr__(self) -> str:
         return f"MetaArray({self.shape}, {self.dtype})"
 
-    item = tolist = tobytes = __bool__ = __int__ = __float__ = __complex__ = __index__ = needs_value
-    __array__ = needs_value
+    def item(self) -> Any:
+        known = self.known
+        if known is not None:
+            return known.item()
+        if unknown is None or self.place.type == "meta":
+            needs_value()
+        return unknown()
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        return self.item().__index__()
+
+    def tolist(self) -> Any:
+        known = self.known
+        if known is not None:
+            return known.tolist()
+        return [a.tolist() for a in self] if self.ndim else self.item()
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        known = self.known
+        if known is None:
+            needs_value()
+        return known if dtype is None else known.astype(dtype)
+
+    tobytes = needs_value
 
     # ------------------------------------------------------------ views
 
@@ -207,10 +258,12 @@ class MetaArray:
         return self if not copy and np.dtype(dtype) == self.dtype else self.like(self.shape, dtype)
 
     def fill(self, value) -> None:
-        """Nothing: there is no memory to fill."""
+        """There is no memory to fill."""
+        self.spoil()
 
     def sort(self, axis: int = -1, kind=None, **_other) -> None:
-        """Nothing: there are no values to order."""
+        """There are no values to order."""
+        self.spoil()
 
     partition = fill
 

@@ -20,12 +20,18 @@ def indexed(a: MetaArray, index: Any) -> MetaArray:
 def assigned(a: MetaArray, index: Any, value: Any) -> None:
     """`a[index] = value`: nothing is written, but the shapes must fit."""
     if any(_is_mask(item) for item in _expanded(a, index, masks=True)):
+        a.spoil()
         return
     target, shape = indexed(a, index).shape, np.shape(value) if not hasattr(value, "shape") else value.shape
     while len(shape) > len(target) and shape[0] == 1:
         shape = shape[1:]
     if np.broadcast_shapes(target, shape) != target:
         raise ValueError(f"could not broadcast input array from shape {shape} into shape {target}")
+    values = value.known if type(value) is MetaArray else value
+    if a.known is None or values is None or any(type(item) is MetaArray for item in _expanded(a, index)):
+        a.spoil()
+    else:
+        a.known[index] = values
 
 
 def _is_array(item: Any) -> bool:

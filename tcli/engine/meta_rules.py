@@ -73,6 +73,8 @@ def _into(out: Any, result: MetaArray):
         return result
     if target.shape != result.shape and np.broadcast_shapes(target.shape, result.shape) != target.shape:
         raise ValueError(f"operands could not be broadcast together with shapes {result.shape} {target.shape}")
+    if type(target) is MetaArray:
+        target.spoil()
     return target
 
 

@@ -13,24 +13,33 @@ import numpy as np
 
 from ..errors import EngineError, Unsupported
 from .args import check_same_device
-from .device import Device, backend, backend_of, device_of, move
+from .device import Device, backend, device_of, move
 from .meta import MetaArray, NeedsValue
 
 round_trips: dict[str, int] = {}  # op name -> how often its arrays went to the host and back
 
 
 def has_values(array: Any) -> bool:
-    return type(array) is not MetaArray
+    return type(array) is not MetaArray or array.known is not None
+
+
+def values_of(array: Any) -> Any:
+    """The values of an array of which a sketch knows them; else the array itself."""
+    return array.known if type(array) is MetaArray else array
 
 
 def holds(condition: Any) -> bool:
     """Whether a check on values holds; never on arrays that have no values."""
-    return type(condition) is not MetaArray and bool(condition)
+    if type(condition) is MetaArray:
+        condition = condition.known
+    return condition is not None and bool(condition)
 
 
 def outside(array: Any, low: int, high: int) -> bool:
     """Whether an element is below `low` or not below `high`; never in arrays that have no values."""
-    return type(array) is not MetaArray and bool(array.size) and (int(array.min()) < low or int(array.max()) >= high)
+    if type(array) is MetaArray:
+        array = array.known
+    return array is not None and bool(array.size) and (int(array.min()) < low or int(array.max()) >= high)
 
 
 def common_device(name: str, arrays: list) -> Device:
@@ -56,11 +65,11 @@ def _mixed(name: str, devices: list) -> None:
 def run(o: Any, kernel: Any, values: list, arrays: list):
     """The kernel's results for operands of which some are not on the CPU."""
     device = common_device(o.name, arrays)
-    home = backend(device) if device.type == "meta" else backend_of(next(a for a in arrays if device_of(a) == device))
-    if o.host and home.type != "meta":
+    home = backend(device)
+    if o.host and not home.virtual:
         return _on_host(o, kernel, values, device)
     values = [_moved(v, device) for v in values]
-    if home.type == "meta":
+    if home.virtual:
         return _without_data(o, kernel, values, home.module(device))
     xp = home.module(device)
     try:
@@ -81,6 +90,10 @@ def _moved(value: Any, device: Device):
 
 def _without_data(o: Any, kernel: Any, values: list, xp: Any):
     try:
+        if xp.place.type != "meta":
+            from .sketch import run
+
+            return run(o, kernel, values, xp)
         return (o.shape or kernel)(xp, *values)
     except NeedsValue as error:
         if "meta tensor" in str(error) and "item()" not in str(error):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
+from . import device as devices
 from . import dispatch, dtypes, tape
 from .args import Size, type_name
 from .device import CPU, Device, as_device, backend, device_of, move
@@ -128,7 +129,7 @@ class Tensor:
 
     @property
     def is_cpu(self) -> bool:
-        return type(self._a) is np.ndarray
+        return type(self._a) is np.ndarray or self.device.type == "cpu"
 
     @property
     def is_meta(self) -> bool:
@@ -208,7 +209,7 @@ class Tensor:
         if a.size != 1:
             raise EngineError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
         value = a.item()
-        return value if type(value) in (float, int, bool, complex) else float(value)
+        return value if isinstance(value, (float, int, complex)) else float(value)
 
     def tolist(self):
         a = _host(self)
@@ -220,6 +221,8 @@ class Tensor:
         if self._rg:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if type(self._a) is not np.ndarray:
+            if self.is_cpu and getattr(self._a, "known", None) is not None:
+                return self._a.known
             raise ArgumentError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy "
                                 "the tensor to host memory first.")
         if self._a.dtype.name == "bfloat16":
@@ -559,7 +562,7 @@ def as_tensor(data, dtype=None, device=None):
     if isinstance(data, np.ndarray):
         t = wrap(_native(data))
         device = as_device(device)
-        return t if dtype is None and device.type == "cpu" else t.to(dtype=dtype, device=device)
+        return t if dtype is None and device.type == "cpu" and not devices.sketch else t.to(dtype=dtype, device=device)
     return tensor(data, dtype=dtype, device=device)
 
 
@@ -591,7 +594,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_me
     d = dtypes.as_dtype(dtype) if dtype is not None else None
     t = wrap(_array_of(data, d))
     where = data.device if device is None and isinstance(data, Tensor) else as_device(device)
-    if where.type != "cpu" or type(t._a) is not np.ndarray:
+    if where.type != "cpu" or type(t._a) is not np.ndarray or devices.sketch:
         t._a = move(t._a, where)
     if requires_grad:
         if t.dtype.category < dtypes.FLOAT:

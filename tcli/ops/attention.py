@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from ..engine.cost import attention
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
@@ -84,7 +85,7 @@ def _differentiable_weights(k, query, key, mask, causal: bool, scale):
     return k.softmax(scores, -1) * alive
 
 
-@op("_attention", at="", outs=2, grad_name=_attention_name, vjp={"query, key, "
+@op("_attention", at="", cost=attention, outs=2, grad_name=_attention_name, vjp={"query, key, "
                                                                  "value, attn_mask": _attention_gradients},
     samples=["r(2, 3, 4), r(2, 5, 4), r(2, 5, 3), r(3, 5), False, 0.5",
              "r(2, 3, 4), r(2, 3, 4), r(2, 3, 3), None, True, 0.5"])

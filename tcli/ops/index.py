@@ -10,7 +10,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
 from ..engine.dispatch import assign, cast
-from ..engine.placement import has_values, outside
+from ..engine.placement import has_values, outside, values_of
 from ..engine.registry import T, function, op
 from ..engine.tensor import Tensor, as_tensor, tensor
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
@@ -265,6 +265,7 @@ def _check_broadcast(shapes: list) -> None:
 
 def _check_bounds(a, size: int, j: int) -> None:
     if outside(a, -size, size):
+        a = values_of(a)
         bad = int(a[(a >= size) | (a < -size)].ravel()[0])
         raise BadIndex(f"index {bad} is out of bounds for dimension {j} with size {size}")
 

@@ -11,6 +11,7 @@ from math import prod
 import numpy as np
 
 from ..engine import callables, dispatch, dtypes
+from ..engine.cost import matrix_product
 from ..engine.dispatch import FLOATS, TENSORS, wrap
 from ..engine.registry import T, op, ops, plan_for, rule_helper
 from ..engine.tape import state
@@ -228,7 +229,8 @@ def _name(x, other) -> str:
     return _FLAT_NAMES.get(dims) or ("CloneBackward0" if dims[0] == 2 else "UnsafeViewBackward0")
 
 
-@op("matmul", at="torch tensor linalg", also=["tensor.__matmul__", "tensor.__rmatmul__", "tensor.__imatmul__"],
+@op("matmul", at="torch tensor linalg", cost=matrix_product,
+    also=["tensor.__matmul__", "tensor.__rmatmul__", "tensor.__imatmul__"],
     grad_name=_name, check=check_matmul,
     samples=["r(3, 4), r(4, 2)", "r(4), r(4)", "r(3, 4), r(4)", "r(4), r(4, 2)", "r(2, 3, 4), r(4, 5)", "r(2, 3, 4), "
                                                                                                         "r(4)",
@@ -251,7 +253,8 @@ def _check_mm(values: list) -> None:
     check_matrices(values[0]._a, values[1]._a)
 
 
-@op("mm", at="torch tensor", check=_check_mm, samples=["r(3, 4), r(4, 2)", "r(2, 0), r(0, 3)", "c(2, 3), c(3, 2)"],
+@op("mm", at="torch tensor", cost=matrix_product, check=_check_mm,
+    samples=["r(3, 4), r(4, 2)", "r(2, 0), r(0, 3)", "c(2, 3), c(3, 2)"],
     vjp={"x": lambda k, g, mat2: k.mm_nt(g, mat2), "mat2": lambda k, g, x: k.mm_tn(x, g)})
 def mm(xp, x, mat2):
     """The product of two matrices.

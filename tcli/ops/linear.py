@@ -6,6 +6,7 @@
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.cost import matrix_product
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError
 from .windows import c_name
@@ -84,7 +85,7 @@ def _linear_weight(k, g, x, weight_shape):
     return k._linear_weight(g, k.conj_of(x))
 
 
-@op("linear", at="F", grad_name=_linear_name,
+@op("linear", at="F", cost=matrix_product, grad_name=_linear_name,
     samples=["r(2, 3), r(4, 3), r(4)", "r(2, 3), r(4, 3)", "r(3), r(4, 3), r(4)", "r(2, 2, 3), r(4, 3), r(4)",
              "r(2, 3), r(3)", "r(0, 3), r(4, 3), r(4)"],
     vjp={"x": _linear_x, "weight": _linear_weight, "bias": lambda k, g: g})

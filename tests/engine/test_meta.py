@@ -15,7 +15,8 @@ def shown(text: str) -> str:
 
 def test_a_meta_tensor_prints_its_size():
     assert shown("torch.empty(3, 4, device='meta')") == "tensor(..., device='meta', size=(3, 4))"
-    assert shown("torch.zeros((), device='meta', dtype=torch.int64)") == "tensor(..., device='meta', size=(), dtype=torch.int64)"
+    assert shown("torch.zeros((), device='meta', dtype=torch.int64)") == (
+        "tensor(..., device='meta', size=(), dtype=torch.int64)")
     assert shown("torch.empty(2, device='meta', requires_grad=True) * 2") == (
         "tensor(..., device='meta', size=(2,), grad_fn=<MulBackward0>)")
 
@@ -75,7 +76,8 @@ def test_views_have_pytorch_strides():
 
 @pytest.mark.parametrize("old, strides, new, expected", [
     ((4, 6), (24, 4), (24,), (4,)), ((4, 6), (4, 16), (24,), None), ((2, 3, 4), (48, 16, 4), (6, 2, 2), (16, 8, 4)),
-    ((2, 3), (0, 4), (2, 3, 1), (0, 4, 4)), ((1, 5), (99, 4), (5, 1), (4, 4)), ((0, 3), (12, 4), (3, 0), (4, 4)), ((2, 3), (12, 4), (1, 2, 1, 3, 1), (24, 12, 12, 4, 4)),
+    ((2, 3), (0, 4), (2, 3, 1), (0, 4, 4)), ((1, 5), (99, 4), (5, 1), (4, 4)), ((0, 3), (12, 4), (3, 0), (4, 4)),
+    ((2, 3), (12, 4), (1, 2, 1, 3, 1), (24, 12, 12, 4, 4)),
 ])
 def test_a_reshape_is_a_view_where_strides_allow(old, strides, new, expected):
     assert reshaped_strides(old, strides, new, 4) == expected
