@@ -10,6 +10,8 @@ complete -c tcli -l device -x -a 'cpu cuda cuda:0 meta' -d 'Where new tensors li
 complete -c tcli -l seed -r -d 'Seed of the random streams'
 complete -c tcli -l dtype -x -a 'float32 float64 float16 bfloat16 float double half' -d 'The default floating-point type'
 complete -c tcli -l quiet -s q -d 'Do not show the values of bare expressions'
+complete -c tcli -l profile -d 'Show the time, bytes and operations of each line and operator'
+complete -c tcli -l profile-trace -r -d 'Write the operator calls as a Chrome trace'
 complete -c tcli -l trace -d 'Show the gradient trace of every backward pass'
 complete -c tcli -l color -x -a 'auto always never' -d 'Colour on the terminal'
 complete -c tcli -l errors -x -a 'text json' -d 'How errors are written'

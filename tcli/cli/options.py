@@ -54,6 +54,8 @@ OPTIONS = (
     Option("--seed", int, "Seed of the random streams.", metavar="N"),
     Option("--dtype", str, "The default floating-point type.", metavar="DTYPE", choices=DTYPES),
     Option("--quiet -q", bool, "Do not show the values of bare expressions."),
+    Option("--profile", bool, "Show the time, bytes and operations of each line and operator."),
+    Option("--profile-trace", str, "Write the operator calls as a Chrome trace.", metavar="FILE"),
     Option("--trace", bool, "Show the gradient trace of every backward pass."),
     Option("--color", str, "Colour on the terminal.", metavar="WHEN", choices=("auto", "always", "never"),
            default="auto"),

@@ -74,6 +74,23 @@ def _no_runtime(cupy: Any, message: str) -> DeviceError:
     return DeviceError("No CUDA GPUs are available", notes=[message], help="use --device cpu")
 
 
+class DeviceModule:
+    """CuPy as kernels see it: with NumPy's functions on shapes and types, and the few others that CuPy lacks."""
+
+    _HOST = frozenset({"broadcast_shapes", "errstate", "finfo", "iinfo", "ndindex", "isscalar", "dtype", "promote_types"})
+
+    def __init__(self, module: Any):
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(np if name in self._HOST else self._module, name)
+        self.__dict__[name] = found
+        return found
+
+    def vecdot(self, a: Any, b: Any) -> Any:
+        return (a.conj() * b).sum(-1)
+
+
 class CudaBackend(Backend):
     """The GPUs of this machine."""
 
@@ -85,7 +102,7 @@ class CudaBackend(Backend):
             raise error
         import cupy
 
-        self.xp = cupy
+        self.xp = DeviceModule(cupy)
         self.count = cupy.cuda.runtime.getDeviceCount()
         self._generators: dict[int, Any] = {}
         self._seed: int | None = None

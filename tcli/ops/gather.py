@@ -4,6 +4,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes, wrap_dim
+from ..engine.meta import MetaArray
 from ..engine.placement import outside
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
@@ -193,6 +194,17 @@ def scatter_add(x, dim: "Dim", index: "Index", src):
 
 # ---------------------------------------------------------------- reductions
 
+def reduce_at(xp, ufunc: str, out, places, src) -> None:
+    """`ufunc.at`; array modules without one for products take them element by element of each place's turn."""
+    if ufunc != "multiply" or xp is np or xp.ndarray is MetaArray:
+        getattr(xp, ufunc).at(out, places, src)
+        return
+    host = [p.get() for p in places]
+    values = out.get()
+    np.multiply.at(values, tuple(host), src.get())
+    out[...] = xp.asarray(values)
+
+
 @op("_scatter_reduce", at="", half=False, grad_name="ScatterReduceBackward0",
     samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'prod', True"],
     vjp={"x, src": lambda k, g, need, x, dim, index, src, reduce, include_self, out: _reduce_gradients(
@@ -212,7 +224,7 @@ def _scatter_reduce(xp, x, dim: "Dim", index: "Index", src: "Index", reduce: "st
     src = _cut(src, index).astype(x.dtype, copy=False)
     if not include_self:
         out[places] = {"sum": 0, "mean": 0, "prod": 1, "amax": _lowest(x.dtype), "amin": _highest(x.dtype)}[reduce]
-    getattr(xp, _REDUCE.get(reduce, "add")).at(out, places, src)
+    reduce_at(xp, _REDUCE.get(reduce, "add"), out, places, src)
     if reduce == "mean":
         count = xp.ones(x.shape, x.dtype) if include_self else xp.zeros(x.shape, x.dtype)
         xp.add.at(count, places, 1)

@@ -88,12 +88,12 @@ def _range(x, dim: int, index):
 def _index_add(xp, x, dim: "Dim", index: "Index", source: "Index", alpha: "Scalar"):
     out = xp.array(x)
     if alpha != 1:
-        source = source * np.asarray(alpha).astype(source.dtype)
+        source = source * np.asarray(alpha).astype(source.dtype)[()]
     if not out.ndim:
         return out + source.sum(dtype=source.dtype) if out.dtype != np.bool_ else out | source.any()
     if out.dtype == np.bool_:
-        np.logical_or.at(out, _at(dim, index.reshape(-1)), source)
-        return out
+        counts = _index_add(xp, out.astype(np.int64), dim, index, source.astype(np.int64), 1)
+        return counts != 0
     return _add_slices(xp, out, dim, index.reshape(-1), source if source.ndim else source.reshape(1))
 
 

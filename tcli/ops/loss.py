@@ -6,9 +6,8 @@ pointwise derivative times the incoming gradient.
 
 import math
 
-import numpy as np
-
 from ..engine import dtypes
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
@@ -301,7 +300,7 @@ def gaussian_nll_loss(x, target, var: "any", full: "bool" = False, eps: "float" 
     if reduction not in NAMES:
         raise BadValue(f"{reduction} is not valid")
     # The clamp guards the value only: gradients pass as if it were not there.
-    var = var + wrap(np.maximum(var._a, np.asarray(eps, var._a.dtype)) - var._a)
+    var = var + wrap(module_of(var._a).maximum(var._a, var._a.dtype.type(eps)) - var._a)
     d = x - target
     loss = 0.5 * (T.log(var) + d * d / var)
     if full:

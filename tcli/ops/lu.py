@@ -106,7 +106,7 @@ def _lu_shapes(xp, x, name):
 
 
 @op("_lu_factor", at="", outs=3, half=False,
-    shape=_lu_shapes, check=_check_lu, grad_name="LinalgLuFactorExBackward0", samples=[],
+    shape=_lu_shapes, host=True, check=_check_lu, grad_name="LinalgLuFactorExBackward0", samples=[],
     vjp={"x": _lu_gradient})
 def _lu_factor(xp, x, name: "str"):
     m, n = x.shape[-2:]
@@ -347,7 +347,7 @@ def _check_ldl_solve(values: list) -> None:
         raise DTypeError("torch.linalg.ldl_solve: LD dtype " f"{scalar(ld)} does not match b dtype {scalar(b)}")
 
 
-@op("linalg_ldl_solve", at="", also=["linalg.ldl_solve"], half=False, shape=lambda xp, LD, pivots, B, *_: xp.empty((
+@op("linalg_ldl_solve", at="", also=["linalg.ldl_solve"], half=False, host=True, shape=lambda xp, LD, pivots, B, *_: xp.empty((
     *xp.broadcast_shapes(LD.shape[:-2], B.shape[:-2]), *B.shape[-2:]), B.dtype), check=_check_ldl_solve,
     samples=["torch.tensor([[2., 0.], [0.5, 3.]], dtype=torch.float64), torch.tensor([1, 2], dtype=torch.int32), "
              "torch.tensor([[1., 2.], [0., 1.]], dtype=torch.float64)"],

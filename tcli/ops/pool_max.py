@@ -51,7 +51,7 @@ def _codes(xp, x, y, kernel, stride, dilation, size, pads, spatial):
         if odd:
             hit |= nan & (part != part)
         if odd or y.dtype.kind != "f":
-            _exclude_outside(hit, step, stride, dilation, size, pads, spatial)
+            _exclude_outside(xp, hit, step, stride, dilation, size, pads, spatial)
         # The first offset scores highest; products and maxima of small numbers have no branches to mispredict.
         score = hit.view(np.uint8) if small else hit.astype(np.int32)
         score *= len(steps) - number
@@ -59,14 +59,14 @@ def _codes(xp, x, y, kernel, stride, dilation, size, pads, spatial):
     return len(steps) - codes, steps
 
 
-def _exclude_outside(hit, offset, stride, dilation, size, pads, spatial) -> None:
+def _exclude_outside(xp, hit, offset, stride, dilation, size, pads, spatial) -> None:
     """Padding is never where a maximum lies, whatever its value."""
     n = len(size)
     for i in range(n):
         at = np.arange(size[i]) * stride[i] + offset[i] * dilation[i] - pads[i][0]
         inside = (at >= 0) & (at < spatial[i])
         if not inside.all():
-            hit &= inside.reshape(-1, *(1,) * (n - 1 - i))
+            hit &= xp.asarray(inside.reshape(-1, *(1,) * (n - 1 - i)))
 
 
 def _places(xp, x, y, kernel, stride, dilation, size, pads, spatial):
@@ -78,7 +78,7 @@ def _places(xp, x, y, kernel, stride, dilation, size, pads, spatial):
               for offset in steps]
     places = xp.take(xp.asarray(shifts), codes)
     for i in range(n):
-        places += (np.arange(size[i]) * (stride[i] * strides[i])).reshape(-1, *(1,) * (n - 1 - i))
+        places += (xp.arange(size[i]) * (stride[i] * strides[i])).reshape(-1, *(1,) * (n - 1 - i))
     return places
 
 
@@ -153,7 +153,7 @@ def _scattered(xp, g, places, spatial, apart: bool = False):
     n = len(spatial)
     planes, per = prod(g.shape[:g.ndim - n]), prod(g.shape[g.ndim - n:])
     size = prod(spatial)
-    flat = (places.reshape(planes, per) + (np.arange(planes) * size)[:, None]).reshape(-1)
+    flat = (places.reshape(planes, per) + (xp.arange(planes) * size)[:, None]).reshape(-1)
     if apart:
         out = xp.zeros(planes * size, g.dtype)
         out[flat] = g.reshape(-1)

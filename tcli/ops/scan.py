@@ -149,7 +149,7 @@ def _logcumsumexp_rule(k, g, x, out, dim):
     return positive - k.exp(back(k.where(g < 0, size, low) - out) + x)
 
 
-@op("logcumsumexp", at="torch tensor", vjp={"x": _logcumsumexp_rule},
+@op("logcumsumexp", at="torch tensor", host=True, vjp={"x": _logcumsumexp_rule},
     samples=["r(3, 4), 0", "r(2, 3), -1", "r(), 0", "r(0, 3), 0"])
 def logcumsumexp(xp, x, dim: "Dim"):
     """log(cumsum(exp(x))) along a dim, without overflow.
@@ -180,7 +180,7 @@ def _complex_logcumsumexp(xp, x, dim: int):
 # ---------------------------------------------------------------- running extrema
 
 def _running(name: str, ufunc: str, better: str, word: str, shown: tuple):
-    @op(name, at="torch tensor", outs=2, fields=("values", "indices"), half=False,
+    @op(name, at="torch tensor", outs=2, fields=("values", "indices"), half=False, host=True,
         samples=["distinct(3, 4), 0", "r(2, 3), -1", "r(), 0", "torch.tensor([1.0, 1.0, math.nan, 2.0]), 0",
                  "r(0, 2), 0",
                  "torch.tensor([2, 1, 2]), 0"],

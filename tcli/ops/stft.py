@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.placement import holds
 from ..engine.registry import T, composite
@@ -33,7 +34,7 @@ def _padded(window, win_length: int, n_fft: int):
 
 
 def _ones(win_length: int, like):
-    return wrap(np.ones(win_length, like._a.real.dtype))
+    return wrap(module_of(like._a).ones(win_length, like._a.real.dtype))
 
 
 def _complex_window(x, window) -> bool:

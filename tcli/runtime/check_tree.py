@@ -40,7 +40,8 @@ def _inner(node: Any, depth: int, top: bool = False) -> Any:
     elif isinstance(node, ast.While):
         node.test = _call(TURN, [ast.Constant(None), node.test], node.test)
     elif isinstance(node, ast.Assert):
-        node.test = _placed(ast.Compare(_call(KNOWN, [node.test, ast.Constant(False)], node.test), [ast.IsNot()], [ast.Constant(False)]), node.test)
+        answer = _call(KNOWN, [node.test, ast.Constant(False)], node.test)
+        node.test = _placed(ast.Compare(answer, [ast.IsNot()], [ast.Constant(False)]), node.test)
     elif isinstance(node, ast.Expr) and not top and _may_waste(node.value):
         node.value = _call(UNUSED, [node.value], node.value)
     elif isinstance(node, ast.Try):

@@ -310,6 +310,12 @@ def _linalg() -> dict:
     return {"LinAlgError": LinAlgError}
 
 
+def _profiler() -> dict:
+    from . import profiler
+
+    return profiler.names()
+
+
 def _jit() -> dict:
     return {"script": identity_decorator, "trace": lambda fn, *args, **kwargs: fn, "ignore": identity_decorator,
             "export": identity_decorator, "is_scripting": lambda: False}
@@ -322,7 +328,7 @@ SPACES = {
     "amp": lambda: {"autocast": _Nothing, "GradScaler": _GradScaler}, "mps": lambda: {"is_available": lambda: False},
     "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},
     "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": lambda: {"Parameter": Parameter},
-    "nn.parallel": lambda: {}, "profiler": lambda: {}, "types": lambda: {"Number": float, "Device": device.Device},
+    "nn.parallel": lambda: {}, "profiler": _profiler, "types": lambda: {"Number": float, "Device": device.Device},
     "return_types": lambda: {}, "overrides": lambda: {}, "multiprocessing": lambda: {}, "sparse": lambda: {},
     "hub": lambda: {}, "nested": lambda: {},
 }
