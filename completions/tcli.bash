@@ -22,7 +22,7 @@ _tcli() {
     if [[ "$word" == -* ]]; then
         COMPREPLY=($(compgen -W "--expr -e --interactive -i --var -v --output -o --raw -r --in --chunks --device --seed --dtype --quiet -q --profile --profile-trace --trace --color --errors --emit --verify --sandbox --max-memory --timeout --threads --version -V --help -h" -- "$word"))
     else
-        COMPREPLY=($(compgen -W "inspect diff convert test check devices doc ops" -- "$word") $(compgen -f -X '!*.tsr' -- "$word") $(compgen -d -- "$word"))
+        COMPREPLY=($(compgen -W "inspect diff convert test check devices doc ops explain" -- "$word") $(compgen -f -X '!*.tsr' -- "$word") $(compgen -d -- "$word"))
     fi
 }
 complete -o filenames -F _tcli tcli

@@ -31,3 +31,4 @@ complete -c tcli -n __fish_use_subcommand -a check -d 'Runs a program on shapes 
 complete -c tcli -n __fish_use_subcommand -a devices -d 'Lists devices, memory, BLAS and versions'
 complete -c tcli -n __fish_use_subcommand -a doc -d 'Shows the help page of a name'
 complete -c tcli -n __fish_use_subcommand -a ops -d 'Lists the operators'
+complete -c tcli -n __fish_use_subcommand -a explain -d 'Says what a kind of error means, with an example'

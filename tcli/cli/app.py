@@ -104,6 +104,15 @@ def ops(pattern: Annotated[str, typer.Argument(help="Only names that contain thi
             print(f"{name:<24} {op.doc.strip().partition(chr(10))[0]}".rstrip())
 
 
+@app.command(help=COMMANDS["explain"])
+def explain(code: Annotated[str, typer.Argument(help="What stands in the brackets of error[...]; without it, all kinds.")] = "",
+            ) -> None:
+    """Prints the page of a kind of error."""
+    from .explain import explain as page
+
+    raise typer.Exit(page(code))
+
+
 def _file_command(name: str) -> None:
     """Lists a command on the help page; `files.main` runs it, without typer."""
     def run(context: typer.Context) -> None:

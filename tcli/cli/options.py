@@ -16,7 +16,8 @@ COMMANDS = {"inspect": "Lists the tensors of files.", "diff": "Compares the tens
             "test": "Runs .tsr files and compares with the values they expect.",
             "check": "Runs a program on shapes alone and reports what is wrong with it.",
             "devices": "Lists devices, memory, BLAS and versions.",
-            "doc": "Shows the help page of a name.", "ops": "Lists the operators."}
+            "doc": "Shows the help page of a name.", "ops": "Lists the operators.",
+            "explain": "Says what a kind of error means, with an example."}
 # These read their own options: `file_options.py`.
 FILE_COMMANDS = ("inspect", "diff", "convert", "test", "check", "devices")
 

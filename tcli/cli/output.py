@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 from ..errors import BadValue
+from ..show import is_tensor
 from .options import Settings
 
 
@@ -34,10 +35,6 @@ def _on_terminal() -> bool:
     return is_terminal(sys.stdout)
 
 
-def is_tensor(value: object) -> bool:
-    return hasattr(value, "_a") and hasattr(value, "requires_grad")
-
-
 def plain(value: object) -> str:
     """What `print` gives; text is quoted, as at Python's prompt."""
     return repr(value) if isinstance(value, str) else str(value)
@@ -47,10 +44,12 @@ def shown(value: object, *, color: bool = False) -> str:
     """For a person: a tensor with its header line."""
     if not is_tensor(value) or (value.ndim == 0 and value.grad_fn is None):
         return plain(value)
+    from ..show.screen import Screen
     from ..show.tensor import header
+    from ..show.values import render
 
-    line = header(value, dim_names(value))
-    return (f"\x1b[36m{line}\x1b[0m" if color else line) + "\n" + str(value)
+    screen, names = Screen.of(sys.stdout, "auto" if color else "never"), dim_names(value)
+    return f"{screen.paint(header(value, names), '36')}\n{render(value, screen, names=names)}"
 
 
 def dim_names(value: object) -> tuple | None:

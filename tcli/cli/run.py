@@ -103,6 +103,7 @@ def session_for(settings: Settings):
     session = Session(settings.device, settings.seed, settings.dtype, settings.quiet, settings.trace,
                       args=settings.args, script=settings.file or "tcli", threads=settings.threads)
     session.show_trace = lambda trace: show_trace(trace, settings)
+    session.color = settings.color
     _set_limits(session, settings)
     if settings.expr and settings.file != "-" and not is_terminal(sys.stdin) and sys.stdin is not None:
         from .values import read_stdin_value

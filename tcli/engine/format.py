@@ -119,13 +119,13 @@ def array_text(array: np.ndarray, indent: int = 0) -> str:
         return "[]"
     summarize = array.size > options.threshold
     if summarize and not options.edgeitems:
-        return "[...]" if array.ndim else _cells(array)[0][0]
+        return "[...]" if array.ndim else cells(array)[0][0]
     shown, gaps = _edges(array) if summarize else (array, (False,) * array.ndim)
-    cells, width = _cells(shown)
+    texts, width = cells(shown)
     if not array.ndim:
-        return cells[0]
+        return texts[0]
     per_line = max(1, (options.linewidth - indent - array.ndim + 1) // (width + 2))
-    return _rows(cells, shown.shape, gaps, indent, per_line)
+    return _rows(texts, shown.shape, gaps, indent, per_line)
 
 
 def _edges(array: np.ndarray) -> tuple[np.ndarray, tuple[bool, ...]]:
@@ -156,7 +156,7 @@ def _rows(cells: list[str], shape: tuple[int, ...], gaps: tuple[bool, ...], inde
 
 # Cells.
 
-def _cells(array: np.ndarray) -> tuple[list[str], int]:
+def cells(array: np.ndarray) -> tuple[list[str], int]:
     """The elements as strings in row-major order, and the width they are aligned to."""
     kind = array.dtype.kind
     if kind == "b":

@@ -32,7 +32,12 @@ from .storage import (
 from .tape import edge_of, state
 
 __all__ = ["Parameter", "Tensor", "as_tensor", "channels_last", "channels_last_3d", "contiguous_format", "from_numpy",
-           "layout", "preserve_format", "sparse_coo", "strided", "tensor"]
+           "is_tensor", "layout", "preserve_format", "sparse_coo", "strided", "tensor"]
+
+
+def is_tensor(value: object) -> bool:
+    """Whether `value` is a tensor; asks its class and never the object."""
+    return isinstance(value, Tensor)
 
 
 class Tensor:

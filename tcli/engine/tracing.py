@@ -20,10 +20,10 @@ on_trace: list = []  # called with the rows of a traced backward pass
 
 
 class TraceRow:
-    """One op (or leaf) of a backward pass; sizes in bytes, time in seconds."""
+    """One op (or leaf) of a backward pass; sizes in bytes, time in seconds. `inputs`: the rows its gradient flows to."""
 
-    __slots__ = ("depth", "dtype_shape", "grad_norm", "inf", "leaf", "mark", "name", "nan", "op", "saved_bytes", "seconds",
-                 "span", "spark", "text", "variable", "zeros")
+    __slots__ = ("depth", "dtype_shape", "grad_norm", "inf", "inputs", "leaf", "mark", "name", "nan", "op", "saved_bytes",
+                 "seconds", "span", "spark", "text", "variable", "zeros")
 
     def __init__(self, node, g, depth: int, seconds: float):
         self.depth, self.seconds = depth, seconds
@@ -33,6 +33,7 @@ class TraceRow:
         self.span = node.span()
         self.text = self.span.text if self.span is not None else ""
         self.name = None
+        self.inputs: list[int] = []
         self.dtype_shape = _signature(node)
         self.saved_bytes = _saved_bytes(node)
         self._measure(g)
@@ -173,7 +174,16 @@ def _rows(roots, measured: _Measured, leaf_gradients: dict) -> list[TraceRow]:
         measured.order.append(node)
         # A chain is drawn flat: only where the graph forks does the tree grow to the right.
         stack.extend((edge, depth + 1) for edge in reversed(node.edges) if edge is not None)
+    _connect(rows, measured.order)
     return rows
+
+
+def _connect(rows: list[TraceRow], order: list) -> None:
+    """Gives each row the numbers of the rows that it feeds."""
+    number = {node: i for i, node in enumerate(order)}
+    for row, node in zip(rows, order, strict=True):
+        edges = (edge.parent if type(edge) is Pick else edge for edge in node.edges if edge is not None)
+        row.inputs = [number[edge] for edge in edges if edge in number]
 
 
 # ---------------------------------------------------------------- questions about a graph

@@ -1,8 +1,9 @@
 """Which files a program may read and write.
 
 A session sets `current` in its own context; without one (the commands, Python callers) every path is
-allowed. A program may read data anywhere and write at or under the working directory; what a person
-typed may write anywhere; in a sandbox nothing is written and only what the command line names is read.
+allowed. A program may read data anywhere and write at or under the working directory, but no hidden file
+or folder there: those configure shells, editors and version control. What a person typed may write
+anywhere; in a sandbox nothing is written and only what the command line names is read.
 """
 
 from __future__ import annotations
@@ -56,11 +57,20 @@ def check(path, *, write: bool = False) -> str:
             raise ForbiddenError(f"{clean(text, 300)} is not read: --sandbox allows only files that the command "
                                  "line names", help=f"-v x={clean(text, 200)} names it")
         return text
-    if write and not access.typed and real not in access.named and not _is_below(real, os.getcwd()):
+    if write and not access.typed and real not in access.named:
+        _check_written(text, real)
+    return text
+
+
+def _check_written(text: str, real: str) -> None:
+    if not _is_below(real, os.getcwd()):
         raise ForbiddenError(f"{clean(text, 300)} lies outside the working directory",
                              help="a script writes at or below the directory tcli was started in, or to a file "
                              "that is one of its arguments")
-    return text
+    parts = os.path.relpath(real, os.path.realpath(os.getcwd())).split(os.sep)
+    if any(part.startswith(".") and part != "." for part in parts):
+        raise ForbiddenError(f"{clean(text, 300)} is hidden: a script writes no hidden files or folders",
+                             help="name it as an argument of the script to allow it")
 
 
 def is_named(real: str) -> bool:

@@ -19,6 +19,7 @@ from _ast import (
     ClassDef,
     Compare,
     Constant,
+    Del,
     Dict,
     ExceptHandler,
     Expr,
@@ -170,7 +171,8 @@ class Lowering:
         if name == "format" and (field == "func" or (field == "stage" and isinstance(parent, Pipe))):
             return
         store = not isinstance(node.ctx, Load)
-        if attribute_problem(name, store=store, on_super=is_super(node.value)):
+        deleted = is_dunder(name) and isinstance(node.ctx, Del)
+        if deleted or attribute_problem(name, store=store, on_super=is_super(node.value)):
             raise refuse_attribute(name, self.attribute_span(node))
 
     def attribute_span(self, node: Attribute) -> Span:

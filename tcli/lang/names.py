@@ -43,7 +43,7 @@ INTERNALS = frozenset("""
     tb_frame tb_lasti tb_lineno tb_next with_traceback
     co_code co_consts co_names co_varnames co_filename co_freevars co_cellvars co_positions co_lines
     func_globals func_code func_closure func_defaults im_class im_func im_self mro
-    ctypes cffi tofile dump _convert_ _convert _ctypes _os _sys _module _finders pathmod
+    ctypes cffi resize tofile dump _convert_ _convert _ctypes _os _sys _module _finders pathmod
 """.split())
 
 # For the message about an unknown name: what it is called here.
@@ -82,6 +82,8 @@ def refuse_attribute(name: str, span: Span) -> UnknownAttribute:
     help = None
     if name == "__class__":
         help = "only x.__class__.__name__; type(x) gives the class"
+    elif name == "resize":
+        help = "it would leave views of freed memory; numpy.resize(a, shape), x.reshape(shape) and x.resize_(shape) are there"
     elif name in FORMATS:
         help = "call it at once: text.format(...), or write an f-string"
     return UnknownAttribute(f"'{name}' is not available to programs", span=span, help=help)

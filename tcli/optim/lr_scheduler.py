@@ -12,7 +12,7 @@ from collections import Counter
 
 from ..errors import ArgumentError, BadValue, EngineError
 from .cyclic import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
-from .schedule import _EPOCH, LRScheduler, check_optimizer, group_values, set_value, warn
+from .schedule import _EPOCH, LRScheduler, check_optimizer, fields_of, group_values, set_value, warn
 
 __all__ = ["ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR",
            "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR",
@@ -45,7 +45,7 @@ class _ByFunction(LRScheduler):
         return found
 
     def load_state_dict(self, state_dict: dict) -> None:
-        self.__dict__.update({key: value for key, value in state_dict.items() if key != "lr_lambdas"})
+        self.__dict__.update(fields_of(state_dict, "lr_lambdas"))
         for fn, fields in zip(self.lr_lambdas, state_dict["lr_lambdas"], strict=True):
             if fields is not None:
                 vars(fn).update(fields)
@@ -240,7 +240,7 @@ class _Combined(LRScheduler):
         return found
 
     def load_state_dict(self, state_dict: dict) -> None:
-        self.__dict__.update({key: value for key, value in state_dict.items() if key != "_schedulers"})
+        self.__dict__.update(fields_of(state_dict, "_schedulers"))
         for scheduler, fields in zip(self._schedulers, state_dict["_schedulers"], strict=True):
             scheduler.load_state_dict(fields)
 

@@ -27,6 +27,11 @@ def group_values(optimizer, key: str) -> list:
     return [group[key].clone() if isinstance(group[key], Tensor) else group[key] for group in optimizer.param_groups]
 
 
+def fields_of(state: dict, *but: str) -> dict:
+    """What a state dict may set on a schedule: nothing that Python or NumPy would read as its own."""
+    return {name: value for name, value in state.items() if name not in but and not name.startswith("__")}
+
+
 def set_value(group: dict, key: str, value) -> None:
     """Sets an option of a group; a tensor is written into."""
     if isinstance(group[key], Tensor):
@@ -90,7 +95,7 @@ class LRScheduler:
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Takes over what `state_dict` gave."""
-        self.__dict__.update(state_dict)
+        self.__dict__.update(fields_of(state_dict))
 
     def get_last_lr(self) -> list:
         """The rates that the last step set, one per group."""

@@ -9,6 +9,7 @@ callables alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from ..errors import (
     ContractError,
@@ -38,7 +39,8 @@ def from_exception(error: BaseException, names: Callable[[], Iterable[str]]) -> 
     elif not isinstance(failure, (ContractError, UnknownName)):
         from .operands import label
 
-        label(failure, _innermost_values(error))
+        with suppress(RecursionError):  # the stack may still be nearly full
+            label(failure, _innermost_values(error))
     _note_cause(failure, error)
     _let_go(error)
     return failure

@@ -121,7 +121,9 @@ def matrix(session, rows: list[list]) -> object:
 
 def _block(value: Any, tensor: Any) -> Any:
     """A matrix: a vector is a row."""
-    value = value if hasattr(value, "_a") else tensor(value)
+    from ..show import is_tensor
+
+    value = value if is_tensor(value) else tensor(value)
     return value.reshape(1, -1) if value.ndim < 2 else value
 
 
@@ -144,7 +146,9 @@ def contract(session, value: Any, spec: tuple, dims: dict, name: str, place: tup
 
             error.labels.append(Label(where, type_of(value)))
         raise
-    if hasattr(value, "_a"):
+    from ..show import is_tensor
+
+    if is_tensor(value):
         value._dim_names = names
     return value
 

@@ -20,7 +20,7 @@ _NAMES = {
     "datetime": "date datetime time timedelta timezone MINYEAR MAXYEAR", "zlib": "crc32 adler32",
     "hashlib": "md5 sha1 sha256 sha512", "pprint": "pprint pformat pp", "string": """ascii_letters ascii_lowercase
         ascii_uppercase capwords digits hexdigits octdigits printable punctuation whitespace""",
-    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce total_ordering wraps",
+    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce total_ordering",
     "collections": "ChainMap Counter OrderedDict UserDict UserList UserString defaultdict deque namedtuple",
     "collections.abc": "*", "copy": "copy deepcopy Error", "json": "JSONDecodeError JSONEncoder dump dumps load loads",
     "time": """asctime ctime gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns
@@ -30,15 +30,15 @@ _NAMES = {
         MutableMapping MutableSequence NamedTuple NewType NoReturn Optional OrderedDict ParamSpec Protocol
         Self Sequence Set Sized SupportsFloat SupportsIndex SupportsInt TYPE_CHECKING Text Tuple Type TypeAlias TypeVar
         TypedDict Union cast final no_type_check overload runtime_checkable""",
-    "abc": "ABC ABCMeta abstractmethod", "enum": "Enum Flag IntEnum IntFlag StrEnum auto unique",
+    "abc": "abstractmethod", "enum": "auto unique",
     "contextlib": """AbstractContextManager ContextDecorator ExitStack closing contextmanager nullcontext
         redirect_stdout redirect_stderr suppress""",
-    "types": "GenericAlias MappingProxyType MethodType NoneType SimpleNamespace",
+    "types": "GenericAlias MappingProxyType MethodType NoneType",
     "warnings": "filterwarnings resetwarnings simplefilter warn",
     "operator": """abs add and_ concat contains countOf delitem eq floordiv ge getitem gt iadd iand ifloordiv
         ilshift imatmul imod imul index indexOf inv invert ior ipow irshift is_ is_not isub itemgetter itruediv
         ixor le length_hint lshift lt matmul mod mul ne neg not_ or_ pos pow rshift setitem sub truediv truth xor""",
-    "dataclasses": "FrozenInstanceError InitVar KW_ONLY MISSING asdict astuple field fields is_dataclass replace",
+    "dataclasses": "FrozenInstanceError InitVar KW_ONLY MISSING field fields is_dataclass",
     "gc": "collect", "platform": "system machine python_version",
     "os": "", "os.path": "", "sys": "", "pathlib": "", "numpy": "", "__future__": "*",
 }
@@ -101,19 +101,27 @@ def _collections(modules: Modules) -> dict[str, object]:
 
 
 def _dataclasses(modules: Modules) -> dict[str, object]:
-    from dataclasses import dataclass as real
+    from .classes import dataclass_names
 
-    def dataclass(cls=None, /, **options):
-        """`dataclasses.dataclass`; field names become program text there, so they must be names."""
-        def make(kind):
-            for name in kind.__dict__.get("__annotations__", ()):
-                if not (type(name) is str and name.isidentifier()):
-                    raise TypeError(f"field names must be valid identifiers: {name!r}")
-            return real(kind, **options)
+    return dataclass_names()
 
-        return make if cls is None else make(cls)
 
-    return {"dataclass": dataclass}
+def _abc(modules: Modules) -> dict[str, object]:
+    from .classes import abc_names
+
+    return abc_names()
+
+
+def _enum(modules: Modules) -> dict[str, object]:
+    from .classes import enum_names
+
+    return enum_names()
+
+
+def _functools(modules: Modules) -> dict[str, object]:
+    from .classes import wraps
+
+    return {"wraps": wraps}
 
 
 def _operator(modules: Modules) -> dict[str, object]:
@@ -121,6 +129,8 @@ def _operator(modules: Modules) -> dict[str, object]:
 
     def attrgetter(*names):
         for name in names:
+            if type(name) is not str:  # a subclass could split as it likes
+                raise TypeError("attribute name must be a string")
             for part in name.split("."):
                 check_attribute(part)
         return operator.attrgetter(*names)
@@ -134,6 +144,8 @@ def _operator(modules: Modules) -> dict[str, object]:
 def _types(modules: Modules) -> dict[str, object]:
     import types
 
+    from .classes import namespace_names
+
     def kind_of(real):
         class Meta(type):
             def __instancecheck__(cls, value):
@@ -142,7 +154,7 @@ def _types(modules: Modules) -> dict[str, object]:
         return Meta(real.__name__, (), {"__doc__": f"For isinstance(x, types.{real.__name__})."})
 
     names = "FunctionType LambdaType BuiltinFunctionType GeneratorType ModuleType"
-    return {name: kind_of(getattr(types, name)) for name in names.split()}
+    return namespace_names() | {name: kind_of(getattr(types, name)) for name in names.split()}
 
 
 def _warnings(modules: Modules) -> dict[str, object]:
@@ -201,8 +213,22 @@ def _sys(modules: Modules) -> dict[str, object]:
 
 
 def _set_recursion_limit(limit: int) -> None:
-    """Bounded: a runaway recursion must end in an error and not in a crash."""
-    sys.setrecursionlimit(max(100, min(int(limit), 20_000)))
+    """Bounded: a runaway recursion must end in an error and not in a crash. A level through C may take 12 KB of stack."""
+    most = 10_000 if limit <= 1000 or _stack_holds(120 << 20) else 1000
+    sys.setrecursionlimit(max(100, min(int(limit), most)))
+
+
+def _stack_holds(size: int) -> bool:
+    """Makes room on the main thread's stack, which grows up to the limit of the moment."""
+    try:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+        if soft != resource.RLIM_INFINITY and soft < size:
+            resource.setrlimit(resource.RLIMIT_STACK, (size, hard))
+    except (ImportError, OSError, ValueError):
+        return False
+    return True
 
 
 def _os(modules: Modules) -> dict[str, object]:
@@ -355,6 +381,6 @@ def _part(name: str, names: list[str]) -> ModuleType:
     return part
 
 
-_SPECIAL = {"collections": _collections, "dataclasses": _dataclasses, "operator": _operator, "types": _types,
-            "warnings": _warnings, "sys": _sys, "os": _os, "os.path": _os_path, "pathlib": _pathlib,
-            "numpy": _numpy}
+_SPECIAL = {"abc": _abc, "collections": _collections, "dataclasses": _dataclasses, "enum": _enum, "functools": _functools,
+            "numpy": _numpy, "operator": _operator, "os": _os, "os.path": _os_path, "pathlib": _pathlib, "sys": _sys,
+            "types": _types, "warnings": _warnings}

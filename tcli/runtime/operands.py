@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 
 from ..errors import Label, TcliError
+from ..show import is_tensor
 from ..source import Source, Span
 
 TYPE_CHECKING = False
@@ -63,7 +64,7 @@ def _tensor_names(node, values: dict[str, object]) -> list[ast.Name]:
         parts = [node.value, *(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice])]
     else:
         parts = list(ast.iter_child_nodes(node))
-    return [part for part in parts if isinstance(part, ast.Name) and hasattr(values.get(part.id), "_a")]
+    return [part for part in parts if isinstance(part, ast.Name) and is_tensor(values.get(part.id))]
 
 
 def _type_of(value: object) -> str:
@@ -139,7 +140,7 @@ def _two_sides(params: list[str], left, right, values: dict) -> dict:
 def _may_be_tensor(node, values: dict) -> bool:
     if isinstance(node, ast.Constant):
         return False
-    return not (isinstance(node, ast.Name) and node.id in values) or hasattr(values[node.id], "_a")
+    return not (isinstance(node, ast.Name) and node.id in values) or is_tensor(values[node.id])
 
 
 def _arguments(node: ast.Call, op_name: str, params: list[str], values: dict, stage: bool) -> dict:
@@ -184,5 +185,5 @@ def _is_namespace(node, values: dict) -> bool:
     value = values.get(node.id)
     if value is None:
         return node.id in ("torch", "F", "nn", "np")
-    return not hasattr(value, "_a") and (type(value).__name__ == "module" or isinstance(value, type)
+    return not is_tensor(value) and (type(value).__name__ == "module" or isinstance(value, type)
                                          or type(value).__module__.startswith("tcli.runtime"))

@@ -29,7 +29,9 @@ def _say(label: str, text: str) -> None:
 
 
 def _line(value) -> str:
-    if hasattr(value, "_a") and hasattr(value, "requires_grad"):
+    from ..show import is_tensor
+
+    if is_tensor(value):
         from ..show.tensor import header
 
         return header(value)

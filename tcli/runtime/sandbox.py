@@ -11,7 +11,7 @@ import builtins
 import os
 
 from ..errors import BadValue, FileError, ForbiddenError, TcliError, UnknownAttribute
-from ..lang.names import attribute_problem
+from ..lang.names import attribute_problem, is_dunder
 
 _PLAIN = """
     ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError
@@ -25,16 +25,19 @@ _PLAIN = """
     RuntimeWarning StopAsyncIteration StopIteration SyntaxError SyntaxWarning SystemError SystemExit
     TabError TimeoutError True TypeError UnboundLocalError UnicodeDecodeError UnicodeEncodeError
     UnicodeError UnicodeTranslateError UnicodeWarning UserWarning ValueError Warning ZeroDivisionError
-    __build_class__ abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod
+    abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod
     enumerate filter float format frozenset hash hex id input int isinstance issubclass iter len list map
     max memoryview min next object oct ord pow print property range repr reversed round set slice sorted
-    staticmethod str sum super tuple zip __debug__
+    staticmethod str sum tuple zip __debug__
     """.split()
 
 
 def safe_builtins() -> dict[str, object]:
     """The builtins of a program. Names that would leave the sandbox are there to say so."""
+    from .classes import Super, build_class
+
     names = {name: getattr(builtins, name) for name in _PLAIN if hasattr(builtins, name)}
+    names |= {"super": Super, "__build_class__": build_class}
     names |= {"getattr": safe_getattr, "setattr": safe_setattr, "hasattr": safe_hasattr,
               "delattr": safe_delattr, "type": Type, "vars": safe_vars, "dir": safe_dir, "open": safe_open,
               "exit": leave, "quit": leave}
@@ -86,7 +89,9 @@ def safe_setattr(target: object, name: str, value: object, /) -> None:
 
 
 def safe_delattr(target: object, name: str, /) -> None:
-    delattr(target, check_attribute(name, store=True))
+    if is_dunder(check_attribute(name, store=True)):
+        raise UnknownAttribute(f"'{name}' cannot be deleted")
+    delattr(target, name)
 
 
 def safe_vars(target: object, /) -> dict[str, object]:
@@ -108,7 +113,13 @@ class _TypeOfTypes(type):
         if issubclass(kind, TcliError):
             # A pasted program prints `type(error).__name__`: it sees the class PyTorch raises.
             return kind.python_class()
-        return Type if kind is type or kind is _TypeOfTypes else kind
+        if issubclass(kind, type):
+            return Type  # a metaclass makes classes of any dict
+        if kind.__name__ == "ndarray" and kind.__module__ == "numpy":
+            from .modules import ndarray
+
+            return ndarray  # the real class takes any bytes for objects
+        return kind
 
     def __instancecheck__(cls, value: object) -> bool:
         return isinstance(value, type)
@@ -117,7 +128,9 @@ class _TypeOfTypes(type):
         return issubclass(kind, type)
 
     def __getitem__(cls, item: object):
-        return type[item]
+        from types import GenericAlias
+
+        return GenericAlias(cls, item)
 
     def __repr__(cls) -> str:
         return "<class 'type'>"
@@ -131,6 +144,7 @@ class Type(metaclass=_TypeOfTypes):
 
 def safe_format(text: str, args: tuple, kwargs: dict) -> str:
     """`text.format(*args, **kwargs)`; a field may go through open attributes only."""
+    text = str.__str__(text)  # a subclass of str could answer `in` as it likes
     if "." not in text and "[" not in text:
         return str.format(text, *args, **kwargs)
     return _formatter().vformat(text, args, kwargs)

@@ -49,6 +49,8 @@ class Session:
         self.quiet, self.trace, self.echo = quiet, trace, echo
         # Whether to show `x.add_(1)`, whose value is its own receiver: not in scripts.
         self.echo_receivers = echo is not None
+        # "auto", "always" or "never": whether pictures have colours.
+        self.color = "auto"
         # Whether tensors note where in the program they were made.
         self.positions = trace
         # Called with the `Trace` of a backward pass.

@@ -64,7 +64,7 @@ def table(session) -> dict:
     from ..engine.autograd import backward
 
     found = {"backward": backward}
-    for provider in (_from_traces, _from_files, _probes):
+    for provider in (_from_traces, _from_files, _probes, _pictures):
         found.update(provider(session))
     return found
 
@@ -87,3 +87,9 @@ def _probes(session) -> dict:
     from .probes import peek, show
 
     return {"peek": peek, "show": show}
+
+
+def _pictures(session) -> dict:
+    from .pictures import names_for
+
+    return names_for(session)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from ..engine import autograd, device, dtypes, format
-from ..engine.tensor import Parameter, Tensor, _legacy
+from ..engine.tensor import Parameter, Tensor, _legacy, is_tensor
 from ..errors import EngineError
 
 
@@ -116,11 +116,6 @@ def table() -> dict:
     from ..io import torch_functions
 
     return found | torch_functions()
-
-
-def is_tensor(obj) -> bool:
-    """Whether `obj` is a tensor."""
-    return isinstance(obj, Tensor)
 
 
 def _initial_seed() -> int:

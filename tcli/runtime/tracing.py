@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ..engine import tracing
 from ..engine.tensor import Tensor
+from ..errors import BadValue
 
 
 class Trace:
-    """The rows of a backward pass; prints as a tree. `rows`, `json()` and `tree()` give it as data."""
+    """The rows of a backward pass; prints as a tree. `rows`, `json()`, `to(format)` and `save(path)` give it as data."""
 
     def __init__(self, rows: list):
         self.rows = rows
@@ -21,6 +22,37 @@ class Trace:
         from ..show.gradtrace import as_json
 
         return as_json(self.rows)
+
+    def to(self, format: str) -> str:
+        """The trace as text: "tree", "table", "json", "dot" (Graphviz) or "html" (one page that needs nothing else)."""
+        from ..show import gradtrace
+
+        if format == "json":
+            from json import dumps
+
+            return dumps(self.json(), ensure_ascii=False, indent=1)
+        if format == "html":
+            from ..show.tracepage import page
+
+            return page(self.rows)
+        writers = {"tree": gradtrace.render, "table": gradtrace.table, "dot": gradtrace.as_dot}
+        if format not in writers:
+            raise BadValue(f"trace format {format!r} is unknown", help="one of tree, table, json, dot, html")
+        return writers[format](self.rows)
+
+    def save(self, path: str) -> None:
+        """Writes the trace to a .json, .dot, .html or .txt file."""
+        import os
+
+        from ..io.access import check
+        from ..io.atomic import writing
+
+        ending = os.path.splitext(os.fspath(path))[1].lower()
+        known = {".json": "json", ".dot": "dot", ".gv": "dot", ".html": "html", ".txt": "tree"}
+        if ending not in known:
+            raise BadValue(f"cannot tell the format of a trace from {path!r}", help="end it in .html, .json, .dot or .txt")
+        with writing(check(path, write=True)) as file:
+            file.write((self.to(known[ending]) + "\n").encode())
 
     def tree(self):
         from ..show.gradtrace import tree
@@ -59,8 +91,12 @@ def leaf_names(variables: dict) -> dict[int, str]:
 
 def names_for(session) -> dict:
     """The functions a program of this session gets."""
-    def trace(loss, gradient=None) -> Trace:
-        """The backward pass of `loss` as a tree: line, op, shape, gradient norm, zeros, saved bytes, time."""
-        return Trace(named(tracing.trace_rows(loss, gradient), session.globals))
+    def trace(loss, gradient=None, format: str | None = None):
+        """The backward pass of `loss` as a tree: line, op, shape, gradient norm, zeros, saved bytes, time.
+
+        format: "tree", "table", "json", "dot" or "html" gives it as text; `trace(loss).save("t.html")` writes a file.
+        """
+        found = Trace(named(tracing.trace_rows(loss, gradient), session.globals))
+        return found if format is None else found.to(format)
 
     return {"trace": trace, "why_no_grad": tracing.why_no_grad, "why_nan": tracing.why_nan}

@@ -30,8 +30,21 @@ def render(rows: Iterable, *, color: bool = False, width: int = 100) -> str:
     lines = []
     for row, each in zip(rows, cells, strict=True):
         line = "  ".join(_fit(text, widths[i], right=i in (0, 6, 7)) for i, text in enumerate(each) if widths[i])
-        lines.append(_colored(line.rstrip(), _mark_of(row)) if color else line.rstrip())
+        lines.append(_colored(line.rstrip(), mark_of(row)) if color else line.rstrip())
     return "\n".join(lines)
+
+
+def table(rows: Iterable) -> str:
+    """The trace as a table, one line per op in the order of the backward pass."""
+    lines = [("place", "op", "source", "output", "|g|", "% zero", "NaN", "Inf", "saved", "time", "")]
+    for row in rows:
+        lines.append((place_of(row), row.op or "", _fit(title_of(row), 40, right=False).rstrip(), row.dtype_shape,
+                      figure(row.grad_norm), f"{100 * row.zeros:.0f}", str(row.nan), str(row.inf), saved_of(row), _time(row),
+                      mark_of(row)))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    right = (0, 4, 5, 6, 7, 8, 9)
+    return "\n".join("  ".join(_fit(cell, widths[i], right=i in right) for i, cell in enumerate(line)).rstrip()
+                     for line in lines)
 
 
 def as_json(rows: Iterable) -> list[dict]:
@@ -39,12 +52,33 @@ def as_json(rows: Iterable) -> list[dict]:
     out = []
     for row in rows:
         names = ("op", "text", "dtype_shape", "grad_norm", "zeros", "nan", "inf", "saved_bytes", "seconds",
-                 "depth", "name", "leaf", "mark")
+                 "depth", "name", "leaf", "mark", "inputs")
         span = row.span
         out.append({"line": span.line if span else None, "column": span.column if span else None,
                     "file": span.source.name if span else None,
                     **{name: getattr(row, name, None) for name in names}})
     return out
+
+
+def as_dot(rows: Iterable) -> str:
+    """The graph in Graphviz's language: an arrow for each gradient, from an op to what it was computed from."""
+    rows = list(rows)
+    colors = {"vanishing": "gold", "exploding": "tomato", "nan": "red"}
+    lines = ["digraph gradient {", "  rankdir=BT;", "  node [shape=box, fontname=monospace, fontsize=10];"]
+    for i, row in enumerate(rows):
+        place = place_of(row)
+        facts = (title_of(row), row.dtype_shape, f"|g| {figure(row.grad_norm)}", health(row), place)
+        said = "\n".join(part for part in facts if part)
+        look = "shape=ellipse, " if row.leaf else ""
+        mark = mark_of(row)
+        look += f'style=filled, fillcolor={colors[mark]}, ' if mark in colors else ""
+        lines.append(f"  n{i} [{look}label={_quoted(said)}];")
+    lines += [f"  n{j} -> n{i};" for i, row in enumerate(rows) for j in row.inputs]
+    return "\n".join([*lines, "}"])
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def tree(rows: Iterable):
@@ -56,14 +90,14 @@ def tree(rows: Iterable):
     open_branches = [root]
     for row in rows:
         del open_branches[row.depth + 1:]
-        text = Text.assemble((_title(row), "bold" if not row.leaf else "cyan"), "  ", (row.dtype_shape, "green"),
-                             "  ", _numbers(row), style=_rich_style(_mark_of(row)))
+        text = Text.assemble((title_of(row), "bold" if not row.leaf else "cyan"), "  ", (row.dtype_shape, "green"),
+                             "  ", _numbers(row), style=_rich_style(mark_of(row)))
         open_branches.append(open_branches[-1].add(text))
     return root
 
 
 def _numbers(row) -> str:
-    parts = [_place(row), f"|g| {figure(row.grad_norm)}", _health(row), _saved(row), _time(row)]
+    parts = [place_of(row), f"|g| {figure(row.grad_norm)}", health(row), saved_of(row), _time(row)]
     return "  ".join(part for part in parts if part)
 
 
@@ -83,15 +117,15 @@ def _stems(rows: list) -> list[str]:
 
 
 def _cells(row, stem: str) -> list[str]:
-    return [_place(row), stem + _title(row), row.dtype_shape, f"|g| {figure(row.grad_norm)}", _health(row),
-            getattr(row, "spark", "") or "", _saved(row), _time(row), getattr(row, "mark", "") or ""]
+    return [place_of(row), stem + title_of(row), row.dtype_shape, f"|g| {figure(row.grad_norm)}", health(row),
+            getattr(row, "spark", "") or "", saved_of(row), _time(row), getattr(row, "mark", "") or ""]
 
 
-def _place(row) -> str:
+def place_of(row) -> str:
     return short(row.span)
 
 
-def _title(row) -> str:
+def title_of(row) -> str:
     """Source text for an op, the name for a parameter."""
     text = " ".join((row.text or row.op or "").split())
     if row.leaf:
@@ -99,7 +133,7 @@ def _title(row) -> str:
     return text
 
 
-def _health(row) -> str:
+def health(row) -> str:
     """Zeros, NaN and Inf of the gradient, as far as there are any."""
     parts = []
     if row.zeros:
@@ -108,7 +142,7 @@ def _health(row) -> str:
     return ", ".join(parts)
 
 
-def _saved(row) -> str:
+def saved_of(row) -> str:
     return size(row.saved_bytes) if row.saved_bytes else ""
 
 
@@ -116,7 +150,7 @@ def _time(row) -> str:
     return duration(row.seconds) if row.seconds else ""
 
 
-def _mark_of(row) -> str:
+def mark_of(row) -> str:
     return "nan" if row.nan or row.inf else getattr(row, "mark", "") or ""
 
 

@@ -6,6 +6,8 @@ its summary line; a plain value's is its type.
 
 from __future__ import annotations
 
+from . import is_tensor
+
 
 def page(value: object, name: str = "") -> str:
     """The help text of `value`, known to the reader as `name`."""
@@ -86,7 +88,3 @@ def summary(value: object) -> str:
 
         return type_of(value)
     return documentation(value).partition("\n")[0] or type(value).__name__
-
-
-def is_tensor(value: object) -> bool:
-    return hasattr(type(value), "requires_grad") and hasattr(type(value), "grad_fn")

@@ -66,16 +66,19 @@ def _about(sampled: bool) -> str:
 
 def sample_of(tensor: object) -> tuple:
     """(NumPy values, whether they are a sample): flat, at most SAMPLE of them."""
-    import numpy
-
     flat = tensor.detach().reshape(-1) if tensor.is_contiguous() else tensor.detach()
     count = tensor.numel()
     if count > SAMPLE:
         flat = flat.reshape(-1)[::-(-count // SAMPLE)]
-    values = numpy.asarray(flat.cpu().numpy()).reshape(-1)
-    if values.dtype.kind not in "biufc":  # bfloat16 and float8 come as types of ml_dtypes
-        values = values.astype("float32")
-    return values, count > SAMPLE
+    return host_values(flat).reshape(-1), count > SAMPLE
+
+
+def host_values(tensor: object):
+    """The values as a NumPy array; bfloat16 and float8, which NumPy lacks, as float32."""
+    part = tensor.detach()
+    if part.is_floating_point() and part.element_size() < 4:
+        part = part.float()
+    return part.cpu().numpy()
 
 
 def _real_statistics(values, prefix: str) -> str:

@@ -246,7 +246,7 @@ def test_backward_with_trace_shows_the_pass_on_stderr():
 
 @pytest.mark.parametrize(("expr", "unwanted"), [
     ("1+1", {"numpy", "typer", "rich", "prompt_toolkit", "inspect", "dataclasses", "tcli.engine"}),
-    ("ones(2)", {"typer", "rich", "prompt_toolkit", "scipy", "tcli.show"}),
+    ("ones(2)", {"typer", "rich", "prompt_toolkit", "scipy", "tcli.show.tensor", "tcli.show.diagnostic"}),
 ])
 def test_a_one_liner_imports_only_what_it_needs(expr, unwanted):
     program = ("import sys; from tcli.cli import run; run(['-e', sys.argv[1]]);"
