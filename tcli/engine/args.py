@@ -213,11 +213,6 @@ CONVERTERS |= {kind + "?": optional(convert) for kind, convert in CONVERTERS.ite
 TENSOR_KINDS = frozenset({"Tensor", "Tensor?", "Tensors", "Operand", "Operand?", "Index", "Index?"})
 
 
-def check_same_device(op: str, devices) -> None:
-    raise EngineError("Expected all tensors to be on the same device, but found at least two devices, "
-                      + " and ".join(dict.fromkeys(map(str, devices))) + "!")
-
-
 def broadcast_shapes(*shapes) -> tuple:
     """The common shape of broadcasting; sizes must be equal or 1, aligned from the right."""
     ndim = max((len(s) for s in shapes), default=0)

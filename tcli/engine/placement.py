@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import EngineError, Unsupported
-from .args import check_same_device
+from ..errors import DeviceError, Unsupported
 from .device import Device, backend, device_of, move
 from .meta import MetaArray, NeedsValue
 
@@ -42,7 +41,7 @@ def outside(array: Any, low: int, high: int) -> bool:
     return array is not None and bool(array.size) and (int(array.min()) < low or int(array.max()) >= high)
 
 
-def common_device(name: str, arrays: list) -> Device:
+def common_device(arrays: list) -> Device:
     """The one device of all arrays but the 0-d ones on the CPU; raises PyTorch's error where there are two."""
     found: list[Device] = []
     for a in arrays:
@@ -50,21 +49,32 @@ def common_device(name: str, arrays: list) -> Device:
         if device not in found and (a.ndim or device.type != "cpu"):
             found.append(device)
     if len(found) > 1:
-        _mixed(name, found)
+        raise _mixed(found)
     return found[0] if found else device_of(arrays[0])
 
 
-def _mixed(name: str, devices: list) -> None:
-    kinds = {d.type for d in devices}
-    if "meta" in kinds:
+def _mixed(devices: list) -> DeviceError:
+    if any(d.type == "meta" for d in devices):
         other = next(d for d in devices if d.type != "meta")
-        raise EngineError(f"Tensor on device {other} is not on the expected device meta!")
-    check_same_device(name, sorted(devices, key=lambda d: (d.type == "cpu", str(d))))
+        return DeviceError(f"Tensor on device {other} is not on the expected device meta!")
+    listed = sorted(devices, key=lambda d: (d.type == "cpu", str(d)))
+    return DeviceError("Expected all tensors to be on the same device, but found at least two devices, "
+                       + " and ".join(map(str, listed)) + "!", help=f"move one of them: .to('{listed[0]}')")
+
+
+def _where(o: Any, values: list) -> list[str]:
+    """Which operand is on which device, in words."""
+    placed = [(name, device_of(v)) for name, v in zip(o.names, values, strict=False) if hasattr(v, "strides")]
+    return [", ".join(f"{'input' if name == 'x' else name} is on {device}" for name, device in placed)] if placed else []
 
 
 def run(o: Any, kernel: Any, values: list, arrays: list):
     """The kernel's results for operands of which some are not on the CPU."""
-    device = common_device(o.name, arrays)
+    try:
+        device = common_device(arrays)
+    except DeviceError as error:
+        error.notes += _where(o, values)
+        raise
     home = backend(device)
     if o.host and not home.virtual:
         return _on_host(o, kernel, values, device)

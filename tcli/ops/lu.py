@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..engine.device import module_of
-from ..engine.placement import outside
+from ..engine.placement import holds, outside
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError
 from .arrays import not_implemented

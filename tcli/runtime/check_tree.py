@@ -84,15 +84,12 @@ class _without_jumps_in(ast.NodeTransformer):
     def visit_Return(self, node: ast.Return) -> ast.stmt:
         return ast.copy_location(ast.Expr(node.value) if node.value is not None else ast.Pass(), node)
 
-    def visit_Raise(self, node: ast.Raise) -> ast.stmt:
-        return ast.copy_location(ast.Pass(), node)
-
-    visit_Break = visit_Continue = visit_Raise
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
-        return node
-
-    visit_For = visit_While = visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = visit_FunctionDef
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, (ast.Raise, ast.Break, ast.Continue)):
+            return ast.copy_location(ast.Pass(), node)
+        # The jumps of inner loops and functions stay inside them.
+        inner = (ast.For, ast.While, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+        return node if isinstance(node, inner) else super().visit(node)
 
 
 def _without_jumps(statement: ast.stmt) -> Any:

@@ -105,9 +105,6 @@ class UnknownNumber(float):
 
     __index__ = __trunc__ = __floor__ = __ceil__ = __int__
 
-    def __round__(self, digits: int | None = None) -> Any:
-        return self
-
     def __format__(self, spec: str) -> str:
         return "?"
 
@@ -122,6 +119,7 @@ UNKNOWN = Unknown()
 
 
 def _fill(cls: type, names: str, make: Callable[[], Any]) -> None:
+    """Gives a class methods that take anything and return `make()`."""
     for name in names.split():
         setattr(cls, f"__{name}__", lambda self, *others: make())
 
@@ -130,6 +128,7 @@ _ARITHMETIC = "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mo
 _fill(Unknown, _ARITHMETIC + " matmul rmatmul and rand or ror xor rxor lshift rlshift rshift rrshift invert lt le gt ge eq ne",
       lambda: UNKNOWN)
 _fill(UnknownNumber, "lt le gt ge eq ne", Truth)
+_fill(UnknownNumber, "round", UnknownNumber)
 
 
 def _number_arithmetic(name: str) -> Callable[..., Any]:

@@ -128,7 +128,8 @@ class device_of_name:
     """`with torch.cuda.device(1):` makes a GPU the current one for a while."""
 
     def __init__(self, which: Any) -> None:
-        self._which, self._context = which, None
+        self._which = which
+        self._context: Any = None
 
     def __enter__(self) -> None:
         if self._which is not None and cuda_is_available():

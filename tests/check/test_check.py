@@ -40,7 +40,7 @@ FAULTS = [
     ("attention", '"nd,cd->nc"', '"nd,dc->nc"', "runtime", ""),
     ("images", "16 * 16 * 16, 4", "16 * 32 * 32, 4", "shape", "cannot be multiplied"),
     ("images", "nn.Conv2d(8, 16", "nn.Conv2d(3, 16", "runtime", "expected input"),
-    ("images", "torch.zeros(8, 4, device=device)", "torch.zeros(8, 4).cuda()", "runtime", "on the same device"),
+    ("images", "torch.zeros(8, 4, device=device)", "torch.zeros(8, 4).cuda()", "device", "on the same device"),
     ("images", "counts += torch.ones(4, dtype=torch.int64", "counts += torch.ones(4, dtype=torch.float32", "dtype",
      "result type Float can't be cast to the desired output type Long"),
     ("images", "[0, 2, 7]", "[0, 2, 8]", "index", "index 8 is out of bounds for dimension 0 with size 8"),
@@ -145,7 +145,7 @@ def test_loops_are_bounded():
 def test_the_command_prints_a_plan_and_json(tmp_path, capsys):
     import json
 
-    from tcli.cli import run
+    from tcli.cli.files import main as run
 
     file = tmp_path / "a.tsr"
     file.write_text("x = torch.ones(3, 4)\ny = x @ x\n")

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from tcli.cli import run
+from tcli.cli.files import main as run
 from tcli.engine import cuda
 from tcli.errors import DeviceError
 

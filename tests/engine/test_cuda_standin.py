@@ -46,6 +46,13 @@ def test_mixed_devices_are_refused_in_pytorchs_words(session):
             session.run(text)
 
 
+def test_the_error_says_which_operand_is_where(session):
+    with pytest.raises(TcliError) as caught:
+        session.run("torch.ones(3, device='cuda') + torch.ones(3)")
+    assert caught.value.code == "device"
+    assert "input is on cuda:0, other is on cpu" in caught.value.notes
+
+
 def test_zero_dim_cpu_operands_are_welcome(session):
     session.run("a = torch.ones(3, device='cuda')")
     assert session.eval("(a + torch.tensor(2.0)).tolist()") == [3.0, 3.0, 3.0]

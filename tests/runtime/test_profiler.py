@@ -78,11 +78,12 @@ prof.export_chrome_trace("trace.json")
 
 
 def test_the_command_shows_both_tables_and_writes_a_trace(tmp_path, capsys):
-    from tcli.cli import run
+    from tcli.cli.options import parse
+    from tcli.cli.run import execute
 
     file = tmp_path / "a.tsr"
     file.write_text("x = torch.ones(64, 64)\nprint((x @ x).sum())\n")
-    assert run(["--profile", "--profile-trace", str(tmp_path / "t.json"), str(file)]) == 0
+    assert execute(parse(["--profile", "--profile-trace", str(tmp_path / "t.json"), str(file)])) == 0
     shown = capsys.readouterr()
     assert shown.out == "tensor(262144.)\n"
     assert "GFLOP/s" in shown.err and "matmul" in shown.err and "a.tsr:2" in shown.err
