@@ -69,8 +69,8 @@ def fuzz_files(seconds: float, rng: random.Random) -> tuple[int, int]:
 
 PIECES = [*"()[]{}:;,=*@.#'\"?!$é\u2028\0\ufeff\x1b𝒳", "|>", ":=", "**", "->", "..", "...", "\n", "\n    ", "\t", "\\\n", "'''",
           'f"', "f'{", "{x!r:>{w}}", "b'", "r'", "0x", "1_0", "1e", "1j", "lambda ", "if ", "else ", "for x in ", "def f(",
-          "class A", "return ", "yield ", "await ", "async ", "with ", "try:", "except* ", "import ", "not ", "in ", "is ", "del ",
-          "global x", "nonlocal x", "@f\n", "f32[B, *c, ...]", "??"]
+          "class A", "return ", "yield ", "await ", "async ", "with ", "try:", "except* ", "import ", "not ", "in ", "is ",
+          "del ", "global x", "nonlocal x", "@f\n", "f32[B, *c, ...]", "??"]
 
 
 def programs() -> list[str]:

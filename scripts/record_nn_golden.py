@@ -15,9 +15,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
+import torch.autograd.functional  # noqa: E402
+import torch.func  # noqa: E402
+import torch.nn.utils.parametrizations  # noqa: E402
 import torch.nn.utils.prune  # noqa: E402
+import torch.optim.swa_utils  # noqa: E402
+import torch.utils.data  # noqa: E402
 
-from tests.nn import cases, program, tools  # noqa: E402
+from tests.nn import cases, program, signatures, tools  # noqa: E402
 from tests.optim import cases as optim_cases  # noqa: E402
 
 nn, optim = torch.nn, torch.optim
@@ -35,7 +40,14 @@ def record_layers() -> dict:
     return index
 
 
+def record_signatures() -> None:
+    found = {module: {name: signatures.parameters(getattr(signatures.home_of(torch, module), name))
+                      for name in signatures.public(torch, module)} for module in signatures.MODULES}
+    (GOLDEN / "signatures.json").write_text(json.dumps(found) + "\n")
+
+
 def main() -> None:
+    record_signatures()
     warnings.simplefilter("ignore")
     text = {"layers": record_layers(),
             "programs": {fn.__name__: program.run(fn, torch, nn) for fn in program.SECTIONS + tools.TOOLS},

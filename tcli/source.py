@@ -7,7 +7,7 @@ happens here and nowhere else. `span_of` finds where in a program a Python excep
 
 from __future__ import annotations
 
-import linecache
+import sys
 
 # Sources whose code may be running, by the file name that their code objects carry.
 _sources: dict[str, Source] = {}
@@ -28,9 +28,17 @@ class Source:
 
     def register(self) -> Source:
         _sources[self.name] = self
+        if "linecache" in sys.modules:
+            self.show_lines()
+        return self
+
+    def show_lines(self) -> None:
+        """Puts the lines where plain tracebacks look for them. `linecache` costs an import of six milliseconds, so
+        this waits until there is a traceback or somebody else has imported it."""
+        import linecache
+
         # mtime None keeps the entry through linecache.checkcache().
         linecache.cache[self.name] = (len(self.text), None, [line + "\n" for line in self.lines], self.name)
-        return self
 
     def line(self, number: int) -> str:
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""

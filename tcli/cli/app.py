@@ -93,15 +93,15 @@ def doc(name: Annotated[str, typer.Argument(help="A name as a program writes it:
 
 
 @app.command(help=COMMANDS["ops"])
-def ops(pattern: Annotated[str, typer.Argument(help="Only names that contain this.")] = "") -> None:
+def ops(pattern: Annotated[str, typer.Argument(help="Only names that contain this.")] = "",
+        as_json: Annotated[bool, typer.Option("--json", help="Names, dtypes, gradient, fusable and more, as JSON.")] = False,
+        ) -> None:
     """Prints every operator with its summary."""
-    from ..engine.registry import ops as registered
     from ..runtime.session import Session
+    from .ops import listing
 
     Session().load_engine()
-    for name, op in sorted(registered.items()):
-        if op.public and pattern in name:
-            print(f"{name:<24} {op.doc.strip().partition(chr(10))[0]}".rstrip())
+    print(listing(pattern, as_json))
 
 
 @app.command(help=COMMANDS["explain"])

@@ -11,11 +11,13 @@ from .options import UsageError
 
 def run_devices(choices: Choices) -> int:
     """Prints the devices as text or JSON; always 0."""
+    from .. import __version__
     from ..runtime.machine import machine
 
     if choices.words:
         raise UsageError("devices takes no arguments")
     found = machine()
+    found["versions"] = {"tcli": __version__, **found["versions"]}
     print(json.dumps(found, indent=2) if choices.json else "\n".join(lines(found)))
     return 0
 

@@ -6,6 +6,7 @@ prompt, colours and formats only when they are used.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -22,6 +23,7 @@ def execute(settings: Settings) -> int:
         return 0
     if settings.interactive and not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         raise UsageError("-i opens the prompt, which needs a terminal")
+    gc.disable()
     _limit_threads_at_start()
     programs = _programs(settings)
     if programs is None:
@@ -103,6 +105,7 @@ def session_for(settings: Settings):
     session = Session(settings.device, settings.seed, settings.dtype, settings.quiet, settings.trace,
                       args=settings.args, script=settings.file or "tcli", threads=settings.threads)
     session.show_trace = lambda trace: show_trace(trace, settings)
+    session.before_program = _collect_garbage_from_here
     session.color = settings.color
     _set_limits(session, settings)
     if settings.expr and settings.file != "-" and not is_terminal(sys.stdin) and sys.stdin is not None:
@@ -114,6 +117,13 @@ def session_for(settings: Settings):
 
         bind_variable(session, text)
     return session
+
+
+def _collect_garbage_from_here() -> None:
+    """What was imported stays: the collector, off since the start, need never look at it."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def _set_limits(session, settings: Settings) -> None:

@@ -41,6 +41,8 @@ class DataLoader:
     def _check(self, shuffle, sampler, batch_sampler, batch_size, drop_last) -> None:
         if self.num_workers < 0:
             raise BadValue("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
+        if self.timeout < 0:
+            raise BadValue("timeout option should be non-negative")
         if self._iterable and shuffle not in (None, False):
             raise BadValue("DataLoader with IterableDataset: expected unspecified shuffle option, but got "
                            f"shuffle={shuffle}")

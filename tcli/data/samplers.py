@@ -50,6 +50,12 @@ class SequentialSampler(Sampler):
         return len(self.data_source)
 
 
+def _check_count(count, shown=None) -> None:
+    if not isinstance(count, int) or count <= 0:
+        said = count if shown is None else shown
+        raise BadValue(f"num_samples should be a positive integer value, but got num_samples={said}")
+
+
 class RandomSampler(Sampler):
     """All indices in random order, or `num_samples` drawn with replacement."""
 
@@ -58,8 +64,7 @@ class RandomSampler(Sampler):
             raise ArgumentError(f"replacement should be a boolean value, but got replacement={replacement}")
         self.data_source, self.replacement, self._num_samples = data_source, replacement, num_samples
         self.generator = generator
-        if num_samples is not None and (not isinstance(num_samples, int) or num_samples <= 0):
-            raise BadValue(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
+        _check_count(self.num_samples)
 
     @property
     def num_samples(self) -> int:
@@ -99,6 +104,9 @@ class WeightedRandomSampler(Sampler):
     """`num_samples` indices drawn with probabilities proportional to weights."""
 
     def __init__(self, weights, num_samples: int, replacement: bool = True, generator=None):
+        _check_count(None if isinstance(num_samples, bool) else num_samples, num_samples)
+        if not isinstance(replacement, bool):
+            raise BadValue(f"replacement should be a boolean value, but got replacement={replacement}")
         self.weights = as_tensor(weights, dtype=dtypes.float64)
         if self.weights.ndim != 1:
             raise BadValue(f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}")

@@ -7,6 +7,7 @@ from ..engine.args import Size, broadcast_shapes
 from ..engine.registry import T
 from ..engine.tensor import Tensor, as_tensor
 from ..errors import BadValue
+from . import constraints
 
 _validate_by_default = True
 
@@ -27,10 +28,9 @@ class Distribution:
     def _check_parameters(self) -> None:
         for name, constraint in self.arg_constraints.items():
             value = self.__dict__.get(name)
-            if value is None:
+            if value is None or constraints.is_dependent(constraint):
                 continue
-            valid = constraint.check(value)
-            if not valid.all():
+            if not constraint.check(value).all():
                 raise BadValue(
                     f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution "
                     f"{self!r} to satisfy the constraint {constraint!r}, but found invalid values:\n{value}")
@@ -93,6 +93,10 @@ class Distribution:
     def entropy(self):
         raise NotImplementedError
 
+    def enumerate_support(self, expand: bool = True):
+        """All values that a sample can take, along a new first dim."""
+        raise NotImplementedError
+
     def perplexity(self):
         return T.exp(self.entropy())
 
@@ -100,6 +104,11 @@ class Distribution:
         if isinstance(sample_shape, int):
             sample_shape = (sample_shape,)
         return Size(tuple(sample_shape) + tuple(self._batch_shape) + tuple(self._event_shape))
+
+    def _enumerated(self, values, expand: bool):
+        """A list of values as the first dim before the batch dims."""
+        values = values.view((-1,) + (1,) * len(self._batch_shape))
+        return values.expand((-1, *self._batch_shape)) if expand else values
 
     def _check_sample(self, value) -> None:
         if not self._validate_args:
@@ -120,14 +129,16 @@ class Distribution:
 
     def expand(self, batch_shape, _instance=None):
         """The same distribution with its parameters expanded to a larger batch shape."""
-        names = [n for n in self.arg_constraints if n in self.__dict__]
-        values = {n: self.__dict__[n].expand(tuple(batch_shape) + tuple(self._parameter_event(n))) for n in names}
-        return type(self)(**values, validate_args=False)
-
-    def _parameter_event(self, name: str) -> tuple:
-        n = self.arg_constraints[name].event_dim
-        value = self.__dict__[name]
-        return tuple(value.shape[value.ndim - n:]) if n else ()
+        batch, old = tuple(batch_shape), len(self._batch_shape)
+        new = object.__new__(type(self))
+        for name, value in self.__dict__.items():
+            if isinstance(value, Tensor) and name in self.arg_constraints:
+                value = value.expand(batch + tuple(value.shape[old:]))
+            elif isinstance(value, Distribution):
+                value = value.expand(batch + tuple(value.batch_shape[old:]))
+            new.__dict__[name] = value
+        new._batch_shape, new._validate_args = Size(batch), self._validate_args
+        return new
 
     def __repr__(self) -> str:
         names = [n for n in self.arg_constraints if n in self.__dict__]
@@ -150,6 +161,11 @@ def broadcast_all(*values) -> tuple:
     return tuple(t.expand(shape) if tuple(t.shape) != shape else t for t in found)
 
 
+def sum_rightmost(value, n: int):
+    """The sum over the last n dims."""
+    return value.sum(tuple(range(-n, 0))) if n else value
+
+
 class Independent(Distribution):
     """Takes the last `reinterpreted_batch_ndims` batch dims of a distribution as part of the event."""
 
@@ -161,15 +177,28 @@ class Independent(Distribution):
         self.base_dist, self.reinterpreted_batch_ndims = base_distribution, reinterpreted_batch_ndims
         cut = n - reinterpreted_batch_ndims
         batch, moved = tuple(base_distribution.batch_shape)[:cut], tuple(base_distribution.batch_shape)[cut:]
-        super().__init__(batch, moved + tuple(base_distribution.event_shape), False)
+        super().__init__(batch, moved + tuple(base_distribution.event_shape), validate_args)
 
     @property
     def has_rsample(self) -> bool:
         return self.base_dist.has_rsample
 
     @property
+    def has_enumerate_support(self) -> bool:
+        return not self.reinterpreted_batch_ndims and self.base_dist.has_enumerate_support
+
+    @property
+    def support(self):
+        inner = self.base_dist.support
+        return constraints.independent(inner, self.reinterpreted_batch_ndims) if self.reinterpreted_batch_ndims else inner
+
+    @property
     def mean(self):
         return self.base_dist.mean
+
+    @property
+    def mode(self):
+        return self.base_dist.mode
 
     @property
     def variance(self):
@@ -182,8 +211,7 @@ class Independent(Distribution):
         return self.base_dist.rsample(sample_shape)
 
     def _summed(self, value):
-        n = self.reinterpreted_batch_ndims
-        return value.sum(tuple(range(-n, 0))) if n else value
+        return sum_rightmost(value, self.reinterpreted_batch_ndims)
 
     def log_prob(self, value):
         return self._summed(self.base_dist.log_prob(value))
@@ -191,10 +219,10 @@ class Independent(Distribution):
     def entropy(self):
         return self._summed(self.base_dist.entropy())
 
-    def expand(self, batch_shape, _instance=None):
-        cut = len(self.base_dist.batch_shape) - self.reinterpreted_batch_ndims
-        inner = self.base_dist.expand(tuple(batch_shape) + tuple(self.base_dist.batch_shape)[cut:])
-        return Independent(inner, self.reinterpreted_batch_ndims)
+    def enumerate_support(self, expand: bool = True):
+        if self.reinterpreted_batch_ndims > 0:
+            raise NotImplementedError("Enumeration over cartesian product is not implemented")
+        return self.base_dist.enumerate_support(expand)
 
     def __repr__(self) -> str:
         return f"Independent({self.base_dist}, {self.reinterpreted_batch_ndims})"

@@ -1,11 +1,12 @@
-"""Continuous distributions of one variable, and the Dirichlet."""
+"""Continuous distributions of one variable, and the Dirichlet. Those that are another one, transformed, are elsewhere."""
 
 from __future__ import annotations
 
 import math
 
-from ..engine import dtypes
+from ..engine import autograd, dtypes
 from ..engine.registry import T
+from ..engine.tensor import as_tensor
 from ..errors import BadValue
 from . import constraints
 from .base import Distribution, broadcast_all
@@ -60,98 +61,18 @@ class Normal(Distribution):
         return 0.5 + 0.5 * math.log(2 * math.pi) + T.log(self.scale)
 
 
-class LogNormal(Distribution):
-    """exp of a Normal."""
-
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.positive
-    has_rsample = True
-
-    def __init__(self, loc, scale, validate_args: bool | None = None):
-        self.loc, self.scale = broadcast_all(loc, scale)
-        self.base_dist = Normal(self.loc, self.scale, validate_args)
-        super().__init__(self.loc.shape, (), validate_args)
-
-    @property
-    def mean(self):
-        return (self.loc + self.scale.pow(2) / 2).exp()
-
-    @property
-    def mode(self):
-        return (self.loc - self.scale.square()).exp()
-
-    @property
-    def variance(self):
-        squared = self.scale.pow(2)
-        return squared.expm1() * (2 * self.loc + squared).exp()
-
-    def sample(self, sample_shape=()):
-        return self.base_dist.sample(sample_shape).exp()
-
-    def rsample(self, sample_shape=()):
-        return self.base_dist.rsample(sample_shape).exp()
-
-    def log_prob(self, value):
-        self._check_sample(value)
-        return self.base_dist.log_prob(value.log()) - value.log()
-
-    def entropy(self):
-        return self.base_dist.entropy() + self.loc
-
-    def cdf(self, value):
-        return self.base_dist.cdf(value.log())
-
-
-class HalfNormal(Distribution):
-    """The absolute value of a centred Normal."""
-
-    arg_constraints = {"scale": constraints.positive}
-    support = constraints.nonnegative
-    has_rsample = True
-
-    def __init__(self, scale, validate_args: bool | None = None):
-        self.scale, = broadcast_all(scale)
-        self.base_dist = Normal(T.zeros_like(self.scale), self.scale, False)
-        super().__init__(self.scale.shape, (), validate_args)
-
-    @property
-    def mean(self):
-        return self.scale * math.sqrt(2 / math.pi)
-
-    @property
-    def mode(self):
-        return T.zeros_like(self.scale)
-
-    @property
-    def variance(self):
-        return self.scale.pow(2) * (1 - 2 / math.pi)
-
-    def sample(self, sample_shape=()):
-        return self.base_dist.sample(sample_shape).abs()
-
-    def rsample(self, sample_shape=()):
-        return self.base_dist.rsample(sample_shape).abs()
-
-    def log_prob(self, value):
-        self._check_sample(value)
-        inside = self.base_dist.log_prob(value) + math.log(2)
-        return T.where(value >= 0, inside, T.full_like(inside, -math.inf))
-
-    def entropy(self):
-        return self.base_dist.entropy() - math.log(2)
-
-
 class Uniform(Distribution):
     """Every value in [low, high) alike."""
 
-    arg_constraints = {"low": constraints.real, "high": constraints.real}
     has_rsample = True
 
     def __init__(self, low, high, validate_args: bool | None = None):
         self.low, self.high = broadcast_all(low, high)
         super().__init__(self.low.shape, (), validate_args)
-        if self._validate_args and not (self.low < self.high).all():
-            raise BadValue("Uniform is not defined when low>= high")
+
+    @property
+    def arg_constraints(self) -> dict:
+        return {"low": constraints.less_than(self.high), "high": constraints.greater_than(self.low)}
 
     @property
     def support(self):
@@ -183,6 +104,7 @@ class Uniform(Distribution):
         return T.log(inside) - T.log(self.high - self.low)
 
     def cdf(self, value):
+        self._check_sample(value)
         return ((value - self.low) / (self.high - self.low)).clamp(min=0, max=1)
 
     def icdf(self, value):
@@ -225,6 +147,7 @@ class Exponential(Distribution):
         return self.rate.log() - self.rate * value
 
     def cdf(self, value):
+        self._check_sample(value)
         return 1 - T.exp(-self.rate * value)
 
     def icdf(self, value):
@@ -269,6 +192,7 @@ class Laplace(Distribution):
         return -T.log(2 * self.scale) - T.abs(value - self.loc) / self.scale
 
     def cdf(self, value):
+        self._check_sample(value)
         return 0.5 - 0.5 * (value - self.loc).sign() * T.expm1(-(value - self.loc).abs() / self.scale)
 
     def icdf(self, value):
@@ -309,6 +233,13 @@ class Cauchy(Distribution):
         self._check_sample(value)
         return -math.log(math.pi) - self.scale.log() - (((value - self.loc) / self.scale) ** 2).log1p()
 
+    def cdf(self, value):
+        self._check_sample(value)
+        return T.atan((value - self.loc) / self.scale) / math.pi + 0.5
+
+    def icdf(self, value):
+        return T.tan(math.pi * (value - 0.5)) * self.scale + self.loc
+
     def entropy(self):
         return math.log(4 * math.pi) + self.scale.log()
 
@@ -342,9 +273,14 @@ class Gamma(Distribution):
         return value.clamp(min=dtypes.finfo(value.dtype).tiny)
 
     def log_prob(self, value):
+        value = as_tensor(value, dtype=self.rate.dtype)
         self._check_sample(value)
         return (T.xlogy(self.concentration, self.rate) + T.xlogy(self.concentration - 1, value) - self.rate * value
                 - T.lgamma(self.concentration))
+
+    def cdf(self, value):
+        self._check_sample(value)
+        return T.igamma(self.concentration, self.rate * value)
 
     def entropy(self):
         return (self.concentration - T.log(self.rate) + T.lgamma(self.concentration)
@@ -357,9 +293,165 @@ class Chi2(Gamma):
     arg_constraints = {"df": constraints.positive}
 
     def __init__(self, df, validate_args: bool | None = None):
-        df, = broadcast_all(df)
-        self.df = df
-        Gamma.__init__(self, 0.5 * df, T.full_like(df, 0.5), validate_args)
+        half = 0.5 * df
+        super().__init__(half, T.full_like(half, 0.5) if hasattr(half, "dim") else 0.5, validate_args)
+
+    @property
+    def df(self):
+        return self.concentration * 2
+
+    def expand(self, batch_shape, _instance=None):
+        new = super().expand(batch_shape)
+        new.concentration, new.rate = self.concentration.expand(batch_shape), self.rate.expand(batch_shape)
+        return new
+
+
+class FisherSnedecor(Distribution):
+    """The ratio of two Chi2, each over its degrees of freedom."""
+
+    arg_constraints = {"df1": constraints.positive, "df2": constraints.positive}
+    support = constraints.positive
+    has_rsample = True
+
+    def __init__(self, df1, df2, validate_args: bool | None = None):
+        self.df1, self.df2 = broadcast_all(df1, df2)
+        self._gamma1, self._gamma2 = Gamma(self.df1 * 0.5, self.df1), Gamma(self.df2 * 0.5, self.df2)
+        super().__init__(self.df1.shape, (), validate_args)
+
+    @property
+    def mean(self):
+        return T.where(self.df2 <= 2, math.nan, self.df2 / (self.df2 - 2))
+
+    @property
+    def mode(self):
+        return T.where(self.df1 <= 2, math.nan, (self.df1 - 2) / self.df1 * self.df2 / (self.df2 + 2))
+
+    @property
+    def variance(self):
+        a, b = self.df1, T.where(self.df2 <= 4, math.nan, self.df2)
+        return 2 * b.pow(2) * (a + b - 2) / (a * (b - 2).pow(2) * (b - 4))
+
+    def rsample(self, sample_shape=()):
+        above, below = self._gamma1.rsample(sample_shape), self._gamma2.rsample(sample_shape)
+        tiny = dtypes.finfo(below.dtype).tiny
+        return (above / below.clamp(min=tiny)).clamp(min=tiny)
+
+    def log_prob(self, value):
+        self._check_sample(value)
+        half1, half2, ratio = self.df1 * 0.5, self.df2 * 0.5, self.df1 / self.df2
+        return ((half1 + half2).lgamma() - half1.lgamma() - half2.lgamma() + half1 * ratio.log()
+                + (half1 - 1) * T.log(value) - (half1 + half2) * T.log1p(ratio * value))
+
+
+class GeneralizedPareto(Distribution):
+    """What lies beyond a threshold `loc`: Exponential for concentration 0, with a power tail above."""
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive, "concentration": constraints.real}
+    has_rsample = True
+
+    def __init__(self, loc, scale, concentration, validate_args: bool | None = None):
+        self.loc, self.scale, self.concentration = broadcast_all(loc, scale, concentration)
+        super().__init__(self.loc.shape, (), validate_args)
+
+    @property
+    def support(self):
+        end = self.loc - self.scale / self.concentration
+        return constraints.interval(self.loc, T.where(self.concentration < 0, end, math.inf))
+
+    @property
+    def mean(self):
+        valid = self.concentration < 1
+        return T.where(valid, self.loc + self.scale / (1 - T.where(valid, self.concentration, 0.5)), math.nan)
+
+    @property
+    def mode(self):
+        return self.loc
+
+    @property
+    def variance(self):
+        valid = self.concentration < 0.5
+        safe = T.where(valid, self.concentration, 0.25)
+        return T.where(valid, self.scale ** 2 / ((1 - safe) ** 2 * (1 - 2 * safe)), math.nan)
+
+    def _parts(self):
+        """(where the concentration is 0, the concentration with 1 there)."""
+        flat = T.isclose(self.concentration, T.zeros_like(self.concentration))
+        return flat, T.where(flat, T.ones_like(self.concentration), self.concentration)
+
+    def rsample(self, sample_shape=()):
+        return self.icdf(T.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype))
+
+    def log_prob(self, value):
+        self._check_sample(value)
+        z, (flat, safe) = (value - self.loc) / self.scale, self._parts()
+        y = 1 / safe + T.ones_like(z)
+        return -self.scale.log() - T.where(flat, z, T.where(y == 0, y, y * T.log1p(safe * z)))
+
+    def log_survival_function(self, value):
+        self._check_sample(value)
+        z, (flat, safe) = (value - self.loc) / self.scale, self._parts()
+        return T.where(flat, -z, -T.log1p(safe * z) / safe)
+
+    def log_cdf(self, value):
+        return T.log1p(-T.exp(self.log_survival_function(value)))
+
+    def cdf(self, value):
+        return T.exp(self.log_cdf(value))
+
+    def icdf(self, value):
+        (flat, safe), left = self._parts(), T.log1p(-value)
+        return T.where(flat, self.loc - self.scale * left, self.loc + self.scale / safe * T.expm1(-safe * left))
+
+    def entropy(self):
+        return T.broadcast_to(T.log(self.scale) + self.concentration + 1, self._batch_shape)
+
+
+class VonMises(Distribution):
+    """A bell on the circle, of angles in radians."""
+
+    arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}
+    support = constraints.real
+
+    def __init__(self, loc, concentration, validate_args: bool | None = None):
+        self.loc, self.concentration = broadcast_all(loc, concentration)
+        super().__init__(self.loc.shape, (), validate_args)
+
+    @property
+    def mean(self):
+        return self.loc
+
+    mode = mean
+
+    @property
+    def variance(self):
+        return 1 - T.i1e(self.concentration) / T.i0e(self.concentration)
+
+    def log_prob(self, value):
+        self._check_sample(value)
+        log_i0 = T.i0e(self.concentration).log() + self.concentration
+        return self.concentration * T.cos(value - self.loc) - math.log(2 * math.pi) - log_i0
+
+    def _proposal(self, k):
+        """Best and Fisher's wrapped Cauchy (1979), by its first terms for small concentrations."""
+        tau = 1 + (1 + 4 * k ** 2).sqrt()
+        rho = (tau - (2 * tau).sqrt()) / (2 * k)
+        return T.where(k < 1e-5, 1 / k + k, (1 + rho ** 2) / (2 * rho))
+
+    def sample(self, sample_shape=()):
+        with autograd.no_grad():
+            shape = self._extended_shape(sample_shape)
+            loc, k = self.loc.double(), self.concentration.double()
+            r = self._proposal(k).expand(shape)
+            found, done = T.empty(shape, dtype=loc.dtype), T.zeros(shape).bool()
+            while not done.all():
+                u1, u2, u3 = T.rand((3, *shape), dtype=loc.dtype).unbind()
+                z = T.cos(math.pi * u1)
+                f = (1 + r * z) / (r + z)
+                c = k * (r - f)
+                accept = ((c * (2 - c) - u2) > 0) | ((c / u2).log() + 1 - c >= 0)
+                found = T.where(accept, (u3 - 0.5).sign() * f.acos(), found)
+                done = done | accept
+            return ((found + math.pi + loc) % (2 * math.pi) - math.pi).to(self.loc.dtype)
 
 
 class StudentT(Distribution):
@@ -410,8 +502,7 @@ class StudentT(Distribution):
 class Dirichlet(Distribution):
     """A distribution over the simplex with weights `concentration` (last dim: the categories)."""
 
-    arg_constraints = {"concentration": constraints.Constraint("IndependentConstraint(GreaterThan(lower_bound=0.0), 1)",
-                                                               lambda x: (x > 0).all(-1), 1)}
+    arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
     support = constraints.simplex
     has_rsample = True
 
@@ -424,6 +515,13 @@ class Dirichlet(Distribution):
     @property
     def mean(self):
         return self.concentration / self.concentration.sum(-1, True)
+
+    @property
+    def mode(self):
+        less = (self.concentration - 1).clamp(min=0.0)
+        found = less / less.sum(-1, True)
+        peak = T.one_hot(found.argmax(-1), less.shape[-1]).to(less)
+        return T.where((self.concentration < 1).all(-1, True), peak, found)
 
     @property
     def variance(self):
@@ -453,13 +551,24 @@ class Beta(Distribution):
 
     def __init__(self, concentration1, concentration0, validate_args: bool | None = None):
         one, zero = broadcast_all(concentration1, concentration0)
-        self._dirichlet = Dirichlet(T.stack([one, zero], -1), False)
-        self.__dict__["concentration1"], self.__dict__["concentration0"] = one, zero
+        self._dirichlet = Dirichlet(T.stack([one, zero], -1), validate_args)
         super().__init__(one.shape, (), validate_args)
+
+    @property
+    def concentration1(self):
+        return self._dirichlet.concentration[..., 0]
+
+    @property
+    def concentration0(self):
+        return self._dirichlet.concentration[..., 1]
 
     @property
     def mean(self):
         return self.concentration1 / (self.concentration1 + self.concentration0)
+
+    @property
+    def mode(self):
+        return self._dirichlet.mode[..., 0]
 
     @property
     def variance(self):
@@ -475,6 +584,3 @@ class Beta(Distribution):
 
     def entropy(self):
         return self._dirichlet.entropy()
-
-    def __repr__(self) -> str:
-        return "Beta()"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from ..engine.registry import T
+from ..errors import BadValue
 from .base import Independent
-from .continuous import Beta, Dirichlet, Exponential, Gamma, Laplace, Normal, Uniform
-from .discrete import Bernoulli, Binomial, Categorical, Geometric, OneHotCategorical, Poisson
-from .multivariate import MultivariateNormal, mahalanobis
+from .continuous import Beta, Cauchy, Dirichlet, Exponential, Gamma, Laplace, Normal, Uniform
+from .discrete import Bernoulli, Binomial, Categorical, ContinuousBernoulli, Geometric, OneHotCategorical, Poisson
+from .multivariate import LowRankMultivariateNormal, MultivariateNormal, mahalanobis
+from .transformed import Gumbel, HalfNormal, Pareto, TransformedDistribution
 
 _table: dict[tuple, object] = {}
 
@@ -83,20 +85,6 @@ def _poisson_poisson(p, q):
     return p.rate * (p.rate.log() - q.rate.log()) - (p.rate - q.rate)
 
 
-@register_kl(Uniform, Uniform)
-def _uniform_uniform(p, q):
-    found = ((q.high - q.low) / (p.high - p.low)).log()
-    return T.where((q.low > p.low) | (q.high < p.high), T.full_like(found, math.inf), found)
-
-
-@register_kl(Uniform, Normal)
-def _uniform_normal(p, q):
-    first = (math.sqrt(math.pi * 2) * q.scale / (p.high - p.low)).log()
-    spread = (p.high - p.low).pow(2) / 12
-    shift = ((p.high + p.low - 2 * q.loc) / 2).pow(2)
-    return first + 0.5 * (spread + shift) / q.scale.pow(2)
-
-
 @register_kl(Exponential, Exponential)
 def _exponential_exponential(p, q):
     ratio = q.rate / p.rate
@@ -139,11 +127,11 @@ def _dirichlet_dirichlet(p, q):
 
 @register_kl(MultivariateNormal, MultivariateNormal)
 def _mvn_mvn(p, q):
-    half_p = p._unbroadcast.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-    half_q = q._unbroadcast.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-    solved = T.linalg_solve_triangular(q._unbroadcast, p._unbroadcast, upper=False)
+    half_p = p._factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    half_q = q._factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    solved = T.linalg_solve_triangular(q._factor, p._factor, upper=False)
     second = solved.pow(2).sum((-2, -1))
-    third = mahalanobis(q._unbroadcast, q.loc - p.loc)
+    third = mahalanobis(q._factor, q.loc - p.loc)
     return half_q - half_p + 0.5 * (second + third - p.event_shape[0])
 
 
@@ -152,3 +140,123 @@ def _independent_independent(p, q):
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
         raise NotImplementedError
     return p._summed(kl_divergence(p.base_dist, q.base_dist))
+
+
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+def _gaussians(p, q):
+    if p.event_shape != q.event_shape:
+        raise BadValue("KL-divergence between two Gaussian vectors with different event shapes cannot be computed")
+    difference = (q.loc - p.loc).unsqueeze(-1)
+    trace = (q.precision_matrix * p.covariance_matrix).sum((-2, -1))
+    far = T.matmul(T.matmul(difference.mT, q.precision_matrix), difference).squeeze(-1).squeeze(-1)
+    logs = [2 * d.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1) for d in (q, p)]
+    return 0.5 * (logs[0] - logs[1] + trace + far - p.event_shape[0])
+
+
+@register_kl(HalfNormal, HalfNormal)
+def _half_normal_half_normal(p, q):
+    return _normal_normal(p.base_dist, q.base_dist)
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def _transformed_transformed(p, q):
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotImplementedError
+    more = len(p.event_shape) - len(p.base_dist.event_shape)
+    found = kl_divergence(p.base_dist, q.base_dist)
+    return found.sum(tuple(range(-more, 0))) if more else found
+
+
+@register_kl(Cauchy, Cauchy)
+def _cauchy_cauchy(p, q):
+    return (((p.scale + q.scale).pow(2) + (p.loc - q.loc).pow(2)) / (4 * p.scale * q.scale)).log()
+
+
+@register_kl(Bernoulli, Poisson)
+def _bernoulli_poisson(p, q):
+    return -p.entropy() - (p.probs * q.rate.log() - q.rate)
+
+
+@register_kl(Poisson, Bernoulli)
+@register_kl(Poisson, Binomial)
+def _poisson_bounded(p, q):
+    return T.full_like(p.rate, math.inf)
+
+
+@register_kl(Normal, Laplace)
+def _normal_laplace(p, q):
+    apart = p.loc - q.loc
+    mean_distance = (math.sqrt(2 / math.pi) * p.scale * T.exp(-0.5 * (apart / p.scale).pow(2))
+                     + apart * T.erf(apart / (p.scale * math.sqrt(2))))
+    return T.log(2 * q.scale) + mean_distance / q.scale - p.entropy()
+
+
+# The other pairs of continuous distributions need p only by its moments: KL = -entropy(p) - E[log q(x)].
+
+_EULER = 0.57721566490153286060
+
+_BOUNDS = {
+    Beta: lambda d: (0.0, 1.0), ContinuousBernoulli: lambda d: (0.0, 1.0), Exponential: lambda d: (0.0, math.inf),
+    Gamma: lambda d: (0.0, math.inf), Gumbel: lambda d: (-math.inf, math.inf), Laplace: lambda d: (-math.inf, math.inf),
+    Normal: lambda d: (-math.inf, math.inf), Pareto: lambda d: (d.scale, math.inf), Uniform: lambda d: (d.low, d.high)}
+
+
+def _uniform_mean_log(low, high):
+    return (T.xlogy(high, high) - T.xlogy(low, low)) / (high - low) - 1
+
+
+_MEAN_LOG = {
+    Beta: lambda d: T.digamma(d.concentration1) - T.digamma(d.concentration1 + d.concentration0),
+    Exponential: lambda d: -_EULER - d.rate.log(), Gamma: lambda d: T.digamma(d.concentration) - d.rate.log(),
+    Pareto: lambda d: d.scale.log() + d.alpha.reciprocal(), Uniform: lambda d: _uniform_mean_log(d.low, d.high)}
+
+_MEAN_LOG_REST = {  # of 1 - x
+    Beta: lambda d: T.digamma(d.concentration0) - T.digamma(d.concentration1 + d.concentration0),
+    Uniform: lambda d: _uniform_mean_log(1 - d.high, 1 - d.low)}
+
+_MEAN_EXP = {  # of -t x
+    Exponential: lambda d, t: d.rate / (d.rate + t), Gamma: lambda d, t: (1 + t / d.rate).pow(-d.concentration),
+    Normal: lambda d, t: T.exp(-t * d.loc + 0.5 * (t * d.scale).pow(2)),
+    Gumbel: lambda d, t: T.exp(-t * d.loc + T.lgamma(1 + t * d.scale)),
+    Uniform: lambda d, t: (T.exp(-t * d.low) - T.exp(-t * d.high)) / (t * (d.high - d.low))}
+
+_MEAN_LOG_DENSITY = {
+    Exponential: lambda p, q: q.rate.log() - q.rate * p.mean,
+    Gamma: lambda p, q: (q.concentration * q.rate.log() - T.lgamma(q.concentration)
+                         + (q.concentration - 1) * _moment(_MEAN_LOG, p) - q.rate * p.mean),
+    Normal: lambda p, q: (-0.5 * math.log(2 * math.pi) - q.scale.log()
+                          - ((p.mean - q.loc).pow(2) + p.variance) / (2 * q.scale.pow(2))),
+    Gumbel: lambda p, q: (-q.scale.log() - (p.mean - q.loc) / q.scale
+                          - T.exp(q.loc / q.scale) * _moment(_MEAN_EXP, p, q.scale.reciprocal())),
+    Pareto: lambda p, q: q.alpha.log() + q.alpha * q.scale.log() - (q.alpha + 1) * _moment(_MEAN_LOG, p),
+    Beta: lambda p, q: (T.lgamma(q.concentration1 + q.concentration0) - T.lgamma(q.concentration1)
+                        - T.lgamma(q.concentration0) + (q.concentration1 - 1) * _moment(_MEAN_LOG, p)
+                        + (q.concentration0 - 1) * _moment(_MEAN_LOG_REST, p)),
+    ContinuousBernoulli: lambda p, q: q._log_normaliser() + p.mean * q.logits + T.log1p(-q.probs),
+    Uniform: lambda p, q: -(q.high - q.low).log()}
+
+
+def _moment(table: dict, p, *arguments):
+    for kind in type(p).__mro__:
+        if kind in table:
+            return table[kind](p, *arguments)
+    raise NotImplementedError(f"no closed form of this moment of {type(p).__name__} is known")
+
+
+def _by_moments(p, q):
+    (low, high), (q_low, q_high) = _moment(_BOUNDS, p), _moment(_BOUNDS, q)
+    like = p.mean
+    outside = (T.zeros_like(like) + low < q_low) | (T.zeros_like(like) + high > q_high)
+    infinite = T.full_like(like, math.inf)
+    if outside.all():
+        return infinite
+    cross = next(_MEAN_LOG_DENSITY[kind] for kind in type(q).__mro__ if kind in _MEAN_LOG_DENSITY)(p, q)
+    return T.where(outside, infinite, -p.entropy() - cross)
+
+
+for _p in _BOUNDS:
+    for _q in _MEAN_LOG_DENSITY:
+        if (_p, _q) not in _table:
+            register_kl(_p, _q)(_by_moments)

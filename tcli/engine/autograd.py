@@ -294,6 +294,7 @@ class FunctionContext:
 class _FunctionPlan:
     __slots__ = ("count",)
     rules = ()
+    raw = None
     saves = ()
 
     def __init__(self, count: int):
@@ -306,7 +307,7 @@ class _FunctionPlan:
 class FunctionNode(tape.Node):
     """The tape entry of a custom function."""
 
-    __slots__ = ("__dict__", "cls", "ctx", "many", "outs")
+    __slots__ = ("cls", "ctx", "many", "outs")
 
     def name(self) -> str:
         return self.cls.__name__ + "Backward"

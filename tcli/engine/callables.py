@@ -11,22 +11,28 @@ import numpy as np
 from ..errors import TcliError
 from . import tensor as _tensor  # noqa: F401  binds the classes that dispatch hands out below
 from .dispatch import (
-    FLOATS,
     PLAIN,
-    TENSORS,
+    READY,
     Tensor,
     _into_first,
+    _is_single,
     _keep,
+    _kernel,
     bind,
     bump,
     call,
     describe_operands,
     new,
+    normalise,
+    note_view,
+    record,
     wrap,
 )
 from .meta import MetaArray
-from .registry import Op, plan_for
-from .tape import Node, edge_of, state
+from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
+from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
+
+asarray = np.asarray
 
 # what can stand beside a tensor in an operator
 OPERANDS = (int, float, complex, list, tuple, range, np.ndarray, np.generic)
@@ -40,6 +46,10 @@ def make_function(o: Op):
         fn = _binary_function(o, operator_for(o))
     elif o in _operators:
         fn = _binary_function(o, _operators[o])
+    elif o in _shortcuts:
+        fn = _with_shortcut(o, _shortcuts[o])
+    elif _is_plain(o):
+        fn = _single(o)
     else:
         def fn(*args, **kwargs):
             return call(o, args, kwargs)
@@ -49,9 +59,82 @@ def make_function(o: Op):
     return fn
 
 
+_shortcuts: dict[Op, object] = {}
+
+
+def shortcut(name: str):
+    """Gives an op a short way for its common calls: a function of the same arguments that may answer
+    NotImplemented, which sends the call down the long road."""
+    def declare(fn):
+        _shortcuts[ops[name]] = fn
+        return fn
+    return declare
+
+
+def _with_shortcut(o: Op, quick):
+    def fn(*args, **kwargs):
+        try:
+            result = quick(*args, **kwargs)
+        except (TypeError, ValueError, AttributeError, TcliError):
+            result = NotImplemented
+        return result if result is not NotImplemented else call(o, args, kwargs)
+    return fn
+
+
+def finish(o: Op, values, r, needs: bool):
+    """The tensor around a kernel's result, recorded where an operand needs a gradient: the end of a shortcut."""
+    t = new(Tensor)
+    t._a = r if type(r) is ndarray else asarray(r)
+    t._v = [0]
+    if state.grad:
+        if needs:
+            record(o, values, (t,))
+    elif state.inference:
+        t._inference = True
+    return t
+
+
+def finish_view(o: Op, values, r):
+    """`finish` for a view of the first value, a small float tensor."""
+    t = new(Tensor)
+    t._a = r
+    t._v = None
+    note_view(o, values, t)
+    if t._v is None:
+        t._v = [0]
+    x = values[0]
+    if state.grad:
+        if x._rg:
+            _record_single(o, plan_for(o, FIRST_ALONE), x, values, t)
+            if o.grad_name_ is not None and type(o.grad_name_) is not str:
+                t._node._name = o.grad_name_(*values)
+    elif state.inference:
+        t._inference = True
+    return t
+
+
+FIRST_ALONE = (True, False)
+
+
+def is_small(t) -> bool:
+    """Whether `t` is a small float32 or float64 tensor in NumPy's memory: what shortcuts take."""
+    if type(t) not in READY:
+        return False
+    a = t._a
+    return (a.dtype is FLOAT32 or a.dtype is FLOAT64) and a.size <= SMALL and type(a) is ndarray
+
+
 def make_inplace(o: Op):
     """The in-place method: `x.exp_()`."""
+    quick = _write_binary(o, getattr(np, o.ufunc)) if isinstance(o.ufunc, str) and len(o.tensor_slots) == 2 else None
+
     def fn(x, *args, **kwargs):
+        if quick is not None and len(args) == 1:
+            if not kwargs and quick(x, args[0]):
+                return x
+            if len(kwargs) == 1 and type(kwargs.get("alpha")) in (int, float) and is_small(args[0]) and not (
+                    args[0]._rg and state.grad) and quick(x, wrap(args[0]._a * kwargs["alpha"])):
+                return x
         try:
             return _into_first(o, bind(o, (x, *args), kwargs))
         except TcliError as error:
@@ -68,22 +151,49 @@ def _unary(o: Op, ufunc):
     plan = plan_for(o, (True, False)) if o.rules else None
 
     def fn(x=None, *args, **kwargs):
-        if type(x) not in TENSORS or args or kwargs or x._a.dtype not in FLOATS or type(x._a) is not np.ndarray:
-            return call(o, (x, *args) if x is not None else args, kwargs)
-        t = new(Tensor)
-        a = ufunc(x._a)
-        t._a = a if type(a) is np.ndarray else np.asarray(a)
-        t._v = [0]
-        if x._rg and state.grad and plan is not None:
-            _record_unary(o, plan, x, t)
-        return t
+        if type(x) in READY and not args and not kwargs:
+            a = x._a
+            if (a.dtype is FLOAT32 or a.dtype is FLOAT64) and a.size <= SMALL and type(a) is ndarray:
+                r = ufunc(a)
+                t = new(Tensor)
+                t._a = r if type(r) is ndarray else asarray(r)
+                t._v = [0]
+                if state.grad:
+                    if x._rg and plan is not None:
+                        _record_unary(o, plan, x, t)
+                elif state.inference:
+                    t._inference = True
+                return t
+        return call(o, (x, *args) if x is not None else args, kwargs)
     return fn
 
 
 def _record_unary(o: Op, plan, x, t) -> None:
-    node = Node(o, plan, (edge_of(x),), None, t._a)
-    node.saved = [_keep(fetch, (x,), (t,), node) for fetch in plan.saves]
-    t._node, t._rg = node, True
+    node = new(Node)
+    a = t._a
+    node.op = o
+    node.plan = plan
+    node.shape = a.shape
+    node.dtype = a.dtype
+    node.seq = next_sequence()
+    node._name = None
+    edge = x._node
+    if edge is None:
+        edge = x._leaf or edge_of(x)
+    node.edges = (edge,)
+    if state.where:
+        node.place = locate()
+    node.saved = saved = []
+    odd = state.saved_hooks or x._inference
+    for fetch in plan.saves:
+        if odd or fetch is not RESULT and fetch is not FIRST:
+            saved.append(_keep(fetch, (x,), (t,), node))
+        elif fetch is RESULT:
+            saved.append(saved_as_is(t, OUT))
+        else:
+            saved.append(saved_as_is(x, edge))
+    t._node = node
+    t._rg = True
 
 
 _operators: dict[Op, object] = {}
@@ -105,8 +215,7 @@ def _binary(o: Op, ufunc):
     extras = tuple(o.defaults[2:])
     plans = {mask: plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True))} \
         if o.rules else None
-    floats_only = o.promote == "float"
-    ndarray = np.ndarray
+    others = frozenset() if o.promote == "float" else PLAIN
 
     def slow(x, other):
         if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):
@@ -116,19 +225,23 @@ def _binary(o: Op, ufunc):
     def fn(x, other):
         kind, kind2 = type(x), type(other)
         try:
-            if kind2 in TENSORS:
+            if kind2 in READY:
                 b = other._a
-                if kind in TENSORS:
+                d = b.dtype
+                if kind in READY:
                     a = x._a
-                    if a.dtype is not b.dtype or a.dtype not in (FLOATS if floats_only else PLAIN):
+                    if a.dtype is not d or d is not FLOAT32 and d is not FLOAT64 and d not in others or \
+                            a.size + b.size > SMALL:
                         return slow(x, other)
                     needs = x._rg or other._rg
-                elif (kind is float or kind is int) and b.dtype in FLOATS:
+                elif (kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64) and b.size <= SMALL:
                     a, needs = x, other._rg
                 else:
                     return slow(x, other)
-            elif (kind2 is float or kind2 is int) and x._a.dtype in FLOATS:
+            elif kind2 is float or kind2 is int:
                 a, b, needs = x._a, other, x._rg
+                if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or a.size > SMALL or kind not in READY:
+                    return slow(x, other)
             else:
                 return slow(x, other)
             r = ufunc(a, b)
@@ -139,27 +252,180 @@ def _binary(o: Op, ufunc):
         t = new(Tensor)
         t._a = r if type(r) is ndarray else wrap(r)._a
         t._v = [0]
-        if needs:
-            if state.grad and plans is not None:
-                _record_binary(o, plans, x, other, t, extras)
-            elif state.inference:
-                t._inference = True
+        if state.grad:
+            if needs and plans is not None:
+                record_binary(o, plans, x, other, t, extras)
+        elif state.inference:
+            t._inference = True
         return t
     return fn
 
 
-def _record_binary(o: Op, plans, x, other, t, extras) -> None:
-    e1 = edge_of(x) if type(x) in TENSORS else None
-    e2 = edge_of(other) if type(other) in TENSORS else None
+def record_binary(o: Op, plans, x, other, t, extras) -> None:
+    e1 = e2 = None
+    odd = state.saved_hooks
+    if type(x) in READY:
+        odd = odd or x._inference
+        if x._rg:
+            e1 = x._node or x._leaf or edge_of(x)
+    if type(other) in READY:
+        odd = odd or other._inference
+        if other._rg:
+            e2 = other._node or other._leaf or edge_of(other)
     plan = plans[e1 is not None, e2 is not None]
-    node = Node(o, plan, (e1, e2), None, t._a)
+    node = new(Node)
+    a = t._a
+    node.op = o
+    node.plan = plan
+    node.shape = a.shape
+    node.dtype = a.dtype
+    node.seq = next_sequence()
+    node._name = None
+    node.edges = (e1, e2)
+    if state.where:
+        node.place = locate()
     saves = plan.saves
-    if saves:
+    if not saves:
+        node.saved = saves
+    elif odd:
         values = (x, other, *extras)
         node.saved = [_keep(fetch, values, (t,), node) for fetch in saves]
     else:
-        node.saved = saves
-    t._node, t._rg = node, True
+        node.saved = saved = []
+        for fetch in saves:
+            if fetch is SECOND:
+                value, edge = other, e2
+            elif fetch is FIRST:
+                value, edge = x, e1
+            elif fetch is RESULT:
+                value, edge = t, OUT
+            else:
+                what, i = fetch
+                saved.append(extras[i - 2] if what == "arg" else _keep(fetch, (x, other, *extras), (t,), node))
+                continue
+            if type(value) in READY:  # `saved_as_is`, written out
+                s = new(Saved)
+                s.array = value._a
+                v = s.versions = value._v
+                s.version = v[0]
+                s.edge = edge
+                s.hooked = None
+                saved.append(s)
+            else:
+                saved.append(value)
+    t._node = node
+    t._rg = True
+
+
+# ---------------------------------------------------------------- one tensor and options
+
+MEMORABLE = (int, bool, str, type(None))
+
+
+def _is_plain(o: Op) -> bool:
+    """Whether an op takes one tensor, its first argument, and gives one: the form with a short way."""
+    return _is_single(o) and o.out_count == 1 and not o.fields and "inplace" not in o.index and "out" not in o.index
+
+
+def _single(o: Op):
+    """The function of an op on one tensor with options.
+
+    The options in normal form depend on what was given and on the number of dims alone, so they are
+    worked out once for each such call. Whatever fails goes the long road and fails there, in full words.
+    """
+    kernel, memory, names, view, slow = None, {}, {}, o.view, call
+    plan = plan_for(o, (True, False)) if o.rules else None
+    named = o.grad_name_ if callable(o.grad_name_) else None
+
+    def fn(*args, **kwargs):
+        nonlocal kernel
+        x = args[0] if args else None
+        if type(x) not in READY:
+            return slow(o, args, kwargs)
+        a = x._a
+        if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or a.size > SMALL or type(a) is not ndarray:
+            return slow(o, args, kwargs)
+        try:
+            key = a.ndim if len(args) == 1 and not kwargs else (
+                a.ndim, args[1:], *kwargs.items(), *map(type, args), *map(type, kwargs.values()))
+            options = memory.get(key)
+            if options is None:
+                options = _options(o, x, args, kwargs, memory, key)
+                if options is None:
+                    return slow(o, args, kwargs)
+                kernel = _kernel(o)
+            r = kernel(np, a, *options)
+        except Exception:
+            return slow(o, args, kwargs)
+        t = new(Tensor)
+        t._a = r if type(r) is ndarray else asarray(r)
+        t._v = [0]
+        if view:
+            note_view(o, (x, *options), t)
+        if state.grad:
+            if x._rg and plan is not None and t._a.dtype.kind in "fc":
+                values = (x, *options)
+                _record_single(o, plan, x, values, t)
+                if named is not None:
+                    t._node._name = names.get(key) or _name_of(named, values, names, key)
+        elif state.inference:
+            t._inference = True
+        return t
+    return fn
+
+
+def _name_of(named, values, names: dict, key) -> str:
+    """What the node of a call is called; remembered where it depends on the options alone."""
+    found = named(*values)
+    if getattr(named, "by_options", False):
+        if len(names) > 256:
+            names.clear()
+        names[key] = found
+    return found
+
+
+def _options(o: Op, x, args, kwargs, memory: dict, key) -> tuple | None:
+    """The options of a call in normal form, remembered under `key`; None for a call of another kind."""
+    if not all(type(v) in MEMORABLE for v in (*args[1:], *kwargs.values())):
+        return None
+    values = bind(o, args, kwargs)
+    if values[0] is not x:
+        return None
+    normalise(o, values)
+    if len(memory) > 256:
+        memory.clear()
+    memory[key] = found = tuple(values[1:])
+    return found
+
+
+def _record_single(o: Op, plan, x, values, t) -> None:
+    node = new(Node)
+    a = t._a
+    node.op = o
+    node.plan = plan
+    node.shape = a.shape
+    node.dtype = a.dtype
+    node.seq = next_sequence()
+    node._name = None
+    edge = x._node or x._leaf or edge_of(x)
+    node.edges = (edge,)
+    if state.where:
+        node.place = locate()
+    saves = plan.saves
+    if state.saved_hooks or x._inference:
+        node.saved = [_keep(fetch, values, (t,), node) for fetch in saves]
+    else:
+        node.saved = saved = []
+        for fetch in saves:
+            if fetch is FIRST:
+                saved.append(saved_as_is(x, edge))
+            elif fetch is RESULT:
+                saved.append(saved_as_is(t, OUT))
+            else:
+                what, i = fetch
+                saved.append(values[i] if what == "arg" else _keep(fetch, values, (t,), node))
+    t._node = node
+    t._rg = True
 
 
 def _binary_function(o: Op, operator):
@@ -172,28 +438,42 @@ def _binary_function(o: Op, operator):
     return fn
 
 
+def _write_binary(o: Op, ufunc):
+    """`fn(x, other)`: writes the result into `x` where nothing is recorded and says whether it did."""
+    def write(x, other) -> bool:
+        kind = type(other)
+        if type(x) not in READY or x._rg and state.grad or x._inference:
+            return False
+        a = x._a
+        d = a.dtype
+        if d is not FLOAT32 and d is not FLOAT64 or a.size > SMALL or type(a) is not ndarray:
+            return False
+        if kind in READY:
+            b = other._a
+            if other._rg and state.grad or b.dtype is not d or type(b) is not ndarray or a.shape != b.shape:
+                return False
+        elif kind is float or kind is int:
+            b = other
+        else:
+            return False
+        flags = a.flags
+        if not flags.c_contiguous or not flags.writeable:
+            return False
+        ufunc(a, b, a)
+        if state.where:
+            bump(x)
+        else:
+            x._v[0] += 1
+        return True
+    return write
+
+
 def make_inplace_operator(o: Op):
     """`x += y`: straight into the memory of `x` when nothing is recorded."""
-    ufunc = getattr(np, o.ufunc)
-    slow = make_inplace(o)
+    write, slow = _write_binary(o, getattr(np, o.ufunc)), make_inplace(o)
 
     def fn(x, other):
-        kind = type(other)
-        if not (x._rg and state.grad) and type(x) in TENSORS:
-            a = x._a
-            if kind in TENSORS:
-                b = other._a
-                if (not (other._rg and state.grad) and a.dtype is b.dtype and a.dtype in FLOATS and type(b) is np.ndarray
-                        and a.shape == b.shape and a.flags.writeable):
-                    ufunc(a, b, a)
-                    bump(x)
-                    return x
-            elif (kind is float or kind is int) and a.dtype in FLOATS and type(a) is np.ndarray and a.flags.c_contiguous \
-                    and a.flags.writeable:
-                ufunc(a, other, a)
-                bump(x)
-                return x
-        return slow(x, other)
+        return x if write(x, other) else slow(x, other)
     fn.__name__ = fn.__qualname__ = "__i" + o.name + "__"
     return fn
 

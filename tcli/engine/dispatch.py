@@ -16,11 +16,12 @@ from .device import device_of, module_of, move
 from .meta import NeedsValue
 from .registry import Op, T, missing_argument, plan_for
 from .storage import root_of, thaw
-from .tape import OUT, Node, Pick, Saved, edge_of, locate, state
+from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state
 
 new = object.__new__
 Tensor = None  # the class and its subclasses: set by tensor.py
-TENSORS: frozenset = frozenset()
+TENSORS: frozenset = frozenset()  # every class of tensor
+READY: frozenset = frozenset()  # those that have their array: what shortcuts take
 as_tensor = None
 
 # dtypes on which NumPy's own ufuncs do exactly what PyTorch does, and the float ones among them
@@ -32,8 +33,8 @@ ALIASES = {"input": "x", "axis": "dim", "keepdims": "keepdim", "x": "input", "se
 
 
 def bind_classes(tensor_class, classes, converter) -> None:
-    global Tensor, TENSORS, as_tensor
-    Tensor, TENSORS, as_tensor = tensor_class, frozenset(classes), converter
+    global Tensor, TENSORS, READY, as_tensor
+    Tensor, TENSORS, READY, as_tensor = tensor_class, frozenset(classes), frozenset(classes), converter
 
 
 def wrap(array):
@@ -451,34 +452,47 @@ def _round_halves(o: Op, values: list, raw):
 
 # ---------------------------------------------------------------- the tape entry
 
-def record(o: Op, values: list, outs: tuple, picks: bool = False) -> None:
+def record(o: Op, values, outs: tuple, picks: bool = False) -> None:
     """Makes the node of an op that ran, if one of its inputs needs a gradient."""
-    edges, mask, needed = [], [], False
+    edges, needed, some = [], False, False
     for i in o.tensor_slots:
         value = values[i]
-        edge = edge_of(value) if type(value) in TENSORS or isinstance(value, Tensor) else None
-        edges.append(edge)
-        mask.append(edge is not None)
-        needed = needed or edge is not None
+        if value is not None and (type(value) in TENSORS or isinstance(value, Tensor)) and value._rg:
+            edges.append(value._node or value._leaf or edge_of(value))
+            needed = True
+        else:
+            edges.append(None)
+    mask = [edge is not None for edge in edges]
     if o.list_slot is not None:
         tail = [edge_of(t) for t in values[o.list_slot]]
         some = any(e is not None for e in tail)
-        needed = needed or some
-        mask.append(some)
-    else:
-        tail = ()
-        mask.append(False)
-    if not needed:
+        edges.extend(tail)
+    if not needed and not some:
         return
+    mask.append(some)
     plan = plan_for(o, tuple(mask))
     if not plan.rules:
         return
-    edges.extend(tail)
-    first = next((t for t in outs if t._a.dtype.kind in "fcV"), None)
-    if first is None:
-        return
+    if picks:
+        first = next((t for t in outs if t._a.dtype.kind in "fcV"), None)
+        if first is None:
+            return
+    else:
+        first = outs[0]
+        if first._a.dtype.kind not in "fcV":
+            return
     node = Node(o, plan, edges, None, first._a)
-    node.saved = [_keep(fetch, values, outs, node) for fetch in plan.saves]
+    node.saved = saved = []
+    hooked = state.saved_hooks
+    for fetch in plan.saves:
+        what, i = fetch
+        value = values[i] if what == "arg" else None
+        if type(value) in TENSORS and not hooked and not value._inference:
+            saved.append(saved_as_is(value, value._node or edge_of(value)))
+        elif what == "shape" and type(values[i]) in TENSORS:
+            saved.append(values[i]._a.shape)
+        else:
+            saved.append(_keep(fetch, values, outs, node))
     if o.grad_name_ is not None and type(o.grad_name_) is not str:
         node._name = o.grad_name_(*values)
     if not picks:
@@ -502,7 +516,9 @@ def _keep(fetch: tuple, values: list, outs: tuple, node):
     what, i = fetch
     if what == "arg":
         value = values[i]
-        if isinstance(value, Tensor):
+        if value is None:
+            return None
+        if type(value) in TENSORS or isinstance(value, Tensor):
             return saved_value(value, edge_of(value))
         if type(value) is list and value and isinstance(value[0], Tensor):
             return [v.detach() if not v._rg else v for v in value]
@@ -526,7 +542,7 @@ def saved_value(value, edge) -> Saved:
                           "mode in computation tracked by autograd. To work around this, you can make a clone to get a "
                           "normal tensor and use it in autograd, or use `torch.no_grad()` instead of "
                           "`torch.inference_mode()`.")
-    saved = Saved(value._a, value._v, edge)
+    saved = saved_as_is(value, edge)
     if state.saved_hooks:
         pack, unpack = state.saved_hooks[-1]
         saved.hooked = (pack(value.detach()), unpack)
@@ -536,15 +552,22 @@ def saved_value(value, edge) -> Saved:
 
 # ---------------------------------------------------------------- views
 
-def note_view(o: Op, values: list, t) -> None:
+def note_view(o: Op, values, t) -> None:
     """Remembers that `t` shares memory with the op's first argument."""
     x = values[0]
     a, b = t._a, x._a
-    if a.base is None or not (a is b or root_of(a) is root_of(b)):
+    base = a.base
+    if base is None:
+        return
+    if base is not b and base is not b.base and not (a is b or root_of(a) is root_of(b)):
         return
     t._v = x._v
-    root = x._base if x._base is not None else x
-    t._base, t._view, t._several = root, (x, o, values), x._several
+    root = x._base
+    if root is None:
+        root = x
+    t._base, t._view = root, (x, o, values)
+    if x._several is not None:
+        t._several = x._several
     views = root._views
     if views is None:
         views = root._views = []

@@ -15,7 +15,12 @@ import numpy as np
 from . import callables, cost, dispatch, tape
 from .device import CPU, Device, backend, device_of
 
-_SHORTCUTS = ("FLOATS", "PLAIN")
+# What the shortcuts ask before they go their own way, and the answer that sends every call down the long road.
+_ASKED: dict[str, Any] = {"SMALL": -1, "is_small": lambda t: False}
+
+
+def _nothing(*_seen: Any) -> None:
+    """An observer of the backward pass: while there is one, gradients are computed by ops."""
 
 
 class Call:
@@ -49,9 +54,11 @@ class Recorder:
         Recorder._active = self
         for module in list(sys.modules.values()):
             if getattr(module, "__name__", "").startswith("tcli.ops") or module is callables:
-                self._before += [(module, name, getattr(module, name)) for name in _SHORTCUTS if hasattr(module, name)]
+                self._before += [(module, name, getattr(module, name)) for name in _ASKED
+                                 if getattr(module, name, None) in (tape.SMALL, callables.is_small)]
         for module, name, _ in self._before:
-            setattr(module, name, frozenset())
+            setattr(module, name, _ASKED[name])
+        tape.observers.append(_nothing)
         self._guarded, dispatch._guarded = dispatch._guarded, self._timed
         self.started = perf_counter()
         return self
@@ -62,6 +69,7 @@ class Recorder:
         for module, name, value in self._before:
             setattr(module, name, value)
         self._before = []
+        tape.observers.remove(_nothing)
         Recorder._active = None
         for call in self.calls:
             _settle(call)

@@ -23,9 +23,16 @@ nothing but its tensors: the shortcut that such calls take.
 A vjp rule is `(k, g, names...)`: `k` holds all ops, `g` is the gradient of the output (a list for
 several outputs), the names are arguments, `out` (or `out0`, `out1`), `x_shape`, `x_dtype`. A key
 "a, b" or the name of a tensor list gets `need` after `g` and returns one gradient per tensor.
+`raw_vjp`: the same rules for plain float32 or float64 NumPy arrays, under the same keys: what the first-order
+gradient of small tensors runs on. True where the rules of `vjp` work on arrays as they are; `k` then gives
+the kernels. A rule asks for names that its twin in `vjp` asks for too.
 """
 
 from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
 
 from ..errors import ArgumentError
 from .args import CONVERTERS, TENSOR_KINDS
@@ -75,6 +82,7 @@ class Op:
 ops: dict[str, Op] = {}
 paths: dict[str, Op] = {}  # "torch.exp", "tensor.exp", "tensor.exp_"
 functions: dict[str, object] = {}  # plain functions on tensors that are no ops: "torch.is_tensor"
+function_samples: dict[str, tuple[str, ...]] = {}  # calls that show them, by the same paths
 
 
 def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = None, vjp=None, nograd: bool = False,
@@ -117,11 +125,21 @@ def rule_helper(fn):
     return fn
 
 
-def function(*where: str):
-    """Declares plain functions on tensors that take part in no graph: `@function("torch.is_tensor")`."""
+raw_helpers: dict[str, object] = {}
+
+
+def raw_helper(fn, name: str | None = None):
+    """Makes a plain function on arrays available to rules on arrays as `k.<name>`."""
+    raw_helpers[name or fn.__name__] = fn
+    return fn
+
+
+def function(*where: str, samples=()):
+    """Declares plain functions on tensors that are no ops of their own: `@function("torch.is_tensor")`."""
     def declare(fn):
         for path in where:
             functions[path] = fn
+            function_samples[path] = tuple(samples)
         return fn
     return declare
 
@@ -193,11 +211,36 @@ def _validate(o: Op) -> None:
         code = rule.__code__
         joint = len(targets) > 1 or o.kinds[o.index[targets[0]]] == "Tensors"
         wanted = code.co_varnames[3 if joint else 2:code.co_argcount]
-        o.rules.append((targets, joint, rule, [_fetch(o, name) for name in wanted]))
+        fetches = [_fetch(o, name) for name in wanted]
+        o.rules.append((targets, joint, rule, fetches, _raw_rule(o, key, rule, joint, fetches)))
+
+
+def _raw_rule(o: Op, key: str, rule, joint: bool, fetches: list) -> tuple | None:
+    """(rule on arrays, what it asks for), or None."""
+    if not o.raw_vjp:
+        return None
+    if o.raw_vjp is True:
+        return rule, fetches
+    found = o.raw_vjp.get(key)
+    if found is None:
+        return None
+    code = found.__code__
+    wanted = [_fetch(o, name) for name in code.co_varnames[3 if joint else 2:code.co_argcount]]
+    if any(fetch not in fetches for fetch in wanted):
+        raise ValueError(f"op {o.name!r}: raw_vjp for {key!r} asks for what vjp does not keep")
+    return found, wanted
 
 
 def _fetch(o: Op, name: str) -> tuple:
-    """What a name after `k, g` stands for: ("arg", i), ("shape", i), ("dtype", i), ("out", i)."""
+    """What a name after `k, g` stands for: ("arg", i), ("shape", i), ("dtype", i), ("out", i); always the same tuple."""
+    found = _meaning(o, name)
+    return _fetches.setdefault(found, found)
+
+
+_fetches: dict[tuple, tuple] = {}
+
+
+def _meaning(o: Op, name: str) -> tuple:
     if name in o.index:
         return ("arg", o.index[name])
     if name == "out":
@@ -210,13 +253,16 @@ def _fetch(o: Op, name: str) -> tuple:
     raise ValueError(f"op {o.name!r}: a vjp asks for {name!r}; the op has {', '.join(o.names)}, out")
 
 
+FIRST, SECOND, RESULT = (_fetches.setdefault(fetch, fetch) for fetch in (("arg", 0), ("arg", 1), ("out", 0)))
+
+
 class Plan:
-    """For one set of inputs that need gradients: which rules run and what they need kept."""
+    """For one set of inputs that need gradients: which rules run (`raw`: on arrays) and what they need kept."""
 
-    __slots__ = ("count", "rules", "saves")
+    __slots__ = ("count", "raw", "rules", "saves")
 
-    def __init__(self, rules, saves, count):
-        self.rules, self.saves, self.count = rules, saves, count
+    def __init__(self, rules, raw, saves, count):
+        self.rules, self.raw, self.saves, self.count = rules, raw, saves, count
 
     def outputs_of(self, node) -> int:
         return self.count if self.count > 0 else len(node.saved[-1])
@@ -234,7 +280,8 @@ def _make_plan(o: Op, mask: tuple) -> Plan:
     positions = {slot: i for i, slot in enumerate(o.tensor_slots)}
     saves: list[tuple] = []
     rules = []
-    for targets, joint, rule, fetches in o.rules:
+    raw: list | None = []
+    for targets, joint, rule, fetches, raw_rule in o.rules:
         slots = [o.index[t] for t in targets]
         if not any(mask[-1] if s == o.list_slot else mask[positions[s]] for s in slots):
             continue
@@ -248,7 +295,13 @@ def _make_plan(o: Op, mask: tuple) -> Plan:
         else:
             where = (0, 0, [positions[s] for s in slots])
         rules.append((where, rule, [saves.index(f) for f in fetches]))
-    return Plan(rules, saves, o.out_count)
+        if raw_rule is None:
+            raw = None
+        elif raw is not None:
+            raw.append((where, raw_rule[0], [saves.index(f) for f in raw_rule[1]]))
+    # None stands for all that is saved, in order.
+    raw = raw and [(where, rule, None if slots == list(range(len(saves))) else slots) for where, rule, slots in raw]
+    return Plan(rules, raw if o.out_count == 1 else None, saves, o.out_count)
 
 
 class Namespace:
@@ -270,6 +323,27 @@ class Namespace:
 
 
 T = Namespace()
+
+
+class RawNamespace:
+    """The `k` of rules on arrays: ufuncs and kernels by the names of their ops."""
+
+    def __getattr__(self, name: str):
+        found = raw_helpers.get(name) or _kernel_on_arrays(name)
+        self.__dict__[name] = found
+        return found
+
+
+def _kernel_on_arrays(name: str):
+    o = ops[name]
+    if o.composite:
+        raise AttributeError(f"op {name!r} has no kernel")
+    if o.ufunc is not None:
+        return getattr(np, o.ufunc) if isinstance(o.ufunc, str) else o.ufunc
+    return partial(o.fn, np)
+
+
+RAW = RawNamespace()
 
 
 def find(name: str) -> Op | None:

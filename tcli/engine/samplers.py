@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import EngineError, Unsupported
 from . import random
 from .dtypes import C_NAMES, SCALAR_NAMES
+from .mapping import active, check_draw, mapped
 from .random import Generator
 
 _CHUNK = 1 << 16
@@ -33,6 +34,8 @@ _INT64_MIN, _INT64_MAX = -2**63, 2**63 - 1
 
 
 def of(generator: Generator | None) -> Generator:
+    if active:
+        check_draw()
     return random.default_generator if generator is None else generator
 
 
@@ -90,6 +93,7 @@ def floats(generator: Generator, count: int) -> np.ndarray:
     return out
 
 
+@mapped
 def uniform(generator: Generator | None, shape, dtype: np.dtype, low: float = 0.0,
             high: float = 1.0) -> np.ndarray:
     """`tensor.uniform_(low, high)`; complex types draw both parts from the interval."""
@@ -163,6 +167,7 @@ def _split(x):
 
 # Normals.
 
+@mapped
 def normal(generator: Generator | None, shape, dtype: np.dtype, mean: float = 0.0, std: float = 1.0,
            *, serial: bool = False) -> np.ndarray:
     """`tensor.normal_(mean, std)`. `serial`: the path of PyTorch for non-contiguous tensors."""
@@ -339,6 +344,7 @@ def normal_tensor(generator: Generator | None, mean, std) -> np.ndarray:
 
 # Integers.
 
+@mapped
 def random_(generator: Generator | None, shape, dtype: np.dtype, low: int | None = None,
             high: int | None = None) -> np.ndarray:
     """`tensor.random_()`, `.random_(low, high)`, `.random_(low, None)` (up to the type's largest)."""
@@ -361,6 +367,7 @@ def _every_int64(generator: Generator, count: int, dtype: np.dtype, *_) -> np.nd
     return generator.words64(count).view(np.int64)
 
 
+@mapped
 def randint(generator: Generator | None, shape, dtype: np.dtype, low: int, high: int) -> np.ndarray:
     """`torch.randint(low, high, shape)`."""
     if low >= high:
@@ -472,6 +479,7 @@ def _check_randperm(count: int, dtype: np.dtype) -> None:
 
 # Events.
 
+@mapped
 def bernoulli(generator: Generator | None, shape, dtype: np.dtype, p: float = 0.5) -> np.ndarray:
     """`tensor.bernoulli_(p)`, also the mask of dropout with 1 - p: ones and zeros."""
     if not 0 <= p <= 1:
@@ -507,6 +515,7 @@ def _through(function: Callable, fast: Callable, values: np.ndarray, dtype: np.d
     return _map(function, values) if dtype == _F64 or values.size < 64 else fast(values)
 
 
+@mapped
 def exponential(generator: Generator | None, shape, dtype: np.dtype, rate: float = 1.0) -> np.ndarray:
     """`tensor.exponential_(rate)`."""
     if not rate > 0.0:
@@ -518,6 +527,7 @@ def exponential(generator: Generator | None, shape, dtype: np.dtype, rate: float
     return cast((-1.0 / rate) * logs, dtype).reshape(shape)
 
 
+@mapped
 def geometric(generator: Generator | None, shape, dtype: np.dtype, p: float) -> np.ndarray:
     """`tensor.geometric_(p)`: the trial of the first success, from 1 on, also as integers."""
     if not 0 < p < 1:
@@ -530,6 +540,7 @@ def geometric(generator: Generator | None, shape, dtype: np.dtype, p: float) -> 
     return cast(np.ceil(logs / math.log1p(-p)), dtype).reshape(shape)
 
 
+@mapped
 def cauchy(generator: Generator | None, shape, dtype: np.dtype, median: float = 0.0,
            sigma: float = 1.0) -> np.ndarray:
     """`tensor.cauchy_(median, sigma)`."""
@@ -542,6 +553,7 @@ def cauchy(generator: Generator | None, shape, dtype: np.dtype, median: float = 
     return cast(_scaled(_through(math.tan, np.tan, angles, dtype), sigma, median), dtype).reshape(shape)
 
 
+@mapped
 def log_normal(generator: Generator | None, shape, dtype: np.dtype, mean: float = 1.0,
                std: float = 2.0) -> np.ndarray:
     """`tensor.log_normal_(mean, std)`: always through the cached pairs, whatever the size."""

@@ -6,13 +6,19 @@ to nodes and never to intermediate tensors, so that a value nobody saved is free
 walks the nodes from newest to oldest: an input's node is always older than its op's, so one heap
 ordered by `seq` needs no counting of users. The tape undoes broadcasting and restores dtypes; a
 rule only says what the gradient is. This file knows no op by name.
+
+A gradient under way is a tensor, or a plain array where it is small, real and will not itself be
+differentiated: the ops with a `raw_vjp` then run without a tensor being made at all.
 """
 
 from __future__ import annotations
 
 import sys
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from itertools import count
+from sys import getrefcount
+
+import numpy as np
 
 from .. import source
 from ..errors import EngineError, GradError
@@ -20,6 +26,10 @@ from .dtypes import of_numpy, scalar_name
 
 _sequence = count(1)
 next_sequence = _sequence.__next__
+
+ndarray, asarray, add, new = np.ndarray, np.asarray, np.add, object.__new__
+FLOAT32, FLOAT64 = np.dtype("float32"), np.dtype("float64")
+SMALL = 1 << 14  # elements: above that a tensor costs nothing beside the arithmetic
 
 
 class _State:
@@ -41,7 +51,7 @@ state = _State()
 
 def locate() -> tuple | None:
     """(code, lasti) of the innermost running frame that was compiled from a program."""
-    known, frame = source._sources, sys._getframe(2)
+    known, frame = source._sources, sys._getframe(1)
     while frame is not None:
         if frame.f_code.co_filename in known:
             return frame.f_code, frame.f_lasti
@@ -52,16 +62,19 @@ def locate() -> tuple | None:
 class Node:
     """One recorded op: `shape` and `dtype` (NumPy's) are those of its output."""
 
-    __slots__ = ("__weakref__", "dtype", "edges", "hooks", "op", "plan", "place", "saved", "seq", "shape",
-                 "_name", "metadata_", "device_")
+    __slots__ = ("__dict__", "__weakref__", "_name", "dtype", "edges", "op", "plan", "saved", "seq", "shape")
+
+    # Seldom set: they live in the instance's dict, which most nodes never make.
+    hooks = None
+    place = None
 
     def __init__(self, op, plan, edges, saved, array):
         self.op, self.plan, self.edges, self.saved = op, plan, edges, saved
         self.shape, self.dtype = array.shape, array.dtype
         self.seq = next_sequence()
-        self.hooks = None
         self._name = None
-        self.place = locate() if state.where else None
+        if state.where:
+            self.place = locate()
 
     def name(self) -> str:
         return self._name or self.op.grad_name
@@ -101,7 +114,7 @@ class Node:
                 "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
                 "backward through the graph a second time or if you need to access saved tensors after "
                 "calling backward.", span=self.span())
-        k, edges = kernel_namespace(), self.edges
+        k, edges = rule_names, self.edges
         for index, rule, slots in self.plan.rules:
             if type(index) is int:
                 edge = edges[index]
@@ -114,9 +127,7 @@ class Node:
                 yield from self._apply_joint(index, rule, slots, g, create_graph, wanted, k)
 
     def _apply_joint(self, index, rule, slots, g, create_graph, wanted, k):
-        start, stop = index[0], index[1] if index[1] is not None else len(self.edges)
-        picks = index[2] if len(index) > 2 and index[2] else range(start, stop)
-        edges = [self.edges[i] for i in picks]
+        edges = _joint_edges(self, index)
         need = tuple(e is not None and (wanted is None or e in wanted) for e in edges)
         if not any(need):
             return
@@ -127,8 +138,10 @@ class Node:
                 yield edge, r
 
     def free(self) -> None:
-        if self.saved and any(type(s) is Saved for s in self.saved):
-            self.saved = None
+        for s in self.saved or ():
+            if type(s) is Saved:
+                self.saved = None
+                return
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
@@ -140,6 +153,8 @@ class Node:
 class Pick:
     """One output of an op with several outputs."""
 
+    saved = None
+
     __slots__ = ("__weakref__", "dtype", "hooks", "index", "parent", "seq", "shape")
 
     def __init__(self, parent, index: int, array):
@@ -147,6 +162,9 @@ class Pick:
         self.shape, self.dtype = array.shape, array.dtype
         self.seq = next_sequence()
         self.hooks = None
+
+    def free(self) -> None:
+        """Nothing is saved here."""
 
     def name(self) -> str:
         return self.parent.name()
@@ -214,6 +232,17 @@ class Saved:
     def __init__(self, array, versions, edge):
         self.array, self.versions, self.version, self.edge = array, versions, versions[0], edge
         self.hooked = None
+
+
+def saved_as_is(t, edge) -> Saved:
+    """What `dispatch.saved_value` makes of a tensor when no hooks are set: the short way."""
+    s = new(Saved)
+    s.array = t._a
+    v = s.versions = t._v
+    s.version = v[0]
+    s.edge = edge
+    s.hooked = None
+    return s
 
 
 OUT = object()  # the edge of a saved output: the node that saved it
@@ -368,45 +397,149 @@ def _ancestors(roots, inputs: set) -> set:
     return useful
 
 
-def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, wanted) -> None:
-    gradients: dict = {}
+def run_scalar(t, retain_graph) -> bool:
+    """`run` from one real number, whose gradient is 1, to all leaves: what `loss.backward()` mostly is.
+
+    False where `t` is something else.
+    """
+    node, a = t._node, t._a
+    if type(node) is not Node or type(a) is not ndarray or a.shape or state.trace:
+        return False
+    one = ONES.get(a.dtype)
+    if one is None:
+        return False
+    before = state.grad
+    state.grad = False
+    try:
+        _walk((), (), retain_graph, False, None, None, None, node, one)
+    finally:
+        state.grad = before
+    return True
+
+
+def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, wanted, nearest=None, first=None) -> None:
+    """Takes the nodes from newest to oldest: `nearest` is the newest so far that is not in the heap."""
+    gradients: dict = {} if nearest is None else {nearest: first}
     owned: set = set()
     heap: list = []
     leaves: dict = {}
-    freed: list = []
     queue = (gradients, owned, heap, leaves)
     for node, g in zip(roots, root_gradients, strict=True):
         _send(queue, node, g)
     stop = set(inputs) if inputs is not None else None
-    while heap:
-        node = heappop(heap)[1]
-        g = gradients.pop(node)
-        owned.discard(node)
-        if type(node) is Pick:
-            if node.hooks:
-                g = _run_hooks(node, g)
-            if stop is not None and node in stop:
-                captured[node] = g
-                if wanted is not None and node.parent not in wanted:
-                    continue
-            _send_to_output(queue, node, g)
-            continue
-        if node.hooks and type(g) is not list:
-            g = _run_hooks(node, g)
-        if stop is not None and node in stop:
-            captured[node] = g
-            if not any(edge in wanted for edge in node.edges):
-                continue
-        if observers:
-            _observed(node, g, create_graph, wanted, queue)
-        elif type(node) is Node:
-            _run_rules(node, g, create_graph, wanted, queue)
+    k, on_arrays = raw_names, not observers
+    while heap or nearest is not None:
+        if nearest is None:
+            node = heappop(heap)[1]
+        elif heap and -heap[0][0] > nearest.seq:
+            node = heappushpop(heap, (-nearest.seq, nearest))[1]
         else:
-            for edge, r in node.apply(g, create_graph, wanted):
-                _send(queue, edge, r)
-        if not retain_graph:
+            node = nearest
+        nearest = None
+        g = gradients.pop(node)
+        values = None
+        if type(g) is ndarray and type(node) is Node and on_arrays and (stop is None or node not in stop):
+            saved = node.saved
+            values = _arrays_for(node) if saved or saved is None or node.hooks is not None or node.plan.raw is None else saved
+        if values is None:
+            _step(node, g, queue, create_graph, stop, captured, wanted)
+            if not retain_graph:
+                node.free()
+            continue
+        # Written out in one piece: a call saved here is saved for every op of every backward pass.
+        edges = node.edges
+        for index, rule, slots in node.plan.raw:
+            if type(index) is not int:
+                for edge, r in _joint_raw(node, index, rule, slots, g, wanted, values):
+                    _send_raw(queue, edge, r)
+                continue
+            edge = edges[index]
+            if edge is None or wanted is not None and edge not in wanted:
+                continue
+            r = rule(k, g, *values) if slots is None else rule(k, g, *[values[i] for i in slots])
+            if type(r) is not ndarray:
+                if r is None:
+                    continue
+                r = asarray(r)
+            if type(edge) is AccumulateGrad:
+                target, table = edge.variable._a, leaves
+            else:
+                target, table = edge, gradients
+            if r.shape != target.shape:
+                r = sum_array(r, target.shape)
+            if edge in table or r.dtype is not target.dtype or r.size > SMALL:
+                _send_raw(queue, edge, r)
+                continue
+            table[edge] = r
+            if table is gradients:
+                if nearest is None:
+                    nearest = edge
+                else:
+                    heappush(heap, (-edge.seq, edge))
+        if not retain_graph and values:
             node.free()
-    for leaf, g in leaves.items():
+    node = g = r = values = saved = None
+    _finish(leaves, owned, stop, captured, create_graph)
+
+
+def _arrays_for(node) -> list | None:
+    """What the rules of `node` on arrays need, or None where they cannot run."""
+    saved = node.saved
+    if saved is None or node.plan.raw is None or node.hooks is not None:
+        return None
+    values: list = []
+    for s in saved:
+        if type(s) is Saved:
+            a = s.array
+            # A value that was modified since may still be one that no rule asks for: the long road finds out.
+            if s.versions[0] != s.version or type(a) is not ndarray or a.size > SMALL or s.hooked is not None:
+                return None
+            values.append(a)
+        else:
+            values.append(s)
+    return values
+
+
+def _step(node, g, queue, create_graph: bool, stop, captured, wanted) -> None:
+    """Runs one node on tensors."""
+    if type(g) is ndarray:
+        g = wrapped(g)
+    queue[1].discard(node)
+    if node.hooks and type(g) is not list:
+        g = _run_hooks(node, g)
+    if stop is not None and node in stop:
+        captured[node] = g
+        if not any(edge in wanted for edge in node.edges):
+            return
+    if type(node) is Pick:
+        _send_to_output(queue, node, g)
+    elif observers:
+        _observed(node, g, create_graph, wanted, queue)
+    elif type(node) is Node:
+        _run_rules(node, g, create_graph, wanted, queue)
+    else:
+        for edge, r in node.apply(g, create_graph, wanted):
+            _send(queue, edge, r)
+
+
+def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> None:
+    """Hands every leaf what arrived for it."""
+    for leaf in list(leaves):
+        g = leaves.pop(leaf)
+        if type(g) is ndarray:
+            if leaf.hooks is None and stop is None:
+                grad = leaf.variable.grad
+                if grad is None:
+                    # Where nobody else holds the array, the leaf takes it as it is.
+                    own = getrefcount(g) == 2 and g.base is None and g.flags.carray
+                    leaf.variable.grad = wrapped(g if own else g.copy())
+                elif not _added(grad, g):
+                    _accumulate(leaf, wrapped(g), False, False)
+                    continue
+                if leaf.post_hooks:
+                    _run_post_hooks(leaf)
+                continue
+            g = wrapped(g)
         if leaf.hooks:
             g = _run_hooks(leaf, g)
         if stop is not None:
@@ -414,15 +547,109 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
                 captured[leaf] = g
         else:
             _accumulate(leaf, g, leaf in owned, create_graph)
-    del freed
 
+
+# ---------------------------------------------------------------- gradients as plain arrays
+
+ONES = {d: np.ones((), d) for d in (FLOAT32, FLOAT64)}
+for _one in ONES.values():
+    _one.flags.writeable = False
+
+
+def wrapped(array):
+    """A gradient array as a tensor."""
+    t = new(Tensor)
+    t._a, t._v = array if array.flags.writeable else array.copy(), [0]
+    return t
+
+
+def _joint_raw(node, index, rule, slots, g, wanted, values):
+    edges = _joint_edges(node, index)
+    need = [e is not None and (wanted is None or e in wanted) for e in edges]
+    if True not in need:
+        return ()
+    results = rule(raw_names, g, need, *(values if slots is None else [values[i] for i in slots]))
+    return [(e, r) for e, needed, r in zip(edges, need, results, strict=True) if needed and r is not None]
+
+
+def _joint_edges(node, index) -> list:
+    picks = index[2] if len(index) > 2 and index[2] else range(index[0], len(node.edges) if index[1] is None else index[1])
+    return [node.edges[i] for i in picks]
+
+
+def _send_raw(queue, node, g) -> None:
+    """`_send` for an array: the gradient of a small real tensor."""
+    if type(g) is not ndarray:
+        g = np.asarray(g)
+    if type(node) is AccumulateGrad:
+        target, table = node.variable._a, queue[3]
+    else:
+        target, table = node, queue[0]
+    shape, dtype = target.shape, target.dtype
+    if g.shape != shape:
+        g = sum_array(g, shape)
+    if g.dtype is not dtype or g.size > SMALL:
+        _send(queue, node, wrapped(g))
+        return
+    present = table.get(node)
+    if present is None:
+        table[node] = g
+        if target is node:
+            heappush(queue[2], (-node.seq, node))
+    elif type(present) is ndarray:
+        table[node] = np.asarray(present + g)
+    else:
+        _send_tensor(queue, node, wrapped(g))
+
+
+_dims: dict = {}
+
+
+def sum_array(g, shape: tuple):
+    """`g` summed over the dims along which an array of `shape` was broadcast."""
+    have = g.shape
+    found = _dims.get((have, shape))
+    if found is None:
+        lead = len(have) - len(shape)
+        dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and have[i + lead] != 1)
+        found = (dims[0] if len(dims) == 1 else dims, lead == len(dims), lead)
+        if len(_dims) > 500:
+            _dims.clear()
+        _dims[have, shape] = found
+    dims, only_lead, lead = found
+    if lead < 0:
+        return g.reshape(shape)
+    if only_lead:
+        return np.asarray(np.add.reduce(g, dims))
+    return np.add.reduce(g, dims, keepdims=True).reshape(shape)
+
+
+def _added(grad, g) -> bool:
+    """Adds an array to a gradient in place; says whether it could."""
+    a = grad._a
+    if type(a) is not ndarray or a.dtype is not g.dtype or a.shape != g.shape:
+        return False
+    try:
+        add(a, g, a)
+    except ValueError:  # the memory is read-only
+        return False
+    grad._v[0] += 1
+    return True
+
+
+def _run_post_hooks(leaf: AccumulateGrad) -> None:
+    for hook in list(leaf.post_hooks.values()):
+        hook(leaf.variable)
+
+
+# ---------------------------------------------------------------- gradients as tensors
 
 def _run_rules(node, g, create_graph: bool, wanted, queue) -> None:
     """`Node.apply` without the generator: the common case of every backward pass."""
     saved, edges = node.saved, node.edges
     if saved is None:
         list(node.apply(g, create_graph, wanted))  # raises
-    k = kernel_namespace()
+    k = rule_names
     for index, rule, slots in node.plan.rules:
         if type(index) is not int:
             for edge, r in node._apply_joint(index, rule, slots, g, create_graph, wanted, k):
@@ -465,16 +692,27 @@ def _send_to_output(queue, pick: Pick, g) -> None:
 
 
 def _send(queue, node, g) -> None:
-    """Adds gradient `g` to what `node` has received so far."""
-    gradients, owned, heap, leaves = queue
+    """Adds gradient `g`, a tensor, to what `node` has received so far."""
     array = g._a
     if array.shape != node.shape:
         g = sum_to(g, node.shape)
         array = g._a
     if array.dtype is not node.dtype and array.dtype != node.dtype:
         g = restore_dtype(g, node.dtype)
+        array = g._a
+    if type(array) is ndarray and not state.grad and array.size <= SMALL and (
+            array.dtype is FLOAT32 or array.dtype is FLOAT64) and node.dtype is array.dtype:
+        _send_raw(queue, node, array)
+    else:
+        _send_tensor(queue, node, g)
+
+
+def _send_tensor(queue, node, g) -> None:
+    gradients, owned, heap, leaves = queue
     table = leaves if type(node) is AccumulateGrad else gradients
     present = table.get(node)
+    if type(present) is ndarray:
+        present = wrapped(present)
     if present is None:
         table[node] = g
         if table is gradients:
@@ -509,16 +747,15 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
         else:
             variable.grad = (grad + g).detach()
     if leaf.post_hooks:
-        for hook in list(leaf.post_hooks.values()):
-            hook(variable)
+        _run_post_hooks(leaf)
 
 
 def type_of_gradient(variable):
     return Tensor
 
 
-def bind(tensor_class, namespace_getter, sum_to_function, restore_function) -> None:
-    """Called once by `tensor.py`: the tape needs the class and three helpers, they need the tape."""
-    global Tensor, new, kernel_namespace, sum_to, restore_dtype
-    Tensor, new = tensor_class, object.__new__
-    kernel_namespace, sum_to, restore_dtype = namespace_getter, sum_to_function, restore_function
+def bind(tensor_class, names, names_on_arrays, sum_to_function, restore_function) -> None:
+    """Called once by `tensor.py`: the tape needs the class and the helpers, they need the tape."""
+    global Tensor, rule_names, raw_names, sum_to, restore_dtype
+    Tensor = tensor_class
+    rule_names, raw_names, sum_to, restore_dtype = names, names_on_arrays, sum_to_function, restore_function

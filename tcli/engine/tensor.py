@@ -16,7 +16,7 @@ from . import dispatch, dtypes, tape
 from .args import Size, type_name
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
-from .registry import T
+from .registry import RAW, T
 from .storage import (
     Storage,
     address,
@@ -366,6 +366,8 @@ class Tensor:
     def backward(self, gradient=None, retain_graph: bool | None = None, create_graph: bool = False, inputs=None,
                  trace: bool = False):
         """Computes the gradient of this tensor w.r.t. graph leaves and adds it to their `.grad`."""
+        if gradient is None and inputs is None and not (create_graph or trace) and tape.run_scalar(self, retain_graph):
+            return
         from . import autograd
 
         autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs, trace=trace)
@@ -795,4 +797,4 @@ def restore_dtype(g, target: np.dtype):
 
 
 dispatch.bind_classes(Tensor, (Tensor, Parameter), as_tensor)
-tape.bind(Tensor, lambda: T, sum_to, restore_dtype)
+tape.bind(Tensor, T, RAW, sum_to, restore_dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..engine.registry import T
-from ..errors import ArgumentError
+from ..errors import ArgumentError, BadValue, EngineError, UnknownAttribute
 
 
 def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights: bool = True,
@@ -14,6 +14,10 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
             else [parameter_and_buffer_dicts]:
         given.update(each)
     arguments = () if args is None else args if isinstance(args, tuple) else (args,)
+    if tie_weights:
+        given = _with_tied(module, given)
+    if strict:
+        _check_keys(module, given)
     before = _swap(module, given)
     try:
         return module(*arguments, **(kwargs or {}))
@@ -21,20 +25,49 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
         _restore(before)
 
 
+def _own(module) -> dict:
+    """Every name of a parameter or buffer, those of tied ones too, with its tensor."""
+    return dict(module.named_parameters(remove_duplicate=False)) | dict(module.named_buffers(remove_duplicate=False))
+
+
+def _with_tied(module, given: dict) -> dict:
+    """The tensors, also under the other names of what is tied."""
+    names: dict[int, list[str]] = {}
+    for name, tensor in _own(module).items():
+        names.setdefault(id(tensor), []).append(name)
+    found = dict(given)
+    for tied in names.values():
+        mine = [name for name in tied if name in given]
+        if len(tied) == 1 or not mine:
+            continue
+        if len({id(given[name]) for name in mine}) > 1:
+            raise BadValue(f"functional_call got multiple values for keys {sorted(tied)}, which are tied. Consider using "
+                           "tie_weights=False")
+        found.update(dict.fromkeys(tied, given[mine[0]]))
+    return found
+
+
+def _check_keys(module, given: dict) -> None:
+    own = _own(module)
+    unexpected, missing = [k for k in given if k not in own], [k for k in own if k not in given]
+    wrong = [f"{what} key(s): {', '.join(map(repr, keys))}."
+             for what, keys in (("Unexpected", unexpected), ("Missing", missing)) if keys]
+    if wrong:
+        raise EngineError(f"Error(s) in reparametrizing for {type(module).__name__}:\n\t" + "\n\t".join(wrong))
+
+
 def _swap(module, tensors: dict) -> list:
     before = []
     for name, tensor in tensors.items():
-        owner, leaf = module, name
-        *path, leaf = name.split(".")
+        owner, (*path, leaf) = module, name.split(".")
         for part in path:
             owner = owner._modules.get(part, None)
             if owner is None:
-                raise ArgumentError(f"the module has no parameter or buffer named '{name}'")
+                raise UnknownAttribute(f"{type(module).__name__} has no attribute `{part}`")
         table = owner._parameters if leaf in owner._parameters else owner._buffers
-        if leaf not in table:
-            raise ArgumentError(f"the module has no parameter or buffer named '{name}'")
-        before.append((table, leaf, table[leaf]))
-        table[leaf] = tensor
+        if leaf in table:
+            before.append((table, leaf, table[leaf]))
+            table[leaf] = tensor
     return before
 
 

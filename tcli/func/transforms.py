@@ -20,9 +20,9 @@ def own_input(x):
     """A tensor to differentiate with respect to, connected to the history of `x` if it has one."""
     if not isinstance(x, Tensor):
         return x
-    if x.requires_grad:
-        return T.view_as(x, x)
-    return x.detach().requires_grad_(True) if x.is_floating_point() or x.is_complex() else x
+    if not (x.is_floating_point() or x.is_complex()):
+        raise EngineError("only Tensors of floating point dtype can require gradients")
+    return T.view_as(x, x) if x.requires_grad else x.detach().requires_grad_(True)
 
 
 def released(result, mine: list):
@@ -85,11 +85,10 @@ def grad_and_value(func, argnums=0, has_aux: bool = False):
 
 def _check_scalar(output) -> None:
     if not isinstance(output, Tensor):
-        raise EngineError(f"Expected f(*args) to return a tensor, got {type(output)}" if not isinstance(output, tuple) else
-                          "If has_aux is False, function passed to grad should return a tensor")
+        raise EngineError(f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}")
     if output.dim() != 0:
-        raise EngineError(f"Expected f(*args) to return a scalar tensor, got tensor with {output.dim()} dims. Maybe you "
-                          "wanted to use the vjp or jacrev APIs instead?")
+        raise EngineError("grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
+                          f"{output.dim()} dims. Maybe you wanted to use the vjp or jacrev APIs instead?")
 
 
 def _gradients(outputs: list, inputs: list, seeds) -> list:

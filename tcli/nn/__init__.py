@@ -36,6 +36,7 @@ _FILES = {
     "lazy": "LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d "
             "LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d "
             "LazyLinear UninitializedBuffer UninitializedParameter",
+    "parallel": "DataParallel",
     "hooks": "register_module_forward_hook register_module_forward_pre_hook register_module_full_backward_hook "
              "register_module_full_backward_pre_hook",
 }

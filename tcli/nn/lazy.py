@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 from ..engine import dtypes
 from ..engine.device import as_device
 from ..engine.registry import T
@@ -209,8 +211,12 @@ class _LazyNorm(LazyModuleMixin):
 
 def _lazy(mixin: type, base: type) -> type:
     name = "Lazy" + base.__name__
-    return type(name, (mixin, base), {"cls_to_become": base, "__module__": __name__, "__doc__":
+    kind = type(name, (mixin, base), {"cls_to_become": base, "__module__": __name__, "__doc__":
                                       f"A `{base.__name__}` that takes its input channels from its first input."})
+    if mixin is _LazyConv:
+        of_base = signature(base)
+        kind.__signature__ = of_base.replace(parameters=[p for p in of_base.parameters.values() if p.name != "in_channels"])
+    return kind
 
 
 LazyConv1d, LazyConv2d, LazyConv3d = (_lazy(_LazyConv, base) for base in (Conv1d, Conv2d, Conv3d))

@@ -9,16 +9,28 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.callables import is_small, shortcut
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, refuse, select
+from .blocks import in_columns, is_large, is_one_line
+from .row_kernels import log_softmax_adjoint, softmax, softmax_adjoint
 
 EVERYWHERE = "torch tensor tensor_"
 SAMPLES = ["away(3, 4)", "away()", "away(0, 2)"]
 
 
-@op("relu", at="torch tensor tensor_ F", samples=SAMPLES, ufunc=lambda a: CLIP(a, 0.0, math.inf),
-    vjp={"x": lambda k, g, out: k.linked(k._relu_adjoint(g, out), out)})
+# As arrays: quicker than Python numbers.
+_BOUNDS = {np.dtype(d): (np.zeros((), d), np.array(math.inf, d)) for d in ("float32", "float64")}
+
+
+def _gated(mask, g):
+    """`gate` for small arrays."""
+    return np.where(mask, g, g.dtype.type(0))
+
+
+@op("relu", at="torch tensor tensor_ F", samples=SAMPLES, ufunc=lambda a: CLIP(a, *_BOUNDS[a.dtype]),
+    vjp={"x": lambda k, g, out: k.linked(k._relu_adjoint(g, out), out)}, raw_vjp={"x": lambda k, g, out: _gated(out > 0, g)})
 def relu(xp, x, inplace: "bool" = False):
     """The larger of x and 0, elementwise; the gradient at 0 is 0.
 
@@ -52,7 +64,7 @@ def threshold(xp, x, threshold: "Scalar", value: "Scalar", inplace: "bool" = Fal
 
 @op("leaky_relu", at="F", grad_name=lambda x, slope, inplace: f"LeakyReluBackward{int(inplace)}",
     samples=["away(3, 4)", "away(3), 0.2"],
-    vjp={"x": lambda k, g, x, negative_slope: k.linked(k._leaky_adjoint(g, x, negative_slope), x)})
+    vjp={"x": lambda k, g, x, negative_slope: k.linked(k._leaky_adjoint(g, x, negative_slope), x)}, raw_vjp=True)
 def leaky_relu(xp, x, negative_slope: "float" = 0.01, inplace: "bool" = False):
     """x where it is positive, else negative_slope * x.
 
@@ -233,16 +245,22 @@ def _shifted(xp, x, dim, kernel: str):
 
 
 @op("_softmax", at="", samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
-    vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)})
+    vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _softmax(xp, x, dim: "Dim"):
     if x.ndim == 0:
         return _softmax(xp, x.reshape(1), 0).reshape(())
     if x.size == 0:
         return x.copy()
+    if is_large(x) and x.dtype.kind == "f":
+        return softmax(x, dim, log=False)
     e = _shifted(xp, x, dim, "softmax")
     xp.exp(e, out=e)
     e /= e.sum(axis=dim, keepdims=True)
     return e
+
+
+def _in_rows(g, out, dim: int) -> bool:
+    return is_large(g) and is_large(out) and not is_one_line(out.shape, dim) and not in_columns(out.shape, dim)
 
 
 def _softmax_out_gradient(k, gg, g, out, dim):
@@ -255,18 +273,22 @@ def _softmax_adjoint(xp, g, out, dim: "Dim"):
     """out * (g - sum(g * out))."""
     if out.ndim == 0:
         return xp.zeros_like(g)
+    if _in_rows(g, out, dim):
+        return softmax_adjoint(g, out, dim)
     r = xp.multiply(g, out)
     r -= out * r.sum(axis=dim, keepdims=True)
     return r
 
 
 @op("_log_softmax", at="", samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
-    vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)})
+    vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _log_softmax(xp, x, dim: "Dim"):
     if x.ndim == 0:
         return _log_softmax(xp, x.reshape(1), 0).reshape(())
     if x.size == 0:
         return x.copy()
+    if is_large(x) and x.dtype.kind == "f":
+        return softmax(x, dim, log=True)
     e = _shifted(xp, x, dim, "log_softmax")
     e -= xp.log(xp.exp(e).sum(axis=dim, keepdims=True))
     return e
@@ -279,6 +301,8 @@ def _log_softmax_adjoint(xp, g, out, dim: "Dim"):
     """g - softmax * sum(g)."""
     if out.ndim == 0:
         return xp.zeros_like(g)
+    if _in_rows(g, out, dim):
+        return log_softmax_adjoint(g, out, dim)
     r = xp.exp(out)
     r *= g.sum(axis=dim, keepdims=True)
     return xp.subtract(g, r, out=r)
@@ -289,7 +313,7 @@ def _converted(x, dtype):
 
 
 @composite("softmax", at="torch tensor", samples=["r(3, 4), 1", "r(2, 3), dim=0", "r(2, 3), 1, torch.float64"])
-def softmax(x, dim: "Dim", dtype: "DType?" = None):
+def _softmax_op(x, dim: "Dim", dtype: "DType?" = None):
     """exp(x) / sum(exp(x)) along dim: positive numbers that add up to 1.
 
     >>> softmax(tensor([1., 2., 3.]), dim=0)
@@ -316,6 +340,26 @@ def _softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = 
 @composite("_log_softmax_f", at="", also=["F.log_softmax"], samples=[], out=False)
 def _log_softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = None):
     return T._log_softmax(_converted(x, dtype), _softmax_dim("log_softmax", x.ndim) if dim is None else dim)
+
+
+@shortcut("softmax")
+def _quick_softmax(x, dim):
+    return T._softmax(x, dim) if is_small(x) else NotImplemented
+
+
+@shortcut("log_softmax")
+def _quick_log_softmax(x, dim):
+    return T._log_softmax(x, dim) if is_small(x) else NotImplemented
+
+
+@shortcut("_softmax_f")
+def _quick_f_softmax(x, dim):
+    return T._softmax(x, dim) if is_small(x) else NotImplemented
+
+
+@shortcut("_log_softmax_f")
+def _quick_f_log_softmax(x, dim):
+    return T._log_softmax(x, dim) if is_small(x) else NotImplemented
 
 
 @composite("softmin", at="F", samples=["r(3, 4), 1"], out=False)

@@ -4,14 +4,19 @@ The ops here are private: sorting, extrema, quantiles and scans find indices wit
 take and return values through these, so that all of them can be differentiated twice.
 """
 
+import numpy as np
 
 from ..engine.registry import op
+from .blocks import row_major_copy
+from .places import FLATTEN_FROM, combine_along, take_along, write_along
 
 
 def take(xp, x, index, dim: int):
     """x at `index` along `dim`; both may be 0-d."""
     if not x.ndim:
         return xp.asarray(x.copy() if not index.ndim else x.reshape(1)[index])
+    if xp is np and index.size >= FLATTEN_FROM:
+        return take_along(x, index, dim)
     return xp.take_along_axis(x, index, dim)
 
 
@@ -29,7 +34,10 @@ def _put_along(xp, g, index: "Index", dim: "int", shape: "any"):
     if not shape:
         return g.reshape(())
     out = xp.zeros(shape, g.dtype)
-    xp.put_along_axis(out, index, g, dim)
+    if xp is np and index.size >= FLATTEN_FROM:
+        write_along(out, index, dim, g)
+    else:
+        xp.put_along_axis(out, index, g, dim)
     return out
 
 
@@ -42,17 +50,12 @@ def _add_along(xp, g, index: "Index", dim: "int", shape: "any"):
     out = xp.zeros(shape, g.dtype)
     if not g.size:
         return out
-    index, g = xp.moveaxis(index, dim, -1), xp.moveaxis(g, dim, -1)
-    target = xp.moveaxis(out, dim, -1)
-    n = target.shape[-1]
-    rows = target.size // n
-    flat = (index.reshape(rows, -1) + n * xp.arange(rows)[:, None]).ravel()
-    weights = g.ravel()
-    if g.dtype.kind == "c":
-        sums = xp.bincount(flat, weights.real, rows * n) + 1j * xp.bincount(flat, weights.imag, rows * n)
+    if xp is np:
+        combine_along(np.add, out, index, dim, g)
     else:
-        sums = xp.bincount(flat, weights, rows * n)
-    target[...] = sums.reshape(target.shape).astype(g.dtype)
+        grids = list(xp.ix_(*(xp.arange(n) for n in index.shape)))
+        grids[dim] = index
+        xp.add.at(out, tuple(grids), g)
     return out
 
 
@@ -72,14 +75,18 @@ def rows_last(xp, x, dim: int):
     """A contiguous array with `dim` last; 0-d arrays become rows of one."""
     if not x.ndim:
         return x.reshape(1)
-    return xp.ascontiguousarray(xp.moveaxis(x, dim, -1))
+    return _row_major(xp, xp.moveaxis(x, dim, -1))
+
+
+def _row_major(xp, x):
+    return row_major_copy(x) if type(x) is np.ndarray and not x.flags.c_contiguous else xp.ascontiguousarray(x)
 
 
 def back(xp, x, dim: int, ndim: int):
     """The inverse of `rows_last`."""
     if not ndim:
         return x.reshape(())
-    return x if dim == ndim - 1 else xp.ascontiguousarray(xp.moveaxis(x, -1, dim))
+    return x if dim == ndim - 1 else _row_major(xp, xp.moveaxis(x, -1, dim))
 
 
 def at_places(xp, rows, index):

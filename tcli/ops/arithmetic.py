@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 
-from ..engine.dispatch import is_half
+from ..engine.callables import OPERANDS, finish, is_small, record_binary, set_operator
+from ..engine.dispatch import TENSORS, call, is_half
 from ..engine.placement import holds
-from ..engine.registry import T, composite, op
+from ..engine.registry import T, composite, op, ops, plan_for
+from ..engine.tape import state
+from ..engine.tensor import Tensor
 from ..errors import EngineError
 from .arrays import named, not_implemented, refuse
 
@@ -33,7 +36,7 @@ def _scaled(xp, other, alpha, like):
 
 @op("add", at="torch tensor tensor_", also=["tensor.__add__", "tensor.__radd__", "tensor.__iadd__"], promote="same",
     ufunc="add", samples=[*PAIRS, "r(3), r(3), alpha=2"],
-    vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: g if alpha == 1 else g * alpha})
+    vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: g if alpha == 1 else g * alpha}, raw_vjp=True)
 def add(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     """x + alpha * other, elementwise with broadcasting.
 
@@ -56,7 +59,7 @@ def _no_bools(values: list) -> None:
 
 @op("sub", at="torch tensor tensor_", also=["subtract", "tensor.__sub__", "tensor.__rsub__", "tensor.__isub__"],
     promote="same", ufunc="subtract", check=_no_bools, samples=[*PAIRS, "r(3), r(3), alpha=2"],
-    vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: -g if alpha == 1 else g * -alpha})
+    vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: -g if alpha == 1 else g * -alpha}, raw_vjp=True)
 def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     """x - alpha * other, elementwise with broadcasting.
 
@@ -67,7 +70,7 @@ def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
 
 
 @op("rsub", at="torch", promote="same", check=_no_bools, grad_name=named("Rsub", 0, 1), samples=PAIRS,
-    vjp={"x": lambda k, g, alpha: -g if alpha == 1 else g * -alpha, "other": lambda k, g: g})
+    vjp={"x": lambda k, g, alpha: -g if alpha == 1 else g * -alpha, "other": lambda k, g: g}, raw_vjp=True)
 def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
     """other - alpha * x, elementwise with broadcasting.
 
@@ -79,7 +82,8 @@ def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
 
 @op("mul", at="torch tensor tensor_", also=["multiply", "tensor.__mul__", "tensor.__rmul__", "tensor.__imul__"],
     promote="same", ufunc="multiply", samples=PAIRS,
-    vjp={"x": lambda k, g, other: g * k.conj_of(other), "other": lambda k, g, x: g * k.conj_of(x)})
+    vjp={"x": lambda k, g, other: g * k.conj_of(other), "other": lambda k, g, x: g * k.conj_of(x)},
+    raw_vjp={"x": lambda k, g, other: g * other, "other": lambda k, g, x: g * x})
 def mul(xp, x, other: "Operand"):
     """x * other, elementwise with broadcasting.
 
@@ -130,7 +134,8 @@ def _floored(xp, x, other):
     ufunc="true_divide",
     samples=DIVISORS, grad_name="DivBackward0",
     vjp={"x": lambda k, g, other: g / k.conj_of(other),
-         "other": lambda k, g, x, other: -g * k.conj_of((x / other) / other)})
+         "other": lambda k, g, x, other: -g * k.conj_of((x / other) / other)},
+    raw_vjp={"x": lambda k, g, other: g / other, "other": lambda k, g, x, other: -g * ((x / other) / other)})
 def _true_divide(xp, x, other: "Operand"):
     return xp.true_divide(x, other)
 
@@ -199,7 +204,7 @@ def floor_divide(xp, x, other: "Operand"):
 
 
 @op("neg", at="torch tensor tensor_", also=["negative", "tensor.__neg__"], samples=["r(3, 4)", "r()", "r(0, 2)"],
-    ufunc="negative", vjp={"x": lambda k, g: -g})
+    ufunc="negative", vjp={"x": lambda k, g: -g}, raw_vjp=True)
 def neg(xp, x):
     """-x, elementwise.
 
@@ -236,9 +241,27 @@ def _complex_log(x):
     return cmath.log(x) if isinstance(x, complex) else (math.nan if x < 0 else math.log(x))
 
 
+def _raw_pow_x(k, g, x, exponent):
+    if type(exponent) in (int, float):
+        if exponent == 2:
+            return g * (x + x)
+        return g * (exponent * pow(np, x, exponent - 1)) if exponent else np.zeros_like(g)
+    scaled = g * (exponent * np.power(x, exponent - 1))
+    return np.where(exponent == 0, np.zeros_like(scaled), scaled)
+
+
+def _raw_pow_exponent(k, g, x, exponent, out):
+    if hasattr(x, "shape"):
+        return g * np.where((x == 0) & (exponent >= 0), np.zeros_like(out), out * np.log(x))
+    if x == 0:
+        return np.where(exponent >= 0, np.zeros_like(out), g * (out * math.log(1e-300) * math.inf))
+    return g * (out * (math.log(x) if x > 0 else math.nan))
+
+
 @op("pow", at="torch tensor tensor_", also=["tensor.__pow__", "tensor.__rpow__", "tensor.__ipow__"], promote="same",
     samples=["pos(3, 4), 2", "pos(3), 0.5", "r(3), 3", "pos(3, 4), r(4)", "2.0, r(3)", "r(3), 0", "r(0), 2"],
-    grad_name=named("Pow", 1, 0, 2), vjp={"x": _pow_x, "exponent": _pow_exponent})
+    grad_name=named("Pow", 1, 0, 2), vjp={"x": _pow_x, "exponent": _pow_exponent},
+    raw_vjp={"x": _raw_pow_x, "exponent": _raw_pow_exponent})
 def pow(xp, x: "Operand", exponent: "Operand"):
     """x to the power of exponent, elementwise with broadcasting.
 
@@ -265,6 +288,39 @@ def pow(xp, x: "Operand", exponent: "Operand"):
         if exponent == -1:
             return xp.reciprocal(x)
     return xp.power(x, exponent)
+
+
+def _power_operator():
+    o = ops["pow"]
+    plans = {mask: plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True))}
+
+    def operator(x, exponent):
+        """`x ** exponent` for a float tensor and a number or a tensor of the same dtype."""
+        if is_small(x):
+            if type(exponent) is int or type(exponent) is float:
+                r, needs = pow(np, x._a, exponent), x._rg
+            elif is_small(exponent) and exponent._a.dtype is x._a.dtype:
+                try:
+                    r, needs = np.power(x._a, exponent._a), x._rg or exponent._rg
+                except ValueError:
+                    return call(o, (x, exponent), {})
+            else:
+                return _refused(x, exponent) or call(o, (x, exponent), {})
+            t = finish(o, (), r, False)
+            if needs and state.grad:
+                record_binary(o, plans, x, exponent, t, ())
+                t._node._name = "PowBackward1" if type(exponent) in TENSORS else "PowBackward0"
+            return t
+        return _refused(x, exponent) or call(o, (x, exponent), {})
+    return operator
+
+
+def _refused(x, exponent):
+    sides = (Tensor, *OPERANDS)
+    return None if isinstance(x, sides) and isinstance(exponent, sides) else NotImplemented
+
+
+set_operator(ops["pow"], _power_operator())
 
 
 def _integer_power(xp, x, exponent, d):

@@ -193,9 +193,14 @@ def rot90(xp, x, k: "int" = 1, dims: "any" = (0, 1)):
     return xp.rot90(x, k, (first, second)).copy(order="K")
 
 
-@function("torch.meshgrid")
+@function("torch.meshgrid", samples=["r(3), r(2), indexing='ij'"])
 def meshgrid(*tensors, indexing: str | None = None):
-    """The coordinate grids of several vectors: a tuple of views; indexing "ij" (default) or "xy"."""
+    """The coordinate grids of several vectors: a tuple of views; indexing "ij" (default) or "xy".
+
+    >>> torch.meshgrid(tensor([1, 2]), tensor([3, 4]), indexing='ij')[0]
+    tensor([[1, 1],
+            [2, 2]])
+    """
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     if indexing not in (None, "ij", "xy"):
@@ -218,9 +223,14 @@ def meshgrid(*tensors, indexing: str | None = None):
     return tuple(grids)
 
 
-@function("torch.cartesian_prod")
+@function("torch.cartesian_prod", samples=["r(3), r(2)"])
 def cartesian_prod(*tensors):
-    """All combinations of one element from each vector, one per row."""
+    """All combinations of one element from each vector, one per row.
+
+    >>> cartesian_prod(tensor([1, 2]), tensor([3]))
+    tensor([[1, 3],
+            [2, 3]])
+    """
     for t in tensors:
         if t.ndim != 1:
             raise EngineError(f"Expect a 1D vector, but got shape {list(t.shape)}")
@@ -229,9 +239,15 @@ def cartesian_prod(*tensors):
     return T.stack([g.flatten() for g in meshgrid(*tensors)], 1)
 
 
-@function("torch.combinations")
+@function("torch.combinations", samples=["r(4), 2"])
 def combinations(input, r: int = 2, with_replacement: bool = False):
-    """All combinations of r elements of a vector, one per row."""
+    """All combinations of r elements of a vector, one per row.
+
+    >>> combinations(tensor([1, 2, 3]))
+    tensor([[1, 2],
+            [1, 3],
+            [2, 3]])
+    """
     from itertools import combinations as choose
     from itertools import combinations_with_replacement as choose_again
 
@@ -265,9 +281,14 @@ def _blocks(k, g, need, shapes):
     return tuple(found)
 
 
-@function("torch.block_diag")
+@function("torch.block_diag", samples=["r(2, 3), r(1, 2)"])
 def block_diag(*tensors):
-    """A block-diagonal matrix of matrices (vectors count as rows)."""
+    """A block-diagonal matrix of matrices (vectors count as rows).
+
+    >>> block_diag(tensor([[1, 2]]), tensor([3]))
+    tensor([[1, 2, 0],
+            [0, 0, 3]])
+    """
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     for i, t in enumerate(tensors):

@@ -8,9 +8,10 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.meta import MetaArray
-from ..engine.registry import T, op, rule_helper
+from ..engine.registry import T, op, raw_helper, rule_helper
 from ..engine.tape import state
-from ..errors import Unsupported
+from ..errors import ArgumentError, Unsupported
+from .blocks import LARGE, over_rows
 
 # The ufunc behind `np.clip`, without the Python around it. With two bounds it is three times as fast as
 # `maximum` with a number, and keeps the sign of zeros and nan.
@@ -53,6 +54,19 @@ def linked(g, x):
     return T._link(g, x) if x._rg and state.grad else g
 
 
+raw_helper(lambda g, x: g, "linked")
+
+
+def some_tensor(name: str):
+    """A `check` for ops of two operands, of which one at least must be a tensor."""
+    def check(values: list) -> None:
+        if not any(hasattr(v, "_a") for v in values[:2]):
+            kinds = ", ".join(type(v).__name__ for v in values[:2])
+            raise ArgumentError(f"{name}() received an invalid combination of arguments - got ({kinds}), but expected "
+                                "at least one Tensor")
+    return check
+
+
 def kind_of(*values) -> str:
     """The dtype kind of the operands of a promoted kernel: that of the first array among them."""
     return next((v.dtype.kind for v in values if hasattr(v, "dtype")), "f")
@@ -90,9 +104,22 @@ def bounded(xp, x, low=None, high=None):
     return out if high is None else xp.minimum(high, out)
 
 
+def _in_blocks(fn, like, *operands):
+    """`fn` over blocks of contiguous arrays of one shape (and numbers), as one array like `like`."""
+    out = np.empty(like.shape, like.dtype)
+    target, flat = out.reshape(-1), [v.reshape(-1) if getattr(v, "ndim", 0) else v for v in operands]
+
+    def block(start: int, stop: int) -> None:
+        target[start:stop] = fn(*[v[start:stop] if getattr(v, "ndim", 0) else v for v in flat])
+    over_rows(out.size, 1, block)
+    return out
+
+
 def gate(xp, mask, g):
     """`g` where the mask is true, else 0 (even where `g` is not finite)."""
     if _bitwise(xp, mask, g):
+        if mask.size >= LARGE:
+            return _in_blocks(lambda m, a: gate(np, m, a), g, mask, g)
         bits = _BITS[g.dtype]
         kept = _bit_mask(mask, bits)
         return np.bitwise_and(kept, g.view(bits), out=kept).view(g.dtype)
@@ -104,6 +131,8 @@ def select(xp, mask, a, b):
     arrays = [v for v in (a, b) if getattr(v, "ndim", 0)]
     if not arrays or not _bitwise(xp, mask, *arrays):
         return xp.where(mask, a, b)
+    if mask.size >= LARGE:
+        return _in_blocks(lambda m, a, b: select(np, m, a, b), arrays[0], mask, a, b)
     d = arrays[0].dtype
     bits = _BITS[d]
     kept = _bit_mask(mask, bits)
@@ -112,3 +141,15 @@ def select(xp, mask, a, b):
     kept &= a ^ b
     kept ^= b
     return kept.view(d)
+
+
+def fill_where(out, mask, value) -> None:
+    """Writes one value where the mask (of the same shape) is true, in place."""
+    if out.size < LARGE or not out.flags.c_contiguous or not mask.flags.c_contiguous or out.dtype not in _BITS:
+        np.copyto(out, value, where=mask)
+        return
+    flat, where = out.reshape(-1), mask.reshape(-1)
+
+    def block(start: int, stop: int) -> None:
+        flat[start:stop] = select(np, where[start:stop], value, flat[start:stop])
+    over_rows(out.size, 1, block)

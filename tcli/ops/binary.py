@@ -250,7 +250,7 @@ def isclose(xp, x, other, rtol: "float" = 1e-05, atol: "float" = 1e-08, equal_na
     return close | (xp.isfinite(error) & xp.less_equal(error, atol + xp.absolute(rtol * other)))
 
 
-@function("torch.allclose", "tensor.allclose")
+@function("torch.allclose", "tensor.allclose", samples=["r(3), r(3)"])
 def allclose(input, other, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are close, as a bool: abs(input - other) <= atol + rtol * abs(other).
 
@@ -260,7 +260,7 @@ def allclose(input, other, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: 
     return bool(T.isclose(input, other, rtol, atol, equal_nan)._a.all())
 
 
-@function("torch.equal", "tensor.equal")
+@function("torch.equal", "tensor.equal", samples=["r(3), r(3)"])
 def equal(input, other) -> bool:
     """Whether two tensors have the same size and elements, as a bool.
 

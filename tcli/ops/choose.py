@@ -5,7 +5,10 @@ import math
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.registry import T, composite, op
+from ..engine.callables import finish, is_small, shortcut
+from ..engine.dispatch import TENSORS
+from ..engine.registry import T, composite, op, ops
+from ..engine.tape import SMALL
 from ..errors import EngineError
 from .arrays import gate, kind_of, refuse, select
 
@@ -29,7 +32,8 @@ def _is_zero(value) -> bool:
 @op("_where", at="", promote="same", grad_name="WhereBackward0",
     samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3, 1), r(4), r(3, 4)", "b(3), r(3), 2.0", "b(3), 0.0, r(3)",
              "b(), r(), r(2)"],
-    vjp={"x": lambda k, g, condition: k._gate(condition, g), "other": lambda k, g, condition: k._gate(~condition, g)})
+    vjp={"x": lambda k, g, condition: k._gate(condition, g), "other": lambda k, g, condition: k._gate(~condition, g)},
+    raw_vjp=True)
 def _where(xp, condition: "Index", x: "Operand", other: "Operand"):
     mask = _as_mask(condition, "where")
     if _is_zero(other) and kind_of(x) == "f":
@@ -51,6 +55,33 @@ def where(condition: "Index", x: "Operand?" = None, other: "Operand?" = None):
     return T._where(condition, x, other)
 
 
+@shortcut("where")
+def _quick_where(condition, x, other):
+    if type(condition) not in TENSORS or condition._a.dtype is not BOOL:
+        return NotImplemented
+    if is_small(x):
+        a, needs = x._a, x._rg
+        if is_small(other):
+            b, needs = other._a, needs or other._rg
+            if a.dtype is not b.dtype:
+                return NotImplemented
+        elif type(other) is float or type(other) is int:
+            b = a.dtype.type(other)
+        else:
+            return NotImplemented
+    elif (type(x) is float or type(x) is int) and is_small(other):
+        b, needs = other._a, other._rg
+        a = b.dtype.type(x)
+    else:
+        return NotImplemented
+    if max(getattr(a, "size", 1), getattr(b, "size", 1)) > SMALL:
+        return NotImplemented
+    return finish(WHERE, (condition, x, other), np.where(condition._a, a, b), needs)
+
+
+WHERE, BOOL = ops["_where"], np.dtype(bool)
+
+
 @composite("_method_where", at="", also=["tensor.where"], samples=[], out=False)
 def _method_where(x: "Operand", condition: "Index", other: "Operand"):
     return T._where(condition, x, other)
@@ -59,7 +90,8 @@ def _method_where(x: "Operand", condition: "Index", other: "Operand"):
 @op("masked_fill", at="torch tensor tensor_", half=False,
     grad_name=lambda x, mask, value: f"MaskedFillBackward{int(hasattr(value, '_a'))}",
     samples=["r(3, 4), b(3, 4), 0.5", "r(3, 4), b(4), 1", "r(4), b(3, 4), -1.0", "r(3), b(3), r()"],
-    vjp={"x": lambda k, g, mask: k._gate(~mask, g), "value": lambda k, g, mask: k.sum(k._gate(mask, g))})
+    vjp={"x": lambda k, g, mask: k._gate(~mask, g), "value": lambda k, g, mask: k.sum(k._gate(mask, g))},
+    raw_vjp={"x": lambda k, g, mask: k._gate(~mask, g), "value": lambda k, g, mask: k._gate(mask, g).sum()})
 def masked_fill(xp, x, mask: "Index", value: "Operand"):
     """x with the elements where the mask is true replaced by a number or 0-d tensor.
 

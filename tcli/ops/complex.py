@@ -119,7 +119,7 @@ def _both_real(x, other) -> None:
 def complex(xp, real, imag):
     """The complex numbers with these real and imaginary parts.
 
-    >>> complex(tensor([1., 2.]), tensor([3., 4.]))
+    >>> torch.complex(tensor([1., 2.]), tensor([3., 4.]))
     tensor([1.+3.j, 2.+4.j])
     """
     _both_real(real, imag)
@@ -181,7 +181,7 @@ def view_as_complex(xp, x):
 
 def _asked(name: str, what: str, example: str, shown: str) -> None:
     """Declares the function form of a question that tensors answer themselves."""
-    @function("torch." + name)
+    @function("torch." + name, samples=["r(3)"])
     def ask(input) -> bool:
         if not isinstance(input, Tensor):
             raise ArgumentError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")

@@ -15,9 +15,10 @@ from ..engine import dtypes
 from ..engine.cost import convolution
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError, Unsupported
+from . import conv_flat
 from .windows import c_name, columns, cropped, offsets, padded, sizes, slices
 
-BLOCK = 1 << 20  # elements of the columns held at a time
+BLOCK = 1 << 18  # elements of the columns held at a time
 
 
 def _block(n: int, per_image: int) -> int:
@@ -27,7 +28,7 @@ def _block(n: int, per_image: int) -> int:
 def _small_blocks(y) -> list:
     """Slices of images that stay in cache while all kernel offsets pass over them."""
     n = y.shape[0]
-    step = max(1, min(n, (BLOCK >> 3) // max(y.size // n, 1)))
+    step = max(1, min(n, (BLOCK >> 1) // max(y.size // n, 1)))
     return [slice(i, i + step) for i in range(0, n, step)]
 
 
@@ -54,6 +55,9 @@ def _conv(xp, x, weight, bias: "Tensor?", geometry: "any", size: "any"):
     elif _depthwise(x.shape[1], groups):
         for i in _small_blocks(y):
             _forward_depthwise(xp, padded(xp, x[i], pads), weight, y[i], geometry)
+    elif conv_flat.fits(x, x.shape[2:], kernel, size, geometry):
+        conv_flat.forward(x, weight, bias, y, geometry)
+        return y
     else:
         length, per_group = prod(size), prod(weight.shape[1:])
         w = weight.reshape(groups, n_out // groups, per_group)
@@ -106,6 +110,11 @@ def _conv_input(xp, g, weight, bias: "Tensor?", geometry: "any", size: "any"):
     n, kernel, out = g.shape[0], weight.shape[2:], g.shape[2:]
     n_in = weight.shape[1] * groups
     full = tuple(s + low + high for s, (low, high) in zip(size, pads, strict=True))
+    if g.size and weight.size and not _depthwise(n_in, groups) and conv_flat.fits(g, size, kernel, out, geometry):
+        x = conv_flat.backward_input(g, weight, size, geometry)
+        if bias is not None:
+            x += bias.reshape(-1, *(1,) * len(size))
+        return x
     x = xp.zeros((n, n_in, *full), g.dtype)
     if x.size and g.size and weight.size:
         if _depthwise(n_in, groups):
@@ -172,6 +181,8 @@ def _conv_weight(xp, g, x, geometry: "any", kernel: "any"):
     if n_in == 1 and groups > 1:
         _weight_depthwise(xp, g, padded(xp, x, pads), w, geometry)
         return w
+    if conv_flat.fits(g, x.shape[2:], kernel, out, geometry):
+        return conv_flat.backward_weight(g, x, kernel, geometry)
     length, per_group = prod(out), n_in * prod(kernel)
     total = w.reshape(groups, n_out // groups, per_group)
     step = _block(n, groups * per_group * length)
@@ -235,7 +246,7 @@ def same_types(x, weight, bias) -> None:
     if weight.dtype != x.dtype:
         a, b = (dtypes.scalar_name(dtypes.of_numpy(d)) for d in (x.dtype, weight.dtype))
         raise DTypeError(f"expected scalar type {a} but found {b}")
-    if x.dtype.kind == "b":
+    if x.dtype.kind == "b" and x.size:
         raise Unsupported("\"slow_conv2d_cpu\" not implemented for 'Bool'")
 
 
@@ -289,7 +300,9 @@ def _same_pads(kernel, dilation) -> tuple:
 
 def convolve(name: str, n: int, x, weight, bias, stride, padding, dilation, groups: int):
     """conv1d..3d: checks, sizes, the batch dim of an unbatched input."""
-    if weight._a.ndim != n + 2 and weight._a.ndim >= 2:
+    if weight._a.ndim < 3:
+        raise EngineError("weight should have at least three dimensions")
+    if weight._a.ndim != n + 2:
         raise EngineError(f"expected stride to be a single integer value or a list of {weight._a.ndim - 2} values to "
                           "match the convolution dimensions, but got "
                           f"stride={list(sizes(stride, n, name, 'stride'))}")

@@ -31,7 +31,9 @@ def transposed(name: str, n: int, x, weight, bias, stride, padding, output_paddi
     batched = len(shape) == n + 2
     if not batched:
         x = T.unsqueeze(x, 0)
-    if weight._a.ndim != n + 2 and weight._a.ndim >= 2:
+    if weight._a.ndim < 3:
+        raise EngineError("weight should have at least three dimensions")
+    if weight._a.ndim != n + 2:
         raise EngineError(f"expected stride to be a single integer value or a list of {weight._a.ndim - 2} values to "
                           "match the convolution dimensions, but got "
                           f"stride={list(_spatial(n, 'stride', stride, name))}")

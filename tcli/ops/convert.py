@@ -44,9 +44,13 @@ def can_cast(from_, to) -> bool:
     return from_.category <= to.category or (from_.category == dtypes.BOOL)
 
 
-@function("torch.numel")
+@function("torch.numel", samples=["r(3)"])
 def numel(input) -> int:
-    """The number of elements."""
+    """The number of elements.
+
+    >>> numel(zeros(2, 3))
+    6
+    """
     return _tensor("numel", input).numel()
 
 
@@ -62,30 +66,46 @@ def is_complex(input) -> bool:
     return _tensor("is_complex", input).is_complex()
 
 
-@function("torch.is_nonzero", "tensor.is_nonzero")
+@function("torch.is_nonzero", "tensor.is_nonzero", samples=["r(1)"])
 def is_nonzero(input) -> bool:
-    """Whether a tensor of one element is not zero."""
+    """Whether a tensor of one element is not zero.
+
+    >>> is_nonzero(tensor([0.]))
+    False
+    """
     if input.numel() != 1:
         raise EngineError("Boolean value of Tensor with " + ("no values" if not input.numel() else "more than one value")
                           + " is ambiguous")
     return bool(input)
 
 
-@function("torch.is_same_size", "tensor.is_same_size")
+@function("torch.is_same_size", "tensor.is_same_size", samples=["r(3), r(2)"])
 def is_same_size(input, other) -> bool:
-    """Whether two tensors have the same shape."""
+    """Whether two tensors have the same shape.
+
+    >>> is_same_size(zeros(2), zeros(3))
+    False
+    """
     return input.shape == other.shape
 
 
-@function("torch.detach_copy")
+@function("torch.detach_copy", samples=["r(3)"])
 def detach_copy(input):
-    """A copy."""
+    """A copy.
+
+    >>> torch.detach_copy(tensor([1., 2.]))
+    tensor([1., 2.])
+    """
     return T.clone(input)
 
 
-@function("torch.detach")
+@function("torch.detach", samples=["r(3)"])
 def detach(input):
-    """The same values without history; shares memory."""
+    """The same values without history; shares memory.
+
+    >>> detach(tensor([1.], requires_grad=True) * 2)
+    tensor([2.])
+    """
     return input.detach()
 
 
@@ -136,9 +156,13 @@ def fill_(x, value):
     return _set_all(x, value, "FillBackward2")
 
 
-@function("torch.fill")
+@function("torch.fill", samples=["r(3), 2"])
 def fill(input, value):
-    """A tensor like x with every element set to a value."""
+    """A tensor like x with every element set to a value.
+
+    >>> torch.fill(zeros(2), 3)
+    tensor([3., 3.])
+    """
     out = T._filled(input, value)
     if out._node is not None and isinstance(value, Tensor):
         out._node._name = "FillBackward1"

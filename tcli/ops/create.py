@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from ..engine import device as device_module
 from ..engine import dtypes
-from ..engine.device import as_device, backend, move
+from ..engine.callables import shortcut
+from ..engine.device import CPU, as_device, backend, default_device, move
 from ..engine.dispatch import wrap
 from ..engine.registry import composite, function
 from ..engine.tensor import Tensor, as_tensor, tensor
@@ -73,6 +75,23 @@ def _like(x, dtype, device, requires_grad, build):
     return make(lambda xp: build(xp, like, d), device, requires_grad)
 
 
+def _quick(name: str, make):
+    @shortcut(name)
+    def quick(*size):
+        if default_device() is not CPU or device_module.sketch:
+            return NotImplemented
+        if len(size) == 1 and type(size[0]) is tuple:
+            size, = size
+        for n in size:
+            if type(n) is not int or n < 0:
+                return NotImplemented
+        return made(make(size, dtypes.get_default_dtype().numpy)) if size else NotImplemented
+
+
+_quick("zeros", np.zeros)
+_quick("ones", np.ones)
+
+
 @composite("zeros_like", at="torch", nograd=True, samples=["r(2, 3)"])
 def zeros_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" = None, requires_grad: "bool" = False,
                memory_format: "any" = None, pin_memory: "bool" = False):
@@ -116,8 +135,20 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
         start, end, step = int(start), int(end), int(step)
     count = int(np.ceil((end - start) / step))
     if dtype.category >= dtypes.FLOAT:
-        return make(lambda xp: (start + xp.arange(count, dtype=np.float64) * step).astype(dtype.numpy), device, requires_grad)
+        return make(lambda xp: _steps(xp, start, step, count, dtype.numpy), device, requires_grad)
     return make(lambda xp: (xp.arange(count, dtype=np.int64) * int(step) + int(start)).astype(dtype.numpy), device)
+
+
+def _steps(xp, start: float, step: float, count: int, target: np.dtype):
+    """start + i * step, rounded as PyTorch's vectors of 32 bytes round: the first of each block to the dtype itself."""
+    values = start + xp.arange(count, dtype=np.float64) * step
+    width = 32 // target.itemsize if target.kind in "fV" and target.itemsize > 1 else 0
+    whole = count // (2 * width) * 2 * width if width else 0
+    found = values.astype(target)
+    if whole:
+        first = found[:whole:width, None].astype(np.float64)
+        found[:whole] = (first + xp.arange(width) * float(step)).reshape(-1).astype(target)
+    return found
 
 
 @composite("range", at="torch", nograd=True, samples=["1, 4", "0, 1, 0.5"])

@@ -4,14 +4,17 @@ Signs and order are LAPACK's. The gradients are those of PyTorch: singular and e
 matrices are free up to a phase, so a loss that depends on that phase is refused.
 """
 
+from math import prod
+
 import numpy as np
 
 from ..engine import dtypes
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, GradError, LinAlgError
+from . import lapack_signs
 from .linalg import scalar
-from .matrices import need_lapack, need_matrix, need_square, rectangles
+from .matrices import each, need_lapack, need_matrix, need_square, rectangles
 
 
 def column(k, v):
@@ -40,6 +43,15 @@ def _phase_free(name: str, what: str, *parts) -> None:
     if scale and not np.allclose(total, 0, atol=1e-2 * max(scale, 1e-30)):
         raise GradError(f"{name}: The {what} in the complex case are specified up to multiplication by e^{{i phi}}. "
                         "The specified loss function depends on this quantity, so it is ill-defined.")
+
+
+# Stacks of more matrices go to NumPy at once, which is much faster; the signs of their vectors are its LAPACK's.
+_MANY = 64
+
+
+def _one_by_one(xp, x) -> bool:
+    """Whether each matrix is decomposed by itself, with the signs that PyTorch gives."""
+    return xp is np and x.size > 0 and prod(x.shape[:-2]) <= _MANY
 
 
 # ---------------------------------------------------------------- singular values
@@ -82,11 +94,19 @@ def _svd_inner(k, left, right, S):
 @op("_svd", at="", outs=3, half=False, check=rectangles("linalg.svd"), grad_name="LinalgSvdBackward0",
     samples=[], vjp={"x": _svd_gradient})
 def _svd(xp, x, full_matrices: "bool"):
-    try:
-        u, s, vh = xp.linalg.svd(x, full_matrices=full_matrices)
-    except np.linalg.LinAlgError:
-        raise _no_convergence(x) from None
-    return u, s, vh
+    if not _one_by_one(xp, x):
+        try:
+            return tuple(xp.linalg.svd(x, full_matrices=full_matrices))
+        except np.linalg.LinAlgError:
+            raise _no_convergence(x) from None
+    m, n = x.shape[-2:]
+    k = min(m, n)
+    rows, columns = (m, n) if full_matrices else (k, k)
+    *found, info = each(xp, lambda a: lapack_signs.svd(a, full_matrices), [(m, rows), (k,), (columns, n), ()],
+                        [x.dtype, x.real.dtype, x.dtype, np.int32], x)
+    if info.any() or not np.isfinite(x).all():
+        raise _no_convergence(x)
+    return tuple(found)
 
 
 def _no_convergence(x):
@@ -109,7 +129,8 @@ _WIDE_TALL = ["r(2, 3)", "r(3, 2)", "r(2, 3, 3)"]
 
 
 @composite("linalg_svd", at="", also=["linalg.svd"], fields=("U", "S", "Vh"),
-           samples=["r(3, 3)", "r(3, 2), False", "r(3, 4), full_matrices=False", "r(2, 2, 2), False"])
+           samples=["r(3, 3)", "r(3, 2), False", "r(3, 4), full_matrices=False", "r(2, 2, 2), False", "r(7, 4), False",
+                    "r(3, 8), False", "r(2, 6, 5), False", "c(3, 3).detach()", "r(0, 3)"])
 def linalg_svd(A, full_matrices: "bool" = True, *, driver: "str?" = None):
     """A = U @ diag(S) @ Vh with orthogonal U and Vh and falling S; smaller U, Vh with full_matrices=False.
 
@@ -179,21 +200,18 @@ def _check_eigh(values: list) -> None:
 @op("_eigh", at="", outs=2, half=False, check=_check_eigh, grad_name="LinalgEighBackward0", samples=[],
     vjp={"x": _eigh_gradient})
 def _eigh(xp, x, UPLO: "str"):
-    try:
+    if not _one_by_one(xp, x) and (xp is not np or np.isfinite(x).all()):
         return tuple(xp.linalg.eigh(x, UPLO.upper()))
-    except np.linalg.LinAlgError:
-        values, vectors = xp.full(x.shape[:-1], np.nan, x.real.dtype), xp.full(x.shape, np.nan, x.dtype)
-        for i in np.ndindex(x.shape[:-2]):
-            if np.isfinite(x[i]).all():
-                values[i], vectors[i] = np.linalg.eigh(x[i], UPLO.upper())
-        return values, vectors
+    return tuple(each(xp, lambda a: lapack_signs.eigh(a, UPLO.upper() == "U"), [x.shape[-1:], x.shape[-2:]],
+                      [x.real.dtype, x.dtype], x))
 
 
 SYMMETRIC = "torch.cov(r(2, 6))"
 
 
 @composite("linalg_eigh", at="", also=["linalg.eigh"], fields=("eigenvalues", "eigenvectors"),
-           samples=[SYMMETRIC, SYMMETRIC + ", 'U'"])
+           samples=[SYMMETRIC, SYMMETRIC + ", 'U'", "torch.cov(r(5, 9))", "torch.cov(r(6, 9)), 'U'",
+                    "torch.cov(c(4, 9)).detach()"])
 def linalg_eigh(A, UPLO: "str" = "L"):
     """Eigenvalues (rising) and eigenvectors (columns) of symmetric or Hermitian matrices; one triangle is read.
 
@@ -201,6 +219,13 @@ def linalg_eigh(A, UPLO: "str" = "L"):
     tensor([1., 2.])
     """
     return T._eigh(A, UPLO)
+
+
+@op("_eigvalsh", at="", nograd=True, half=False, check=_check_eigh, samples=[])
+def _eigvalsh(xp, x, UPLO: "str"):
+    if xp is np and not np.isfinite(x).all():
+        return _eigh(xp, x, UPLO)[0]
+    return xp.linalg.eigvalsh(x, UPLO.upper())
 
 
 @composite("linalg_eigvalsh", at="", also=["linalg.eigvalsh"],
@@ -211,7 +236,7 @@ def linalg_eigvalsh(A, UPLO: "str" = "L"):
     >>> linalg.eigvalsh(tensor([[2., 0.], [0., 1.]]))
     tensor([1., 2.])
     """
-    return T._eigh(A, UPLO)[0]
+    return T._eigh(A, UPLO)[0] if A._rg or A._a.size == 0 else T._eigvalsh(A, UPLO)
 
 
 def _eig_gradient(k, g, out0, out1):
@@ -243,12 +268,16 @@ def _check_eig(values: list) -> None:
     vjp={"x": _eig_gradient})
 def _eig(xp, x):
     wide = dtypes.of_numpy(x.dtype).to_complex().numpy if x.dtype.kind == "f" else x.dtype
-    values, vectors = xp.linalg.eig(x)
+    if _one_by_one(xp, x):
+        values, vectors = each(xp, lapack_signs.eig, [x.shape[-1:], x.shape[-2:]], [wide, wide], x)
+    else:
+        values, vectors = xp.linalg.eig(x)
     return values.astype(wide, copy=False), vectors.astype(wide, copy=False)
 
 
 @composite("linalg_eig", at="", also=["linalg.eig"], fields=("eigenvalues", "eigenvectors"),
-           samples=["torch.tensor([[2., 1.], [0., 1.]], dtype=torch.float64)"])
+           samples=["torch.tensor([[2., 1.], [0., 1.]], dtype=torch.float64)", "r(3, 3).detach()",
+                    "c(3, 3).detach()", "r(0, 0)"])
 def linalg_eig(A):
     """Eigenvalues and eigenvectors (columns) of square matrices; always complex.
 

@@ -64,8 +64,6 @@ def _slogdet_gradient(k, g, x, out0):
         return None
     else:
         weight = glog
-    if not x.shape[-1]:
-        return k.zeros_like(x)
     return k.unsqueeze(k.unsqueeze(weight, -1), -1) * k.adjoint_of(k._inv(x)[0])
 
 

@@ -295,7 +295,7 @@ def _contract_pair(a, b, output: tuple, kept, sizes: dict):
 
 # ---------------------------------------------------------------- the function
 
-@function("torch.einsum")
+@function("torch.einsum", samples=["'ij,jk->ik', r(2, 3), r(3, 4)"])
 def einsum(*args):
     """Sums of products by the labels of an equation: `ij,jk->ik` multiplies matrices.
 

@@ -1,7 +1,6 @@
 """Embeddings: rows of a table by index, one by one or summed in bags.
 
-The gradient of the table adds the rows of `g` up by index: a product with a sparse matrix on large
-inputs, sorted segments on small ones.
+The gradient of the table adds the rows of `g` up by index.
 """
 
 import numpy as np
@@ -9,9 +8,10 @@ import numpy as np
 from ..engine.device import module_of
 from ..engine.dispatch import bump, wrap
 from ..engine.dtypes import of_numpy, scalar_name
-from ..engine.placement import has_values, holds, outside
+from ..engine.placement import has_values, holds, values_of
 from ..engine.registry import T, composite, op
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, Unsupported
+from .places import add_rows, in_range, take_rows
 
 
 def check_indices(indices, rows: int, name: str = "embedding") -> None:
@@ -20,29 +20,18 @@ def check_indices(indices, rows: int, name: str = "embedding") -> None:
         kind = "CPUBoolType" if kind == "Bool" else f"torch.{kind}Tensor"
         raise DTypeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: "
                          f"Long, Int; but got {kind} instead (while checking arguments for {name})")
-    if outside(indices, 0, rows):
+    if has_values(indices) and indices.size and not in_range(values_of(indices), rows):
         raise BadIndex("index out of range in self")
 
 
 def sum_rows(xp, g, rows, n: int):
     """(n, ...) with g[i] added to row rows[i]."""
-    flat = g.reshape(len(rows), -1) if g.size else g.reshape(len(rows), int(np.prod(g.shape[1:])))
-    out = xp.zeros((n, flat.shape[1]), g.dtype)
-    if not flat.size:
-        return out.reshape(n, *g.shape[1:])
-    order = xp.argsort(rows, kind="stable")
-    if xp is np and flat.size >= 1 << 16 and flat.dtype.kind == "f":
-        from scipy.sparse import csr_array
-
-        starts = np.zeros(n + 1, np.int64)
-        np.cumsum(np.bincount(rows, minlength=n), out=starts[1:])
-        picks = csr_array((np.ones(len(rows), flat.dtype), order, starts), shape=(n, len(rows)))
-        out = np.asarray(picks @ flat)
+    out = xp.zeros((n, *g.shape[1:]), g.dtype)
+    if xp is np:
+        add_rows(out, rows, g)
     else:
-        ordered = rows[order]
-        starts = xp.flatnonzero(xp.concatenate((xp.ones(1, bool), ordered[1:] != ordered[:-1])))
-        out[ordered[starts]] = xp.add.reduceat(flat[order], starts, axis=0)
-    return out.reshape(n, *g.shape[1:])
+        xp.add.at(out, rows, g)
+    return out
 
 
 def _frequency(xp, flat, n: int):
@@ -59,7 +48,7 @@ def _lookup_name(*_args) -> str:
     vjp={"weight": lambda k, g, weight_shape, indices, padding_idx, scale:
          k._embedding_gradient(g, indices, weight_shape[0], padding_idx, scale)})
 def _embedding(xp, weight, indices: "Index", padding_idx: "int", scale: "bool"):
-    return weight[indices]
+    return take_rows(weight, indices, 1) if xp is np and weight.flags.c_contiguous else weight[indices]
 
 
 @op("_embedding_gradient", at="",
@@ -301,6 +290,10 @@ def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_nor
                       "input, ...)` is deprecated, and should now be `embedding_bag(input, "
                       "weight, ...)`.", UserWarning, stacklevel=5)
         x, weight = weight, x
+    if weight._a.dtype.kind in "biu":
+        raise EngineError("Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, "
+                          f"BFloat16, Float, Double; but got torch.{scalar_name(weight.dtype)}Tensor instead (while checking "
+                          "arguments for embedding_bag)")
     x, offsets, per_sample_weights = _checked_bags(x, weight, offsets, per_sample_weights, include_last_offset)
     if mode not in MODES:
         raise BadValue("mode has to be one of sum, mean or max")

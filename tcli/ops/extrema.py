@@ -6,12 +6,15 @@ of the first of equals and give it the whole gradient. A nan is larger and small
 
 import numpy as np
 
+from ..engine.callables import shortcut
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, EngineError
 from .along import picked
 from .arrays import refuse
+from .blocks import is_large, is_one_line, place_of_best, reduced
+from .places import take_along
 from .reduce import DIMS, MORE_DIMS, axes, kept, spread
 
 TIES = "torch.tensor([[1.0, 3.0, 3.0], [2.0, 2.0, 1.0]])"
@@ -61,7 +64,7 @@ def _value_op(name: str, ufunc: str, kernel_name: str, word: str, shown: str):
     def extreme(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         refuse(x, "c", kernel_name)
         need_elements(name, x, dim)
-        return getattr(xp, ufunc).reduce(x, axes(x, dim), None, None, keepdim)
+        return reduced(getattr(xp, ufunc), x, axes(x, dim), None, keepdim)
 
     extreme.__doc__ = f"""The {word} element, of the whole tensor or along dims; equals share the gradient.
 
@@ -90,7 +93,7 @@ def aminmax(xp, x, *, dim: "Dim?" = None, keepdim: "bool" = False):
                           "identity.")
     need_elements("aminmax", x, dim, ":")
     axis = dim if x.ndim else None
-    return xp.minimum.reduce(x, axis, None, None, keepdim), xp.maximum.reduce(x, axis, None, None, keepdim)
+    return reduced(xp.minimum, x, axis, None, keepdim), reduced(xp.maximum, x, axis, None, keepdim)
 
 
 def _both(k, g, x, x_shape, outs, dim, keepdim):
@@ -100,14 +103,20 @@ def _both(k, g, x, x_shape, outs, dim, keepdim):
 
 # ---------------------------------------------------------------- max and min
 
+def _shared_array(k, g, x, out):
+    best = _is_best(np, x, out)
+    return np.where(best, g / np.add.reduce(best, None), x.dtype.type(0)).astype(x.dtype, copy=False)
+
+
 def _whole_op(name: str, ufunc: str):
-    @op(f"_{name}_all", at="", half=False, vjp={"x": _shared_by_all}, grad_name=f"{name.capitalize()}Backward1",
+    @op(f"_{name}_all", at="", half=False, vjp={"x": _shared_by_all}, raw_vjp={"x": _shared_array},
+        grad_name=f"{name.capitalize()}Backward1",
         samples=["r(3, 4)", "r()", TIES])
     def whole(xp, x):
         refuse(x, "c", name + "_all")
         if not x.size:
             need_elements(name, x, None)
-        return getattr(xp, ufunc).reduce(x, None)
+        return reduced(getattr(xp, ufunc), x, None)
 
 
 def _dim_op(name: str):
@@ -120,14 +129,20 @@ def _dim_op(name: str):
         need_elements(name, x, dim)
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
-        values = getattr(xp, name + "imum").reduce(x, dim, None, None, keepdim)
-        return values, _place(xp, name, x, dim, keepdim)
+        place = _place(xp, name, x, dim, keepdim)
+        if is_large(x):
+            kept = place if keepdim else xp.expand_dims(place, dim)
+            return take_along(x, kept, dim).reshape(place.shape), place
+        return reduced(getattr(xp, name + "imum"), x, dim, None, keepdim), place
 
 
 def _place(xp, name: str, x, dim: int, keepdim: bool):
     """Where the first extremum (or nan) along `dim` is."""
     if x.dtype.kind == "V":  # ml_dtypes
         x = x.astype(np.float32)
+    if is_large(x) and not is_one_line(x.shape, dim) and (dim == x.ndim - 1 or x.shape[dim] > 64):
+        found = place_of_best("arg" + name, x, dim)
+        return xp.expand_dims(found, dim) if keepdim else found
     if dim < x.ndim - 1 and x.shape[dim] <= 64 and x.dtype.kind != "b" and x.size > 4096:
         found = _place_by_rows(xp, name, x, dim)
         return xp.expand_dims(found, dim) if keepdim else found
@@ -156,6 +171,10 @@ def _extremum(name: str, other: str, word: str, shown: tuple):
         if isinstance(dim, Tensor) or other is not None:
             return getattr(T, two)(x, dim if other is None else other)
         return getattr(T, whole)(x) if dim is None else getattr(T, along)(x, dim, keepdim)
+
+    @shortcut(name)
+    def quick(x):
+        return getattr(T, whole)(x)
 
     extremum.__doc__ = f"""The {word} element of x; with a dim the {word} ones along it and where they are.
 
@@ -188,7 +207,8 @@ def _place_op(name: str, word: str, shown: str):
             raise BadIndex(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
         need_elements(name, x, dim)
         if dim is None or not x.ndim:
-            found = getattr(xp, name)(x.astype(np.float32) if x.dtype.kind == "V" else x)
+            found = place_of_best(name, x, None) if is_large(x) else \
+                getattr(xp, name)(x.astype(np.float32) if x.dtype.kind == "V" else x)
             return xp.asarray(found).reshape((1,) * x.ndim if keepdim else ())
         return _place(xp, name[3:], x, dim, keepdim)
 

@@ -28,7 +28,8 @@ def _share(xp, g, x: "Index", other: "Index"):
 
 
 @op("maximum", at="torch tensor", promote="same", samples=PAIRS, ufunc="maximum",
-    vjp={"x": lambda k, g, x, other: k._share(g, x, other), "other": lambda k, g, x, other: k._share(g, other, x)})
+    vjp={"x": lambda k, g, x, other: k._share(g, x, other), "other": lambda k, g, x, other: k._share(g, other, x)},
+    raw_vjp=True)
 def maximum(xp, x, other):
     """The larger of x and other, elementwise; nan if one is nan. A tie splits the gradient.
 
@@ -40,7 +41,8 @@ def maximum(xp, x, other):
 
 
 @op("minimum", at="torch tensor", promote="same", samples=PAIRS, ufunc="minimum",
-    vjp={"x": lambda k, g, x, other: k._share(g, other, x), "other": lambda k, g, x, other: k._share(g, x, other)})
+    vjp={"x": lambda k, g, x, other: k._share(g, other, x), "other": lambda k, g, x, other: k._share(g, x, other)},
+    raw_vjp=True)
 def minimum(xp, x, other):
     """The smaller of x and other, elementwise; nan if one is nan. A tie splits the gradient.
 
@@ -115,7 +117,7 @@ def _clamp_name(x, min, max) -> str:
 
 @op("clamp", at="torch tensor tensor_", also=["clip"], promote="same", grad_name=_clamp_name,
     samples=["r(3, 4), -0.5, 0.5", "r(3), min=0", "r(3), max=0.1", "r(3, 4), r(4), r(3, 1)", "r(3), None, r(3)"],
-    vjp={"x": _within, "min": _at_low, "max": _at_high})
+    vjp={"x": _within, "min": _at_low, "max": _at_high}, raw_vjp=True)
 def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
     """x brought into [min, max], elementwise; a bound may be a number, a tensor or None.
 
@@ -131,7 +133,7 @@ def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
 
 @op("clamp_min", at="torch tensor tensor_", promote="same", grad_name=named("ClampMin", 1, 0),
     samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
-    vjp={"x": lambda k, g, x, min: k._gate(x >= min, g), "min": lambda k, g, x, min: k._gate(x < min, g)})
+    vjp={"x": lambda k, g, x, min: k._gate(x >= min, g), "min": lambda k, g, x, min: k._gate(x < min, g)}, raw_vjp=True)
 def clamp_min(xp, x, min: "Operand"):
     """The larger of x and min; the gradient goes to x where they are equal.
 
@@ -144,7 +146,7 @@ def clamp_min(xp, x, min: "Operand"):
 
 @op("clamp_max", at="torch tensor tensor_", promote="same", grad_name=named("ClampMax", 1, 0),
     samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
-    vjp={"x": lambda k, g, x, max: k._gate(x <= max, g), "max": lambda k, g, x, max: k._gate(x > max, g)})
+    vjp={"x": lambda k, g, x, max: k._gate(x <= max, g), "max": lambda k, g, x, max: k._gate(x > max, g)}, raw_vjp=True)
 def clamp_max(xp, x, max: "Operand"):
     """The smaller of x and max; the gradient goes to x where they are equal.
 

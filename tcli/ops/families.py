@@ -1,13 +1,14 @@
 """Finds the families: every module of this package but this one declares the ops of one."""
 
-import pkgutil
+import os
 from importlib import import_module
-from pathlib import Path
+
+HERE = os.path.dirname(__file__)
 
 
 def names() -> list[str]:
-    """The modules beside this one, in alphabetical order."""
-    return sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.name != "families")
+    """The modules beside this one, in alphabetical order. `pkgutil` and `pathlib` would cost as much as all of them."""
+    return sorted(name[:-3] for name in os.listdir(HERE) if name.endswith(".py") and name[0] != "_" and name != "families.py")
 
 
 def load() -> None:

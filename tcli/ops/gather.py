@@ -5,10 +5,11 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes, wrap_dim
 from ..engine.meta import MetaArray
-from ..engine.placement import outside
+from ..engine.placement import has_values, values_of
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import EngineError
+from .places import combine_along, in_range, take_along, write_along
 
 
 def _check_index(name: str, index) -> None:
@@ -17,7 +18,7 @@ def _check_index(name: str, index) -> None:
 
 
 def _bounds(index, size: int, dim: int) -> None:
-    if outside(index, 0, size):
+    if has_values(index) and index.size and not in_range(values_of(index), size):
         bad = int(index[(index < 0) | (index >= size)].ravel()[0])
         raise EngineError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
 
@@ -47,7 +48,7 @@ def gather(xp, x, dim: "Dim", index: "Index", *, sparse_grad: "bool" = False):
     _bounds(index, x.shape[dim], dim)
     if not index.size:
         return xp.empty(index.shape, x.dtype)
-    return x[_places(xp, index, dim)]
+    return take_along(x, index, dim) if xp is np else x[_places(xp, index, dim)]
 
 
 def _check_gather(x, index, dim: int) -> None:
@@ -85,8 +86,26 @@ def _scatter_add_zeros(xp, g, shape: "any", dim: "int", index: "Index"):
         return out
     if not out.ndim:
         return g.sum().reshape(())
-    xp.add.at(out, _places(xp, index, dim) if g.ndim else (index,), g)
+    _combine(xp, "add", out, dim, index, g)
     return out
+
+
+def _combine(xp, ufunc: str, out, dim: int, index, values) -> None:
+    """Combines values into a contiguous `out` where `index` says along a dim."""
+    if index.ndim == 0:
+        getattr(xp, ufunc).at(out, (index,), values)
+    elif xp is np:
+        combine_along(getattr(np, ufunc), out, index, dim, values)
+    else:
+        reduce_at(xp, ufunc, out, _places(xp, index, dim), values)
+
+
+def _write(xp, out, dim: int, index, values) -> None:
+    """Writes values into a contiguous `out` where `index` says along a dim."""
+    if xp is np and index.ndim:
+        write_along(out, index, dim, values)
+    else:
+        out[_places(xp, index, dim) if index.ndim else (index,)] = values
 
 
 _REDUCE = {"sum": "add", "prod": "multiply", "amax": "maximum", "amin": "minimum"}
@@ -102,26 +121,26 @@ def _cut(src, index):
     vjp={"x": lambda k, g, dim, index: k._scatter_value(g, dim, index, 0),
          "src": lambda k, g, dim, index, src_shape: k._padded(k.gather(g, dim, index), src_shape)})
 def _scatter(xp, x, dim: "Dim", index: "Index", src: "Index"):
-    out = x.copy()
+    out = xp.array(x, order="C")
     if index.size == 0:
         return out
     if not out.ndim:
         out[...] = src.reshape(-1)[-1]
         return out
-    out[_places(xp, index, dim) if index.ndim else (index,)] = _cut(src, index)
+    _write(xp, out, dim, index, _cut(src, index))
     return out
 
 
 @op("_scatter_value", at="", half=False, samples=["r(3, 4), 1, torch.tensor([[0, 2], [1, 3], [2, 0]]), 1.5"],
     grad_name="ScatterBackward1", vjp={"x": lambda k, g, dim, index: k._scatter_value(g, dim, index, 0)})
 def _scatter_value(xp, x, dim: "Dim", index: "Index", value: "Scalar"):
-    out = x.copy()
+    out = xp.array(x, order="C")
     if not index.size:
         return out
     if not out.ndim:
         out[...] = value
     else:
-        out[_places(xp, index, dim) if index.ndim else (index,)] = value
+        _write(xp, out, dim, index, value)
     return out
 
 
@@ -139,14 +158,12 @@ def _padded(xp, x, shape: "any"):
 @op("_scatter_add", at="", samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2)"], grad_name="ScatterAddBackward0",
     vjp={"x": lambda k, g: g, "src": lambda k, g, dim, index, src_shape: k._padded(k.gather(g, dim, index), src_shape)})
 def _scatter_add(xp, x, dim: "Dim", index: "Index", src: "Index"):
-    out = x.copy()
+    out = xp.array(x, order="C")
     if index.size == 0:
         return out
     if not out.ndim:
         return (out | src.any()) if out.dtype == np.bool_ else out + src.sum(dtype=src.dtype)
-    if out.ndim == 1 and out.dtype.kind == "f":
-        return out + xp.bincount(index.reshape(-1), _cut(src, index).reshape(-1), out.size).astype(out.dtype)
-    xp.add.at(out, _places(xp, index, dim) if index.ndim else (index,), _cut(src, index))
+    _combine(xp, "add", out, dim, index, _cut(src, index))
     return out
 
 
@@ -219,15 +236,15 @@ def _scatter_reduce(xp, x, dim: "Dim", index: "Index", src: "Index", reduce: "st
         # Sums and maxima of truth values are `or`, products and minima `and`: the same as in small integers.
         wide = _scatter_reduce(xp, x.astype(np.uint8), dim, index, src.astype(np.int64), reduce, include_self)
         return wide.astype(bool)
-    out = x.copy()
-    places = _places(xp, index, dim) if index.ndim else (index,)
+    out = xp.array(x, order="C")
     src = _cut(src, index).astype(x.dtype, copy=False)
     if not include_self:
-        out[places] = {"sum": 0, "mean": 0, "prod": 1, "amax": _lowest(x.dtype), "amin": _highest(x.dtype)}[reduce]
-    reduce_at(xp, _REDUCE.get(reduce, "add"), out, places, src)
+        start = {"sum": 0, "mean": 0, "prod": 1, "amax": _lowest(x.dtype), "amin": _highest(x.dtype)}[reduce]
+        _write(xp, out, dim, index, start)
+    _combine(xp, _REDUCE.get(reduce, "add"), out, dim, index, src)
     if reduce == "mean":
         count = xp.ones(x.shape, x.dtype) if include_self else xp.zeros(x.shape, x.dtype)
-        xp.add.at(count, places, 1)
+        _combine(xp, "add", count, dim, index, xp.ones(index.shape, x.dtype))
         count = xp.maximum(count, 1)
         out = out // count if x.dtype.kind in "iu" else out / count
     return out

@@ -9,12 +9,16 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
-from ..engine.dispatch import assign, cast
+from ..engine.callables import finish_view, is_small
+from ..engine.dispatch import assign, bump, cast, check_writable
 from ..engine.placement import has_values, outside, values_of
-from ..engine.registry import T, function, op
+from ..engine.registry import T, function, op, ops
+from ..engine.tape import state
 from ..engine.tensor import Tensor, as_tensor, tensor
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
+from .arrays import fill_where
 from .convert import copy_, fill_
+from .places import FLATTEN_FROM, add_rows, flattened, take_rows
 
 FULL = slice(None)
 
@@ -32,7 +36,7 @@ def _basic_name(x, index: tuple) -> str:
 
 
 @op("_basic_index", at="", view=True, samples=["r(3, 4), (0,)", "r(3, 4), (slice(1, 3), None, 2)"], grad_name=_basic_name,
-    vjp={"x": lambda k, g, x_shape, index: k._basic_index_adjoint(g, x_shape, index)})
+    vjp={"x": lambda k, g, x_shape, index: k._basic_index_adjoint(g, x_shape, index)}, raw_vjp=True)
 def _basic_index(xp, x, index: "any"):
     out = x[index]
     # An index of integers alone gives a scalar, which is no view: an ellipsis keeps it an array.
@@ -49,9 +53,14 @@ def _basic_index_adjoint(xp, g, shape: "any", index: "any"):
 
 
 @op("_gather_index", at="", half=False, samples=["r(3, 4), (torch.tensor([0, 2, 0]),)"], grad_name="IndexBackward0",
-    vjp={"x": lambda k, g, x_shape, index: k._gather_index_adjoint(g, x_shape, index)})
+    vjp={"x": lambda k, g, x_shape, index: k._gather_index_adjoint(g, x_shape, index)}, raw_vjp=True)
 def _gather_index(xp, x, index: "any"):
-    return x[_arrays(index)]
+    index = _arrays(index)
+    if xp is np and x.flags.c_contiguous and getattr(index[0], "size", 0) >= FLATTEN_FROM:
+        flat = flattened(index, x.shape)
+        if flat is not None:
+            return take_rows(x, *flat)
+    return x[index]
 
 
 @op("_gather_index_adjoint", at="", samples=["r(3), (3,), (torch.tensor([0, 2, 0]),)"], grad_name="IndexPutBackward0",
@@ -65,28 +74,17 @@ def _gather_index_adjoint(xp, g, shape: "any", index: "any"):
 
 def add_at(xp, out, index: tuple, values) -> None:
     """`out[index] += values` where an index may come up several times."""
-    if len(index) == 1 and index[0].dtype != np.bool_ and xp is np and out.ndim >= 1 and out.dtype.kind == "f" \
-            and out.size and values.size:
-        _add_rows(out, np.broadcast_to(values, index[0].shape + out.shape[1:]), index[0].ravel())
-    elif any(getattr(i, "dtype", None) == np.bool_ for i in index) and len(index) == 1:
+    if xp is np and out.flags.c_contiguous and out.size and out.dtype != np.bool_:
+        flat = flattened(index, out.shape)
+        if flat is not None:
+            places, dims = flat
+            rest = out.shape[dims:]
+            add_rows(out.reshape(-1, *rest), places, np.broadcast_to(values, places.shape + rest))
+            return
+    if any(getattr(i, "dtype", None) == np.bool_ for i in index) and len(index) == 1:
         out[index] += values
     else:
         xp.add.at(out, index, values)
-
-
-def _add_rows(out, values, rows) -> None:
-    """Adds rows of `values` into `out`: bincount for vectors, one product per column block otherwise."""
-    n = out.shape[0]
-    rows = np.where(rows < 0, rows + n, rows)
-    if out.ndim == 1:
-        out += np.bincount(rows, values.ravel(), n).astype(out.dtype)
-        return
-    flat = values.reshape(len(rows), -1)
-    order = np.argsort(rows, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(rows[order]) != 0])
-    sums = np.add.reduceat(flat[order], starts, axis=0)
-    target = out.reshape(n, -1)
-    target[rows[order][starts]] += sums
 
 
 def _arrays(index: tuple) -> tuple:
@@ -270,13 +268,76 @@ def _check_bounds(a, size: int, j: int) -> None:
         raise BadIndex(f"index {bad} is out of bounds for dimension {j} with size {size}")
 
 
+# ---------------------------------------------------------------- the short ways
+
+def _plain_index(a, index) -> tuple | None:
+    """`index` as a tuple of integers in range and slices with positive steps; None where it is of another kind."""
+    kind = type(index)
+    if kind is int:
+        return (index,) if a.ndim and -a.shape[0] <= index < a.shape[0] else None
+    if kind is slice:
+        index = (index,)
+    elif kind is not tuple:
+        return None
+    shape = a.shape
+    if len(index) > len(shape):
+        return None
+    plain = []
+    for item, size in zip(index, shape, strict=False):
+        kind = type(item)
+        if kind is int:
+            if not -size <= item < size:
+                return None
+            plain.append(item)
+        elif kind is slice:
+            start, stop, step = item.start, item.stop, item.step
+            if not (start is None or type(start) is int) or not (stop is None or type(stop) is int) or not (
+                    step is None or type(step) is int and step > 0):
+                return None
+            whole = (step is None or step == 1) and not start and (stop is None or stop >= size)
+            plain.append(FULL if whole else item)
+        else:
+            return None
+    return tuple(plain)
+
+
+def _taken(x, plain: tuple, sliced: bool):
+    """x[plain], a view."""
+    r = x._a[plain]
+    if type(r) is not np.ndarray:
+        r = x._a[(*plain, Ellipsis)]
+    t = finish_view(BASIC, (x, plain), r)
+    if sliced and t._node is not None:
+        t._node._name = "SliceBackward0"
+    return t
+
+
+def _written(x, index, value) -> bool:
+    """Writes a number to a plain place of a tensor that no graph looks at; says whether it did."""
+    a = x._a
+    if type(value) is not float and type(value) is not int or type(a) is not np.ndarray or a.dtype.kind != "f" \
+            or x._rg or x._base is not None or x._inference or a.dtype.itemsize < 4:
+        return False
+    flags = a.flags
+    plain = _plain_index(a, index)
+    if plain is None or not flags.c_contiguous or not flags.writeable:
+        return False
+    a[plain] = value
+    bump(x)
+    return True
+
+
+BASIC = ops["_basic_index"]
+
+
 # ---------------------------------------------------------------- the two entry points
 
 @function("tensor.__getitem__")
 def getitem(x, index):
     """x[index]: a view for integers, slices, None and `...`; a copy for tensors, masks and lists."""
-    if type(index) is int and x._a.ndim:
-        return T._basic_index(x, (_checked_int(x._a.shape, index),))
+    plain = _plain_index(x._a, index) if is_small(x) else None
+    if plain is not None:
+        return _taken(x, plain, type(index) is slice)
     plain, gather = parse_index(x, index)
     if gather is None:
         t = T._basic_index(x, plain)
@@ -307,6 +368,8 @@ def _value(x, value):
 @function("tensor.__setitem__")
 def setitem(x, index, value) -> None:
     """x[index] = value, in place; value broadcasts to the shape of x[index]."""
+    if _written(x, index, value):
+        return
     value = _value(x, value)
     if index is False:
         return
@@ -355,9 +418,13 @@ def _index_put(xp, x, index: "any", values: "Index", accumulate: "bool" = False)
         else:
             out[index] = values
     except ValueError:
-        raise ShapeError(f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing "
-                         f"result of shape {list(out[index].shape)}") from None
+        raise _misfit(out, index, values) from None
     return out
+
+
+def _misfit(out, index: tuple, values) -> ShapeError:
+    return ShapeError(f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing "
+                      f"result of shape {list(out[index].shape)}")
 
 
 def _put(x, gather: tuple, values, accumulate: bool):
@@ -367,7 +434,25 @@ def _put(x, gather: tuple, values, accumulate: bool):
         raise EngineError("Index put requires the source and destination dtypes match, got "
                           f"{dtypes.scalar_name(x.dtype)} for the destination and {dtypes.scalar_name(values.dtype)} for "
                           "the source.")
+    if not accumulate and type(x._a) is np.ndarray and not (state.grad and (x._rg or values._rg)) and not x._inference:
+        check_writable(x)
+        _write_at(x._a, _arrays(gather), values._a)
+        bump(x)
+        return x
     return assign(x, T._index_put(x, gather, values, accumulate))
+
+
+def _write_at(out, index: tuple, values) -> None:
+    """`out[index] = values`, in place."""
+    if values.size == 1 and len(index) == 1 and getattr(index[0], "dtype", None) == np.bool_ and index[0].shape == out.shape:
+        fill_where(out, index[0], values.reshape(()))
+        return
+    if np.may_share_memory(out, values):
+        values = values.copy()
+    try:
+        out[index] = values
+    except ValueError:
+        raise _misfit(out, index, values) from None
 
 
 def _put_arguments(x, indices, values):
@@ -394,9 +479,13 @@ def index_put_(x, indices, values, accumulate: bool = False):
     return _put(x, gather, values, accumulate)
 
 
-@function("torch.index_put", "tensor.index_put")
+@function("torch.index_put", "tensor.index_put", samples=["r(4, 3), (ints(2, high=4),), r(2, 3)"])
 def index_put(x, indices, values, accumulate: bool = False):
-    """A copy of x with `values` written at `indices` (a tuple of index tensors)."""
+    """A copy of x with `values` written at `indices` (a tuple of index tensors).
+
+    >>> torch.index_put(zeros(3), (tensor([0, 2]),), tensor([1., 2.]))
+    tensor([1., 0., 2.])
+    """
     gather, values = _put_arguments(x, indices, values)
     if values.dtype is not x.dtype:
         return _put(T.clone(x), gather, values, accumulate)

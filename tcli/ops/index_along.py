@@ -5,10 +5,11 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
 from ..engine.device import module_of
-from ..engine.placement import holds, outside
+from ..engine.placement import has_values, holds, outside, values_of
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, DTypeError, EngineError
+from .places import FLATTEN_FROM, combine_along, in_range, take_along, take_rows
 
 
 def _at(dim: int, index) -> tuple:
@@ -31,12 +32,18 @@ def index_select(xp, x, dim: "Dim", index: "Index"):
     if not x.ndim:
         return x.reshape(1)[index.reshape(-1)].reshape(())
     n = x.shape[dim]
-    if outside(index, 0, n):
+    if has_values(index) and index.size and not in_range(values_of(index), n):
         if x.ndim == 1 or not x.flags.c_contiguous:
             raise BadIndex("index out of range in self")
         bad = index[(index < 0) | (index >= n)].ravel()[0]
         raise EngineError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={n}")
-    return xp.take(x, index.reshape(-1), axis=dim)
+    index = index.reshape(-1)
+    if xp is np and x.flags.c_contiguous and dim < 2:
+        if dim == 0:
+            return take_rows(x, index, 1)
+        if x.ndim == 2 and index.size >= FLATTEN_FROM:
+            return take_along(x, np.broadcast_to(index, (len(x), index.size)), 1)
+    return xp.take(x, index, axis=dim)
 
 
 @op("_index_add_zeros", at="", samples=["r(3, 4), (5, 4), 0, torch.tensor([2, 0, 2])"], grad_name="IndexSelectBackward0",
@@ -54,6 +61,9 @@ def _add_slices(xp, out, dim: int, index, values):
 
     if dim == 0:
         add_at(xp, out, (index,), values)
+    elif xp is np and out.flags.c_contiguous and index.size:
+        shape = [-1 if d == dim else 1 for d in range(out.ndim)]
+        combine_along(np.add, out, np.broadcast_to(index.reshape(shape), values.shape), dim, values)
     else:
         xp.add.at(xp.moveaxis(out, dim, 0), index, xp.moveaxis(values, dim, 0))
     return out
@@ -79,14 +89,17 @@ def _check_vector(name: str, x, dim: int, index, source) -> None:
 def _range(x, dim: int, index):
     """The first index out of range, or None."""
     a, n = index._a, x.shape[dim] if x.ndim else 1
-    return int(a[(a < 0) | (a >= n)].ravel()[0]) if outside(a, 0, n) else None
+    if not has_values(a):
+        return None
+    a = values_of(a)
+    return int(a[(a < 0) | (a >= n)].ravel()[0]) if a.size and not in_range(a, n) else None
 
 
 @op("_index_add", at="", samples=["r(3, 4), 0, torch.tensor([2, 0]), r(2, 4), 2.0"], grad_name="IndexAddBackward0",
     vjp={"x": lambda k, g: g, "source": lambda k, g, dim, index, source_shape, alpha: _source_gradient(
         k, g, dim, index, source_shape, alpha)})
 def _index_add(xp, x, dim: "Dim", index: "Index", source: "Index", alpha: "Scalar"):
-    out = xp.array(x)
+    out = xp.array(x, order="C")
     if alpha != 1:
         source = source * np.asarray(alpha).astype(source.dtype)[()]
     if not out.ndim:
@@ -274,9 +287,13 @@ def put(x, index: "Index", source, accumulate: "bool" = False):
     return T._put(x, index, source, accumulate)
 
 
-@function("torch.unravel_index")
+@function("torch.unravel_index", samples=["ints(3, high=12), (3, 4)"])
 def unravel_index(indices, shape):
-    """Flat indices as a tuple of one index tensor per dim of `shape`."""
+    """Flat indices as a tuple of one index tensor per dim of `shape`.
+
+    >>> unravel_index(tensor([4]), (2, 3))
+    (tensor([1]), tensor([1]))
+    """
     from ..engine.args import to_shape
     from ..errors import ArgumentError, BadValue
 

@@ -1,7 +1,10 @@
 """Joining: cat, stack and their relatives."""
 
+import numpy as np
+
 from ..engine.args import wrap_dim
-from ..engine.registry import T, composite, function, op
+from ..engine.callables import finish, is_small, shortcut
+from ..engine.registry import T, composite, function, op, ops
 from ..errors import BadValue, EngineError, ShapeError
 
 
@@ -18,7 +21,7 @@ def _cat_pieces(k, g, need, tensors_shape, dim):
 
 
 @op("_cat", at="", promote="same", half=False, samples=["[r(2, 3), r(1, 3)], 0", "[r(2, 3), r(2, 1)], 1"],
-    grad_name="CatBackward0", vjp={"tensors": _cat_pieces})
+    grad_name="CatBackward0", vjp={"tensors": _cat_pieces}, raw_vjp=True)
 def _cat(xp, tensors: "Tensors", dim: "int"):
     return xp.concatenate(tensors, axis=dim)
 
@@ -51,6 +54,18 @@ def cat(tensors: "Tensors", dim: "int" = 0):
     return T._cat([cast(t, common) if t.dtype is not common else t for t in real], dim)
 
 
+@shortcut("cat")
+def _quick_cat(tensors, dim=0):
+    arrays = [t._a for t in tensors if is_small(t)]
+    if len(arrays) != len(tensors) or type(dim) is not int or len({a.dtype for a in arrays}) != 1:
+        return NotImplemented
+    r = np.concatenate(arrays, dim)
+    return finish(CAT, [list(tensors), dim % r.ndim], r, any(t._rg for t in tensors))
+
+
+CAT = ops["_cat"]
+
+
 def _check_cat(model, t, i: int, dim: int) -> None:
     if t.ndim != model.ndim:
         raise ShapeError(f"Tensors must have same number of dimensions: got {model.ndim} and {t.ndim}")
@@ -62,7 +77,8 @@ def _check_cat(model, t, i: int, dim: int) -> None:
 
 @op("_stack", at="", promote="same", half=False, samples=["[r(2, 3), r(2, 3)], 0", "[r(3), r(3)], 1"],
     grad_name="StackBackward0",
-    vjp={"tensors": lambda k, g, need, dim: tuple(k.select(g, dim, i) if n else None for i, n in enumerate(need))})
+    vjp={"tensors": lambda k, g, need, dim: tuple(k.select(g, dim, i) if n else None for i, n in enumerate(need))},
+    raw_vjp=True)
 def _stack(xp, tensors: "Tensors", dim: "int"):
     return xp.stack(tensors, axis=dim)
 
@@ -85,6 +101,26 @@ def stack(tensors: "Tensors", dim: "int" = 0):
     return T._stack(tensors, wrap_dim(dim, len(first) + 1))
 
 
+@shortcut("stack")
+def _quick_stack(tensors, dim=0):
+    arrays = [t._a for t in tensors if is_small(t)]
+    if len(arrays) != len(tensors) or dim.__class__ is not int or len({a.dtype for a in arrays}) != 1:
+        return NotImplemented
+    shape = arrays[0].shape
+    if dim == 0:
+        r = np.empty((len(arrays), *shape), arrays[0].dtype)
+        for i, a in enumerate(arrays):
+            if a.shape != shape:
+                return NotImplemented
+            r[i] = a
+    else:
+        r = np.stack(arrays, dim)
+    return finish(STACK, [list(tensors), dim % r.ndim], r, any(t._rg for t in tensors))
+
+
+STACK = ops["_stack"]
+
+
 def _at_least(n: int):
     def lift(x):
         x = x.reshape(1) if x.ndim == 0 else x
@@ -101,8 +137,12 @@ def _at_least(n: int):
         return tuple(map(lift, tensors))
 
     at_least.__name__ = at_least.__qualname__ = f"atleast_{n}d"
-    at_least.__doc__ = f"Tensors with at least {n} dims: views with dims of size 1 added where they lack."
-    function(f"torch.atleast_{n}d")(at_least)
+    at_least.__doc__ = f"""Tensors with at least {n} dims: views with dims of size 1 added where they lack.
+
+    >>> torch.atleast_{n}d(tensor(1)).shape
+    torch.Size({[1] * n})
+    """
+    function(f"torch.atleast_{n}d", samples=["r()", "r(3), r(2, 2)"])(at_least)
     return at_least
 
 

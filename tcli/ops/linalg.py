@@ -10,11 +10,11 @@ from math import prod
 
 import numpy as np
 
-from ..engine import callables, dispatch, dtypes
+from ..engine import blas, callables, dispatch, dtypes
 from ..engine.cost import matrix_product
-from ..engine.dispatch import FLOATS, TENSORS, wrap
-from ..engine.registry import T, op, ops, plan_for, rule_helper
-from ..engine.tape import state
+from ..engine.dispatch import FLOATS, TENSORS, new, wrap
+from ..engine.registry import T, op, ops, plan_for, raw_helper, rule_helper
+from ..engine.tape import FLOAT32, FLOAT64, SMALL, state
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, ShapeError, Unsupported
 
@@ -26,6 +26,7 @@ LARGE = 1 << 27  # and from which they pay within one matrix of a stack
 
 def product(xp, a, b):
     """The matrix product of two arrays with at least one dim each."""
+    blas.expect(a.size * b.shape[-1])
     if a.ndim <= 2 and b.ndim <= 2:
         if a.dtype.kind in "iu" and a.size * b.shape[-1] > 4096:
             return _integers(xp, a, b)
@@ -93,6 +94,11 @@ def mm_tn(a, b):
     if _plain(a._a, b._a):
         return wrap(a._a.T.dot(b._a))
     return T.matmul(T.adjoint_of(a), b)
+
+
+raw_helper(lambda a, b: a.dot(b.T) if a.ndim == b.ndim == 2 else np.matmul(a, b.swapaxes(-2, -1)), "mm_nt")
+raw_helper(lambda a, b: a.T.dot(b) if a.ndim == b.ndim == 2 else np.matmul(a.swapaxes(-2, -1), b), "mm_tn")
+raw_helper(lambda x, dim: x.squeeze(dim), "squeeze")
 
 
 @rule_helper
@@ -236,7 +242,7 @@ def _name(x, other) -> str:
                                                                                                         "r(4)",
              "r(2, 1, 3, 4), r(5, 4, 2)", "r(3, 4), r(2, 4, 5)", "r(4), r(2, 4, 5)", "r(0, 3), r(3, 2)",
              "c(2, 3), c(3, 2)"],
-    vjp=RULES)
+    vjp=RULES, raw_vjp=True)
 def matmul(xp, x, other):
     """The matrix product; leading dims broadcast, vectors are rows or columns as needed.
 
@@ -255,7 +261,7 @@ def _check_mm(values: list) -> None:
 
 @op("mm", at="torch tensor", cost=matrix_product, check=_check_mm,
     samples=["r(3, 4), r(4, 2)", "r(2, 0), r(0, 3)", "c(2, 3), c(3, 2)"],
-    vjp={"x": lambda k, g, mat2: k.mm_nt(g, mat2), "mat2": lambda k, g, x: k.mm_tn(x, g)})
+    vjp={"x": lambda k, g, mat2: k.mm_nt(g, mat2), "mat2": lambda k, g, x: k.mm_tn(x, g)}, raw_vjp=True)
 def mm(xp, x, mat2):
     """The product of two matrices.
 
@@ -279,11 +285,12 @@ def short_way(name: str, dims: tuple, plans_of: str | None = None):
     def fn(x, other):
         if type(x) in TENSORS and type(other) in TENSORS:
             a, b = x._a, other._a
-            if a.ndim == n and b.ndim == m and a.dtype is b.dtype and a.dtype in FLOATS and type(a) is np.ndarray \
-                    and a.shape[-1] == b.shape[0]:
-                t = wrap(a.dot(b))
-                if (x._rg or other._rg) and state.grad:
-                    callables._record_binary(o, plans, x, other, t, ())
+            d = a.dtype
+            if a.ndim == n and b.ndim == m and d is b.dtype and (d is FLOAT32 or d is FLOAT64) and \
+                    type(a) is type(b) is np.ndarray and a.shape[-1] == b.shape[0] and a.size + b.size <= SMALL:
+                t = callables.finish(o, (), a.dot(b), False)
+                if state.grad and (x._rg or other._rg):
+                    callables.record_binary(o, plans, x, other, t, ())
                     t._node._name = node_name
                 return t
         return dispatch.call(o, (x, other), {})
@@ -292,10 +299,26 @@ def short_way(name: str, dims: tuple, plans_of: str | None = None):
 
 def _matmul_operator():
     ways = {dims: short_way("matmul", dims, "mm" if dims == (2, 2) else None) for dims in _FLAT_NAMES}
+    matmul, ready = ops["matmul"], dispatch.READY
+    plans = {mask: plan_for(ops["mm"], (*mask, False)) for mask in _MASKS}
 
     def operator(x, other):
-        """`x @ other`, by the dims of both."""
-        if type(x) in TENSORS and type(other) in TENSORS:
+        """`x @ other`, by the dims of both: two small matrices at once, the rest by way of a function each."""
+        if type(x) in ready and type(other) in ready:
+            a, b = x._a, other._a
+            d = a.dtype
+            if (d is FLOAT32 or d is FLOAT64) and d is b.dtype and a.ndim == 2 and b.ndim == 2 and \
+                    a.shape[1] == b.shape[0] and a.size + b.size <= SMALL and type(a) is np.ndarray and type(b) is np.ndarray:
+                t = new(Tensor)
+                t._a = a.dot(b)
+                t._v = [0]
+                if state.grad:
+                    if x._rg or other._rg:
+                        callables.record_binary(matmul, plans, x, other, t, ())
+                        t._node._name = "MmBackward0"
+                elif state.inference:
+                    t._inference = True
+                return t
             way = ways.get((x._a.ndim, other._a.ndim))
             if way is not None:
                 return way(x, other)

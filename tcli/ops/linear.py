@@ -5,10 +5,12 @@
 
 import numpy as np
 
-from ..engine import dtypes
+from ..engine import blas, dtypes
+from ..engine.callables import finish, is_small, shortcut
 from ..engine.cost import matrix_product
-from ..engine.registry import T, composite, op
+from ..engine.registry import T, composite, op, ops
 from ..errors import DTypeError, EngineError, ShapeError
+from .arrays import refuse
 from .windows import c_name
 
 
@@ -85,10 +87,23 @@ def _linear_weight(k, g, x, weight_shape):
     return k._linear_weight(g, k.conj_of(x))
 
 
+def _raw_x(k, g, weight, weight_shape):
+    if len(weight_shape) != 2:
+        return np.expand_dims(g, -1) * weight
+    return g.dot(weight) if g.ndim <= 2 else np.matmul(g, weight)
+
+
+def _raw_weight(k, g, x, weight_shape):
+    if len(weight_shape) == 1:
+        return _weight_of(np, np.expand_dims(g, -1), x).reshape(weight_shape)
+    return g.T.dot(x) if g.ndim == 2 else _weight_of(np, g, x)
+
+
 @op("linear", at="F", cost=matrix_product, grad_name=_linear_name,
     samples=["r(2, 3), r(4, 3), r(4)", "r(2, 3), r(4, 3)", "r(3), r(4, 3), r(4)", "r(2, 2, 3), r(4, 3), r(4)",
              "r(2, 3), r(3)", "r(0, 3), r(4, 3), r(4)"],
-    vjp={"x": _linear_x, "weight": _linear_weight, "bias": lambda k, g: g})
+    vjp={"x": _linear_x, "weight": _linear_weight, "bias": lambda k, g: g},
+    raw_vjp={"x": _raw_x, "weight": _raw_weight, "bias": lambda k, g: g})
 def linear(xp, x, weight, bias: "Tensor?" = None):
     """x @ weight.T + bias: x is (..., in), weight (out, in), bias (out).
 
@@ -96,6 +111,8 @@ def linear(xp, x, weight, bias: "Tensor?" = None):
     tensor([[11., 18.]])
     """
     shape = x.shape
+    if x.size:
+        refuse(x, "b", "addmm_impl_cpu_" if weight.ndim == 2 else "addmv_impl_cpu")
     if weight.ndim != 2 or not shape or shape[-1] != weight.shape[1] or x.dtype != weight.dtype or \
             bias is not None and bias.dtype != x.dtype:
         _check_linear(x, weight, bias)
@@ -103,6 +120,7 @@ def linear(xp, x, weight, bias: "Tensor?" = None):
         return xp.matmul(x, weight)
     if bias is not None and bias.ndim != 1 or bias is not None and bias.shape[0] != weight.shape[0]:
         _check_bias(x, weight, bias)
+    blas.expect(x.size * weight.shape[0])
     if len(shape) <= 2:
         y = xp.matmul(x, weight.T)
     else:
@@ -111,6 +129,26 @@ def linear(xp, x, weight, bias: "Tensor?" = None):
     if bias is not None:
         y += bias
     return y
+
+
+@shortcut("linear")
+def _quick_linear(x, weight, bias=None):
+    if not (is_small(x) and is_small(weight)):
+        return NotImplemented
+    a, w = x._a, weight._a
+    if a.dtype is not w.dtype or w.ndim != 2 or not 0 < a.ndim < 3 or a.shape[-1] != w.shape[1]:
+        return NotImplemented
+    y = a.dot(w.T)
+    needs = x._rg or weight._rg
+    if bias is not None:
+        if not is_small(bias) or bias._a.dtype is not a.dtype or bias._a.shape != w.shape[:1]:
+            return NotImplemented
+        y += bias._a
+        needs = needs or bias._rg
+    return finish(LINEAR, (x, weight, bias), y, needs)
+
+
+LINEAR = ops["linear"]
 
 
 @op("_linear_weight", at="", samples=["r(2, 4), r(2, 3)", "r(5, 2, 4), r(5, 2, 3)"], grad_name="MmBackward0",

@@ -6,12 +6,16 @@ pointwise derivative times the incoming gradient.
 
 import math
 
+import numpy as np
+
 from ..engine import dtypes
+from ..engine.callables import finish, is_small, shortcut
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.placement import holds
-from ..engine.registry import T, composite, op
-from ..errors import BadValue, EngineError, Unsupported
+from ..engine.registry import T, composite, op, ops
+from ..engine.tape import SMALL
+from ..errors import BadValue, DTypeError, EngineError, Unsupported
 
 NAMES = ("none", "mean", "sum")
 BLOCK = 1 << 17
@@ -105,7 +109,7 @@ def _squared_difference(a, b):
 @op("_mse_loss", at="", promote="same", grad_name="MseLossBackward0",
     samples=["r(2, 3), r(2, 3), 'mean'", "r(2, 3), r(2, 3), 'none'"],
     vjp={"x, target": lambda k, g, need, x, target, reduction, x_shape: _mse_gradients(
-        k, need, k._scaled_difference(x, target, share(g, x_shape, reduction) * 2))})
+        k, need, k._scaled_difference(x, target, share(g, x_shape, reduction) * 2))}, raw_vjp=True)
 def _mse_loss(xp, x, target, reduction: "str"):
     _need_float(x, "mse_cpu")
     return by_blocks(xp, x, target, reduction, _squared_difference)
@@ -138,8 +142,22 @@ def mse_loss(x, target, size_average: "any" = None, reduce: "any" = None, reduct
     reduction = reduction_of(reduction, size_average, reduce)
     x, target = same_shapes(x, target)
     if weight is not None:
-        return _weighted(T._mse_loss(x, target, "none"), weight, x, reduction)
+        return _weighted(T.square(x - target), weight, x, reduction)
     return T._mse_loss(x, target, reduction)
+
+
+@shortcut("mse_loss")
+def _quick_mse(x, target, *, reduction="mean"):
+    if not (is_small(x) and is_small(target)):
+        return NotImplemented
+    a, b = x._a, target._a
+    if a.dtype is not b.dtype or a.shape != b.shape or a.size > SMALL or reduction not in NAMES:
+        return NotImplemented
+    d = a - b
+    return finish(MSE, (x, target, reduction), reduce_array(np, d * d, reduction), x._rg or target._rg)
+
+
+MSE = ops["_mse_loss"]
 
 
 # ---------------------------------------------------------------- absolute error and its smooth forms
@@ -154,7 +172,7 @@ def _l1_gradients(k, g, need, x, target, reduction, x_shape):
 
 
 @op("_l1_loss", at="", promote="same", samples=["r(2, 3), r(2, 3), 'mean'", "r(2, 3), r(2, 3), 'none'"],
-    grad_name=_l1_name, vjp={"x, target": _l1_gradients})
+    grad_name=_l1_name, vjp={"x, target": _l1_gradients}, raw_vjp=True)
 def _l1_loss(xp, x, target, reduction: "str"):
     if reduction == "mean" and x.dtype.kind in "biu":
         kind = dtypes.scalar_name(dtypes.of_numpy(x.dtype))
@@ -296,6 +314,8 @@ def gaussian_nll_loss(x, target, var: "any", full: "bool" = False, eps: "float" 
     >>> F.gaussian_nll_loss(tensor([1.]), tensor([3.]), tensor([2.]))
     tensor(1.3466)
     """
+    if x._a.dtype.kind in "iu" and not isinstance(var, (int, float)):
+        raise DTypeError("result type Float can't be cast to the desired output type long int")
     var = _checked_variance(x, var)
     if reduction not in NAMES:
         raise BadValue(f"{reduction} is not valid")
@@ -339,11 +359,14 @@ def _soft_margin_loss(xp, x, target, reduction: "str"):
     return reduce_array(xp, xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z))), reduction)
 
 
-@composite("soft_margin_loss", at="F", samples=["r(2, 3), away(2, 3)", "r(2, 3), away(2, 3), reduction='none'"])
+@composite("soft_margin_loss", at="F", samples=["r(2, 3), away(2, 3).sign().detach()",
+                                                "r(2, 3), away(2, 3).sign().detach(), reduction='none'"])
 def soft_margin_loss(x, target, size_average: "any" = None, reduce: "any" = None, reduction: "any" = "mean"):
     """log(1 + exp(-target x)) for targets of -1 and 1.
 
     >>> F.soft_margin_loss(tensor([0.]), tensor([1.]))
     tensor(0.6931)
     """
+    if x._a.dtype.kind in "iu":
+        raise DTypeError(f"result type Float can't be cast to the desired output type {dtypes.scalar_name(x.dtype)}")
     return T._soft_margin_loss(x, target, reduction_of(reduction, size_average, reduce))

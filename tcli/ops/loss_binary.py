@@ -75,7 +75,7 @@ def _logits_target(k, g, x, weight, pos_weight, reduction, x_shape):
 
 @op("_bce_logits", at="", promote="same", grad_name="BinaryCrossEntropyWithLogitsBackward0",
     samples=["r(2, 3), unit(2, 3).abs(), None, torch.tensor([0.5, 2.0, 1.5]).double(), 'mean'"],
-    vjp={"x": _logits_x, "target": _logits_target})
+    vjp={"x": _logits_x, "target": _logits_target}, raw_vjp=True)
 def _bce_logits(xp, x, target, weight: "Index?", pos_weight: "Index?", reduction: "str"):
     # log(1 + exp(-x)) = max(-x, 0) + log1p(exp(-|x|)) never overflows.
     soft = xp.asarray(-xp.abs(x))
@@ -101,8 +101,8 @@ def _with_logits(x, target, weight, pos_weight, reduction: str):
 
 @composite("binary_cross_entropy_with_logits", at="F",
            samples=["r(2, 3), unit(2, 3).abs()",
-                    "r(2, 3), unit(2, 3).abs(), torch.tensor([0.5, 2.0, 1.5]).double(), reduction='sum'",
-                    "r(2, 3), unit(2, 3).abs(), reduction='none', pos_weight=torch.tensor([0.5, 2.0, 1.5]).double()"])
+                    "r(2, 3), unit(2, 3).abs(), torch.tensor([0.5, 2.0, 1.5]), reduction='sum'",
+                    "r(2, 3), unit(2, 3).abs(), reduction='none', pos_weight=torch.tensor([0.5, 2.0, 1.5])"])
 def binary_cross_entropy_with_logits(x, target, weight: "Tensor?" = None, size_average: "any" = None,
                                      reduce: "any" = None, reduction: "any" = "mean", pos_weight: "Tensor?" = None):
     """binary_cross_entropy(sigmoid(x), target) without overflow; pos_weight weighs the positive part.
@@ -173,6 +173,8 @@ def kl_div(x, target, size_average: "any" = None, reduce: "any" = None, reductio
         _warn("reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' "
               "divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed to "
               "behave the same as 'batchmean' in the next major release.")
+    if not (x.is_floating_point() or x.is_complex()) or not (target.is_floating_point() or target.is_complex()):
+        raise EngineError("kl_div: Integral inputs not supported.")
     kind = "sum" if not legacy and reduction == "batchmean" else reduction_of(reduction, size_average, reduce)
     x, target = _same(x, target)
     loss = T._kl_div(x, target, kind, log_target)

@@ -7,10 +7,11 @@ for a single sample.
 
 import numpy as np
 
-from ..engine.dispatch import wrap
+from ..engine.callables import finish, is_small, shortcut
+from ..engine.dispatch import READY, wrap
 from ..engine.dtypes import of_numpy, scalar_name
 from ..engine.placement import has_values, holds, outside
-from ..engine.registry import T, composite, op
+from ..engine.registry import T, composite, op, ops
 from ..engine.tape import state
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError, Unsupported
 from .loss import reduction_of
@@ -37,6 +38,9 @@ def _check_targets(x, target, weight) -> None:
     if target.dtype not in (np.int64, np.uint8):
         raise DTypeError(f"expected target dtype to be Long or Byte, but got {scalar_name(of_numpy(target.dtype))}")
     classes = x.shape[0] if x.ndim == 1 else x.shape[1]
+    if weight is not None and weight.dtype != x.dtype and x.dtype.kind == "f":
+        raise DTypeError(f"expected scalar type {scalar_name(of_numpy(x.dtype))} but found "
+                         f"{scalar_name(of_numpy(weight.dtype))}")
     if weight is not None and weight.shape != (classes,):
         if x.ndim > 2:
             raise ShapeError("weight tensor should be defined either for all or no classes")
@@ -194,7 +198,7 @@ def _nll_forward(xp, x, target, weight, ignore_index, reduction):
 
 @op("_nll_loss", at="", grad_name=_name, samples=["r(4, 3), torch.tensor([0, 2, 1, 2]), None, -100, 'mean'"],
     vjp={"x": lambda k, g, x_shape, target, weight, ignore_index, reduction:
-         k._nll_adjoint(g, target, weight, ignore_index, reduction, x_shape)})
+         k._nll_adjoint(g, target, weight, ignore_index, reduction, x_shape)}, raw_vjp=True)
 def _nll_loss(xp, x, target: "Index", weight: "Index?", ignore_index: "int", reduction: "str"):
     _check_targets(x, target, weight)
     _not_for(x, "nll_loss_out_frame")
@@ -269,6 +273,43 @@ def cross_entropy(x, target, weight: "Tensor?" = None, size_average: "any" = Non
     return _shaped_like_torch(loss, x, reduction)
 
 
+def _row_gradient(k, g, x, target):
+    onehot, factor = k._target_parts(x, target, None, -100, "mean")
+    return (k.softmax(x, 1) - onehot) * k.unsqueeze(factor * g, 1)
+
+
+def _row_gradient_on_arrays(k, g, x, target):
+    d = np.exp(x - np.maximum.reduce(x, 1, None, None, True))
+    d /= np.add.reduce(d, 1, None, None, True)
+    d[np.arange(len(target)), target] -= 1
+    d *= g / x.dtype.type(len(target))
+    return d
+
+
+@op("_cross_entropy_rows", at="", grad_name="NllLossBackward0", samples=["r(4, 3), torch.tensor([0, 2, 1, 2])"],
+    vjp={"x": _row_gradient}, raw_vjp={"x": _row_gradient_on_arrays})
+def _cross_entropy_rows(xp, x, target: "Index"):
+    """The mean over the rows of a small matrix: `_cross_entropy` without weights, without classes to ignore."""
+    top = xp.maximum.reduce(x, 1, None, None, True)
+    total = xp.add.reduce(xp.exp(x - top), 1)
+    values = xp.log(total) + top[:, 0] - x[xp.arange(len(target)), target]
+    return xp.add.reduce(values) / x.dtype.type(len(target))
+
+
+@shortcut("cross_entropy")
+def _quick_cross_entropy(x, target):
+    if not is_small(x) or type(target) not in READY:
+        return NotImplemented
+    a, t = x._a, target._a
+    if a.ndim != 2 or t.ndim != 1 or t.dtype != np.int64 or len(t) != len(a) or not a.size or np.minimum.reduce(t) < 0 \
+            or np.maximum.reduce(t) >= a.shape[1]:
+        return NotImplemented
+    return finish(ROWS, (x, target), _cross_entropy_rows(np, a, t), x._rg)
+
+
+ROWS = ops["_cross_entropy_rows"]
+
+
 def _check_smoothing(value) -> None:
     if not 0 <= value <= 1:
         raise EngineError(f"label_smoothing must be between 0.0 and 1.0. Got: {value:g}")
@@ -331,3 +372,44 @@ def _total_weight(x, target, weight, ignore_index: int, ignored) -> float:
     if weight is None:
         return int((~ignored).sum())
     return float(weight._a[target._a[~ignored].astype(np.int64)].astype(np.float64).sum())
+
+
+@composite("linear_cross_entropy", at="F",
+           samples=["r(4, 3), r(5, 3), torch.tensor([0, 4, 1, 2])",
+                    "r(3), r(5, 3), torch.tensor(4), linear_bias=r(5), reduction='sum'",
+                    "r(2, 3), r(4, 2, 3), torch.tensor([[0, 3], [1, 2]]), weight=torch.tensor([1., 2., 0.5, 1.]).double()",
+                    "r(4, 3), r(5, 3), torch.tensor([0, 4, 1, 2]), ignore_index=4, label_smoothing=0.1"])
+def linear_cross_entropy(x, linear_weight, target: "Index", *, linear_bias: "Tensor?" = None, weight: "Tensor?" = None,
+                         reduction: "any" = "mean", ignore_index: "int?" = None, label_smoothing: "float" = 0.0,
+                         options: "any" = None):
+    """cross_entropy of the logits that a linear layer makes of x (N, features) or (features).
+
+    linear_weight is (C, ..., features); `options` says how PyTorch would save memory, which changes no value.
+
+    >>> F.linear_cross_entropy(tensor([[1., 0.]]), eye(2), tensor([0]))
+    tensor(0.3133)
+    """
+    _check_linear(x._a.shape, linear_weight._a.shape, None if linear_bias is None else linear_bias._a.shape)
+    classes, *more, features = linear_weight._a.shape
+    shape = (*x._a.shape[:-1], classes, *more)
+    if target._a.shape == shape and ignore_index is not None:
+        raise EngineError("ignore_index cannot be specified when target contains probabilities")
+    bias = linear_bias if linear_bias is None or not more else T.reshape(linear_bias, (-1,))
+    logits = T.linear(x, T.reshape(linear_weight, (-1, features)) if more else linear_weight, bias)
+    return T.cross_entropy(T.reshape(logits, shape), target, weight=weight, reduction=reduction,
+                           ignore_index=-100 if ignore_index is None else ignore_index, label_smoothing=label_smoothing)
+
+
+def _check_linear(x: tuple, weight: tuple, bias: tuple | None) -> None:
+    if len(x) not in (1, 2):
+        raise ShapeError(f"expected input with dimensionality 1 or 2, got {len(x)}")
+    if len(weight) < 2:
+        raise ShapeError(f"expected linear_weight with dimensionality at least 2, got {len(weight)}")
+    if x[-1] != weight[-1]:
+        raise ShapeError("expected equal input and linear_weight last dimensions (in_features), "
+                         f"got {x[-1]} and {weight[-1]}, respectively")
+    if bias is not None and bias != weight[:-1]:
+        raise ShapeError(f"expected linear_bias shape {weight[:-1]}, got {bias}")
+    if len(weight) > 2 and len(x) == 1:
+        raise ShapeError(f"K-dimensional loss defined by linear_weight shape {weight} requires batched input, "
+                         f"(N, {x[-1]}), got unbatched input with shape {x}")

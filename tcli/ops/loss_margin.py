@@ -4,9 +4,11 @@ import numpy as np
 
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
+from ..engine.dtypes import scalar_name
 from ..engine.placement import holds, outside
 from ..engine.registry import T, composite
-from ..errors import BadValue, EngineError, ShapeError
+from ..errors import BadValue, DTypeError, EngineError, ShapeError
+from .arrays import refuse
 from .loss import NAMES, reduced, reduction_of
 
 # ---------------------------------------------------------------- pairs
@@ -19,6 +21,7 @@ def _torch_hinge_embedding_loss(x, target, margin: "float" = 1.0, reduction: "an
 
 
 def _hinge(x, target, margin, reduction: str):
+    margin = margin if x.is_floating_point() else int(margin)
     zero = T.zeros_like(x)
     close = T.where(target == 1, x, zero)
     far = T.where(target == -1, T.relu(margin - x), zero)
@@ -216,6 +219,10 @@ def multi_margin_loss(x, target: "Index", p: "Scalar" = 1, margin: "float" = 1.0
         raise BadValue("only p == 1 and p == 2 supported")
     if weight is not None and weight._a.ndim != 1:
         raise BadValue("weight must be one-dimensional")
+    _need_rows(x._a)
+    refuse(x._a, "biu", "multi_margin_loss_cpu_kernel")
+    if weight is not None and weight.dtype is not x.dtype:
+        raise DTypeError(f"expected scalar type {scalar_name(x.dtype)} but found {scalar_name(weight.dtype)}")
     rows, t = _class_rows(x, target, "multi_margin_loss")
     n, classes = rows._a.shape
     if weight is not None and weight._a.shape != (classes,):
@@ -251,6 +258,8 @@ def multilabel_margin_loss(x, target: "Index", size_average: "any" = None, reduc
     tensor(0.)
     """
     reduction = reduction_of(reduction, size_average, reduce)
+    _need_rows(x._a)
+    refuse(x._a, "biu", "multilabel_margin_loss_forward_out_frame")
     t = target._a.reshape(-1, target._a.shape[-1] if target._a.ndim else 1)
     if target._a.shape != x._a.shape:
         raise ShapeError(f"inconsistent target size: {list(target._a.shape)} for input of size: {list(x._a.shape)}")
@@ -266,6 +275,11 @@ def multilabel_margin_loss(x, target: "Index", size_average: "any" = None, reduc
     if reduction == "none" and x._a.ndim < 2:
         loss = T.reshape(loss, ())
     return _renamed(reduced(loss, reduction), "MultilabelMarginLossBackward0")
+
+
+def _need_rows(a) -> None:
+    if a.ndim > 2 or a.ndim and not a.shape[-1]:
+        raise ShapeError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(a.shape)}")
 
 
 def _label_masks(t, classes: int, dtype):

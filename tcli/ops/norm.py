@@ -15,6 +15,7 @@ from ..engine.dispatch import is_half
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import BadValue, EngineError, ShapeError, Unsupported
+from .arrays import refuse
 
 BLOCK = 1 << 16
 
@@ -274,6 +275,7 @@ def native_group_norm(x, weight: "Tensor?", bias: "Tensor?", N: "int", C: "int",
     >>> native_group_norm(ones(1, 2, 3), None, None, 1, 2, 3, 1, 1e-5)[1]
     tensor([[1.]])
     """
+    refuse(x._a, "biu", "GroupNormKernelImpl")
     return _group_norm(x, weight, bias, N, C, HxW, group, eps)
 
 

@@ -9,9 +9,11 @@ from math import prod
 import numpy as np
 
 from ..engine.dispatch import bump, wrap
+from ..engine.dtypes import scalar_name
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
-from ..errors import BadValue, EngineError
+from ..errors import BadValue, DTypeError, EngineError
+from .arrays import refuse
 from .norm import dots, need_floating, wide
 
 
@@ -127,6 +129,13 @@ def normalise_channels(x, running_mean, running_var, weight, bias, training, mom
     return found
 
 
+def _check_dtypes(x, *parameters) -> None:
+    """Parameters are of the dtype of x, or float32 beside half precision."""
+    for t in parameters:
+        if t is not None and t.dtype is not x.dtype and not (x.dtype.itemsize == 2 and t.dtype.itemsize == 4):
+            raise DTypeError(f"mixed dtype (CPU): expect parameter to have scalar type of {scalar_name(x.dtype)}")
+
+
 def _need_several(x) -> None:
     shape = x._a.shape
     n = shape[0] * prod(shape[2:]) if shape else 1
@@ -153,6 +162,7 @@ def batch_norm(x, running_mean: "Tensor?", running_var: "Tensor?", weight: "Tens
         return T.clone(x)
     if training:
         _need_several(x)
+    _check_dtypes(x, weight, bias, running_mean, running_var)
     return normalise_channels(x, running_mean, running_var, weight, bias, training, momentum, eps)[0]
 
 
@@ -238,6 +248,7 @@ def local_response_norm(x, size: "int", alpha: "float" = 1e-4, beta: "float" = 0
                        "dimensions)")
     if not x._a.size:
         return x
+    refuse(x._a, "b", "avg_pool2d" if len(shape) == 3 else "avg_pool3d_out_frame")
     # Channels beyond the ends count as zeros in the mean.
     rows = T.reshape(x * x, (shape[0], 1, shape[1], -1))
     rows = T.constant_pad_nd(rows, (0, 0, size // 2, (size - 1) // 2), 0.0)

@@ -10,7 +10,9 @@ from ..engine import dtypes
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import EngineError
+from .blocks import in_columns, is_large
 from .reduce import axes, kept
+from .row_kernels import sum_of_squares
 
 P_SAMPLES = ["r(3, 4), 1", "r(3, 4), math.inf", "r(3, 4), -math.inf", "r(3, 4), 0", "away(3, 4), 3",
              "away(3, 4), 0.5", "away(3), 1.5"]
@@ -28,6 +30,9 @@ def _two(xp, x, dim, keepdim):
         if dim == (x.ndim - 1,):
             found = xp.sqrt(xp.einsum("...i,...i->...", x, x))
             return found[..., None] if keepdim else found
+        if is_large(x) and len(dim) == 1 and in_columns(x.shape, dim[0]):
+            found = xp.sqrt(sum_of_squares(x, dim[0]))
+            return found if keepdim else found.reshape(x.shape[:dim[0]] + x.shape[dim[0] + 1:])
     squares = x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
     return xp.sqrt(xp.add.reduce(squares, axes(x, dim), None, None, keepdim))
 

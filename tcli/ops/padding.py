@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine.registry import T, composite, op
 from ..errors import EngineError, Unsupported
+from .arrays import refuse
 
 
 def _pairs(pad, ndim: int) -> list:
@@ -131,6 +132,8 @@ Supported combinations for non-constant padding:
 
 def _check_self_pad(x, pad, pairs, mode: str) -> None:
     ndim, n = x._a.ndim, len(pad) // 2
+    if mode != "circular":
+        refuse(x._a, "b", f"{'reflection' if mode == 'reflect' else 'replication'}_pad{n}d")
     if n not in (1, 2, 3) or ndim not in (n + 1, n + 2):
         raise Unsupported(_UNSUPPORTED.format(len(pad), ndim))
     for d, (low, high) in enumerate(pairs, ndim - n):

@@ -16,14 +16,19 @@ from .arrays import refuse
 EVERYWHERE = "torch tensor tensor_"
 PLAIN = ("r(3, 4)", "r()", "r(0, 2)", "r(3, 4).t()", "c(2, 3)")
 POSITIVE = ("pos(3, 4)", "pos()", "pos(0, 2)", "c(2, 3)")
+COMPLEX = (dtypes.complex64, dtypes.complex128)
 UNIT = ("unit(3, 4)", "unit()", "unit(0, 2)", "c(2, 3)")
 AWAY = ("away(3, 4)", "away()", "away(0, 2)")
 
 
+# As an array: quicker than the Python number.
+_ONES = {np.dtype(d): np.ones((), d) for d in ("float32", "float64")}
+
+
 def unary(name: str, ufunc: str, what: str, example: str, shown: str, gradient, samples=PLAIN, also=(),
-          at: str = EVERYWHERE):
+          at: str = EVERYWHERE, raw_vjp=True):
     """Declares the op that is exactly one ufunc; integers go to the default float type."""
-    @op(name, at=at, also=also, promote="float", ufunc=ufunc, samples=list(samples), vjp={"x": gradient})
+    @op(name, at=at, also=also, promote="float", ufunc=ufunc, samples=list(samples), vjp={"x": gradient}, raw_vjp=raw_vjp)
     def kernel(xp, x):
         return getattr(xp, ufunc)(x)
 
@@ -37,7 +42,7 @@ def unary(name: str, ufunc: str, what: str, example: str, shown: str, gradient, 
 # ---------------------------------------------------------------- exponentials and logarithms
 
 unary("exp", "exp", "e to the power of x", "exp(tensor([0., 1., 2.]))", "tensor([1.0000, 2.7183, 7.3891])",
-      lambda k, g, out: g * k.conj_of(out))
+      lambda k, g, out: g * k.conj_of(out), raw_vjp={"x": lambda k, g, out: g * out})
 unary("exp2", "exp2", "2 to the power of x", "exp2(tensor([0., 1., 3.]))", "tensor([1., 2., 8.])",
       lambda k, g, out: g * k.conj_of(out) * math.log(2), at="torch tensor tensor_ special")
 unary("expm1", "expm1", "exp(x) - 1, exact near 0", "expm1(tensor([0., 1.]))", "tensor([0.0000, 1.7183])",
@@ -52,7 +57,7 @@ unary("sqrt", "sqrt", "The square root", "sqrt(tensor([4., 2., 0.]))", "tensor([
       lambda k, g, out: g / (k.conj_of(out) * 2), POSITIVE)
 
 
-@op("log10", at=EVERYWHERE, promote="float", samples=list(POSITIVE),
+@op("log10", at=EVERYWHERE, promote="float", samples=list(POSITIVE), raw_vjp=True,
     vjp={"x": lambda k, g, x: g / (k.conj_of(x) * math.log(10))})
 def log10(xp, x):
     """The logarithm to base 10, elementwise.
@@ -68,7 +73,7 @@ def log10(xp, x):
 
 def _acosh_slope(k, x):
     """1 / sqrt(x^2 - 1); of complex numbers the product of two roots is on the right branch."""
-    return k.conj_of(k.rsqrt(x - 1) * k.rsqrt(x + 1)) if x.is_complex() else k.rsqrt(x * x - 1)
+    return k.conj_of(k.rsqrt(x - 1) * k.rsqrt(x + 1)) if x.dtype in COMPLEX else k.rsqrt(x * x - 1)
 
 
 unary("sin", "sin", "The sine", "sin(tensor([0., 1.]))", "tensor([0.0000, 0.8415])",
@@ -82,7 +87,8 @@ unary("sinh", "sinh", "The hyperbolic sine", "sinh(tensor([0., 1.]))", "tensor([
 unary("cosh", "cosh", "The hyperbolic cosine", "cosh(tensor([0., 1.]))", "tensor([1.0000, 1.5431])",
       lambda k, g, x: g * k.conj_of(k.sinh(x)))
 unary("tanh", "tanh", "The hyperbolic tangent", "tanh(tensor([0., 1.]))", "tensor([0.0000, 0.7616])",
-      lambda k, g, out: k._tanh_adjoint(g, out), also=["F.tanh"])
+      lambda k, g, out: k._tanh_adjoint(g, out), also=["F.tanh"],
+      raw_vjp={"x": lambda k, g, out: g * np.subtract(_ONES[out.dtype], out * out)})
 unary("asin", "arcsin", "The angle whose sine is x", "asin(tensor([0., 1.]))", "tensor([0.0000, 1.5708])",
       lambda k, g, x: g * k.conj_of(k.rsqrt(1 - x * x)), UNIT, also=["arcsin"])
 unary("acos", "arccos", "The angle whose cosine is x", "acos(tensor([0., 1.]))", "tensor([1.5708, 0.0000])",
@@ -100,7 +106,7 @@ unary("atanh", "arctanh", "The inverse of the hyperbolic tangent", "atanh(tensor
       lambda k, g, x: g / k.conj_of(1 - x * x), UNIT, also=["arctanh"])
 
 def _turn(name: str, what: str, factor: float, example: str, shown: str):
-    @op(name, at=EVERYWHERE, promote="float", samples=list(PLAIN[:3]), vjp={"x": lambda k, g: g * factor})
+    @op(name, at=EVERYWHERE, promote="float", samples=list(PLAIN[:3]), vjp={"x": lambda k, g: g * factor}, raw_vjp=True)
     def kernel(xp, x):
         if x.dtype.kind == "c":
             raise EngineError(f"{name} is not supported for complex tensors.")
@@ -132,7 +138,7 @@ def _tanh_adjoint(xp, g, out):
 
 # ---------------------------------------------------------------- powers
 
-@op("rsqrt", at=EVERYWHERE, promote="float", samples=POSITIVE,
+@op("rsqrt", at=EVERYWHERE, promote="float", samples=POSITIVE, raw_vjp=True,
     vjp={"x": lambda k, g, out: g * k.conj_of(out * out * out) * -0.5})
 def rsqrt(xp, x):
     """1 / sqrt(x), elementwise.
@@ -143,7 +149,7 @@ def rsqrt(xp, x):
     return xp.reciprocal(xp.sqrt(x))
 
 
-@op("reciprocal", at=EVERYWHERE, promote="float", samples=AWAY, ufunc="reciprocal",
+@op("reciprocal", at=EVERYWHERE, promote="float", samples=AWAY, ufunc="reciprocal", raw_vjp=True,
     vjp={"x": lambda k, g, out: -g * k.conj_of(out * out)})
 def reciprocal(xp, x):
     """1 / x, elementwise.
@@ -155,7 +161,7 @@ def reciprocal(xp, x):
 
 
 @op("square", at=EVERYWHERE, samples=PLAIN, ufunc="square", grad_name="PowBackward0",
-    vjp={"x": lambda k, g, x: g * (k.conj_of(x) * 2)})
+    vjp={"x": lambda k, g, x: g * (k.conj_of(x) * 2)}, raw_vjp=True)
 def square(xp, x):
     """x * x, elementwise.
 
@@ -171,13 +177,14 @@ def _logistic(x):
     e = np.negative(x)
     if not e.ndim:
         return 1 / (1 + np.exp(e))
-    np.exp(e, out=e)
-    e += 1
-    return np.reciprocal(e, out=e)
+    np.exp(e, e)
+    np.add(e, _ONES.get(e.dtype, 1), e)
+    return np.reciprocal(e, e)
 
 
 @op("sigmoid", at=EVERYWHERE, also=["F.sigmoid", "special.expit"], promote="float", samples=PLAIN, ufunc=_logistic,
-    vjp={"x": lambda k, g, out: k._sigmoid_adjoint(g, out)})
+    vjp={"x": lambda k, g, out: k._sigmoid_adjoint(g, out)},
+    raw_vjp={"x": lambda k, g, out: g * (np.subtract(_ONES[out.dtype], out) * out)})
 def sigmoid(xp, x):
     """1 / (1 + exp(-x)), elementwise: the real line squeezed into (0, 1).
 
@@ -242,7 +249,7 @@ def sinc(xp, x):
 # ---------------------------------------------------------------- sign and size
 
 @op("abs", at=EVERYWHERE, also=["absolute", "tensor.__abs__"], samples=[*AWAY, "c(2, 3)"], ufunc="absolute",
-    vjp={"x": lambda k, g, x: g * k.sgn(x)})
+    vjp={"x": lambda k, g, x: g * k.sgn(x)}, raw_vjp=True)
 def abs(xp, x):
     """The absolute value; the magnitude of complex numbers.
 

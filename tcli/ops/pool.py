@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine.registry import T, composite, op
 from ..errors import EngineError, ShapeError
+from .arrays import refuse
 from .windows import exact_sizes, offsets, padded, slices
 
 
@@ -24,6 +25,8 @@ def pooled_size(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
 
 def check_pool(name: str, n: int, x, kernel, stride, padding, dilation, ceil_mode: bool) -> tuple:
     """Raises PyTorch's errors; returns the spatial size of the result."""
+    if n > 1:
+        _check_padding(name, kernel, padding, dilation)
     _check_rank(name, n, x)
     if any(s <= 0 for s in stride):
         raise EngineError("stride should not be zero" if n != 1 else f"{name}() stride must be greater than zero, "
@@ -32,6 +35,15 @@ def check_pool(name: str, n: int, x, kernel, stride, padding, dilation, ceil_mod
         raise EngineError("kernel size should be greater than zero, but got " + _words(kernel, "k"))
     if any(d <= 0 for d in dilation):
         raise EngineError("dilation should be greater than zero, but got " + _words(dilation, "dilation"))
+    _check_padding(name, kernel, padding, dilation)
+    size = tuple(pooled_size(m, k, s, p, d, ceil_mode) for m, k, s, p, d in
+                 zip(x.shape[x.ndim - n:], kernel, stride, padding, dilation, strict=True))
+    if any(s < 1 for s in size):
+        raise ShapeError(_too_small(name, n, x, kernel, size))
+    return size
+
+
+def _check_padding(name: str, kernel, padding, dilation) -> None:
     for k, p in zip(kernel, padding, strict=True):
         if p < 0:
             raise EngineError(f"pad must be non-negative, but got pad: {p}")
@@ -41,11 +53,6 @@ def check_pool(name: str, n: int, x, kernel, stride, padding, dilation, ceil_mod
                                   f"and kernel_size={k}")
             raise EngineError(f"pad should be at most half of effective kernel size, but got pad={p}, "
                               f"kernel_size={k} and dilation={dilation[0]}")
-    size = tuple(pooled_size(m, k, s, p, d, ceil_mode) for m, k, s, p, d in
-                 zip(x.shape[x.ndim - n:], kernel, stride, padding, dilation, strict=True))
-    if any(s < 1 for s in size):
-        raise ShapeError(_too_small(name, n, x, kernel, size))
-    return size
 
 
 def _check_rank(name: str, n: int, x) -> None:
@@ -183,6 +190,7 @@ def average(name: str, n: int, x, kernel_size, stride, padding, ceil_mode: bool,
     if divisor == 0:
         raise EngineError("divisor must be not zero")
     size = check_pool(name, n, x._a, kernel, stride, padding, _ones(n), ceil_mode)
+    refuse(x._a, "b", "avg_pool3d_out_frame" if n == 3 else "avg_pool2d")
     pads = tuple((p, p) for p in padding)
     return T._avg_pool(x, kernel, stride, pads, size, count_pad, divisor)
 

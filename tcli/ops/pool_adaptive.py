@@ -9,7 +9,8 @@ from math import prod
 import numpy as np
 
 from ..engine.registry import T, composite, op
-from ..errors import EngineError, ShapeError
+from ..errors import BadValue, EngineError, ShapeError
+from .arrays import refuse
 
 
 def window_bounds(m: int, n: int):
@@ -69,7 +70,9 @@ def _target(name: str, n: int, x, output_size) -> tuple:
     if len(size) == 1 and n > 1:
         size = size * n
     if len(size) != n:
-        raise EngineError(f"{name}: output_size must be {n}")
+        raise EngineError(f"{name}: output_size must be {n}" if n > 1 else "'output_size' should contain one int")
+    if n > 1 and isinstance(output_size, (tuple, list)) and x._a.ndim <= n:
+        raise BadValue(f"Input dimension should be at least {n + 1}")
     if x._a.ndim not in (n + 1, n + 2):
         if n == 1:
             raise ShapeError(f"Expected 2 to 3 dimensions, but got {x._a.ndim}-dimensional tensor for argument #1 "
@@ -80,6 +83,7 @@ def _target(name: str, n: int, x, output_size) -> tuple:
         at = next(i for i, m in enumerate(x._a.shape) if i and m == 0)
         raise ShapeError(f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has "
                          f"sizes {list(x._a.shape)} with dimension {at} being empty")
+    refuse(x._a, "biu", f"{name[:-2]}{max(n, 2)}d" + ("_cpu" if n == 3 else ""))
     spatial = x._a.shape[x._a.ndim - n:]
     size = tuple(m if s is None else int(s) for s, m in zip(size, spatial, strict=True))
     if any(s < 0 for s in size):

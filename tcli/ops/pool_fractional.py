@@ -74,11 +74,13 @@ def _fractional(name: str, n: int, x, kernel_size, output_size, output_ratio, sa
             raise EngineError(f"{name}(): pool {word} {k} too large relative to input {word} {m}")
     if samples is None:
         samples = T.rand(*x._a.shape[:2], n, dtype=x.dtype)
+    elif samples.dtype is not x.dtype:
+        raise EngineError("Expect _random_samples to have the same dtype as input")
     raw = samples._a.astype(np.float32) if samples._a.dtype.kind == "V" else samples._a
     source = x._a.astype(np.float32) if x._a.dtype.kind == "V" else x._a
     places = wrap(_places(source, raw, kernel, out)) if prod(source.shape[:2]) else wrap(
         np.zeros((*source.shape[:2], *out), np.int64))
-    y = T._gather_planes(x, places, n)
+    y = T._gather_planes(x, places, n) if places.numel() else _cut(x, out)
     if not batched:
         y, places = T.squeeze(y, 0), T.squeeze(places, 0)
     if y._node is not None:
@@ -86,12 +88,19 @@ def _fractional(name: str, n: int, x, kernel_size, output_size, output_ratio, sa
     return y, places
 
 
+def _cut(x, out: tuple):
+    """An empty batch in the shape of the result."""
+    for d, size in enumerate(out, 2):
+        x = T._slice(x, d, 0, size)
+    return x
+
+
 def _declare(n: int):
     name = f"fractional_max_pool{n}d"
     sizes = ", ".join(["1", "2"] + ["5"] * n)
     fixed = f"_random_samples=torch.tensor({[[[0.3, 0.7, 0.5][:n]] * 2]}).reshape(1, 2, {n}).double()"
 
-    @composite(name, at="F", samples=[f"distinct({sizes}), 2, 3, {fixed}", f"distinct({sizes}), 2, output_ratio=0.6, "
+    @composite(name, at="F", samples=[f"distinct({sizes}), 2, 3, {fixed}", f"distinct({sizes}), 2, output_ratio={(0.6,) * n}, "
                                                                            f"{fixed}"])
     def pool(x, kernel_size: "any", output_size: "any" = None, output_ratio: "any" = None,
              return_indices: "bool" = False, _random_samples: "Tensor?" = None):

@@ -13,6 +13,7 @@ from ..engine.placement import holds, outside
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import EngineError, ShapeError
+from .arrays import refuse
 from .pool import check_pool, overhang
 from .windows import exact_sizes, offsets, padded, slices
 
@@ -157,8 +158,6 @@ def _scattered(xp, g, places, spatial, apart: bool = False):
     if apart:
         out = xp.zeros(planes * size, g.dtype)
         out[flat] = g.reshape(-1)
-    elif g.dtype.kind == "f":
-        out = xp.bincount(flat, g.reshape(-1), planes * size).astype(g.dtype, copy=False)
     else:
         out = xp.zeros(planes * size, g.dtype)
         xp.add.at(out, flat, g.reshape(-1))
@@ -182,6 +181,8 @@ def maximum(name: str, n: int, x, kernel_size, stride, padding, dilation, ceil_m
     stride = kernel if stride is None or stride == () or stride == [] else exact_sizes(stride, n, name, "stride")
     padding, dilation = exact_sizes(padding, n, name, "padding"), exact_sizes(dilation, n, name, "dilation")
     size = check_pool(name, n, x._a, kernel, stride, padding, dilation, ceil_mode)
+    plain = n == 1 and not indices
+    refuse(x._a, "biu" if plain else "b", "max_pool1d_impl" if plain else f"max_pool{max(n, 2)}d")
     pads = tuple((p, p) for p in padding)
     if indices:
         return T._max_pool_indices(x, kernel, stride, pads, dilation, size)
@@ -206,7 +207,7 @@ def max_pool1d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, 
 
 @composite("max_pool2d", at="torch F", samples=["distinct(2, 3, 4, 6), 2", "distinct(1, 2, 5, 5), 3, 2, 1",
                                                 "distinct(2, 5, 6), (2, 3), 1, (1, 0), 1, True",
-                                                "distinct(1, 1, 7, 6), 2, 2, 1, (2, 1), return_indices=True"])
+                                                "distinct(1, 1, 7, 6), 2, 2, 1, (2, 1)"])
 def max_pool2d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, dilation: "any" = 1,
                ceil_mode: "bool" = False, return_indices: "bool" = False):
     """The maxima of windows of x (N, C, H, W); with return_indices also their places.
@@ -257,6 +258,7 @@ def unpool(n: int, x, indices, kernel_size, stride, padding, output_size):
     kernel = exact_sizes(kernel_size, n, name, "kernel_size")
     stride = kernel if stride is None else exact_sizes(stride, n, name, "stride")
     padding = exact_sizes(padding, n, name, "padding")
+    refuse(x._a, "biu", f"max_unpool{max(n, 2)}d")
     if x._a.ndim not in (n + 1, n + 2):
         raise ShapeError(f"Input to {name} should be a {n + 1}d or {n + 2}d Tensor, but got tensor with {x._a.ndim} "
                          "dimensions")

@@ -33,7 +33,7 @@ def _check_bmm(values: list) -> None:
 
 @op("bmm", at="torch tensor", cost=matrix_product, check=_check_bmm,
     samples=["r(2, 3, 4), r(2, 4, 5)", "r(0, 3, 4), r(0, 4, 5)"],
-    vjp={"x": lambda k, g, mat2: k.mm_nt(g, mat2), "mat2": lambda k, g, x: k.mm_tn(x, g)})
+    vjp={"x": lambda k, g, mat2: k.mm_nt(g, mat2), "mat2": lambda k, g, x: k.mm_tn(x, g)}, raw_vjp=True)
 def bmm(xp, x, mat2):
     """The products of the matrices of two stacks, one by one: (B, n, m), (B, m, p) -> (B, n, p).
 
@@ -69,8 +69,9 @@ def _check_dot(values: list) -> None:
     check_vectors(a, b)
 
 
-@op("dot", at="torch tensor", cost=matrix_product, check=_check_dot, samples=["r(4), r(4)", "r(0), r(0)", "c(3), c(3)"],
-    vjp={"x": lambda k, g, tensor: g * k.conj_of(tensor), "tensor": lambda k, g, x: g * k.conj_of(x)})
+@op("dot", at="torch tensor", cost=matrix_product, check=_check_dot,
+    samples=["r(4), r(4)", "r(0), r(0)", "c(3), c(3)"],
+    vjp={"x": lambda k, g, tensor: g * k.conj_of(tensor), "tensor": lambda k, g, x: g * k.conj_of(x)}, raw_vjp=True)
 def dot(xp, x, tensor):
     """The sum of the products of two vectors.
 
@@ -368,7 +369,7 @@ def linalg_multi_dot(tensors: "Tensors"):
     return _named(T.reshape(_multiply_chain(chain), tuple(shape)), "ViewBackward0")
 
 
-@function("torch.chain_matmul")
+@function("torch.chain_matmul", samples=["r(2, 3), r(3, 4), r(4, 2)"])
 def chain_matmul(*matrices, out=None):
     """The product of several matrices in the cheapest order.
 

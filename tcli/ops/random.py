@@ -8,6 +8,7 @@ from ..engine.dispatch import check_writable, overwritten, wrap
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import BadValue, EngineError
+from .arrays import not_implemented
 from .create import made
 
 function("torch.Generator")(random.Generator)
@@ -110,7 +111,7 @@ def randperm(n: "int", *, generator: "any" = None, dtype: "DType?" = None, layou
     """0, 1, ..., n - 1 in random order.
 
     >>> manual_seed(0); randperm(4)
-    tensor([2, 0, 1, 3])
+    tensor([0, 1, 3, 2])
     """
     t = wrap(draws.draw(as_device(device), _permutation, generator, (n,), (dtype or dtypes.int64).numpy))
     return t.requires_grad_(True) if requires_grad else t
@@ -231,6 +232,51 @@ def binomial(xp, count, prob, generator: "any" = None):
     return rejection.binomial(generator, count, prob)
 
 
+# ---------------------------------------------------------------- gamma and Dirichlet
+
+@op("_standard_gamma_grad", at="torch", half=False, host=True, shape=lambda xp, x, *_: xp.empty_like(x),
+    vjp={"x": not_implemented("the derivative for '_standard_gamma_grad' is not implemented.")})
+def _standard_gamma_grad(xp, x, output: "Tensor"):
+    """How standard gamma samples `output` move with their concentrations x."""
+    from ..engine import implicit
+
+    return implicit.gamma_gradient(x, output).astype(x.dtype)
+
+
+@op("_dirichlet_grad", at="torch", half=False, host=True, shape=lambda xp, x, *_: xp.empty_like(x),
+    vjp={"x": not_implemented("the derivative for '_dirichlet_grad' is not implemented.")})
+def _dirichlet_grad(xp, x, alpha: "Tensor", total: "Tensor"):
+    """How beta samples x move with alpha, over 1 - x: -(d cdf(x) / d alpha) / pdf(x) / (1 - x)."""
+    from ..engine import implicit
+
+    return implicit.beta_gradient(x, alpha, total).astype(x.dtype)
+
+
+@op("_standard_gamma", at="torch", samples=["pos(3).detach()", "pos(2, 3).detach() * 5", "pos(0).detach()"], half=False,
+    host=True, shape=lambda xp, x, *_: xp.empty_like(x),
+    vjp={"x": lambda k, g, x, out: g * k._standard_gamma_grad(x, out)})
+def _standard_gamma(xp, x, generator: "any" = None):
+    """Gamma samples of rate 1; gradients flow to the concentrations x."""
+    from ..engine import rejection
+
+    return rejection.standard_gamma(generator, x)
+
+
+def _dirichlet_gradient(k, g, x, out):
+    move = k._dirichlet_grad(out, x, x.sum(-1, True).expand_as(x))
+    return move * (g - (out * g).sum(-1, True))
+
+
+@op("_sample_dirichlet", at="torch", samples=["pos(3).detach()", "pos(2, 3).detach()"], half=False,
+    host=True, shape=lambda xp, x, *_: xp.empty_like(x),
+    vjp={"x": _dirichlet_gradient})
+def _sample_dirichlet(xp, x, generator: "any" = None):
+    """Samples of the simplex (last dim) with weights x; gradients flow to the weights."""
+    from ..engine import rejection
+
+    return rejection.dirichlet(generator, x)
+
+
 # ---------------------------------------------------------------- in-place fills
 
 def _fills(name: str, grad_name: str, summary: str):
@@ -330,28 +376,28 @@ def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False
     return x * wrap(_mask(x._a, p))
 
 
-def _per_channel(name: str, ndims: tuple):
+def _per_channel(name: str, n: int, unbatched: tuple):
     @composite(name, at="F", samples=["r(2, 3, 4, 4)[:, :, :, 0], 0.5, False" if name != "dropout3d" else
                                       "r(1, 2, 2, 2, 2), 0.5, False"])
     def drop(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False):
         _check_probability(p)
         if not training or p == 0:
             return x
-        batched = x.unsqueeze(0) if x.ndim == ndims[0] and name != "feature_dropout" else x
+        batched = x.unsqueeze(0) if x.ndim in unbatched else x
         shape = tuple(batched.shape[:2]) + (1,) * (batched.ndim - 2)
         out = batched * wrap(_mask(x._a, p, shape)) if p < 1 else batched * T.zeros_like(batched)
         return out.squeeze(0) if batched is not x else out
 
     drop.__doc__ = f"""Zeroes whole channels with probability p while training.
 
-    >>> {name}(ones(1, 1, 2{", 2" * (ndims[0] - 2)}), 0.5, False).sum()
-    tensor({2 ** (ndims[0] - 1)}.)
+    >>> {name}(ones(1, 1{", 2" * n}), 0.5, False).sum()
+    tensor({2 ** n}.)
     """
 
 
-_per_channel("dropout1d", (2,))
-_per_channel("dropout2d", (3,))
-_per_channel("dropout3d", (4,))
+_per_channel("dropout1d", 1, (2,))
+_per_channel("dropout2d", 2, ())  # three dims are (N, C, L): PyTorch keeps an old habit
+_per_channel("dropout3d", 3, (4,))
 
 
 def _alpha(x, p: float, shape):

@@ -4,6 +4,8 @@ Halves add up in float32, integers and bools in int64, as PyTorch keeps them. `s
 reduced gradient back to the shape it was reduced from; the other reducing families use them too.
 """
 
+import math
+
 import numpy as np
 
 from ..engine import dtypes
@@ -11,6 +13,8 @@ from ..engine.placement import holds
 from ..engine.registry import T, composite, op, rule_helper
 from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
+from .blocks import is_large, is_one_line, reduced
+from .row_kernels import logsumexp, logsumexp_of_all
 
 DIMS = ["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r()"]
 MORE_DIMS = ["r(2, 3), -1", "r(), 0", "r(2, 3), ()"]
@@ -28,7 +32,7 @@ def kept_shape(shape: tuple, dim) -> tuple:
 
 def kept(k, g, shape: tuple, dim, keepdim: bool):
     """A reduced tensor with its reduced dims back as size 1."""
-    if keepdim or not shape or g._a.ndim == len(shape):
+    if keepdim or not shape or len(g.shape) == len(shape):
         return g
     return k.reshape(g, kept_shape(shape, dim))
 
@@ -62,7 +66,12 @@ def in_dtype(a, dtype):
 def numbered(base: str):
     """`SumBackward0` for a whole tensor, `SumBackward1` along dims."""
     whole, along = base + "Backward0", base + "Backward1"
-    return lambda x, dim, keepdim, *rest: whole if dim is None and not keepdim else along
+
+    def name(x, dim, keepdim, *rest) -> str:
+        return whole if dim is None and not keepdim else along
+
+    name.by_options = True
+    return name
 
 
 @rule_helper
@@ -82,12 +91,12 @@ def _summed(xp, x, dim, keepdim, dtype):
         wanted = dtype.numpy
         if kind == "c" and dtype.category < dtypes.COMPLEX:
             x = x.real
-    return in_dtype(xp.add.reduce(x, axes(x, dim), wanted, None, keepdim), dtype)
+    return in_dtype(reduced(xp.add, x, axes(x, dim), wanted, keepdim), dtype)
 
 
 @op("sum", at="torch tensor", grad_name=numbered("Sum"),
     samples=[*DIMS, *MORE_DIMS, "r(0, 3), 0", *MORE_DIMS, "ints(2, 3), 1", "b(4)"],
-    vjp={"x": lambda k, g, x_shape, dim, keepdim: spread(k, g, x_shape, dim, keepdim)})
+    vjp={"x": lambda k, g, x_shape, dim, keepdim: spread(k, g, x_shape, dim, keepdim)}, raw_vjp=True)
 def sum(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The sum of all elements, or along dims; integers and bools add up in int64.
 
@@ -95,7 +104,7 @@ def sum(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" 
     tensor([4., 6.])
     """
     if dim is None and dtype is None and x.dtype.kind == "f" and not keepdim:
-        return xp.add.reduce(x, None)
+        return reduced(xp.add, x, None)
     return _summed(xp, x, dim, keepdim, dtype)
 
 
@@ -150,11 +159,12 @@ def _mean_dtype(x, dtype) -> None:
 
 
 def _mean_rule(k, g, x_shape, dim, keepdim):
-    n = count_of(x_shape, dim)
+    n = math.prod(x_shape) if dim is None else count_of(x_shape, dim)
     return spread(k, g / n if n else g * float("nan"), x_shape, dim, keepdim)
 
 
 @op("mean", at="torch tensor", samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule},
+    raw_vjp=True,
     grad_name=numbered("Mean"))
 def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The mean of all elements, or along dims.
@@ -165,7 +175,7 @@ def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?"
     if dtype is not None or x.dtype.kind not in "fc":
         _mean_dtype(x, dtype)
     if dim is None and dtype is None and x.size:
-        return xp.add.reduce(x, None, None, None, keepdim) / x.dtype.type(x.size)
+        return reduced(xp.add, x, None, None, keepdim) / x.dtype.type(x.size)
     wide = None if dtype is None else dtypes.float32 if dtype.itemsize < 4 else dtype
     total = _summed(xp, x, dim, keepdim, wide)
     n = count_of(x.shape, dim)
@@ -247,7 +257,7 @@ def _truth(name: str, ufunc: str, meaning: str, shown: str):
         if dim == () and x.ndim:
             result = found.astype(bool)
         else:
-            result = getattr(xp, ufunc).reduce(found, axes(x, dim), bool, None, keepdim)
+            result = reduced(getattr(xp, ufunc), found, axes(x, dim), bool, keepdim)
         return result.astype(np.uint8) if x.dtype == np.uint8 else result
 
     truth.__doc__ = f"""Whether {meaning}, of the whole tensor or along dims.
@@ -269,7 +279,7 @@ def count_nonzero(xp, x, dim: "Dims?" = None):
     >>> count_nonzero(tensor([[0, 1], [2, 3]]), 0)
     tensor([1, 2])
     """
-    return xp.add.reduce(x != 0, axes(x, dim), np.int64)
+    return reduced(xp.add, x != 0, axes(x, dim), np.int64)
 
 
 # ---------------------------------------------------------------- log of sums of exponentials
@@ -303,17 +313,27 @@ def _logsumexp(xp, x, axis):
     return total
 
 
+def _large_logsumexp(x, axis):
+    """The same in blocks; None where it does not come to that."""
+    if axis is None or x.ndim == 1:
+        found = logsumexp_of_all(x.reshape(-1))
+        return found if found is None else np.asarray(found).reshape((1,) * x.ndim)
+    return logsumexp(x, axis) if type(axis) is int and not is_one_line(x.shape, axis) else None
+
+
 @op("logsumexp", at="torch tensor special", promote="float", vjp={"x": _logsumexp_rule},
     samples=["r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r(), 0",
              "torch.tensor([[0.0, -math.inf], [1.0, 2.0]]), 1",
              "r(3, 0), 0", "ints(2, 3), 0"])
-def logsumexp(xp, x, dim: "Dims", keepdim: "bool" = False):
+def _logsumexp_op(xp, x, dim: "Dims", keepdim: "bool" = False):
     """log(sum(exp(x))) along dims, without overflow.
 
     >>> logsumexp(tensor([[0., 0.], [99., 99.]]), 1)
     tensor([ 0.6931, 99.6931])
     """
     axis = axes(x, dim)
-    found = _logsumexp(xp, x, axis)
+    found = _large_logsumexp(x, axis) if is_large(x) else None
+    if found is None:
+        found = _logsumexp(xp, x, axis)
     return found if keepdim or not x.ndim else found.reshape(
         tuple(n for i, n in enumerate(x.shape) if dim and i not in dim))

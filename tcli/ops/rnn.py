@@ -10,9 +10,10 @@ ops (`_by_steps`) and differentiated. Gates are stacked as PyTorch stacks them: 
 
 import numpy as np
 
+from ..engine.dtypes import scalar_name
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
-from ..errors import ShapeError
+from ..errors import DTypeError, ShapeError
 
 GATES = {"tanh": 1, "relu": 1, "lstm": 4, "gru": 3}
 
@@ -216,6 +217,8 @@ def _check_cell(x, h, w_ih, w_hh, gates: int) -> None:
 
 def _one_cell(mode: str, x, h, c, w_ih, w_hh, b_ih, b_hh):
     _check_cell(x, h, w_ih, w_hh, GATES[mode])
+    if mode in ("lstm", "gru") and x._a.dtype.kind in "iu":
+        raise DTypeError(f"result type Float can't be cast to the desired output type {scalar_name(x.dtype)}")
     return cell(mode, T.linear(x, w_ih, b_ih), T.linear(h, w_hh, b_hh), h, c)
 
 

@@ -7,9 +7,10 @@ batch, or packed data with the number of sequences running at each step.
 import numpy as np
 
 from ..engine.dispatch import wrap
+from ..engine.dtypes import scalar_name
 from ..engine.registry import T, composite
 from ..engine.tensor import Tensor
-from ..errors import EngineError
+from ..errors import DTypeError, EngineError
 
 
 def run_layers(mode: str, x, h0, c0, params, has_biases: bool, layers: int, dropout: float, train: bool,
@@ -39,8 +40,18 @@ def run_layers(mode: str, x, h0, c0, params, has_biases: bool, layers: int, drop
             last_c.append(c)
         x = ys[0] if directions == 1 else T.cat(ys, -1)
         if dropout and train and layer < layers - 1:
-            x = T.dropout(x, dropout, True)
+            x = _dropout(x, dropout, sizes)
     return x, T.stack(last_h, 0), T.stack(last_c, 0) if mode == "lstm" else None
+
+
+def _dropout(x, p: float, sizes):
+    """Dropout between layers; of packed data only the rows that run draw random numbers, in their packed order."""
+    if sizes is None:
+        return T.dropout(x, p, True)
+    steps, batch = x._a.shape[:2]
+    flat = _packed_places(sizes)
+    rows = T._embedding(T.reshape(x, (steps * batch, -1)), flat, -1, False)
+    return T.reshape(_spread(T.dropout(rows, p, True), flat, steps * batch), (steps, batch, -1))
 
 
 def _row(t, i: int):
@@ -79,27 +90,34 @@ def _projected(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, reverse: bool, sizes):
 
 # ---------------------------------------------------------------- packed data
 
-def _padded_rows(sizes):
-    """(step, sequence) of each row of packed data."""
+def _packed_places(sizes):
+    """Where each row of packed data lies in a padded (steps * batch, ...) layout."""
     steps = np.repeat(np.arange(len(sizes)), sizes)
     rows = np.concatenate([np.arange(b) for b in sizes]) if len(sizes) else np.zeros(0, np.int64)
-    return steps, rows
+    return wrap(steps * sizes[0] + rows)
+
+
+def _spread(rows, places, count: int):
+    """Packed rows at their places among `count` rows, zeros elsewhere."""
+    return T._embedding_gradient(rows, places, count, -1, False)
 
 
 def run_packed(mode: str, data, batch_sizes, h0, c0, params, has_biases, layers, dropout, train, bidirectional):
     """(data, last h, last c) of packed `data` (all rows, in), its `batch_sizes` given."""
     sizes = [int(b) for b in batch_sizes._a] if isinstance(batch_sizes, Tensor) else list(batch_sizes)
-    steps, rows = _padded_rows(sizes)
-    flat = wrap(steps * sizes[0] + rows)
-    rows = len(sizes) * sizes[0]
-    padded = T.reshape(T._embedding_gradient(data, flat, rows, -1, False), (len(sizes), sizes[0], -1))
+    flat, rows = _packed_places(sizes), len(sizes) * sizes[0]
+    padded = T.reshape(_spread(data, flat, rows), (len(sizes), sizes[0], -1))
     y, h, c = run_layers(mode, padded, h0, c0, params, has_biases, layers, dropout, train, bidirectional, sizes)
     return T._embedding(T.reshape(y, (rows, -1)), flat, -1, False), h, c
 
 
 def _run(mode: str, args: tuple):
     """Either signature: (input, hx, params, ...) or (data, batch_sizes, hx, params, ...)."""
-    packed = not isinstance(args[-1], bool) or isinstance(args[1], Tensor) and args[1]._a.dtype.kind in "iu"
+    second = args[1]
+    packed = not isinstance(args[-1], bool) or (isinstance(second, Tensor) and second._a.ndim == 1
+                                                and second._a.dtype.kind in "iu")
+    if mode != "relu" and args[0]._a.dtype.kind in "iu":
+        raise DTypeError(f"mat1 and mat2 must have the same dtype, but got Float and {scalar_name(args[0].dtype)}")
     if packed:
         data, sizes, hx, params, *rest = args
         h0, c0 = hx if mode == "lstm" else (hx, None)

@@ -13,6 +13,8 @@ from ..engine.tape import state
 from ..errors import EngineError
 from .along import part
 from .arrays import refuse
+from .blocks import is_large
+from .row_kernels import accumulated
 
 ROW = 256  # elements of a row from which NumPy's own accumulation along another dim is slower than one call per row
 SAMPLES = ["r(3, 4), 0", "r(2, 3, 2), -1", "r(), 0", "r(0, 3), 0", "ints(4), 0"]
@@ -48,7 +50,7 @@ def _no_integer_gradient(values: list) -> None:
         raise EngineError(f"Autograd not support dtype: {dtypes.scalar_name(dtype)}")
 
 
-def _accumulated(xp, ufunc, x, dim, dtype):
+def _accumulated(xp, ufunc, x, dim, dtype, back: bool = False):
     if dtype is not None and not is_half(dtype.numpy):
         x = x.astype(dtype.numpy, copy=False) if x.dtype.kind != "c" or dtype.category == dtypes.COMPLEX else x.real
     elif dtype is None and x.dtype.kind in "biu":
@@ -57,6 +59,10 @@ def _accumulated(xp, ufunc, x, dim, dtype):
     wide = np.float64 if kept == np.float32 or dtype is not None and is_half(kept) else kept
     if not x.ndim or not x.size:
         return x.astype(kept)
+    if is_large(x) and dim == x.ndim - 1 and np.dtype(wide).kind == "f":
+        return accumulated(ufunc, x, wide, kept, back)
+    if back:
+        return xp.flip(_accumulated(xp, ufunc, xp.flip(x, dim), dim, None), dim)
     if dim < x.ndim - 1 and x[(0,) * (dim + 1)].size >= ROW and np.dtype(wide).kind in "fc":
         return _by_rows(xp, ufunc, x, dim, wide, kept)
     x = x.astype(wide)
@@ -91,9 +97,7 @@ def cumsum(xp, x, dim: "Dim", *, dtype: "DType?" = None):
     vjp={"x": lambda k, g, dim: k.cumsum(g, dim)})
 def _cumsum_back(xp, x, dim: "int"):
     """Running sums from the end."""
-    if not x.ndim:
-        return x.copy()
-    return xp.flip(_accumulated(xp, xp.add, xp.flip(x, dim), dim, None), dim)
+    return _accumulated(xp, xp.add, x, dim, None, back=True)
 
 
 def _cumprod_rule(k, g, x, x_shape, out, dim, dtype):

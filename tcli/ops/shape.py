@@ -1,12 +1,16 @@
 """Shape, view and copy ops."""
 
+import numpy as np
+
 from ..engine import dtypes
 from ..engine.args import wrap_dim
+from ..engine.callables import finish_view, is_small, shortcut
 from ..engine.device import as_device, move
 from ..engine.dispatch import assign, execute
-from ..engine.registry import T, composite, op, rule_helper
+from ..engine.registry import T, composite, op, ops, raw_helper, rule_helper
 from ..engine.storage import channels_last, channels_last_3d, contiguous_format
 from ..errors import EngineError, GradError, ShapeError
+from .blocks import is_large, row_major_copy
 
 
 @rule_helper
@@ -18,6 +22,10 @@ def conj_of(x):
     return T.conj(x) if a.dtype.kind == "c" else x
 
 
+raw_helper(lambda x: x, "conj_of")
+raw_helper(lambda g, shape: g.reshape(shape), "reshape")
+
+
 # ---------------------------------------------------------------- copies and conversions
 
 @op("_cast", at="", samples=["r(3), torch.float64"], half=False, grad_name="ToCopyBackward0",
@@ -25,7 +33,7 @@ def conj_of(x):
 def _cast(xp, x, dtype: "DType"):
     if x.dtype.kind == "c" and dtype.category < dtypes.COMPLEX and dtype is not dtypes.bool_:
         x = x.real
-    return x.astype(dtype.numpy)
+    return row_major_copy(x, dtype.numpy) if is_large(x) else x.astype(dtype.numpy)
 
 
 @op("_move_between", at="", samples=[], half=False, grad_name="ToCopyBackward0",
@@ -39,7 +47,7 @@ def _move(x, device):
     return T._move_between(x, as_device(device), x.device)
 
 
-@op("clone", at="torch tensor", samples=["r(3, 4)", "r()", "r(3, 4).t()", "r(3).expand(2, 3)"], half=False,
+@op("clone", at="torch tensor", samples=["r(3, 4)", "r()", "r(3, 4).t()", "r(3).expand(2, 3)"], half=False, raw_vjp=True,
     vjp={"x": lambda k, g: g})
 def clone(xp, x, *, memory_format: "any" = None):
     """A copy with its own memory; gradients flow through.
@@ -50,7 +58,10 @@ def clone(xp, x, *, memory_format: "any" = None):
     if memory_format is channels_last or memory_format is channels_last_3d:
         return _channels_last(xp, x, 4 if memory_format is channels_last else 5)
     # Where elements share memory the strides say nothing about an order: such a copy is row-major.
-    return x.copy(order="C" if memory_format is contiguous_format or 0 in x.strides else "K")
+    row_major = memory_format is contiguous_format or 0 in x.strides
+    if xp is np and (row_major or x.flags.c_contiguous):
+        return row_major_copy(x)
+    return x.copy(order="C" if row_major else "K")
 
 
 def _channels_last(xp, x, ndim: int):
@@ -115,7 +126,7 @@ def _fits(a, shape: tuple) -> bool:
 
 
 @op("reshape", at="torch tensor", view=True, samples=["r(3, 4), (2, 6)", "r(3, 4), (-1,)", "r(1), ()", "r(2, 3).t(), (6,)"],
-    grad_name=_reshape_name, vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
+    grad_name=_reshape_name, vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)}, raw_vjp=True)
 def reshape(xp, x, shape: "Shape*"):
     """The same elements in another shape; a view where the memory allows, else a copy. One size may be -1.
 
@@ -127,7 +138,7 @@ def reshape(xp, x, shape: "Shape*"):
 
 
 @op("_view", at="", view=True, samples=["r(3, 4), (2, 6)"], grad_name="ViewBackward0",
-    vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
+    vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)}, raw_vjp=True)
 def _view(xp, x, shape: "Shape*"):
     shape = resolve_shape(shape, x.size)
     out = x.view()
@@ -139,9 +150,32 @@ def _view(xp, x, shape: "Shape*"):
     return out
 
 
+def quick_reshape(o, x, shape):
+    """A small contiguous tensor in another shape; anything that needs a look goes the long road."""
+    if not is_small(x):
+        return NotImplemented
+    a = x._a
+    if not a.size or not a.flags.c_contiguous:
+        return NotImplemented
+    for n in shape:
+        if type(n) is not int:
+            return NotImplemented
+    return finish_view(o, (x, shape), a.reshape(shape))
+
+
+@shortcut("reshape")
+def _quick_reshape(x, *shape):
+    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+        shape = tuple(shape[0])
+    return quick_reshape(RESHAPE, x, shape)
+
+
+RESHAPE = ops["reshape"]
+
+
 @op("expand", at="tensor", also=["torch.broadcast_to", "tensor.broadcast_to"], view=True,
     samples=["r(3, 1), (3, 4)", "r(3), (2, 3)", "r(1), (-1,)"],
-    vjp={"x": lambda k, g: g})
+    vjp={"x": lambda k, g: g}, raw_vjp=True)
 def expand(xp, x, size: "Shape*", *, implicit: "any" = False):
     """A view with size-1 dims repeated without copying; -1 keeps a size.
 
@@ -173,7 +207,7 @@ def expand(xp, x, size: "Shape*", *, implicit: "any" = False):
 
 
 @op("permute", at="torch tensor", view=True, samples=["r(2, 3, 4), (2, 0, 1)"],
-    vjp={"x": lambda k, g, dims: k.permute(g, _inverse(dims))})
+    vjp={"x": lambda k, g, dims: k.permute(g, _inverse(dims))}, raw_vjp=True)
 def permute(xp, x, dims: "int*"):
     """A view with its dims in another order.
 
@@ -198,7 +232,7 @@ def _inverse(dims: tuple) -> tuple:
 
 @op("transpose", at="torch tensor", view=True,
     samples=["r(2, 3), 0, 1", "r(2, 3, 4), -1, 0"],
-    vjp={"x": lambda k, g, dim0, dim1: k.transpose(g, dim0, dim1)})
+    vjp={"x": lambda k, g, dim0, dim1: k.transpose(g, dim0, dim1)}, raw_vjp=True)
 def transpose(xp, x, dim0: "Dim", dim1: "Dim"):
     """A view with two dims exchanged.
 
@@ -232,7 +266,7 @@ def swapdims(x, dim0: "Dim", dim1: "Dim"):
 
 
 @op("t", at="torch tensor", view=True, samples=["r(2, 3)", "r(3)"], grad_name="TBackward0",
-    vjp={"x": lambda k, g: k.t(g)})
+    vjp={"x": lambda k, g: k.t(g)}, raw_vjp={"x": lambda k, g: g.T})
 def t(xp, x):
     """The transpose of a matrix; vectors and 0-d tensors as they are.
 
@@ -246,7 +280,7 @@ def t(xp, x):
 
 
 @op("unsqueeze", at="torch tensor", view=True, samples=["r(3, 4), 0", "r(3), -1"],
-    vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
+    vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)}, raw_vjp=True)
 def unsqueeze(xp, x, dim: "int"):
     """A view with a dim of size 1 inserted before `dim`.
 
@@ -263,7 +297,7 @@ def _squeeze_name(x, dim=None) -> str:
 
 
 @op("squeeze", at="torch tensor", view=True, samples=["r(1, 3, 1)", "r(1, 3), 0", "r(1, 3, 1), (0, 2)"],
-    grad_name=_squeeze_name,
+    grad_name=_squeeze_name, raw_vjp=True,
     vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
 def squeeze(xp, x, dim: "Dims?" = None):
     """A view without the dims of size 1, all of them or those of `dim`.

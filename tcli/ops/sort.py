@@ -12,6 +12,7 @@ from ..errors import EngineError
 from . import ties
 from .along import at_places, back, picked, rows_last
 from .arrays import refuse
+from .blocks import BLOCK, is_large, over_rows, reduced
 from .extrema import need_elements
 from .reduce import spread
 
@@ -45,6 +46,8 @@ def order(xp, x, descending: bool = False):
     n = x.shape[-1]
     if x.dtype.kind == "V":  # ml_dtypes
         x = x.astype(np.float32)
+    if is_large(x) and x.ndim > 1 and x.size // n > 1:
+        return _order_of_rows(xp, x, descending)
     key = _key(xp, x) if x.size >= PACK_FROM else None
     if key is not None:
         if descending:
@@ -58,6 +61,15 @@ def order(xp, x, descending: bool = False):
     if not descending:
         return xp.argsort(x, axis=-1, kind="stable")
     return n - 1 - xp.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1]
+
+
+def _order_of_rows(xp, x, descending: bool):
+    rows, out = x.reshape(-1, x.shape[-1]), np.empty((x.size // x.shape[-1], x.shape[-1]), np.int64)
+
+    def some(start: int, stop: int) -> None:
+        out[start:stop] = order(xp, rows[start:stop], descending)
+    over_rows(len(rows), x.shape[-1], some, BLOCK if x.shape[-1] < BLOCK else x.shape[-1])
+    return out.reshape(x.shape)
 
 
 def _order_as_pytorch(xp, rows, descending: bool, stable):
@@ -225,7 +237,7 @@ def kthvalue(xp, x, k: "int", dim: "Dim" = -1, keepdim: "bool" = False):
 def _middle(xp, rows, skip_nan: bool):
     """The rank of the median of each row: the lower middle; the first nan where there is one."""
     n = rows.shape[-1]
-    if rows.dtype.kind not in "fV":
+    if rows.dtype.kind not in "fV" or is_large(rows) and not np.isnan(reduced(np.maximum, rows, None)):
         return (n - 1) // 2
     real = n - (rows != rows).sum(-1)
     if skip_nan:

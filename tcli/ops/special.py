@@ -12,7 +12,7 @@ from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
 from . import error_function
-from .arrays import named, not_implemented, refuse, special
+from .arrays import named, not_implemented, refuse, some_tensor, special
 
 EVERYWHERE = "torch tensor tensor_ special"
 SAMPLES = ("r(3, 4)", "r()", "r(0, 2)")
@@ -221,7 +221,8 @@ def igammac(xp, x, other):
     return evaluated(xp, "gammaincc", x, other)
 
 
-@op("zeta", at="special", promote="float", samples=["3.0, pos(3)", "torch.tensor([2.0, 4.0]), 1"],
+@op("zeta", at="special", promote="float", check=some_tensor("special_zeta"),
+    samples=["3.0, pos(3)", "torch.tensor([2.0, 4.0]), 1"],
     grad_name=named("SpecialZeta", 0, 2, 1),
     vjp={"x": not_implemented("the derivative for 'zeta' is not implemented."),
          "other": lambda k, g, x, other: g * -x * k.zeta(x + 1.0, other)})
@@ -252,7 +253,7 @@ def _nonzero(x):
     return (x != 0).to(x.dtype) if hasattr(x, "dtype") else float(x != 0)
 
 
-@op("xlogy", at=EVERYWHERE, promote="float", grad_name=named("Xlogy", 0, 2, 1),
+@op("xlogy", at=EVERYWHERE, promote="float", check=some_tensor("xlogy"), grad_name=named("Xlogy", 0, 2, 1),
     samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)", "torch.zeros(2), pos(2)"],
     vjp={"x": lambda k, g, x, other: g * k._where((x == 0) & (other <= 0), 0.0, k.log(other))
          if hasattr(other, "dtype") else g * _plain_log(k, x, other),
@@ -272,7 +273,7 @@ def _plain_log(k, x, other):
     return k._where(x == 0, 0.0, -math.inf if other == 0 else math.nan)
 
 
-@op("xlog1py", at="special", promote="float", grad_name=named("SpecialXlog1Py", 0, 2, 1),
+@op("xlog1py", at="special", promote="float", check=some_tensor("special_xlog1py"), grad_name=named("SpecialXlog1Py", 0, 2, 1),
     samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)"],
     vjp={"x": lambda k, g, x, other: g * k.xlog1py(_nonzero(x), other),
          "other": lambda k, g, x, other: g * (x / (other + 1))})

@@ -151,23 +151,35 @@ def chunk(x, chunks: "int", dim: "Dim" = 0):
     return T.split(x, size, dim) if size else T.split_with_sizes(x, [0] * chunks, dim)
 
 
-@function("torch.unsafe_split", "tensor.unsafe_split")
+@function("torch.unsafe_split", "tensor.unsafe_split", samples=["r(4, 3), 2"])
 def unsafe_split(input, split_size: int, dim: int = 0):
-    """`split`, but the parts do not count as views: writing into them is on your own responsibility."""
+    """`split`, but the parts do not count as views: writing into them is on your own responsibility.
+
+    >>> torch.unsafe_split(tensor([1, 2, 3]), 2)
+    (tensor([1, 2]), tensor([3]))
+    """
     dim = dim % max(input.ndim, 1)
     return T._split(input, _equal_sizes(input, split_size, dim), dim, "UnsafeSplitBackward0")
 
 
-@function("torch.unsafe_split_with_sizes", "tensor.unsafe_split_with_sizes")
+@function("torch.unsafe_split_with_sizes", "tensor.unsafe_split_with_sizes", samples=["r(4, 3), (1, 3)"])
 def unsafe_split_with_sizes(input, split_sizes, dim: int = 0):
-    """`split_with_sizes`, but the parts do not count as views."""
+    """`split_with_sizes`, but the parts do not count as views.
+
+    >>> torch.unsafe_split_with_sizes(tensor([1, 2, 3]), (1, 2))
+    (tensor([1]), tensor([2, 3]))
+    """
     dim = dim % max(input.ndim, 1)
     return T._split(input, _given_sizes(input, split_sizes, dim), dim, "UnsafeSplitWithSizesBackward0")
 
 
-@function("torch.unsafe_chunk", "tensor.unsafe_chunk")
+@function("torch.unsafe_chunk", "tensor.unsafe_chunk", samples=["r(4, 3), 2"])
 def unsafe_chunk(input, chunks: int, dim: int = 0):
-    """`chunk`, but the parts do not count as views."""
+    """`chunk`, but the parts do not count as views.
+
+    >>> torch.unsafe_chunk(tensor([1, 2, 3]), 2)
+    (tensor([1, 2]), tensor([3]))
+    """
     size = _chunk_size(input, chunks, dim)
     return unsafe_split(input, size, dim) if size else unsafe_split_with_sizes(input, [0] * chunks, dim)
 

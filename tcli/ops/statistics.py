@@ -6,7 +6,9 @@ from ..engine.args import to_dims
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
+from .blocks import is_large, is_one_line
 from .reduce import axes, count_of, spread
+from .row_kernels import squares, squares_of_all
 
 OPTIONS = ["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r(5), False", "r(3, 4), 0, False",
            "r(3, 4), 1, True, True",
@@ -42,6 +44,17 @@ def _warn(name: str) -> None:
 
 def _variance(xp, x, axis, dim, correction, keepdim):
     n = count_of(x.shape, dim)
+    if is_large(x) and x.dtype.kind == "f":
+        whole = dim is None or dim == () or len(dim) == x.ndim
+        if whole:
+            total = xp.asarray(squares_of_all(x.reshape(-1)), x.dtype).reshape((1,) * x.ndim if keepdim else ())
+        elif type(axis) is int and not is_one_line(x.shape, axis):
+            total = squares(x, axis)
+            total = total if keepdim else total.reshape(x.shape[:axis] + x.shape[axis + 1:])
+        else:
+            total = None
+        if total is not None:
+            return total / total.dtype.type(max(n - correction, 0))
     mean = xp.add.reduce(x, axis, None, None, True) / x.dtype.type(n)
     d = xp.asarray(x - mean)
     if x.dtype.kind == "c":

@@ -117,8 +117,8 @@ def _copied(t, name: str | None):
     return out
 
 
-def _copy_of_view(name: str, summary: str) -> None:
-    @function(f"torch.{name}_copy")
+def _copy_of_view(name: str, sample: str, example: str, shown: str) -> None:
+    @function(f"torch.{name}_copy", samples=[sample])
     def copy(*args, out=None, **kwargs):
         from ..engine.dispatch import write_out
 
@@ -132,34 +132,65 @@ def _copy_of_view(name: str, summary: str) -> None:
         return copies if isinstance(found, tuple) else copies[0]
 
     copy.__name__ = copy.__qualname__ = name + "_copy"
-    copy.__doc__ = summary
+    copy.__doc__ = f"""A copy of what `{name}` shows.
+
+    >>> torch.{name}_copy({example})
+    {shown}
+    """
 
 
-for _name in ("view", "permute", "transpose", "t", "expand", "squeeze", "unsqueeze", "unfold", "unbind", "split",
-              "split_with_sizes", "select", "diagonal", "as_strided", "view_as_real", "view_as_complex", "alias"):
-    _copy_of_view(_name, f"A copy of what `{_name}` shows.")
+# The name of the view, a sample, an example and what it shows.
+_COPIES = (
+    ("view", "r(2, 3), (3, 2)", "tensor([1, 2]), (2, 1)", "tensor([[1],\n            [2]])"),
+    ("permute", "r(2, 3), (1, 0)", "tensor([[1, 2]]), (1, 0)", "tensor([[1],\n            [2]])"),
+    ("transpose", "r(2, 3), 0, 1", "tensor([[1, 2]]), 0, 1", "tensor([[1],\n            [2]])"),
+    ("t", "r(2, 3)", "tensor([[1, 2]])", "tensor([[1],\n            [2]])"),
+    ("expand", "r(2, 1), (2, 3)", "tensor([1]), (3,)", "tensor([1, 1, 1])"),
+    ("squeeze", "r(2, 1)", "tensor([[1, 2]])", "tensor([1, 2])"),
+    ("unsqueeze", "r(3), 0", "tensor([1, 2]), 0", "tensor([[1, 2]])"),
+    ("unfold", "r(6), 0, 2, 2", "tensor([1, 2, 3]), 0, 2, 1", "tensor([[1, 2],\n            [2, 3]])"),
+    ("unbind", "r(2, 3)", "tensor([1, 2])", "(tensor(1), tensor(2))"),
+    ("split", "r(4, 3), 2", "tensor([1, 2, 3]), 2", "(tensor([1, 2]), tensor([3]))"),
+    ("split_with_sizes", "r(4, 3), (1, 3)", "tensor([1, 2, 3]), (1, 2)", "(tensor([1]), tensor([2, 3]))"),
+    ("select", "r(2, 3), 0, 1", "tensor([1, 2]), 0, 1", "tensor(2)"),
+    ("diagonal", "r(3, 3)", "tensor([[1, 2], [3, 4]])", "tensor([1, 4])"),
+    ("as_strided", "r(6), (2, 2), (1, 2)", "tensor([1, 2, 3]), (2,), (2,)", "tensor([1, 3])"),
+    ("view_as_real", "c(3)", "tensor([1 + 2j])", "tensor([[1., 2.]])"),
+    ("view_as_complex", "r(3, 2)", "tensor([[1., 2.]])", "tensor([1.+2.j])"),
+    ("alias", "r(3)", "tensor([1, 2])", "tensor([1, 2])"),
+)
+for _row in _COPIES:
+    _copy_of_view(*_row)
 
 
 @op("alias", at="", view=True, samples=["r(3)"], vjp={"x": lambda k, g: g})
 def alias(xp, x):
     """A view of all of x.
 
-    >>> alias(tensor([1., 2.]))
+    >>> torch.alias_copy(tensor([1., 2.]))
     tensor([1., 2.])
     """
     return x.view()
 
 
-@function("torch.slice_copy")
+@function("torch.slice_copy", samples=["r(4, 3), 0, 1, 3"])
 def slice_copy(input, dim: int = 0, start=None, end=None, step: int = 1):
-    """A copy of a slice of one dim."""
+    """A copy of a slice of one dim.
+
+    >>> torch.slice_copy(tensor([1, 2, 3, 4]), 0, 1, 3)
+    tensor([2, 3])
+    """
     dim = wrap_dim(dim, input.ndim)
     return T.clone(T._slice(input, dim, *slice(start, end, step).indices(input.shape[dim])))
 
 
-@function("torch.narrow_copy", "tensor.narrow_copy")
+@function("torch.narrow_copy", "tensor.narrow_copy", samples=["r(4, 3), 0, 1, 2"])
 def narrow_copy(input, dim: int, start: int, length: int):
-    """A copy of `length` indices of a dim, from `start`."""
+    """A copy of `length` indices of a dim, from `start`.
+
+    >>> torch.narrow_copy(tensor([1, 2, 3, 4]), 0, 1, 2)
+    tensor([2, 3])
+    """
     if input.ndim and length >= 0 and input.shape[dim] < start + length:
         raise EngineError(f"start ({start}) + length ({length}) exceeds dimension size ({input.shape[dim]}).")
     out = T.clone(T.narrow(input, dim, start, length))

@@ -91,7 +91,7 @@ def diagflat(x, offset: "int" = 0):
 
 
 def _triangle(name: str, find):
-    @function("torch." + name)
+    @function("torch." + name, samples=["3, 4"])
     def indices(row: int, col: int, offset: int = 0, *, dtype=None, device=None, layout=None, pin_memory: bool = False):
         for label, n in (("row", row), ("col", col)):
             if n < 0:
@@ -101,7 +101,12 @@ def _triangle(name: str, find):
         return as_tensor(np.array(find(row, offset, col)), dtype=dtype, device=device)
 
     indices.__name__ = indices.__qualname__ = name
-    indices.__doc__ = f"The row and column indices of {'a lower' if name[3] == 'l' else 'an upper'} triangle: a (2, n) tensor."
+    indices.__doc__ = f"""The row and column indices of {'a lower' if name[3] == 'l' else 'an upper'} triangle: a (2, n) tensor.
+
+    >>> {name}(2, 2)
+    tensor([[0, {'1, 1' if name[3] == 'l' else '0, 1'}],
+            [0, {'0, 1' if name[3] == 'l' else '1, 1'}]])
+    """
 
 
 _triangle("tril_indices", np.tril_indices)

@@ -129,7 +129,7 @@ def linalg_matrix_power(A, n: "int"):
 def trace(x):
     """The sum of the diagonal of a matrix.
 
-    >>> trace(tensor([[1., 2.], [3., 4.]]))
+    >>> torch.trace(tensor([[1., 2.], [3., 4.]]))
     tensor(5.)
     """
     if x.ndim != 2:

@@ -3,8 +3,10 @@
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes as common_shape
 from ..engine.args import type_name, wrap_dim
-from ..engine.registry import T, composite, function, op
+from ..engine.callables import shortcut
+from ..engine.registry import T, composite, function, op, ops
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
+from .shape import quick_reshape
 
 
 @op("_view_dtype", at="", view=True, samples=[], nograd=True)
@@ -46,6 +48,16 @@ def view(x, size: "any*" = None, *, dtype: "DType?" = None):
         raise ArgumentError(f"view() received an invalid combination of arguments - got ({got}), but expected one of:\n"
                             " * (torch.dtype dtype)\n * (tuple of ints size)\n")
     return T._view(x, size if isinstance(size, (tuple, list)) else (size,))
+
+
+@shortcut("view")
+def _quick_view(x, *size):
+    if len(size) == 1 and type(size[0]) is tuple:
+        size, = size
+    return quick_reshape(VIEW, x, size)
+
+
+VIEW = ops["_view"]
 
 
 @composite("view_as", at="tensor", samples=["r(3, 4), r(2, 6)"], out=False)
@@ -101,9 +113,13 @@ def broadcast_shapes(*shapes):
     return Size(result)
 
 
-@function("torch.broadcast_tensors")
+@function("torch.broadcast_tensors", samples=["r(3, 1), r(1, 2)"])
 def broadcast_tensors(*tensors):
-    """The tensors expanded to their common shape, as a tuple."""
+    """The tensors expanded to their common shape, as a tuple.
+
+    >>> broadcast_tensors(tensor([1, 2]), tensor([[3]]))[1]
+    tensor([[3, 3]])
+    """
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     shape = common_shape(*(tuple(t.shape) for t in tensors))
@@ -192,7 +208,8 @@ def ravel(x):
 
 
 @op("select", at="torch tensor", view=True, samples=["r(3, 4), 0, 1", "r(3, 4), -1, -1"],
-    vjp={"x": lambda k, g, x_shape, dim, index: k._basic_index_adjoint(g, x_shape, _at(dim, index))})
+    vjp={"x": lambda k, g, x_shape, dim, index: k._basic_index_adjoint(g, x_shape, _at(dim, index))},
+    raw_vjp=True)
 def select(xp, x, dim: "Dim", index: "int"):
     """The slice at one index of a dim: a view without that dim.
 
@@ -212,7 +229,7 @@ def _at(dim: int, index) -> tuple:
 
 @op("_slice", at="", view=True, samples=["r(5, 2), 0, 1, 4, 2"], grad_name="SliceBackward0",
     vjp={"x": lambda k, g, x_shape, dim, start, stop, step: k._basic_index_adjoint(
-        g, x_shape, _at(dim, slice(start, stop, step)))})
+        g, x_shape, _at(dim, slice(start, stop, step)))}, raw_vjp=True)
 def _slice(xp, x, dim: "Dim", start: "int", stop: "int", step: "int" = 1):
     return x[_at(dim, slice(start, stop, step))]
 
@@ -318,6 +335,11 @@ def _matrix_transpose(x, name: str = "mT"):
 
 
 def _reversed(x):
+    if x.ndim == 2:
+        t = T.t(x)
+        if t._node is not None:
+            t._node._name = "PermuteBackward0"
+        return t
     return T.permute(x, tuple(range(x.ndim))[::-1])
 
 

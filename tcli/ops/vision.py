@@ -8,6 +8,7 @@ from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, ShapeError, Unsupported
+from .arrays import refuse
 from .windows import columns, cropped, exact_sizes, offsets, padded, slices
 
 # ---------------------------------------------------------------- unfold and fold
@@ -64,6 +65,7 @@ def unfold(x, kernel_size: "any", dilation: "any" = 1, padding: "any" = 0, strid
     if len(shape) not in (3, 4) or any(m == 0 for m in shape[-3:]):
         raise ShapeError("Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
                          f"dimensions for input, but got: {list(shape)}")
+    refuse(x._a, "iu", "im2col_out_cpu")
     geometry = _window_geometry("unfold", shape[-2:], kernel_size, dilation, padding, stride)
     if min(geometry[-1]) < 1:
         raise ShapeError(f"Given input with spatial size ({shape[-2]}, {shape[-1]}), "
@@ -97,6 +99,7 @@ def fold(x, output_size: "any", kernel_size: "any", dilation: "any" = 1, padding
     if len(shape) not in (2, 3) or any(m == 0 for m in shape[-2:]):
         raise ShapeError("Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero "
                          f"dimensions for input, but got: {list(shape)}")
+    refuse(x._a, "iu", "col2im_out_cpu")
     target = exact_sizes(output_size, 2, "fold", "output_size")
     geometry = _window_geometry("fold", target, kernel_size, dilation, padding, stride)
     kernel, stride, pads, dilation, size = geometry
@@ -226,7 +229,7 @@ def affine_grid(theta, size: "Shape", align_corners: "any" = None):
     return _affine(theta, size, bool(align_corners))
 
 
-@composite("affine_grid_generator", at="torch", samples=["r(2, 2, 3), (2, 1, 3, 4), False"],
+@composite("affine_grid_generator", at="torch", samples=["r(2, 2, 3) * 1.0, (2, 1, 3, 4), False"],
            grad_name="AffineGridGeneratorBackward0")
 def affine_grid_generator(theta, size: "Shape", align_corners: "bool"):
     """affine_grid under its low-level name.

@@ -38,7 +38,7 @@ class Adam(Optimizer):
         check_fused(fused, differentiable, foreach)
 
     def _make_state(self, p, group: dict, found: dict) -> None:
-        found["step"] = scalar_tensor(0.0)
+        found["step"] = scalar_tensor(0.0, bool(group["fused"]))
         found["exp_avg"], found["exp_avg_sq"] = zeros_like(p), zeros_like(p)
         if group["amsgrad"]:
             found["max_exp_avg_sq"] = zeros_like(p)
@@ -79,14 +79,14 @@ def _adam(xp, p, g, m, v, s, t, beta1, beta2, step_size, correction, eps, decay,
 def _amsgrad(xp, p, g, m, v, largest, s, t, beta1, beta2, step_size, correction, eps, decay, shrink,
              maximize) -> None:
     if shrink != 1:
-        xp.multiply(p, shrink, out=p)
+        xp.multiply(p, shrink, p)
     g = update.direction(xp, p, g, s, decay, maximize)
     update.lerp(xp, m, g, 1 - beta1, t)
     update.decay_square(xp, v, g, beta2, t)
     if largest is not None:
         xp.maximum(largest, v, out=largest)
         v = largest
-    xp.sqrt(v, out=s)
-    xp.divide(s, correction, out=s)
-    xp.add(s, eps, out=s)
+    xp.sqrt(v, s)
+    xp.divide(s, correction, s)
+    xp.add(s, eps, s)
     update.add_ratio(xp, p, m, s, -step_size, t)

@@ -29,7 +29,7 @@ class Adagrad(Optimizer):
 
     def _make_state(self, p, group: dict, found: dict) -> None:
         value = self.defaults["initial_accumulator_value"]
-        found["step"] = scalar_tensor(0.0)
+        found["step"] = scalar_tensor(0.0, bool(group["fused"]))
         found["sum"] = T.full_like(p.detach(), complex(value, value) if p.is_complex() else value)
 
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:

@@ -329,9 +329,9 @@ def number(value):
     return value.item() if isinstance(value, Tensor) else value
 
 
-def scalar_tensor(value: float):
+def scalar_tensor(value: float, fused: bool = False):
     """A step count or the like: a 0-d tensor, float32 unless the default dtype is float64."""
-    wide = dtypes.get_default_dtype() is dtypes.float64
+    wide = not fused and dtypes.get_default_dtype() is dtypes.float64
     return tensor(value, dtype=dtypes.float64 if wide else dtypes.float32)
 
 

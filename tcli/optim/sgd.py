@@ -68,12 +68,12 @@ def _with_momentum(xp, p, g, buffer, s, t, lr, decay, maximize, momentum, share,
     if fresh:
         buffer[...] = g
     else:
-        xp.multiply(buffer, momentum, out=buffer)
+        xp.multiply(buffer, momentum, buffer)
         update.add_scaled(xp, buffer, g, share, t)
     if nesterov:
-        xp.multiply(buffer, momentum, out=t)
-        xp.add(g, t, out=t)
-        xp.multiply(t, -lr, out=t)
-        xp.add(p, t, out=p)
+        xp.multiply(buffer, momentum, t)
+        xp.add(g, t, t)
+        xp.multiply(t, -lr, t)
+        xp.add(p, t, p)
     else:
         update.add_scaled(xp, p, buffer, -lr, t)

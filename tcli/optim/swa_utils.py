@@ -47,7 +47,10 @@ def get_ema_multi_avg_fn(decay: float = 0.999):
     @no_grad()
     def ema_update(ema_param_list, current_param_list, _num_averaged) -> None:
         for average, current in zip(ema_param_list, current_param_list, strict=True):
-            average.lerp_(current, 1 - decay)
+            if _is_inexact(average):
+                average.lerp_(current, 1 - decay)
+            else:
+                average.copy_(average * decay + current * (1 - decay))
     return ema_update
 
 
@@ -56,8 +59,25 @@ def get_swa_multi_avg_fn():
     @no_grad()
     def swa_update(averaged_param_list, current_param_list, num_averaged) -> None:
         for average, current in zip(averaged_param_list, current_param_list, strict=True):
-            average.lerp_(current, 1 / (float(num_averaged) + 1))
+            if _is_inexact(average):
+                average.lerp_(current, 1 / (float(num_averaged) + 1))
+            else:
+                average.copy_(average + (current - average) / (num_averaged + 1))
     return swa_update
+
+
+def _is_inexact(t) -> bool:
+    return t.is_floating_point() or t.is_complex()
+
+
+def _by_dtype(averages: list, current: list) -> list[tuple[list, list]]:
+    """The pairs in lists of one dtype each: an update in many is called once for each."""
+    groups: dict = {}
+    for average, now in zip(averages, current, strict=True):
+        mine, theirs = groups.setdefault((average.device, average.dtype), ([], []))
+        mine.append(average)
+        theirs.append(now)
+    return list(groups.values())
 
 
 class AveragedModel(Module):
@@ -88,12 +108,12 @@ class AveragedModel(Module):
             for average, now in zip(averages, current, strict=True):
                 average.copy_(now)
         elif self.multi_avg_fn is not None:
-            self.multi_avg_fn(averages, current, self.n_averaged)
-        elif self.avg_fn is not None:
-            for average, now in zip(averages, current, strict=True):
-                average.copy_(self.avg_fn(average, now, self.n_averaged))
+            for mine, theirs in _by_dtype(averages, current):
+                self.multi_avg_fn(mine, theirs, self.n_averaged)
         else:
-            get_swa_multi_avg_fn()(averages, current, self.n_averaged)
+            update = self.avg_fn or get_swa_avg_fn()
+            for average, now in zip(averages, current, strict=True):
+                average.copy_(update(average, now, self.n_averaged))
         if not self.use_buffers:
             for mine, theirs in zip(self.module.buffers(), model.buffers(), strict=True):
                 mine.detach().copy_(theirs.detach())

@@ -11,8 +11,9 @@ import numpy as np
 from ..engine.device import module_of
 from ..engine.dispatch import is_half
 
-BLOCK = 32768
+BLOCK, SMALL = 32768, 1024
 _scratch: dict = {}
+_like: dict = {}
 
 
 def run(kernel, arrays: list, scratch: int, *numbers) -> None:
@@ -27,9 +28,22 @@ def run(kernel, arrays: list, scratch: int, *numbers) -> None:
         pairs = [np.ascontiguousarray(a).reshape(-1).view(p.real.dtype) for a in arrays]
         _through(kernel, arrays, pairs, scratch, numbers)
     elif p.size <= BLOCK or not all(a.flags.c_contiguous for a in (p, *arrays[2:])):
-        kernel(np, *arrays, *[np.empty_like(p) for _ in range(scratch)], *numbers)
+        kernel(np, *arrays, *_scratch_like(p, scratch), *numbers)
     else:
         _blocks(kernel, [np.ascontiguousarray(a).reshape(-1) for a in arrays], scratch, numbers)
+
+
+def _scratch_like(p, count: int) -> list:
+    """`count` arrays like `p`, the same ones at every step: making them costs as much as the arithmetic on small ones."""
+    key = p.shape, p.dtype, count
+    found = _like.get(key)
+    if found is None:
+        if p.size > SMALL or not p.flags.c_contiguous:
+            return [np.empty_like(p) for _ in range(count)]
+        if len(_like) > 200:
+            _like.clear()
+        found = _like[key] = [np.empty_like(p) for _ in range(count)]
+    return found
 
 
 def _through(kernel, arrays: list, stand_ins: list, scratch: int, numbers: tuple) -> None:
@@ -55,38 +69,38 @@ def _blocks(kernel, flat: list, scratch: int, numbers: tuple) -> None:
 def direction(xp, p, g, out, weight_decay: float, maximize: bool):
     """The gradient to follow: negated to maximise, plus weight_decay · p; `out` holds it if it is not `g` itself."""
     if weight_decay:
-        xp.multiply(p, weight_decay, out=out)
-        return xp.subtract(out, g, out=out) if maximize else xp.add(g, out, out=out)
-    return xp.negative(g, out=out) if maximize else g
+        xp.multiply(p, weight_decay, out)
+        return xp.subtract(out, g, out) if maximize else xp.add(g, out, out)
+    return xp.negative(g, out) if maximize else g
 
 
 def lerp(xp, a, b, weight: float, tmp) -> None:
     """a becomes a + weight · (b - a)."""
-    xp.subtract(b, a, out=tmp)
+    xp.subtract(b, a, tmp)
     if weight < 0.5:
-        xp.multiply(tmp, weight, out=tmp)
-        xp.add(a, tmp, out=a)
+        xp.multiply(tmp, weight, tmp)
+        xp.add(a, tmp, a)
     else:
-        xp.multiply(tmp, 1 - weight, out=tmp)
-        xp.subtract(b, tmp, out=a)
+        xp.multiply(tmp, 1 - weight, tmp)
+        xp.subtract(b, tmp, a)
 
 
 def decay_square(xp, v, g, decay: float, tmp) -> None:
     """v becomes decay · v + (1 - decay) · g²."""
-    xp.multiply(v, decay, out=v)
-    xp.multiply(g, 1 - decay, out=tmp)
-    xp.multiply(tmp, g, out=tmp)
-    xp.add(v, tmp, out=v)
+    xp.multiply(v, decay, v)
+    xp.multiply(g, 1 - decay, tmp)
+    xp.multiply(tmp, g, tmp)
+    xp.add(v, tmp, v)
 
 
 def add_scaled(xp, a, b, factor: float, tmp) -> None:
     """a becomes a + factor · b."""
-    xp.multiply(b, factor, out=tmp)
-    xp.add(a, tmp, out=a)
+    xp.multiply(b, factor, tmp)
+    xp.add(a, tmp, a)
 
 
 def add_ratio(xp, a, b, c, factor: float, tmp) -> None:
     """a becomes a + factor · b / c."""
-    xp.multiply(b, factor, out=tmp)
-    xp.divide(tmp, c, out=tmp)
-    xp.add(a, tmp, out=a)
+    xp.multiply(b, factor, tmp)
+    xp.divide(tmp, c, tmp)
+    xp.add(a, tmp, a)

@@ -83,7 +83,5 @@ def _versions() -> dict[str, str | None]:
                 continue
         return None
 
-    from .. import __version__
-
-    return {"tcli": __version__, "python": platform.python_version(), "numpy": of("numpy"), "scipy": of("scipy"),
+    return {"python": platform.python_version(), "numpy": of("numpy"), "scipy": of("scipy"),
             "ml-dtypes": of("ml-dtypes"), "cupy": of("cupy-cuda12x", "cupy-cuda13x", "cupy-cuda11x", "cupy")}

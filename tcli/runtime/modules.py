@@ -25,11 +25,14 @@ _NAMES = {
     "collections.abc": "*", "copy": "copy deepcopy Error", "json": "JSONDecodeError JSONEncoder dump dumps load loads",
     "time": """asctime ctime gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns
         process_time process_time_ns sleep strftime strptime thread_time time time_ns""",
-    "typing": """Any AnyStr Awaitable Callable ClassVar Collection Concatenate Container ContextManager Counter
+    "typing": """
+        Annotated Any AnyStr Awaitable Callable ClassVar Collection Concatenate Container ContextManager Counter
         DefaultDict Deque Dict Final FrozenSet Generator Generic Hashable Iterable Iterator List Literal Mapping
-        MutableMapping MutableSequence NamedTuple NewType NoReturn Optional OrderedDict ParamSpec Protocol
-        Self Sequence Set Sized SupportsFloat SupportsIndex SupportsInt TYPE_CHECKING Text Tuple Type TypeAlias TypeVar
-        TypedDict Union cast final no_type_check overload runtime_checkable""",
+        MutableMapping MutableSequence NamedTuple NewType Never NoReturn NotRequired Optional OrderedDict
+        ParamSpec Protocol Required Self Sequence Set Sized SupportsFloat SupportsIndex SupportsInt
+        TYPE_CHECKING Text Tuple Type TypeAlias TypeGuard TypeVar TypedDict Union Unpack cast final get_args
+        get_origin no_type_check overload runtime_checkable
+        """,
     "abc": "abstractmethod", "enum": "auto unique",
     "contextlib": """AbstractContextManager ContextDecorator ExitStack closing contextmanager nullcontext
         redirect_stdout redirect_stderr suppress""",
@@ -40,13 +43,19 @@ _NAMES = {
         ixor le length_hint lshift lt matmul mod mul ne neg not_ or_ pos pow rshift setitem sub truediv truth xor""",
     "dataclasses": "FrozenInstanceError InitVar KW_ONLY MISSING field fields is_dataclass",
     "gc": "collect", "platform": "system machine python_version",
-    "os": "", "os.path": "", "sys": "", "pathlib": "", "numpy": "", "__future__": "*",
+    "os": "", "os.path": "", "sys": "", "pathlib": "", "numpy": "", "__future__": "*", "argparse": "", "inspect": "",
+    "tqdm": "", "tqdm.auto": "", "tqdm.notebook": "", "logging": "", "safetensors": "", "safetensors.torch": "",
+    "csv": "DictReader DictWriter Error QUOTE_ALL QUOTE_MINIMAL QUOTE_NONE QUOTE_NONNUMERIC reader writer",
+    "io": "BytesIO StringIO", "struct": "Struct calcsize error iter_unpack pack unpack unpack_from",
+    "uuid": "UUID uuid4", "weakref": "WeakKeyDictionary WeakSet WeakValueDictionary ref", "typing_extensions": "",
 }
 _HINTS = {
     "matplotlib": "plots go to the terminal here: plot(y), hist(x), imshow(img)",
     "tensorflow": "tcli runs PyTorch's way of writing", "jax": "tcli runs PyTorch's way of writing",
     "pandas": "load('file.csv') reads a table of numbers", "subprocess": "programs do not start other programs",
     "socket": "programs have no network", "pickle": "torch.save and torch.load keep tensors and state dicts",
+    "torchvision": "load('image.png') reads an image; F.interpolate and slices crop, scale and flip it",
+    "transformers": "load('model.safetensors') reads the weights; the model is a class you write",
 }
 
 
@@ -381,6 +390,50 @@ def _part(name: str, names: list[str]) -> ModuleType:
     return part
 
 
-_SPECIAL = {"abc": _abc, "collections": _collections, "dataclasses": _dataclasses, "enum": _enum, "functools": _functools,
-            "numpy": _numpy, "operator": _operator, "os": _os, "os.path": _os_path, "pathlib": _pathlib, "sys": _sys,
-            "types": _types, "warnings": _warnings}
+def _argparse(modules: Modules) -> dict[str, object]:
+    from .arguments import module_contents
+
+    return module_contents(modules.args)
+
+
+def _inspect(modules: Modules) -> dict[str, object]:
+    from .signatures import module_contents
+
+    return module_contents()
+
+
+def _tqdm(modules: Modules) -> dict[str, object]:
+    from .progress import tqdm, trange
+
+    return {"tqdm": tqdm, "trange": trange}
+
+
+def _logging(modules: Modules) -> dict[str, object]:
+    from .logs import Logs
+
+    return Logs().contents()
+
+
+def _safetensors(modules: Modules) -> dict[str, object]:
+    from .weight_files import safe_open
+
+    return {"safe_open": safe_open, "torch": modules.get("safetensors.torch")}
+
+
+def _safetensors_torch(modules: Modules) -> dict[str, object]:
+    from .weight_files import load_file, save_file
+
+    return {"load_file": load_file, "save_file": save_file}
+
+
+def _typing_extensions(modules: Modules) -> dict[str, object]:
+    names = modules.get("typing")
+    return {name: value for name, value in vars(names).items() if not name.startswith("__")}
+
+
+_SPECIAL = {
+    "abc": _abc, "argparse": _argparse, "collections": _collections, "dataclasses": _dataclasses, "enum": _enum,
+    "functools": _functools, "inspect": _inspect, "logging": _logging, "numpy": _numpy, "operator": _operator, "os": _os,
+    "os.path": _os_path, "pathlib": _pathlib, "safetensors": _safetensors, "safetensors.torch": _safetensors_torch,
+    "sys": _sys, "tqdm": _tqdm, "tqdm.auto": _tqdm, "tqdm.notebook": _tqdm, "types": _types,
+    "typing_extensions": _typing_extensions, "warnings": _warnings}

@@ -8,9 +8,11 @@ Python module is reachable through it.
 from __future__ import annotations
 
 import math
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 from ..errors import UnknownAttribute
+from .submodules import FILES, FromFiles, FromPrivate, home_of
 
 TORCH_VERSION = "2.13.0"
 
@@ -142,7 +144,7 @@ def _torch_constants() -> dict:
     from ..engine.args import Size
     from ..engine.device import Device
 
-    values = dict(dtypes.NAMES)
+    values: dict[str, Any] = dict(dtypes.NAMES)
     values.update(
         Tensor=tensor.Tensor, Size=Size, device=Device, dtype=dtypes.dtype, layout=tensor.layout, finfo=dtypes.finfo,
         iinfo=dtypes.iinfo, pi=math.pi, e=math.e, inf=math.inf, nan=math.nan, newaxis=None,
@@ -172,10 +174,12 @@ class _Torch:
     def find(self, name: str):
         if name in _SUBMODULES:
             return tree("torch." + name)
+        if name == "vmap":
+            return tree("torch.func").vmap
         return self._table()[name]
 
     def names(self) -> list[str]:
-        return [*self._table(), *_SUBMODULES]
+        return [*self._table(), *_SUBMODULES, "vmap"]
 
 
 _SUBMODULES = ("nn", "optim", "autograd", "linalg", "fft", "special", "func", "utils", "distributions", "random", "cuda",
@@ -189,13 +193,24 @@ def _extras(space: str) -> FromTable:
     return FromTable(torch_extras.SPACES[space]())
 
 
+# PyTorch has a module per distribution; each finds them all.
+_OF_DISTRIBUTIONS: tuple[str, ...] = (
+    "constraints", "transforms", "kl", "bernoulli", "beta", "binomial", "categorical", "cauchy", "chi2", "continuous_bernoulli",
+    "dirichlet", "distribution", "exponential", "fishersnedecor", "gamma", "geometric", "gumbel", "half_cauchy", "half_normal",
+    "independent", "inverse_gamma", "kumaraswamy", "laplace", "lkj_cholesky", "log_normal", "logistic_normal",
+    "lowrank_multivariate_normal", "mixture_same_family", "multinomial", "multivariate_normal", "negative_binomial", "normal",
+    "one_hot_categorical", "pareto", "poisson", "relaxed_bernoulli", "relaxed_categorical", "studentT",
+    "transformed_distribution", "uniform", "von_mises", "weibull")
+
 _MAKERS = {
     "torch": lambda: [_Torch(), FromRegistry("torch")],
     "torch.nn": lambda: [*_package("tcli.nn"), FromTable({}, {
         "functional": _submodule("nn.functional"), "init": _submodule("nn.init"), "utils": _submodule("nn.utils"),
-        "modules": _submodule("nn"), "parameter": _submodule("nn.parameter"), "parallel": _submodule("nn.parallel")})],
+        "modules": _submodule("nn.modules"), "parameter": _submodule("nn.parameter"),
+        "parallel": _submodule("nn.parallel"), "attention": _submodule("nn.attention")})],
+    "torch.nn.modules": lambda: [FromFiles("torch.nn.modules"), *_package("tcli.nn"), FromPrivate("torch.nn")],
     "torch.nn.functional": lambda: [FromRegistry("F")],
-    "torch.nn.init": lambda: _package("tcli.nn.init"),
+    "torch.nn.init": lambda: [*_package("tcli.nn.init"), FromPrivate("torch.nn.init")],
     "torch.nn.utils": lambda: [*_package("tcli.nn.utils"), FromTable({}, {"rnn": _submodule("nn.utils.rnn")})],
     "torch.nn.utils.rnn": lambda: _package("tcli.nn.utils.rnn"),
     "torch.optim": lambda: [*_package("tcli.optim"), FromTable({}, {"lr_scheduler": _submodule("optim.lr_scheduler"),
@@ -208,8 +223,14 @@ _MAKERS = {
     "torch.func": lambda: _package("tcli.func"),
     "torch.autograd.functional": lambda: _package("tcli.func.functional"),
     "torch.utils.data": lambda: _package("tcli.data"),
-    "torch.distributions": lambda: _package("tcli.distributions"),
+    "torch.distributions": lambda: [*_package("tcli.distributions"),
+                                    FromTable({}, {name: _submodule("distributions." + name) for name in _OF_DISTRIBUTIONS})],
+    "torch.distributions.constraints": lambda: _package("tcli.distributions.constraints"),
+    "torch.distributions.transforms": lambda: _package("tcli.distributions.transforms"),
 }
+
+for _name in _OF_DISTRIBUTIONS[2:]:
+    _MAKERS["torch.distributions." + _name] = lambda: _package("tcli.distributions")
 
 
 def tree(name: str) -> Tree:
@@ -222,10 +243,14 @@ def tree(name: str) -> Tree:
             finders = _MAKERS[name]()
             if name.removeprefix("torch.") in torch_extras.SPACES and name != "torch.linalg":
                 finders = [*finders, _extras(name.removeprefix("torch."))]
+        elif home := home_of(name):
+            finders = [*tree(home)._finders, FromPrivate(home)]
         elif name.removeprefix("torch.") in torch_extras.SPACES:
             finders = [_extras(name.removeprefix("torch."))]
         else:
             raise KeyError(name)
+        if name in FILES and name != "torch.nn.modules":
+            finders = [*finders, FromFiles(name)]
         found = _trees[name] = Tree(name, finders)
     return found
 
@@ -234,7 +259,6 @@ class KnownModules:
     """What `import` finds among the tensor modules."""
 
     def get(self, name: str, default=None):
-        name = {"torch.nn.modules": "torch.nn", "torch.nn.parameter": "torch.nn"}.get(name, name)
         if name != "torch" and not name.startswith("torch."):
             return default
         _load_ops()
@@ -245,7 +269,7 @@ class KnownModules:
         parent, _, leaf = name.rpartition(".")
         found = self.get(parent) if parent else None
         value = getattr(found, leaf, None) if found is not None else None
-        return value if isinstance(value, ModuleType) else default
+        return value if isinstance(value, (ModuleType, SimpleNamespace)) else default
 
     def __getitem__(self, name: str):
         found = self.get(name)

@@ -18,7 +18,7 @@ from itertools import count
 from opcode import opmap
 
 from ..errors import TcliError, UnknownName
-from ..source import Source, is_program_code
+from ..source import Source, is_program_code, source_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Session:
         self.positions = trace
         # Called with the `Trace` of a backward pass.
         self.show_trace: Callable[[object], None] = lambda trace: print(trace, file=sys.stderr)
+        # Called when all is loaded that a program needs, before it runs.
+        self.before_program: Callable[[], None] | None = None
         self.args = [str(each) for each in args]
         self.script = script
         # Called for a name that a program reads and nobody has bound: `_` from stdin.
@@ -129,6 +131,8 @@ class Session:
         """Runs compiled code in the session's names; the value of its last bare expression."""
         self._prepare(code)
         self.value = None
+        if self.before_program is not None:
+            self.before_program()
         failure: Any = None
         cause: BaseException | None = None
         try:
@@ -141,6 +145,9 @@ class Session:
             failure = mark_interrupt(error)
         except BaseException as error:
             failure, cause = self._failure(error), error
+            source = source_named(code.co_filename)
+            if source is not None:
+                source.show_lines()
         if failure is not None:
             self.globals.pop("__receiver__", None)  # of an echo that was under way
             # Raised outside of the handler: a context would bring the frames back.
@@ -206,7 +213,7 @@ class Session:
 
         self.engine = EngineState(self.device, self.dtype, self.seed, self.trace, self._traced)
         if self.threads is not None:
-            from .torch_extras import set_num_threads
+            from ..engine.threads import set_num_threads
 
             set_num_threads(self.threads)
         self.bare = BareNames(self)

@@ -17,10 +17,10 @@ def _is_tensor(args) -> bool:
 
 
 def _reducer(name: str):
-    plain = getattr(builtins, name)
+    plain, takes_dim = getattr(builtins, name), name in ("sum", "all", "any")
 
     def reducer(*args, **kwargs):
-        if _is_tensor(args) and (len(args) == 1 or kwargs or not isinstance(args[1], (int, float)) or name == "sum"):
+        if _is_tensor(args) and (len(args) == 1 or kwargs or takes_dim or not isinstance(args[1], (int, float))):
             if len(args) == 1 and not kwargs and name in ("all", "any") and args[0].ndim == 1:
                 return plain(args[0].tolist())
             return getattr(T, name)(*args, **kwargs)

@@ -7,12 +7,13 @@ here (cudnn flags, matmul precision) are accepted and remembered.
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from ..engine import autograd, device, dtypes, format
 from ..engine.tensor import Parameter, Tensor, _legacy, is_tensor
-from ..errors import EngineError
+from ..engine.threads import get_num_threads, set_num_threads
 
 
 def _constructor(name: str, d: dtypes.dtype) -> type:
@@ -25,28 +26,6 @@ def _constructor(name: str, d: dtypes.dtype) -> type:
 
     Constructor.__name__ = Constructor.__qualname__ = name
     return Constructor
-
-
-_threads = [None]
-
-
-def get_num_threads() -> int:
-    """How many threads a computation may use."""
-    import os
-
-    return _threads[0] or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _threads[0] or 1
-
-
-def set_num_threads(n: int) -> None:
-    """Sets how many threads a computation may use."""
-    if not isinstance(n, int) or n < 1:
-        raise EngineError("set_num_threads expects a positive integer")
-    _threads[0] = n
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return
-    threadpool_limits(n)
 
 
 def set_default_device(where) -> None:
@@ -81,11 +60,8 @@ class _Nothing:
         return fn
 
 
-class _Flags:
+class _Flags(SimpleNamespace):
     """Settings that are remembered and change nothing."""
-
-    def __init__(self, **values):
-        self.__dict__.update(values)
 
     def is_available(self) -> bool:
         return False
@@ -97,7 +73,7 @@ class _Flags:
 def table() -> dict:
     from ..engine.dispatch import result_type
 
-    found = {
+    found: dict[str, Any] = {
         f"{dtypes.SCALAR_NAMES[d.name]}Tensor": _constructor(f"{dtypes.SCALAR_NAMES[d.name]}Tensor", d)
         for d in dtypes.ALL if d.itemsize > 1 or d.category < dtypes.FLOAT}
     found.update(
@@ -282,12 +258,42 @@ def _random() -> dict:
 def _utils() -> dict:
     from .namespaces import tree
 
-    return {"data": tree("torch.utils.data"), "checkpoint": SimpleNamespace(checkpoint=checkpoint)}
+    return {"data": tree("torch.utils.data"), "checkpoint": tree("torch.utils.checkpoint")}
 
 
-def checkpoint(fn, *args, use_reentrant=None, **kwargs):
+def checkpoint(function, *args, use_reentrant=None, context_fn=None, determinism_check: str = "default",
+               debug: bool = False, early_stop: bool = True, **kwargs):
     """`torch.utils.checkpoint.checkpoint`: calls the function; its intermediates stay on the tape."""
-    return fn(*args, **kwargs)
+    return function(*args, **kwargs)
+
+
+def checkpoint_sequential(functions, segments: int, input, use_reentrant=None, **kwargs):
+    """`torch.utils.checkpoint.checkpoint_sequential`: calls the functions one after the other."""
+    for function in functions.children() if hasattr(functions, "children") else functions:
+        input = function(input)
+    return input
+
+
+def _parallel() -> dict:
+    from ..nn import DataParallel
+
+    return {"DataParallel": DataParallel}
+
+
+def _parameter() -> dict:
+    from ..nn import Buffer, UninitializedBuffer, UninitializedParameter
+
+    return {"Parameter": Parameter, "Buffer": Buffer, "UninitializedParameter": UninitializedParameter,
+            "UninitializedBuffer": UninitializedBuffer}
+
+
+def _attention() -> dict:
+    from enum import IntEnum
+
+    class SDPBackend(IntEnum):
+        ERROR, MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION, OVERRIDEABLE = -1, 0, 1, 2, 3, 4
+
+    return {"SDPBackend": SDPBackend, "sdpa_kernel": _Nothing}
 
 
 def _signal() -> dict:
@@ -312,8 +318,13 @@ def _profiler() -> dict:
 
 
 def _jit() -> dict:
-    return {"script": identity_decorator, "trace": lambda fn, *args, **kwargs: fn, "ignore": identity_decorator,
-            "export": identity_decorator, "is_scripting": lambda: False}
+    from typing import Final
+
+    same: dict[str, Any] = dict.fromkeys(
+        "script ignore export unused interface script_method script_if_tracing freeze optimize_for_inference".split(),
+        identity_decorator)
+    return same | {"trace": lambda fn, *args, **kwargs: fn, "is_scripting": lambda: False, "is_tracing": lambda: False,
+                   "annotate": lambda kind, value: value, "isinstance": isinstance, "Final": Final}
 
 
 SPACES = {
@@ -322,8 +333,10 @@ SPACES = {
     "version": lambda: {"cuda": None, "hip": None, "git_version": ""},
     "amp": lambda: {"autocast": _Nothing, "GradScaler": _GradScaler}, "mps": lambda: {"is_available": lambda: False},
     "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},
-    "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": lambda: {"Parameter": Parameter},
-    "nn.parallel": lambda: {}, "profiler": _profiler, "types": lambda: {"Number": float, "Device": device.Device},
+    "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": _parameter,
+    "nn.parallel": _parallel, "nn.attention": _attention,
+    "utils.checkpoint": lambda: {"checkpoint": checkpoint, "checkpoint_sequential": checkpoint_sequential},
+     "profiler": _profiler, "types": lambda: {"Number": float, "Device": device.Device},
     "return_types": lambda: {}, "overrides": lambda: {}, "multiprocessing": lambda: {}, "sparse": lambda: {},
     "hub": lambda: {}, "nested": lambda: {},
 }

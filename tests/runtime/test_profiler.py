@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tcli import Session
-from tcli.engine import callables, dispatch
+from tcli.engine import callables, dispatch, tape
 from tcli.engine.profile import Recorder, Roofline
 from tcli.errors import EngineError
 from tcli.runtime.profiler import report
@@ -44,12 +44,12 @@ def test_calls_belong_to_lines_and_backward_to_its_own():
 
 
 def test_shortcuts_are_back_afterwards():
-    before = callables.FLOATS, callables.PLAIN, dispatch._guarded
+    before = callables.SMALL, callables.is_small, dispatch._guarded, list(tape.observers)
     recorded()
-    assert (callables.FLOATS, callables.PLAIN, dispatch._guarded) == before
+    assert (callables.SMALL, callables.is_small, dispatch._guarded, tape.observers) == before
     with pytest.raises(EngineError):
         recorded("torch.ones(3) + torch.ones(4)")
-    assert (callables.FLOATS, callables.PLAIN, dispatch._guarded) == before
+    assert (callables.SMALL, callables.is_small, dispatch._guarded, tape.observers) == before
 
 
 def test_two_profilers_at_once_are_refused():

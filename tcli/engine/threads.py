@@ -1,0 +1,171 @@
+"""A pool of threads for kernels: the caller and its helpers take blocks from one shared iterator.
+
+NumPy's loops, copies, sorts and random fills release the interpreter lock, so two threads that call
+them on different blocks run side by side. Helpers are made on first use, wait on a lock, and end with
+the process. What is computed must not depend on the number of threads: cut the work into blocks by its
+size alone, and combine the results of blocks in the order of their numbers.
+
+    def one(i):
+        block = slice(i * SIZE, (i + 1) * SIZE)
+        np.exp(x[block], out=y[block])
+
+    parallel(-(-len(x) // SIZE), one)
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+from ..errors import EngineError
+from . import blas
+
+_busy = threading.Lock()
+_helpers: list[_Helper] = []
+_count: list[int | None] = [None]
+
+
+def parallel(n_blocks: int, fn: Callable[[int], object]) -> None:
+    """Calls `fn(i)` for every block number i in range(n_blocks), on all threads that may be used.
+
+    Each thread takes the next block when it is done with one, so blocks may differ in cost. Ten or more
+    microseconds go into waking the helpers: blocks should take a hundred at least. Inside a call of
+    `parallel`, and while another thread uses the pool, blocks run one after the other in the caller.
+    The first exception stops the work and is raised here. Floating-point warnings are off in helpers.
+
+    >>> from tcli.engine.threads import parallel
+    >>> found = [0] * 4
+    >>> def one(i): found[i] = i * i
+    >>> parallel(4, one); found
+    [0, 1, 4, 9]
+    """
+    def work(blocks: Iterator[int]) -> None:
+        for i in blocks:
+            fn(i)
+
+    spread(n_blocks, work)
+
+
+def spread(n_blocks: int, work: Callable[[Iterator[int]], object]) -> None:
+    """Like `parallel`, with one call of `work(blocks)` per thread: it may set up scratch memory first.
+
+    `blocks` yields the numbers that this thread is to do; all threads share it.
+    """
+    workers = min(get_num_threads(), n_blocks)
+    if workers <= 1 or not _busy.acquire(blocking=False):
+        work(iter(range(n_blocks)))
+        return
+    try:
+        job = _Job(n_blocks, work)
+        helpers = _get_helpers(workers - 1)
+        for helper in helpers:
+            helper.start(job)
+        job.run()
+        for helper in helpers:
+            helper.wait(job)
+    finally:
+        _busy.release()
+    if job.error is not None:
+        raise job.error
+
+
+class _Job:
+    """Work that threads share; the first error empties the iterator for all."""
+
+    __slots__ = ("blocks", "error", "work")
+
+    def __init__(self, n_blocks: int, work):
+        self.blocks, self.work, self.error = iter(range(n_blocks)), work, None
+
+    def run(self) -> None:
+        try:
+            self.work(self.blocks)
+        except BaseException as error:
+            self.stop(error)
+
+    def stop(self, error: BaseException) -> None:
+        if self.error is None:
+            self.error = error
+        for _ in self.blocks:
+            pass
+
+
+class _Helper:
+    """A waiting thread: two locks are its door bell and its answer."""
+
+    def __init__(self):
+        self._bell, self._answer, self._job = threading.Lock(), threading.Lock(), None
+        self._bell.acquire()
+        self._answer.acquire()
+        threading.Thread(target=self._loop, name="tcli-helper", daemon=True).start()
+
+    def start(self, job: _Job) -> None:
+        self._job = job
+        self._bell.release()
+
+    def wait(self, job: _Job) -> None:
+        """Returns when the helper has left the job: it may be writing into arrays until then."""
+        while True:
+            try:
+                self._answer.acquire()
+                return
+            except BaseException as error:  # an interrupt: first let the helper finish its block
+                job.stop(error)
+
+    def _loop(self) -> None:
+        import numpy as np
+
+        np.seterr(all="ignore")
+        while True:
+            self._bell.acquire()
+            self._job.run()
+            self._job = None
+            self._answer.release()
+
+
+def _get_helpers(n: int) -> list[_Helper]:
+    while len(_helpers) < n:
+        _helpers.append(_Helper())
+    return _helpers[:n]
+
+
+def _forget_helpers() -> None:
+    """A forked child has none of its parent's threads."""
+    global _busy
+    _busy = threading.Lock()
+    _helpers.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_helpers)
+
+
+# ---------------------------------------------------------------- how many
+
+def get_num_threads() -> int:
+    """How many threads a computation may use: what was set, OMP_NUM_THREADS, or one per processor."""
+    n = _count[0]
+    if n is None:
+        n = _count[0] = _default_count()
+    return n
+
+
+def _default_count() -> int:
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if wanted.isdigit() and int(wanted):
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_num_threads(n: int) -> None:
+    """Sets how many threads a computation may use, the BLAS library's included."""
+    if type(n) is not int or n < 1:
+        raise EngineError("set_num_threads expects a positive integer")
+    _count[0] = n
+    blas.settled()
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return
+    threadpool_limits(n)

@@ -1,0 +1,183 @@
+"""Large arrays in blocks of rows that stay in cache, shared by the threads of the pool.
+
+Blocks follow from the shape alone, so that results do not depend on the number of threads. No op is
+declared here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from ..engine.threads import parallel
+
+BLOCK = 1 << 17  # elements
+LARGE = 1 << 18  # elements from which a second thread pays
+COLUMNS = 256  # the fewest columns that rows are cut into
+STRIP = 256  # the length of the strips in which transposed arrays are copied
+
+
+def over_rows(n: int, per_row: int, fn: Callable[[int, int], object], block: int = BLOCK) -> None:
+    """Calls `fn(start, stop)` for the blocks of `n` rows of `per_row` elements each, in any order."""
+    step = max(1, block // max(per_row, 1))
+    count = -(-n // step)
+
+    def one(i: int) -> None:
+        fn(i * step, min(n, (i + 1) * step))
+    if count > 1 and n * per_row >= LARGE:
+        parallel(count, one)
+    else:
+        for i in range(count):
+            one(i)
+
+
+def in_order(n: int, per_row: int, fn: Callable[[int, int], object], block: int = BLOCK) -> None:
+    """The same in the order of the rows, in one thread: for blocks that write to the same places."""
+    step = max(1, block // max(per_row, 1))
+    for start in range(0, n, step):
+        fn(start, min(n, start + step))
+
+
+# ---------------------------------------------------------------- one dim of several
+
+def is_large(x) -> bool:
+    """Whether an array is worth blocks: large, contiguous, NumPy's own."""
+    return type(x) is np.ndarray and x.size >= LARGE and x.flags.c_contiguous and x.dtype.kind in "fiub"
+
+
+def sides(shape: tuple, dim: int) -> tuple[int, int, int]:
+    """(elements before, along and behind `dim`)."""
+    return prod(shape[:dim]), shape[dim], prod(shape[dim + 1:])
+
+
+def slabs(x: np.ndarray, dim: int) -> np.ndarray:
+    """A contiguous array seen with `dim` second: (before, n) where it is the last, else (before, n, behind)."""
+    before, n, behind = sides(x.shape, dim)
+    return x.reshape(before, n) if behind == 1 else x.reshape(before, n, behind)
+
+
+def over_slabs(shape: tuple, dim: int, fn: Callable[[slice], object]) -> None:
+    """Calls `fn(part)` for blocks of `slabs(x, dim)` that hold whole lines along `dim`: slabs(x, dim)[part]."""
+    before, n, behind = sides(shape, dim)
+    over_rows(before, n * behind, lambda start, stop: fn(slice(start, stop)))
+
+
+def in_columns(shape: tuple, dim: int) -> bool:
+    """Whether lines along `dim` lie across a large piece of memory: no block that stays in cache holds whole lines."""
+    before, n, behind = sides(shape, dim)
+    return behind > 1 and n * behind > 2 * BLOCK
+
+
+def is_one_line(shape: tuple, dim: int) -> bool:
+    """Whether `dim` is all there is."""
+    return prod(shape) == shape[dim]
+
+
+def row_major_copy(x: np.ndarray, dtype=None) -> np.ndarray:
+    """A contiguous copy of an array; a transposed one is copied in strips, in which both sides stay in cache."""
+    out = np.empty(x.shape, dtype or x.dtype)
+    if x.size < LARGE:
+        np.copyto(out, x, "unsafe")
+    elif x.flags.c_contiguous:
+        flat, source = out.reshape(-1), x.reshape(-1)
+        over_rows(x.size, 1, lambda start, stop: np.copyto(flat[start:stop], source[start:stop], "unsafe"))
+    elif x.ndim > 1 and abs(x.strides[-1]) > min(map(abs, x.strides)):
+        height = x.size // x.shape[-1]
+        over_rows(x.shape[-1], height, lambda start, stop: np.copyto(out[..., start:stop], x[..., start:stop], "unsafe"),
+                  STRIP * height)
+    else:
+        over_rows(len(x), x.size // len(x), lambda start, stop: np.copyto(out[start:stop], x[start:stop], "unsafe"))
+    return out
+
+
+# ---------------------------------------------------------------- reductions
+
+def reduced(ufunc: np.ufunc, x, dim, dtype=None, keepdim: bool = False):
+    """`ufunc.reduce` along one dim or all (None), in blocks where the array is large."""
+    if not is_large(x) or type(dim) is tuple:
+        return ufunc.reduce(x, dim, dtype, None, keepdim)
+    if dim is None:
+        found = _whole(ufunc, x.reshape(-1), dtype)
+        return found.reshape((1,) * x.ndim) if keepdim else found
+    dim %= x.ndim
+    found = _along(ufunc, x, dim, dtype)
+    shape = x.shape[:dim] + (1,) * keepdim + x.shape[dim + 1:]
+    return found.reshape(shape)
+
+
+def _whole(ufunc: np.ufunc, flat: np.ndarray, dtype):
+    parts = [None] * -(-flat.size // BLOCK)
+
+    def part(start: int, stop: int) -> None:
+        parts[start // BLOCK] = ufunc.reduce(flat[start:stop], 0, dtype)
+    over_rows(flat.size, 1, part)
+    return ufunc.reduce(np.asarray(parts))
+
+
+def _along(ufunc: np.ufunc, x: np.ndarray, dim: int, dtype) -> np.ndarray:
+    before, n, behind = sides(x.shape, dim)
+    source = slabs(x, dim)
+    if behind == 1 or n * behind <= BLOCK:
+        out = np.empty((before, behind) if behind > 1 else before, _result_dtype(ufunc, x, dtype))
+        over_rows(before, n * behind, lambda start, stop: ufunc.reduce(source[start:stop], 1, dtype, out[start:stop]))
+        return out
+    step = max(1, BLOCK // behind)
+    parts = np.empty((before, -(-n // step), behind), _result_dtype(ufunc, x, dtype))
+    for row, target in zip(source, parts, strict=True):
+        def part(start: int, stop: int, row=row, target=target) -> None:
+            ufunc.reduce(row[start:stop], 0, dtype, target[start // step])
+        over_rows(n, behind, part)
+    return ufunc.reduce(parts, 1)
+
+
+def _result_dtype(ufunc: np.ufunc, x: np.ndarray, dtype):
+    return dtype or ufunc.reduce(x.reshape(-1)[:1]).dtype
+
+
+def place_of_best(name: str, x: np.ndarray, dim: int | None):
+    """argmax or argmin of a large array: the first extremum, or the first nan."""
+    find = getattr(np, name)
+    if dim is None:
+        return _best_of_all(find, x.reshape(-1))
+    before, n, behind = sides(x.shape, dim)
+    source = slabs(x, dim)
+    out = np.empty(source.shape[:1] + source.shape[2:], np.int64)
+    if behind == 1:
+        over_rows(before, n, lambda start, stop: find(source[start:stop], 1, out[start:stop]))
+    else:
+        width = max(COLUMNS, BLOCK // n)
+        across = -(-behind // width)
+
+        def one(i: int) -> None:
+            row, column = divmod(i, across)
+            where = slice(column * width, (column + 1) * width)
+            _best_of_rows(name, source[row, :, where], out[row, where])
+        parallel(before * across, one)
+    return out.reshape(x.shape[:dim] + x.shape[dim + 1:])
+
+
+def _best_of_all(find, flat: np.ndarray) -> int:
+    places = np.empty(-(-flat.size // BLOCK), np.int64)
+
+    def part(start: int, stop: int) -> None:
+        places[start // BLOCK] = start + int(find(flat[start:stop]))
+    over_rows(flat.size, 1, part)
+    return int(places[find(flat[places])])
+
+
+def _best_of_rows(name: str, rows: np.ndarray, out: np.ndarray) -> None:
+    """Places along the first dim: NumPy's own argmax jumps through memory there. Later rows seldom hold a new best."""
+    reduce, better = (np.maximum, np.greater) if name == "argmax" else (np.minimum, np.less)
+    step = max(1, BLOCK // max(rows.shape[1], 1) // 4)
+    best = rows[0].copy()
+    out[...] = 0
+    for start in range(0, len(rows), step):
+        block = rows[start:start + step]
+        top = reduce.reduce(block, 0)
+        new = better(top, best) | ((top != top) & (best == best))
+        columns = np.flatnonzero(new)
+        if columns.size:
+            out[columns] = getattr(block[:, columns], name)(0) + start
+            best[columns] = top[columns]

@@ -1,0 +1,290 @@
+"""softmax, logsumexp, variance and running sums on large arrays, block by block in cache.
+
+Each takes a contiguous array that `is_large` and computes what the short kernels of the families compute,
+without temporaries of its size. Lines along the last dim are done one after the other; lines across memory
+(columns) in passes over blocks of rows, whose partial results are combined. No op is declared here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .blocks import BLOCK, in_columns, in_order, is_one_line, over_rows, over_slabs, reduced, slabs
+
+CALM = 50  # sums of exponentials below exp(CALM) need no shift
+
+
+def _over_column_rows(x: np.ndarray, dim: int, fn: Callable[[int, slice, int], object]) -> int:
+    """Calls `fn(i, part, j)` for blocks of rows `slabs(x, dim)[i, part]`, the j-th of its kind; how many j there are."""
+    before, n, behind = slabs(x, dim).shape
+    step = max(1, BLOCK // behind)
+    for i in range(before):
+        over_rows(n, behind, lambda start, stop, i=i: fn(i, slice(start, stop), start // step))
+    return -(-n // step)
+
+
+def _parts(x: np.ndarray, dim: int) -> np.ndarray:
+    """Room for one partial result of each block of rows."""
+    before, n, behind = slabs(x, dim).shape
+    return np.empty((before, -(-n // max(1, BLOCK // behind)), behind), x.dtype)
+
+
+def _kept(found: np.ndarray, x: np.ndarray, dim: int) -> np.ndarray:
+    return found.reshape(x.shape[:dim] + (1,) + x.shape[dim + 1:])
+
+
+# ---------------------------------------------------------------- softmax
+
+def softmax(x: np.ndarray, dim: int, log: bool) -> np.ndarray:
+    """softmax or its logarithm along `dim`."""
+    out = np.empty_like(x)
+    if is_one_line(x.shape, dim):
+        _softmax_of_all(x.reshape(-1), out.reshape(-1), log)
+    elif in_columns(x.shape, dim):
+        _softmax_of_columns(x, out, dim, log)
+    else:
+        _softmax_of_rows(x, out, dim, log)
+    return out
+
+
+def _softmax_of_rows(x: np.ndarray, out: np.ndarray, dim: int, log: bool) -> None:
+    source, target = slabs(x, dim), slabs(out, dim)
+
+    def block(part: slice) -> None:
+        e = target[part]
+        np.subtract(source[part], np.maximum.reduce(source[part], 1, keepdims=True), out=e)
+        if log:
+            e -= np.log(np.add.reduce(np.exp(e), 1, keepdims=True))
+        else:
+            np.exp(e, out=e)
+            e /= np.add.reduce(e, 1, keepdims=True)
+    over_slabs(x.shape, dim, block)
+
+
+def _softmax_of_columns(x: np.ndarray, out: np.ndarray, dim: int, log: bool) -> None:
+    source, target, sums = slabs(x, dim), slabs(out, dim), _parts(x, dim)
+    top = slabs(reduced(np.maximum, x, dim, None, True), dim)
+
+    def exponential(i: int, part: slice, j: int) -> None:
+        e = np.subtract(source[i, part], top[i], out=target[i, part])
+        np.add.reduce(np.exp(e) if log else np.exp(e, out=e), 0, out=sums[i, j])
+
+    def scale(i: int, part: slice, j: int) -> None:
+        if log:
+            target[i, part] -= total[i]
+        else:
+            target[i, part] /= total[i]
+    _over_column_rows(x, dim, exponential)
+    total = np.add.reduce(sums, 1)
+    total = np.log(total) if log else total
+    _over_column_rows(x, dim, scale)
+
+
+def _softmax_of_all(x: np.ndarray, out: np.ndarray, log: bool) -> None:
+    """The same for one long vector."""
+    n = x.size
+    count = -(-n // BLOCK)
+    tops, sums = np.empty(count, x.dtype), np.empty(count, x.dtype)
+
+    def largest(start: int, stop: int) -> None:
+        tops[start // BLOCK] = np.maximum.reduce(x[start:stop])
+
+    def exponential(start: int, stop: int) -> None:
+        e = np.subtract(x[start:stop], top, out=out[start:stop])
+        e = np.exp(e) if log else np.exp(e, out=e)
+        sums[start // BLOCK] = np.add.reduce(e)
+
+    def scale(start: int, stop: int) -> None:
+        if log:
+            out[start:stop] -= total
+        else:
+            out[start:stop] /= total
+    over_rows(n, 1, largest)
+    top = np.maximum.reduce(tops)
+    over_rows(n, 1, exponential)
+    total = np.add.reduce(sums)
+    total = np.log(total) if log else total
+    over_rows(n, 1, scale)
+
+
+def softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
+    """out * (g - sum(g * out)) along `dim`, which is no column; both contiguous."""
+    r = np.empty_like(out)
+    grad, value, target = slabs(g, dim), slabs(out, dim), slabs(r, dim)
+
+    def block(part: slice) -> None:
+        t = np.multiply(grad[part], value[part], out=target[part])
+        t -= value[part] * np.add.reduce(t, 1, keepdims=True)
+    over_slabs(out.shape, dim, block)
+    return r
+
+
+def log_softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
+    """g - exp(out) * sum(g) along `dim`, which is no column; both contiguous."""
+    r = np.empty_like(out)
+    grad, value, target = slabs(g, dim), slabs(out, dim), slabs(r, dim)
+
+    def block(part: slice) -> None:
+        t = np.exp(value[part], out=target[part])
+        t *= np.add.reduce(grad[part], 1, keepdims=True)
+        np.subtract(grad[part], t, out=t)
+    over_slabs(out.shape, dim, block)
+    return r
+
+
+# ---------------------------------------------------------------- log of sums of exponentials
+
+def logsumexp(x: np.ndarray, dim: int) -> np.ndarray:
+    """log(sum(exp(x))) along `dim`, which keeps size 1."""
+    if in_columns(x.shape, dim):
+        return _logsumexp_of_columns(x, dim)
+    source = slabs(x, dim)
+    out = np.empty((len(source), 1, *source.shape[2:]), x.dtype)
+
+    def block(part: slice) -> None:
+        lines = source[part]
+        top = _finite_or_zero(np.maximum.reduce(lines, 1, keepdims=True))
+        e = _exponentials(lines, top)
+        total = np.add.reduce(e, 1, keepdims=True)
+        np.log(total, out=total)
+        np.add(total, top, out=out[part])
+    over_slabs(x.shape, dim, block)
+    return _kept(out, x, dim)
+
+
+def _exponentials(x: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """exp(x - top); where no sum of exp(x) can overflow or vanish `top` becomes 0, which saves a pass."""
+    if np.abs(top).max() < CALM:
+        top[...] = 0
+        return np.exp(x)
+    e = x - top
+    return np.exp(e, out=e)
+
+
+def _finite_or_zero(top: np.ndarray) -> np.ndarray:
+    top[np.isinf(top)] = 0
+    return top
+
+
+def _logsumexp_of_columns(x: np.ndarray, dim: int) -> np.ndarray:
+    source, sums = slabs(x, dim), _parts(x, dim)
+    top = _finite_or_zero(slabs(reduced(np.maximum, x, dim, None, True), dim))
+    calm = np.abs(top).max() < CALM
+    if calm:
+        top[...] = 0
+
+    def exponential(i: int, part: slice, j: int) -> None:
+        e = np.exp(source[i, part]) if calm else source[i, part] - top[i]
+        np.add.reduce(e if calm else np.exp(e, out=e), 0, out=sums[i, j])
+    _over_column_rows(x, dim, exponential)
+    total = np.add.reduce(sums, 1, keepdims=True)
+    return _kept(np.log(total) + top, x, dim)
+
+
+def logsumexp_of_all(x: np.ndarray):
+    """The same over a vector, or None where a block holds infinities or nan."""
+    count = -(-x.size // BLOCK)
+    tops, sums = np.empty(count, x.dtype), np.empty(count, x.dtype)
+
+    def block(start: int, stop: int) -> None:
+        part, i = x[start:stop], start // BLOCK
+        tops[i] = np.maximum.reduce(part)
+        sums[i] = np.add.reduce(_exponentials(part, tops[i:i + 1]))
+    over_rows(x.size, 1, block)
+    if not np.isfinite(tops).all():
+        return None
+    top = tops.max()
+    return np.log(np.add.reduce(sums * np.exp(tops - top))) + top
+
+
+# ---------------------------------------------------------------- sums of squares
+
+def squares_of_all(x: np.ndarray) -> float:
+    """The sum of squared distances from the mean over a vector: blocks are combined by their means."""
+    count = -(-x.size // BLOCK)
+    means, squares = np.empty(count), np.empty(count)
+
+    def block(start: int, stop: int) -> None:
+        part, i = x[start:stop], start // BLOCK
+        mean = np.add.reduce(part) / x.dtype.type(stop - start)
+        d = part - mean
+        np.multiply(d, d, out=d)
+        means[i], squares[i] = mean, np.add.reduce(d)
+    over_rows(x.size, 1, block)
+    sizes = np.full(count, BLOCK, np.float64)
+    sizes[-1] = x.size - BLOCK * (count - 1)
+    mean = (means * sizes).sum() / x.size
+    return float(squares.sum() + (sizes * (means - mean) ** 2).sum())
+
+
+def squares(x: np.ndarray, dim: int) -> np.ndarray:
+    """The same along `dim`, which keeps size 1."""
+    n = x.dtype.type(x.shape[dim])
+    if in_columns(x.shape, dim):
+        return sum_of_squares(x, dim, slabs(reduced(np.add, x, dim, None, True), dim) / n)
+    source = slabs(x, dim)
+    out = np.empty((len(source), 1, *source.shape[2:]), x.dtype)
+
+    def block(part: slice) -> None:
+        d = source[part] - np.add.reduce(source[part], 1, keepdims=True) / n
+        np.add.reduce(np.multiply(d, d, out=d), 1, out=out[part], keepdims=True)
+    over_slabs(x.shape, dim, block)
+    return _kept(out, x, dim)
+
+
+def sum_of_squares(x: np.ndarray, dim: int, mean=None) -> np.ndarray:
+    """The sum of squares (of distances from `mean`) in columns along `dim`, which keeps size 1."""
+    source, sums = slabs(x, dim), _parts(x, dim)
+
+    def square(i: int, part: slice, j: int) -> None:
+        d = source[i, part] if mean is None else source[i, part] - mean[i]
+        np.add.reduce(d * d if mean is None else np.multiply(d, d, out=d), 0, out=sums[i, j])
+    _over_column_rows(x, dim, square)
+    return _kept(np.add.reduce(sums, 1), x, dim)
+
+
+# ---------------------------------------------------------------- running sums and products
+
+def accumulated(ufunc: np.ufunc, x: np.ndarray, wide, kept, back: bool) -> np.ndarray:
+    """Running sums or products along the last dim, kept in `wide` on their way; from the end if `back`."""
+    out = np.empty(x.shape, kept)
+    source, target = slabs(x, x.ndim - 1), slabs(out, x.ndim - 1)
+    if back:
+        source, target = source[:, ::-1], target[:, ::-1]
+    if len(source) * 8 < source.shape[1]:
+        for row, result in zip(source, target, strict=True):
+            _accumulate_row(ufunc, row, result, wide)
+        return out
+
+    def rows(start: int, stop: int) -> None:
+        running = source[start:stop].astype(wide, order="C")
+        target[start:stop] = ufunc.accumulate(running, 1, None, running)
+    over_rows(len(source), source.shape[1], rows, BLOCK // 2)
+    return out
+
+
+def _accumulate_row(ufunc: np.ufunc, x: np.ndarray, out: np.ndarray, wide) -> None:
+    """One long row, in blocks that carry what came before them."""
+    starts = _starts(x, wide) if ufunc is np.add and wide != x.dtype else None
+    carried = [None]
+
+    def block(start: int, stop: int) -> None:
+        running = x[start:stop].astype(wide)
+        if start:
+            running[0] = ufunc(carried[0] if starts is None else starts[start // BLOCK], running[0])
+        out[start:stop] = ufunc.accumulate(running, 0, None, running)
+        if starts is None:
+            carried[0] = running[-1]
+    (in_order if starts is None else over_rows)(x.size, 1, block)
+
+
+def _starts(x: np.ndarray, wide) -> np.ndarray | None:
+    """The sum before each block, in a dtype wide enough that the order of additions does not show; None if not finite."""
+    totals = np.zeros(-(-x.size // BLOCK) + 1, wide)
+
+    def total(start: int, stop: int) -> None:
+        totals[start // BLOCK + 1] = np.add.reduce(x[start:stop], 0, wide)
+    over_rows(x.size, 1, total)
+    return np.add.accumulate(totals) if np.isfinite(totals).all() else None

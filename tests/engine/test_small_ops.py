@@ -1,0 +1,191 @@
+"""The short ways of small tensors: they must be indistinguishable from the long road, but for time."""
+
+import numpy as np
+import pytest
+
+import tcli
+from tcli.engine import tape
+
+
+@pytest.fixture
+def session():
+    return tcli.Session(seed=0)
+
+
+# ---------------------------------------------------------------- gradients own their memory
+
+def test_leaves_that_get_the_same_gradient_do_not_share_it(session):
+    session.run("a = ones(3, requires_grad=True); b = ones(3, requires_grad=True); (a + b).sum().backward()")
+    session.run("a.grad.mul_(5)")
+    assert session.eval("b.grad.tolist()") == [1.0, 1.0, 1.0]
+
+
+def test_a_gradient_given_by_the_caller_is_not_taken_over(session):
+    session.run("w = ones(3, requires_grad=True); g = ones(3); w.add(0).backward(g); w.grad.zero_()")
+    assert session.eval("g.tolist()") == [1.0, 1.0, 1.0]
+
+
+def test_a_gradient_is_no_view_and_row_major(session):
+    session.run("w = randn(2, 3, requires_grad=True); (w.t() * randn(3, 2)).sum().backward()")
+    assert session.eval("w.grad.is_contiguous()")
+    assert session["w"].grad._a.base is None
+
+
+def test_a_gradient_does_not_share_memory_with_what_it_was_computed_from(session):
+    session.run("w = ones(3, requires_grad=True); x = tensor([1., 2., 3.]); (w * x).sum().backward(); x.zero_()")
+    assert session.eval("w.grad.tolist()") == [1.0, 2.0, 3.0]
+
+
+def test_gradients_accumulate_in_place(session):
+    session.run("w = ones(2, requires_grad=True); (w * 2).sum().backward(); g = w.grad; (w * 3).sum().backward()")
+    assert session.eval("g is w.grad")
+    assert session.eval("g.tolist()") == [5.0, 5.0]
+
+
+def test_a_leaf_used_twice_gets_the_sum(session):
+    session.run("w = tensor([2.], requires_grad=True); (w * w + w).sum().backward()")
+    assert session.eval("w.grad.tolist()") == [5.0]
+
+
+def test_a_hook_may_write_into_the_gradient(session):
+    session.run("w = ones(2, requires_grad=True); y = (w * 2).sum(); y.register_hook(lambda g: g.mul_(3)); y.backward()")
+    assert session.eval("w.grad.tolist()") == [6.0, 6.0]
+    session.run("v = ones(2, requires_grad=True); v.sum().backward()")
+    assert session.eval("v.grad.tolist()") == [1.0, 1.0]
+
+
+def test_the_sum_of_a_0d_tensor_gives_a_writable_gradient(session):
+    session.run("w = tensor(3., requires_grad=True); w.sum().backward(); w.grad.add_(1)")
+    assert session.eval("w.grad.item()") == 2.0
+    session.run("v = tensor(3., requires_grad=True); v.sum().backward()")
+    assert session.eval("v.grad.item()") == 1.0
+
+
+# ---------------------------------------------------------------- the checks of the long road
+
+def test_a_second_backward_is_refused(session):
+    session.run("w = ones(2, requires_grad=True); y = (w * w).sum(); y.backward()")
+    with pytest.raises(tcli.TcliError, match="backward through the graph a second time"):
+        session.run("y.backward()")
+
+
+@pytest.mark.parametrize("write", ["x[0] = 5.0", "x.mul_(2)", "x += 1", "x.add_(ones(3))", "x[1:] = 0", "x[:] = 1"])
+def test_a_modified_saved_tensor_is_noticed(session, write):
+    session.run("w = ones(3, requires_grad=True); x = ones(3); y = (w * x).sum()\n" + write)
+    with pytest.raises(tcli.TcliError, match="modified by an inplace operation"):
+        session.run("y.backward()")
+
+
+def test_a_modified_tensor_that_no_rule_needs_is_no_error(session):
+    session.run("w = ones(3, requires_grad=True); x = ones(3, requires_grad=True); y = w * x\n"
+                "with torch.no_grad(): w.add_(1)\n"
+                "g, = torch.autograd.grad(y.sum(), w)")
+    assert session.eval("g.tolist()") == [1.0, 1.0, 1.0]
+
+
+def test_results_of_inference_mode_stay_out_of_graphs(session):
+    session.run("with torch.inference_mode():\n"
+                "    i = [ones(2) + 1, ones(2).exp(), ones(2).sum(), ones(2)[0], ones(2, 2) @ ones(2, 2), ones(2).view(2)]")
+    assert session.eval("[t.is_inference() for t in i]") == [True] * 6
+    with pytest.raises(tcli.TcliError, match="Inference tensors cannot be saved for backward"):
+        session.run("ones(2, requires_grad=True) * i[0]")
+
+
+def test_saved_tensor_hooks_see_what_the_short_ways_save(session):
+    session.run("seen = []\nw = randn(2, 2, requires_grad=True)\n"
+                "def pack(t):\n    seen.append(tuple(t.shape))\n    return t\n"
+                "with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):\n"
+                "    y = (torch.tanh(w) * w).sum()\n"
+                "y.backward()")
+    assert session.eval("seen") == [(2, 2)] * 3
+    assert session.eval("w.grad is not None")
+
+
+def test_positions_are_noted_for_the_trace(session):
+    session.positions = True
+    session.run("w = ones(2, 2, requires_grad=True); y = ((w @ w).tanh() + w[0]).sum()")
+    node, places = session["y"]._node, []
+    while type(node) is tape.Node:
+        places.append(node.span().text)
+        node = node.edges[0]
+    assert places == ["((w @ w).tanh() + w[0]).sum()", "(w @ w).tanh() + w[0]", "(w @ w).tanh()", "w @ w"]
+
+
+# ---------------------------------------------------------------- remembered options
+
+@pytest.mark.parametrize(("good", "bad"), [("x.sum(1)", "x.sum(1.0)"), ("x.sum(0)", "x.sum('0')"),
+                                           ("x.softmax(1)", "x.softmax(1.5)"), ("x.mean(1)", "x.mean(2)")])
+def test_remembered_options_do_not_let_others_pass(session, good, bad):
+    session.run("x = ones(2, 3)")
+    session.run(good)
+    session.run(good)
+    with pytest.raises(tcli.TcliError):
+        session.run(bad)
+
+
+def test_options_are_remembered_for_each_number_of_dims(session):
+    assert session.eval("[tuple(ones(2, 3).sum(-1).shape), tuple(ones(2, 3, 4).sum(-1).shape)]") == [(2,), (2, 3)]
+
+
+def test_names_of_nodes_follow_the_call(session):
+    session.run("x = ones(2, 3, requires_grad=True)")
+    names = session.eval("[type(y.grad_fn).__name__ and y.grad_fn.name() for y in "
+                         "(x.sum(), x.sum(1), x.sum(), x[0], x[:1], x @ x.t(), x ** 2, x.view(6), x.t().reshape(6))]")
+    assert names == ["SumBackward0", "SumBackward1", "SumBackward0", "SelectBackward0", "SliceBackward0", "MmBackward0",
+                     "PowBackward0", "ViewBackward0", "UnsafeViewBackward0"]
+
+
+# ---------------------------------------------------------------- shortcuts give what the long road gives
+
+CALLS = ["torch.cat([a, b])", "torch.cat([a, b], -1)", "torch.cat([a, b.double()])", "torch.cat((a, a, a), 1)",
+         "torch.stack([a, b])", "torch.stack([a, b], -1)", "torch.where(a > 0, a, b)", "torch.where(a > 0, a, 0.0)",
+         "torch.where(a > 0, 1.0, b)", "torch.where(a > 0, a, b.double())", "a.view(-1)", "a.view(3, 2)", "a.view((6,))",
+         "a.reshape(-1, 2)", "a.t().reshape(2, 3)", "a.reshape([6])", "a[1]", "a[-1, 0]", "a[:, 1:]", "a[0, ::2]", "a ** 2",
+         "a ** 3.0", "2 ** a", "a.abs() ** b", "F.linear(a, b)", "F.linear(a, b, b[:, 0])", "F.linear(a[0], b)",
+         "F.mse_loss(a, b)", "F.mse_loss(a, b, reduction='sum')", "F.mse_loss(a, b, reduction='none')", "a.max()", "a.min()",
+         "torch.zeros(2, 3)", "torch.ones((2,))", "a.relu()", "torch.sigmoid(a)", "a @ b.t()", "a[0] @ b[0]", "a @ b[0]"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_shortcut_gives_what_the_long_road_gives(call, monkeypatch):
+    from tcli.engine import callables
+
+    def result():
+        session = tcli.Session(seed=3)
+        session.run("a = randn(2, 3, requires_grad=True); b = randn(2, 3, requires_grad=True); y = " + call)
+        session.run("if y.requires_grad: (y * torch.arange(1., y.numel() + 1).view(y.shape)).sum().backward()")
+        y = session["y"]
+        return y._a, y.dtype, y.requires_grad, y.grad_fn and y.grad_fn.name(), [
+            session[name].grad._a if session[name].grad is not None else None for name in "ab"]
+
+    quick = result()
+    monkeypatch.setattr(callables, "SMALL", -1)
+    slow = result()
+    assert quick[1:4] == slow[1:4]
+    np.testing.assert_allclose(quick[0], slow[0], rtol=1e-6)
+    for mine, other in zip(quick[4], slow[4], strict=True):
+        assert (mine is None) == (other is None)
+        if mine is not None:
+            np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    ("torch.cat([ones(2), ones(2, 2)])", "same number of dimensions"), ("torch.stack([ones(2), ones(3)])", "equal size"),
+    ("ones(2, 3).view(4)", "invalid for input of size 6"), ("ones(2, 3)[2]", "out of bounds"),
+    ("ones(2)[0, 0]", "too many indices"), ("F.linear(ones(2, 3), ones(2, 2))", "cannot be multiplied"),
+    ("torch.zeros(-1, 2)", "negative dimension|non-negative"), ("ones(2, 3) @ ones(2, 3)", "cannot be multiplied"),
+    ("torch.where(ones(2) > 0, ones(2), ones(3))", "must match the size"), ("ones(2) ** ones(3)", "must match the size")])
+def test_errors_come_from_the_long_road(session, call, message):
+    with pytest.raises(tcli.TcliError, match=message):
+        session.run(call)
+
+
+def test_views_share_memory_and_version(session):
+    session.run("x = zeros(2, 3); v = x.view(6); r = x[1]; s = x[:, 1:]; x[0, 0] = 7.0; v[5] = 9.0")
+    assert session.eval("[v[0].item(), r[2].item(), s[1, 1].item()]") == [7.0, 9.0, 9.0]
+    assert session.eval("[v._version, r._version, x._version]") == [2, 2, 2]
+
+
+def test_writing_to_a_view_reaches_the_history_of_its_base(session):
+    session.run("w = ones(2, requires_grad=True); x = zeros(2, 2); x[0] = w * 3; x.view(4).sum().backward()")
+    assert session.eval("w.grad.tolist()") == [3.0, 3.0]

@@ -1,0 +1,291 @@
+"""Kernels that work in blocks agree with plain NumPy, over odd sizes, every dim, strides and special values."""
+
+import numpy as np
+import pytest
+
+from tcli.engine import threads
+from tcli.engine.autograd import no_grad
+from tcli.engine.registry import T
+from tcli.engine.tensor import tensor
+from tcli.errors import EngineError
+from tcli.ops import conv, conv_flat, places
+from tcli.ops.blocks import BLOCK, LARGE, over_rows, place_of_best, reduced, row_major_copy
+
+SHAPES = [(LARGE + 3,), (1, LARGE + 1), (LARGE + 1, 1), (700, 401), (3, 300, 311), (2, 5, 40_000), (40_000, 3, 3)]
+DIMS = [(shape, dim) for shape in SHAPES for dim in range(len(shape))]
+
+
+def numbers(*shape, dtype="float32", seed=0):
+    return (np.random.default_rng(seed).standard_normal(shape) * 3).astype(dtype)
+
+
+def close(found, wanted, tolerance=2e-5):
+    np.testing.assert_allclose(found._a, wanted, rtol=tolerance, atol=tolerance)
+
+
+@pytest.fixture(params=[1, 2, 4], autouse=True)
+def thread_count(request, monkeypatch):
+    monkeypatch.setattr(threads, "get_num_threads", lambda: request.param)
+    with np.errstate(all="ignore"):  # as programs run
+        yield
+
+
+# ---------------------------------------------------------------- reductions
+
+@pytest.mark.parametrize(("shape", "dim"), DIMS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_reductions_along_a_dim(shape, dim, dtype):
+    a = numbers(*shape, dtype=dtype)
+    x, wide = tensor(a), a.astype(np.float64)
+    close(T.sum(x, dim), wide.sum(dim), 1e-3)
+    close(T.mean(x, dim, True), wide.mean(dim, keepdims=True))
+    close(T.linalg_vector_norm(x, dim=dim), np.sqrt((wide ** 2).sum(dim)), 1e-4)
+    if shape[dim] > 1:
+        close(T.var(x, dim), wide.var(dim, ddof=1), 1e-4)
+        close(T.std(x, dim, keepdim=True), wide.std(dim, ddof=1, keepdims=True), 1e-4)
+    for name, find, best in (("max", a.argmax, a.max), ("min", a.argmin, a.min)):
+        values, indices = getattr(T, name)(x, dim)
+        np.testing.assert_array_equal(values._a, best(dim))
+        np.testing.assert_array_equal(indices._a, find(dim))
+        np.testing.assert_array_equal(getattr(T, "a" + name)(x, dim, True)._a, best(dim, keepdims=True))
+        np.testing.assert_array_equal(getattr(T, "arg" + name)(x, dim, True)._a, find(dim, keepdims=True))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_reductions_of_all(shape):
+    a = numbers(*shape)
+    x, wide = tensor(a), a.astype(np.float64)
+    close(T.sum(x), wide.sum(), 1e-3)
+    close(T.var(x), wide.var(ddof=1))
+    close(T.logsumexp(x, tuple(range(a.ndim))), np.log(np.exp(wide - wide.max()).sum()) + wide.max())
+    assert T.argmax(x)._a == a.argmax() and T.max(x)._a == a.max() and T.argmin(x)._a == a.argmin()
+    assert T.count_nonzero(x > 1)._a == (a > 1).sum() and T.sum(x > 1)._a == (a > 1).sum()
+    assert bool(T.any(x > 100)._a) is False and bool(T.all(x < 100)._a) is True
+
+
+def test_the_first_nan_and_the_first_of_equals_win():
+    a = np.zeros((600, 500), np.float32)
+    a[5:, 3] = 2
+    assert place_of_best("argmax", a, None) == 5 * 500 + 3
+    np.testing.assert_array_equal(place_of_best("argmax", a, 0), a.argmax(0))
+    a[300:, 7] = np.nan
+    a[200, 7] = np.inf
+    assert place_of_best("argmax", a, None) == place_of_best("argmin", a, None) == 300 * 500 + 7
+    np.testing.assert_array_equal(place_of_best("argmax", a, 0), a.argmax(0))
+    np.testing.assert_array_equal(place_of_best("argmin", a, 0), a.argmin(0))
+    assert np.isnan(T.max(tensor(a))._a) and T.max(tensor(a), 0)[1]._a[7] == 300
+
+
+def test_variance_of_numbers_far_from_zero():
+    a = numbers(LARGE * 2 + 5) + np.float32(1000)
+    close(T.var(tensor(a)), a.astype(np.float64).var(ddof=1), 1e-4)
+
+
+def test_integers_and_non_contiguous_arrays_take_the_short_way():
+    a = np.arange(LARGE * 2).reshape(512, -1)
+    assert T.sum(tensor(a))._a == a.sum()
+    np.testing.assert_array_equal(T.sum(tensor(a).t(), 0)._a, a.sum(1))
+    np.testing.assert_array_equal(reduced(np.maximum, a.T, 0), a.max(1))
+
+
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
+    x, found = tensor(numbers(3 * BLOCK + 17)), []
+    for n in (1, 2, 4):
+        monkeypatch.setattr(threads, "get_num_threads", lambda n=n: n)
+        found.append([float(T.sum(x)._a), float(T.var(x)._a), float(T.logsumexp(x, 0)._a), T.cumsum(x, 0)._a.tobytes()])
+    assert found[0] == found[1] == found[2]
+
+
+# ---------------------------------------------------------------- softmax and its kin
+
+@pytest.mark.parametrize(("shape", "dim"), DIMS)
+def test_softmax_and_its_gradient(shape, dim):
+    a, g = numbers(*shape), numbers(*shape, seed=1)
+    wide = a.astype(np.float64)
+    e = np.exp(wide - wide.max(dim, keepdims=True))
+    soft = e / e.sum(dim, keepdims=True)
+    close(T.softmax(tensor(a), dim), soft)
+    close(T.log_softmax(tensor(a), dim), np.log(soft), 1e-4)
+    close(T.logsumexp(tensor(a), dim, True), np.log(e.sum(dim, keepdims=True)) + wide.max(dim, keepdims=True))
+    x = tensor(a).requires_grad_()
+    T.softmax(x, dim).backward(tensor(g))
+    close(x.grad, soft * (g - (g * soft).sum(dim, keepdims=True)), 1e-4)
+    x.grad = None
+    T.log_softmax(x, dim).backward(tensor(g))
+    close(x.grad, g - soft * g.sum(dim, keepdims=True, dtype=np.float64), 1e-2)
+
+
+@pytest.mark.parametrize("big", [30.0, 80.0, 1e4, -1e4])
+@pytest.mark.parametrize(("shape", "dim"), [((700, 401), 0), ((700, 401), 1), ((LARGE + 5,), 0)])
+def test_logsumexp_far_from_zero(big, shape, dim):
+    a = numbers(*shape, dtype="float64") + big
+    top = a.max(dim, keepdims=True)
+    close(T.logsumexp(tensor(a), dim), (np.log(np.exp(a - top).sum(dim, keepdims=True)) + top).squeeze(dim), 1e-12)
+
+
+def test_logsumexp_of_infinities():
+    a = np.full((600, 500), -np.inf, np.float32)
+    a[:, 1] = np.inf
+    a[3, 2] = np.nan
+    for x, dim in ((a, 0), (np.ascontiguousarray(a.T), 1)):
+        found = T.logsumexp(tensor(x), dim)._a
+        assert found[0] == -np.inf and found[1] == np.inf and np.isnan(found[2]) and found[3] == -np.inf
+    assert T.logsumexp(tensor(np.full(LARGE + 1, -np.inf, np.float32)), 0)._a == -np.inf
+
+
+# ---------------------------------------------------------------- scans, sorting
+
+@pytest.mark.parametrize(("shape", "dim"), DIMS)
+def test_running_sums_and_their_gradient(shape, dim):
+    a = numbers(*shape)
+    x = tensor(a).requires_grad_()
+    y = T.cumsum(x, dim)
+    np.testing.assert_array_equal(y._a, a.cumsum(dim, dtype=np.float64).astype(np.float32))
+    y.backward(tensor(a))
+    close(x.grad, np.flip(np.flip(a, dim).cumsum(dim, dtype=np.float64), dim), 1e-4)
+    b = (1 + a / 3000).astype(np.float32)
+    close(T.cumprod(tensor(b), dim), b.cumprod(dim, dtype=np.float64))
+
+
+def test_running_sums_past_infinity_and_nan():
+    a = numbers(3 * BLOCK)
+    a[BLOCK + 5], a[2 * BLOCK + 7] = np.inf, -np.inf
+    np.testing.assert_array_equal(T.cumsum(tensor(a), 0)._a, a.cumsum(dtype=np.float64).astype(np.float32))
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2])
+def test_sorting_along_every_dim(dim):
+    a = numbers(30, 101, 97)
+    values, indices = T.sort(tensor(a), dim)
+    np.testing.assert_array_equal(values._a, np.sort(a, dim))
+    np.testing.assert_array_equal(np.take_along_axis(a, indices._a, dim), values._a)
+    np.testing.assert_array_equal(T.median(tensor(a), dim)[0]._a, np.sort(a, dim).take((a.shape[dim] - 1) // 2, dim))
+    np.testing.assert_array_equal(T.topk(tensor(a), 3, dim)[0]._a, np.flip(np.sort(a, dim), dim).take(range(3), dim))
+
+
+# ---------------------------------------------------------------- indices
+
+@pytest.mark.parametrize(("shape", "index_shape", "dim"), [
+    ((5000,), (9000,), 0), ((60, 70), (60, 200), 1), ((60, 70), (200, 70), 0), ((9, 40, 50), (7, 300, 33), 1),
+    ((9, 40, 50), (9, 40, 80), 2), ((9, 40, 50), (90, 30, 20), 0), ((50, 1000), (50, 6000), 1), ((1000, 3), (300_000, 3), 0)])
+def test_gather_and_scatter_by_flat_places(shape, index_shape, dim):
+    rng = np.random.default_rng(2)
+    a, index = numbers(*shape), rng.integers(0, shape[dim], index_shape)
+    grids = list(np.ix_(*map(np.arange, index_shape)))
+    grids[dim] = index
+    where = tuple(grids)
+    np.testing.assert_array_equal(T.gather(tensor(a), dim, tensor(index))._a, a[where])
+    src = rng.integers(-4, 5, index_shape).astype(np.float32)
+    wanted = np.zeros(shape, np.float32)
+    np.add.at(wanted, where, src)
+    np.testing.assert_array_equal(T.scatter_add(T.zeros(shape), dim, tensor(index), tensor(src))._a, wanted)
+    wanted = a.copy()
+    np.maximum.at(wanted, where, src)
+    np.testing.assert_array_equal(T.scatter_reduce(tensor(a), dim, tensor(index), tensor(src), "amax")._a, wanted)
+    wanted = a.copy()
+    wanted[where] = src
+    np.testing.assert_array_equal(T.scatter(tensor(a), dim, tensor(index), tensor(src))._a, wanted)
+    x = tensor(a).requires_grad_()
+    T.gather(x, dim, tensor(index)).backward(tensor(src))
+    wanted = np.zeros(shape, np.float32)
+    np.add.at(wanted, where, src)
+    np.testing.assert_array_equal(x.grad._a, wanted)
+
+
+@pytest.mark.parametrize("n", [3, 5000, 40_000])
+@pytest.mark.parametrize("rest", [(), (8,), (3, 5)])
+def test_rows_are_added_up_by_index(n, rest):
+    rng = np.random.default_rng(3)
+    rows, values = rng.integers(0, 77, n), rng.integers(-4, 5, (n, *rest)).astype(np.float32)
+    wanted = np.zeros((77, *rest), np.float32)
+    np.add.at(wanted, rows, values)
+    out = np.zeros_like(wanted)
+    places.add_rows(out, rows, values)
+    np.testing.assert_array_equal(out, wanted)
+    np.testing.assert_array_equal(T.index_add(T.zeros(77, *rest), 0, tensor(rows), tensor(values))._a, wanted)
+    if rest:
+        source = tensor(np.moveaxis(values, 0, -1))
+        across = T.index_add(T.zeros(*rest, 77), len(rest), tensor(rows), source)
+        np.testing.assert_array_equal(across._a, np.moveaxis(wanted, 0, -1))
+
+
+def test_several_index_arrays_negative_ones_and_masks():
+    rng = np.random.default_rng(4)
+    a, i, j = numbers(90, 80, 3), rng.integers(-90, 90, (50, 200)), rng.integers(-80, 80, (50, 200))
+    x = tensor(a).requires_grad_()
+    y = x[tensor(i), tensor(j)]
+    np.testing.assert_array_equal(y._a, a[i, j])
+    y.backward(T.ones(y.shape))
+    wanted = np.zeros_like(a)
+    np.add.at(wanted, (i, j), np.ones((50, 200, 3), np.float32))
+    np.testing.assert_array_equal(x.grad._a, wanted)
+    for mask in (a > 0, a[:, :, 0] > 0):
+        x.grad = None
+        y = x[tensor(mask)]
+        np.testing.assert_array_equal(y._a, a[mask])
+        y.backward(T.ones(y.shape))
+        np.testing.assert_array_equal(x.grad._a, np.broadcast_to(mask.reshape(*mask.shape, *(1,) * (3 - mask.ndim)), a.shape))
+
+
+@pytest.mark.parametrize("n", [100, 2 * LARGE + 9])
+def test_masks_write_in_place(n):
+    a = numbers(n)
+    x = tensor(a)
+    x[x > 0] = 5.0
+    np.testing.assert_array_equal(x._a, np.where(a > 0, np.float32(5), a))
+    x = tensor(a)
+    x[tensor(a) > 0] = x[tensor(a) > 0] * 2
+    np.testing.assert_array_equal(x._a, np.where(a > 0, a * 2, a))
+    np.testing.assert_array_equal(T.where(tensor(a) > 0, tensor(a), tensor(-a))._a, np.abs(a))
+    np.testing.assert_array_equal(T.masked_fill(tensor(a), tensor(a) > 0, 2.5)._a, np.where(a > 0, np.float32(2.5), a))
+
+
+def test_a_write_by_index_is_seen_by_saved_values():
+    x = T.ones(5).requires_grad_()
+    y = x * 2
+    z = (y * y).sum()
+    with no_grad():
+        y[tensor([0, 1])] = 7.0
+    with pytest.raises(EngineError, match="modified by an inplace operation"):
+        z.backward()
+
+
+# ---------------------------------------------------------------- copies
+
+@pytest.mark.parametrize("order", [(1, 0, 2), (2, 1, 0), (0, 2, 1), (1, 2, 0), (0, 1, 2)])
+def test_copies_of_permuted_arrays(order):
+    a = numbers(71, 67, 83).transpose(order)
+    found = row_major_copy(a)
+    np.testing.assert_array_equal(found, a)
+    assert found.flags.c_contiguous
+    np.testing.assert_array_equal(row_major_copy(a[:, ::-1], np.int64), a[:, ::-1].astype(np.int64))
+
+
+def test_blocks_cover_every_row_once():
+    for n, per_row in ((0, 5), (1, 10 * BLOCK), (7, BLOCK), (LARGE + 1, 1), (1000, 1000)):
+        seen = np.zeros(n, int)
+        over_rows(n, per_row, lambda start, stop, seen=seen: seen[start:stop].__iadd__(1))
+        assert (seen == 1).all()
+
+
+# ---------------------------------------------------------------- convolutions
+
+@pytest.mark.parametrize(("size", "kernel", "pads", "dilation", "groups"), [
+    ((9, 11), (3, 3), ((1, 1), (1, 1)), (1, 1), 1), ((9, 11), (2, 3), ((0, 1), (2, 0)), (1, 2), 2),
+    ((12, 12), (5, 1), ((2, 2), (0, 0)), (1, 1), 1), ((5, 6, 7), (3, 2, 3), ((1, 1), (0, 1), (1, 1)), (1, 1, 1), 2),
+    ((40, 50), (3, 3), ((1, 1), (1, 1)), (1, 1), 1)])
+@pytest.mark.parametrize("columns", [1 << 18, 1 << 10])
+def test_flattened_convolutions_equal_the_general_ones(monkeypatch, size, kernel, pads, dilation, groups, columns):
+    stride = (1,) * len(size)
+    geometry = (stride, pads, dilation, groups)
+    out = conv.out_size(size, kernel, stride, pads, dilation)
+    x, w = numbers(7, 4 * groups, *size, dtype="float64"), numbers(6, 4, *kernel, dtype="float64", seed=1)
+    b, g = numbers(6, dtype="float64"), numbers(7, 6, *out, dtype="float64", seed=2)
+    found = []
+    for flat in (True, False):
+        monkeypatch.setattr(conv_flat, "fits", lambda *_, flat=flat: flat)
+        monkeypatch.setattr(conv_flat, "COLUMNS", columns)
+        found.append((conv._conv(np, x, w, b, geometry, out), conv._conv_input(np, g, w, None, geometry, size),
+                      conv._conv_weight(np, g, x, geometry, kernel)))
+    for mine, wanted in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, wanted, rtol=1e-10, atol=1e-10)
