@@ -48,6 +48,10 @@ class UnusedWarning(Remark):
     code = "unused"
 
 
+class ProgramWarning(Remark):
+    code = "warning"
+
+
 class Note(Remark):
     code, word = "values", "note"
 
@@ -90,7 +94,7 @@ class Checker:
 
         self.session.positions = True
         code = self._code()
-        with sketch.sketching(UnknownNumber), contextlib.redirect_stdout(io.StringIO()), self._quiet_errors():
+        with sketch.sketching(UnknownNumber), contextlib.redirect_stdout(io.StringIO()), self._warnings():
             self.session.load_engine()
             self._install()
             sketch.watchers.append(self._watch)
@@ -106,11 +110,15 @@ class Checker:
         return self.report
 
     @contextlib.contextmanager
-    def _quiet_errors(self) -> Iterator[None]:
+    def _warnings(self) -> Iterator[None]:
         import warnings
 
+        def show(message: Any, *_where: Any, **_more: Any) -> None:
+            self._warn(ProgramWarning(str(message), span=self._here()))
+
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("always")
+            warnings.showwarning = show
             yield
 
     def _code(self) -> Any:
@@ -153,7 +161,8 @@ class Checker:
         if error is None or self._follows(error):
             return
         failure = self.session._failure(error)
-        if isinstance(error, NeedsValue) or isinstance(error, Unsupported) and "eta tensor" in str(error):
+        if isinstance(error, NeedsValue) or isinstance(error, Unsupported) and re.search(
+                "[Mm]eta tensor|register_meta", str(error)):
             self._note("what comes of this depends on values: it is not checked further", failure.span)
         elif isinstance(error, FileError):
             self._note(f"{error.message}: its shapes are unknown", failure.span)

@@ -109,6 +109,18 @@ def test_a_missing_file_is_a_note_and_its_contract_gives_the_shape():
     assert "no_such_file.npy" in report.notes[0].message
 
 
+def test_what_needs_values_is_a_note_and_raises_nothing_further():
+    report = check("x = torch.randn(10, 3)\nfew = x[x[:, 0] > 0]\ny = few.mean() + few.shape[0]\nz = x.numpy()\nw = z + 1\n")
+    assert report.faults == []
+    assert [each.span.line for each in report.notes] == [2, 4]
+
+
+def test_warnings_of_operators_are_shown_where_they_arise():
+    report = check("x = torch.randn(8, 1)\ny = torch.randn(8)\nloss = F.mse_loss(x, y)\n")
+    assert [each.span.line for each in report.warnings] == [3]
+    assert "Using a target size" in report.warnings[0].message
+
+
 def test_files_are_read_by_their_headers(tmp_path, monkeypatch):
     import numpy as np
 
