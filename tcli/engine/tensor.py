@@ -226,8 +226,8 @@ class Tensor:
         if self._rg:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if type(self._a) is not np.ndarray:
-            if self.is_cpu:
-                return self._a.__array__()  # a sketch: the values if they are known
+            if self.is_cpu:  # a sketch
+                return self._a.__array__()
             raise ArgumentError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy "
                                 "the tensor to host memory first.")
         if self._a.dtype.name == "bfloat16":
@@ -304,7 +304,7 @@ class Tensor:
         raise EngineError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
     def __format__(self, spec: str) -> str:
-        if self._a.ndim == 0 and not hasattr(self._a, "place"):
+        if self._a.ndim == 0 and not self.is_meta:
             return format(self.item(), spec)
         return object.__format__(self, spec) if spec else str(self)
 
@@ -550,8 +550,8 @@ def _canonical_strides(shape, strides) -> tuple:
 
 
 def _host(t) -> np.ndarray:
-    a = t._a
-    return a if type(a) is np.ndarray else move(a, CPU)
+    a = t._a if type(t._a) is np.ndarray else move(t._a, CPU)
+    return a if type(a) is np.ndarray or not devices.sketch else a.__array__()
 
 
 def _rebuild(cls, array, requires_grad):

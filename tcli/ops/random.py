@@ -173,8 +173,14 @@ def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any
     if size is not None:
         size = (size,) if isinstance(size, int) else tuple(size)
         return _new(samplers.normal, size, _float_type(dtype), generator, device, requires_grad, mean, std)
-    mean, std = (v._a if isinstance(v, Tensor) else v for v in (mean, std))
-    return made(samplers.normal_tensor(generator, mean, std), device, requires_grad)
+    arrays = [v._a if isinstance(v, Tensor) else v for v in (mean, std)]
+    if all(not hasattr(a, "strides") or type(a) is np.ndarray for a in arrays):
+        return made(samplers.normal_tensor(generator, *arrays), device, requires_grad)
+    first = mean if isinstance(mean, Tensor) else std
+    shape = np.broadcast_shapes(*(tuple(getattr(v, "shape", ())) for v in (mean, std)))
+    noise = wrap(draws.draw(first.device, samplers.normal, generator, shape, first._a.dtype))
+    found = (noise * std + mean).detach()
+    return found.requires_grad_(True) if requires_grad else found
 
 
 @op("bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False,

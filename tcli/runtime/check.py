@@ -22,7 +22,11 @@ from .check_tree import CAUGHT, FAULT, KNOWN, TURN, UNKNOWN_NAME, UNUSED, instru
 from .check_values import UNKNOWN, Symbols, Unknown, UnknownNumber, unclear
 from .session import Session, free_names
 
-TURNS, CALLS = 100, 20_000  # of a loop: after that many turns or operator calls it is cut short
+TURNS, CALLS = 100, 4000  # of a loop: after that many turns or operator calls it is cut short
+
+
+# Where a shape that both operands grow to is seldom meant: residuals and comparisons. Products often are tables.
+_PAIRED = frozenset({"sub", "eq", "ne"})
 
 
 class Line:
@@ -230,8 +234,10 @@ class Checker:
     def _unused(self, value: Any) -> Any:
         from ..engine.tensor import Tensor
 
-        if isinstance(value, Tensor):
-            self._warn(UnusedWarning("nothing uses the result of this call", span=self._here()))
+        where = self._here()
+        # A draw that nobody reads moves the random stream.
+        if isinstance(value, Tensor) and not (where is not None and re.search(r"\brand|normal|bernoulli", where.text)):
+            self._warn(UnusedWarning("nothing uses the result of this call", span=where))
         return value
 
     # ------------------------------------------------------------ values from outside
@@ -302,7 +308,7 @@ class Checker:
         for out in outs:
             if getattr(out, "base", self) is None:
                 self._allocated(out.nbytes, out, line)
-        if o is not None and o.promote is not None and len(arrays) == 2 and len(outs) == 1:
+        if o is not None and o.name in _PAIRED and len(arrays) == 2 and len(outs) == 1:
             self._both_grow(arrays[0].shape, arrays[1].shape, where)
 
     def _allocated(self, size: int, array: Any, line: Line) -> None:

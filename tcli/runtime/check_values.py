@@ -46,14 +46,6 @@ class Unknown:
     def __bool__(self) -> bool:
         return False
 
-    def __int__(self) -> int:
-        return 1
-
-    __index__ = __int__
-
-    def __float__(self) -> float:
-        return float("nan")
-
     def __enter__(self) -> Any:
         return self
 
