@@ -10,9 +10,11 @@ import numpy as np
 
 from ..errors import TcliError
 from . import tensor as _tensor  # noqa: F401  binds the classes that dispatch hands out below
+from .args import NUMBER_KINDS
 from .dispatch import (
     PLAIN,
     READY,
+    TENSORS,
     Tensor,
     _into_first,
     _is_single,
@@ -429,8 +431,10 @@ def _record_single(o: Op, plan, x, values, t) -> None:
 
 
 def _binary_function(o: Op, operator):
+    number, number2 = (kind in NUMBER_KINDS for kind in o.kinds[:2])
+
     def fn(*args, **kwargs):
-        if not kwargs and len(args) == 2:
+        if not kwargs and len(args) == 2 and (number or type(args[0]) in TENSORS) and (number2 or type(args[1]) in TENSORS):
             result = operator(*args)
             if result is not NotImplemented:
                 return result

@@ -1,4 +1,4 @@
-"""From a call to a result: binding, promotion, the kernel, the tape entry, `out=` and in-place forms.
+"""From a call to a result: binding, promotion, the kernel, the tape entry and the in-place forms.
 
 `execute` is the one road that every op can take; `callables.py` puts shortcuts in front of it.
 """
@@ -11,8 +11,8 @@ import numpy as np
 
 from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError
 from . import dtypes, placement
-from .args import CONVERTERS, describe, wrong
-from .device import device_of, module_of, move
+from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
+from .device import device_of, move
 from .meta import NeedsValue
 from .registry import Op, T, missing_argument, plan_for
 from .storage import root_of, thaw
@@ -115,10 +115,8 @@ def _operand(o: Op, i: int, value):
         return value
     if value is None and kind.endswith("?"):
         return None
-    if isinstance(value, (bool, int, float, complex)):
-        if kind[:7] == "Operand":
-            return value
-        return wrap(np.asarray(value, dtypes.of_scalar(value).numpy))
+    if isinstance(value, (bool, int, float, complex)) and kind in NUMBER_KINDS:
+        return value
     if isinstance(value, (list, tuple, np.ndarray, np.generic, range)):
         return as_tensor(value)
     name = "input" if o.names[i] == "x" else o.names[i]
@@ -197,15 +195,26 @@ def promote(o: Op, values: list) -> None:
             any_tensor = True
             if value._a.dtype != target:
                 values[i] = cast(value, common)
+        elif o.kinds[i] == "Value":
+            values[i] = wrap(np.asarray(value).astype(target))
         elif common.category <= dtypes.INTEGER and type(value) is not bool:
             values[i] = _wrapped_integer(value, target)
         elif common.category == dtypes.FLOAT and target not in FLOATS:
             values[i] = value
     if not any_tensor and slots:
+        _check_numbers(o, values, slots)
         values[slots[0]] = wrap(np.asarray(values[slots[0]], target))
     for j, t in enumerate(tensors):
         if t._a.dtype != target:
             tensors[j] = cast(t, common)
+
+
+def _check_numbers(o: Op, values: list, slots: list) -> None:
+    """Only the four rules of arithmetic take numbers alone."""
+    if o.kinds[slots[0]] != "Value":
+        given = ", ".join(type(values[i]).__name__ for i in slots)
+        raise ArgumentError(f"{o.name}() received an invalid combination of arguments - got ({given}), but expected a Tensor "
+                            "among them", help=f"torch.tensor({values[slots[0]]!r}) makes a tensor of the first")
 
 
 def _mark_half_complex(values: list, slots: list) -> None:
@@ -242,7 +251,9 @@ def call(o: Op, args: tuple, kwargs: dict):
     try:
         values = bind(o, args, kwargs)
         if out is not None:
-            return _into_out(o, values, out)
+            from .out import into_out
+
+            return into_out(o, values, out)
         if "inplace" in o.index and values[o.index["inplace"]]:
             return _into_first(o, values)
         return execute(o, values)
@@ -597,7 +608,7 @@ def _refresh_views(root) -> None:
     root._views = live  # without the twins
 
 
-# ---------------------------------------------------------------- in-place and out=
+# ---------------------------------------------------------------- in place
 
 def _keep_original(node, x) -> None:
     """An in-place op that saved `x` for its gradient keeps a copy: the memory is about to change."""
@@ -699,6 +710,8 @@ def _into_first(o: Op, values: list):
     x = values[0]
     check_writable(x)
     result = execute(o, values)
+    if o.same_dtype is not None and result.dtype is not x.dtype:
+        raise DTypeError(o.same_dtype.format(Have=dtypes.scalar_name(x.dtype), Want=dtypes.scalar_name(result.dtype)))
     node, array = result._node, result._a
     if node is not None:
         _keep_original(node, x)
@@ -713,46 +726,6 @@ def _share_output(node, array, x) -> None:
     for saved in node.saved:
         if type(saved) is Saved and saved.array is array and saved.hooked is None:
             saved.array, saved.versions, saved.version = x._a, x._v, x._v[0]
-
-
-def _into_out(o: Op, values: list, out):
-    outs = out if isinstance(out, (tuple, list)) else (out,)
-    for t in outs:
-        if not isinstance(t, Tensor):
-            raise ArgumentError(f"{o.name}(): argument 'out' must be Tensor, not {type(t).__name__}")
-    if state.grad and (any(t._rg for t in outs) or any(t._rg for t in values if isinstance(t, Tensor))):
-        raise GradError(f"{o.name}(): functions with out=... arguments don't support automatic differentiation, but one "
-                        "of the arguments requires grad.")
-    result = execute(o, values)
-    results = result if isinstance(result, (tuple, list)) else (result,)
-    for t, r in zip(outs, results, strict=True):
-        write_out(o.name, t, r)
-    if o.fields and len(outs) > 1:
-        return struct(o.name + "_out", o.fields)(outs)
-    return out if not isinstance(out, list) else tuple(out)
-
-
-def write_out(name: str, out, result) -> None:
-    have, want = dtypes.of_numpy(result._a.dtype), dtypes.of_numpy(out._a.dtype)
-    if have.category > want.category:
-        raise DTypeError(f"result type {dtypes.scalar_name(have)} can't be cast to the desired output type "
-                         f"{dtypes.scalar_name(want)}")
-    if out._a.shape != result._a.shape:
-        if out._a.size:
-            warn_resized(out, result)
-        out._a = module_of(out._a).empty(result._a.shape, out._a.dtype)
-    out._a[...] = move(result._a, device_of(out._a))
-    bump(out)
-
-
-def warn_resized(out, result) -> None:
-    import warnings
-
-    warnings.warn(
-        f"An output with one or more elements was resized since it had shape {list(out._a.shape)}, which does not "
-        f"match the required output shape {list(result._a.shape)}. This behavior is deprecated, and in a future "
-        "PyTorch release outputs will not be resized unless they have zero elements. You can explicitly reuse an out "
-        "tensor t by resizing it, inplace, to zero elements with t.resize_(0).", UserWarning, stacklevel=4)
 
 
 # ---------------------------------------------------------------- named results

@@ -19,6 +19,9 @@ default dtype), "compare" (the same for the operands; the result is the kernel's
 nothing but its tensors: the shortcut that such calls take.
 `shape`: a kernel for arrays without data, `(xp, args...)`, where the op's own reads values.
 `host`: the op has no way on other devices; its arrays go to the CPU and its results back, and that is counted.
+`out`: the dtype that `out=` asks for: False (there is no such form), True (anything the result can be cast
+to), a word or message of `out.py`; `out_apart`: the tensor may share no memory with the operands.
+`same_dtype`: what the in-place form says when the result has another dtype than the tensor.
 `half`: kernels on float16/bfloat16 run in float32 and are rounded once; False leaves them alone.
 A vjp rule is `(k, g, names...)`: `k` holds all ops, `g` is the gradient of the output (a list for
 several outputs), the names are arguments, `out` (or `out0`, `out1`), `x_shape`, `x_dtype`. A key
@@ -37,7 +40,7 @@ import numpy as np
 from ..errors import ArgumentError
 from .args import CONVERTERS, TENSOR_KINDS
 
-NAMESPACES = ("torch", "tensor", "F", "special", "linalg", "fft", "nested", "init")
+NAMESPACES = ("torch", "tensor", "F", "special", "linalg", "fft", "nested", "init", "masked")
 PROMOTIONS = (None, "same", "float", "compare")
 
 
@@ -48,7 +51,7 @@ class Op:
                  "half", "index", "kinds", "list_slot", "name", "names", "nograd", "n_positional",
                  "out_count", "paths", "plans", "promote", "public", "ref", "required", "rules", "samples", "star",
                  "tensor_slots", "ufunc", "check", "host", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out",
-                 "shape", "errors")
+                 "out_rule", "out_apart", "same_dtype", "shape", "errors")
 
     @property
     def grad_name(self) -> str:
@@ -87,8 +90,8 @@ function_samples: dict[str, tuple[str, ...]] = {}  # calls that show them, by th
 
 def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = None, vjp=None, nograd: bool = False,
        samples=(), errors=(), view: bool = False, half: bool = True, ufunc: str | None = None, ref=None, cost=None,
-       shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: bool | None = None,
-       check=None, host: bool = False):
+       shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: bool | str | None = None,
+       out_apart: bool = False, same_dtype: str | None = None, check=None, host: bool = False):
     """Declares an op by its kernel `(xp, args...) -> array` (or a tuple of arrays when outs > 1).
 
     `check(values)` sees the bound values before promotion and may raise.
@@ -98,22 +101,29 @@ def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = No
         o.promote, o.view, o.half, o.ufunc, o.ref = promote, view, half and not view, ufunc, ref
         o.cost, o.shape, o.out_count, o.raw_vjp, o.errors = cost, shape, outs, raw_vjp, errors
         o.vjp, o.nograd, o.composite, o.fields = vjp or {}, nograd, False, fields
-        o.takes_out, o.check, o.host = (not view) if out is None else out, check, host
+        o.check, o.same_dtype, o.host = check, same_dtype, host
+        _out_words(o, (not view) if out is None else out, out_apart)
         _validate(o)
         return fn
     return declare
 
 
 def composite(name: str, at: str = "torch tensor", *, also=(), samples=(), errors=(), nograd: bool = False,
-              grad_name=None, out: bool = True, promote: str | None = None, fields=None):
+              grad_name=None, out: bool | str = True, out_apart: bool = False,
+              same_dtype: str | None = None, promote: str | None = None, fields=None):
     """Declares an op written with other ops: `(tensors...) -> tensor(s)`; it needs no gradient rule."""
     def declare(fn):
         o = _declare(name, fn, at, also, samples, grad_name, skip=0)
         o.promote, o.view, o.half, o.ufunc, o.ref, o.cost, o.shape = promote, False, False, None, None, None, None
         o.out_count, o.raw_vjp, o.vjp, o.nograd, o.composite = 1, None, {}, nograd, True
-        o.takes_out, o.errors, o.fields, o.rules, o.check, o.host = out, errors, fields, [], None, False
+        o.errors, o.fields, o.rules, o.check, o.same_dtype, o.host = errors, fields, [], None, same_dtype, False
+        _out_words(o, out, out_apart)
         return fn
     return declare
+
+
+def _out_words(o: Op, out, apart: bool) -> None:
+    o.takes_out, o.out_rule, o.out_apart = bool(out), out if isinstance(out, str) else None, apart
 
 
 rule_helpers: dict[str, object] = {}
@@ -149,7 +159,7 @@ def _declare(name: str, fn, at: str, also, samples, grad_name, skip: int) -> Op:
         raise ValueError(f"op {name!r} is declared twice")
     o = Op()
     o.name, o.fn, o.at, o.grad_name_ = name, fn, at.split(), grad_name
-    o.samples = samples
+    o.samples = tuple(dict.fromkeys(samples))
     o.family = fn.__module__.rpartition(".")[2]
     o.plans, o._function, o.public = {}, None, not name.startswith("_")
     _schema(o, fn, skip)

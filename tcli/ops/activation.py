@@ -312,7 +312,7 @@ def _converted(x, dtype):
     return x if dtype is None else x.to(dtype)
 
 
-@composite("softmax", at="torch tensor", samples=["r(3, 4), 1", "r(2, 3), dim=0", "r(2, 3), 1, torch.float64"])
+@composite("softmax", out="exact", at="torch tensor", samples=["r(3, 4), 1", "r(2, 3), dim=0", "r(2, 3), 1, torch.float64"])
 def _softmax_op(x, dim: "Dim", dtype: "DType?" = None):
     """exp(x) / sum(exp(x)) along dim: positive numbers that add up to 1.
 
@@ -322,7 +322,7 @@ def _softmax_op(x, dim: "Dim", dtype: "DType?" = None):
     return T._softmax(_converted(x, dtype), dim)
 
 
-@composite("log_softmax", at="torch tensor", samples=["r(3, 4), 1", "r(2, 3), dim=0", "r(2, 3), 1, torch.float64"])
+@composite("log_softmax", out="exact", at="torch tensor", samples=["r(3, 4), 1", "r(2, 3), dim=0", "r(2, 3), 1, torch.float64"])
 def log_softmax(x, dim: "Dim", dtype: "DType?" = None):
     """The logarithm of softmax along dim, exact where softmax underflows.
 

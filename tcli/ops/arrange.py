@@ -160,13 +160,16 @@ def roll(xp, x, shifts: "any", dims: "any" = None):
     tensor([3, 1, 2])
     """
     shifts = _tuple(shifts)
+    if not shifts:
+        raise EngineError("`shifts` required")
     if dims is None or dims == ():
         if len(shifts) != 1:
             raise EngineError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:0")
         return xp.roll(x, shifts[0])
-    dims = tuple(wrap_dim(d, x.ndim) for d in _tuple(dims))
+    dims = _tuple(dims)
     if len(dims) != len(shifts):
         raise EngineError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    dims = tuple(wrap_dim(d, x.ndim, scalar_ok=False) for d in dims)
     return xp.roll(x, shifts, dims)
 
 
@@ -255,10 +258,10 @@ def combinations(input, r: int = 2, with_replacement: bool = False):
         raise EngineError(f"Expect a 1D vector, but got shape {list(input.shape)}")
     if r < 0:
         raise EngineError(f"Expect a non-negative number, but got {r}")
-    rows = list((choose_again if with_replacement else choose)(range(input.numel()), r)) if r else []
-    if not rows:
-        return T.zeros((0, r) if r else (0,), dtype=input.dtype, device=input.device)
-    index = tensor(rows, dtype=dtypes.int64)
+    if not r:
+        return T.zeros((0,), dtype=input.dtype, device=input.device)
+    rows = list((choose_again if with_replacement else choose)(range(input.numel()), r))
+    index = tensor(rows, dtype=dtypes.int64).reshape(-1, r)
     return T.stack([T.index_select(input, 0, column) for column in T.unbind(index, 1)], 1)
 
 

@@ -12,7 +12,8 @@ from ..errors import ArgumentError, EngineError
 from .arrays import named, not_implemented, refuse, select
 
 EVERYWHERE = "torch tensor tensor_"
-PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)"]
+PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)",
+         "r(4, 3).t(), r(3, 4)", "r(3, 4)[:, ::2], r(3, 1)"]
 DIVISORS = ["r(3, 4), away(3, 4)", "r(3, 4), away(4)", "r(3), 2.5", "r(3), -0.7"]
 
 
@@ -49,7 +50,7 @@ def remainder(xp, x: "Operand", other: "Operand"):
 
 @op("fmod", at=EVERYWHERE, promote="same", samples=DIVISORS, grad_name=named("Fmod", 1, 0),
     vjp={"x": lambda k, g: g, "other": lambda k, g, x, other: g * -k.div(x, other, rounding_mode="trunc")})
-def fmod(xp, x: "Operand", other: "Operand"):
+def fmod(xp, x, other: "Operand"):
     """The remainder of x / other, with the sign of x (C's fmod).
 
     >>> fmod(tensor([-3., 5.]), 2)
@@ -208,7 +209,9 @@ def frexp(xp, x):
     return mantissa, exponent.astype(np.int32)
 
 
-@composite("float_power", at=EVERYWHERE, samples=["pos(3, 4), 2.5", "pos(3), r(3)", "2.0, r(3)", "ints(3), 2"])
+@composite("float_power", out="float_power", at=EVERYWHERE,
+           same_dtype="the base given to float_power_ has dtype {Have} but the operation's result requires dtype {Want}",
+           samples=["pos(3, 4), 2.5", "pos(3), r(3)", "2.0, r(3)", "ints(3), 2"])
 def float_power(x: "Operand", exponent: "Operand"):
     """x to the power of exponent in float64 (complex128).
 
@@ -226,16 +229,19 @@ def float_power(x: "Operand", exponent: "Operand"):
 
 # ---------------------------------------------------------------- nearness and equality
 
-@op("isclose", at="torch tensor", nograd=True, half=True, samples=["r(3), r(3)", "pos(3), pos(3), 0.5, 0.1"])
+def _of_one_dtype(values: list) -> None:
+    if values[0].dtype is not values[1].dtype:
+        raise EngineError(f"{dtypes.scalar_name(values[0].dtype)} did not match {dtypes.scalar_name(values[1].dtype)}")
+
+
+@op("isclose", at="torch tensor", nograd=True, half=True, check=_of_one_dtype,
+    samples=["r(3), r(3)", "pos(3), pos(3), 0.5, 0.1"])
 def isclose(xp, x, other, rtol: "float" = 1e-05, atol: "float" = 1e-08, equal_nan: "bool" = False):
     """Whether abs(x - other) <= atol + rtol * abs(other), elementwise.
 
     >>> isclose(tensor([1., 2.]), tensor([1., 2.1]))
     tensor([ True, False])
     """
-    if x.dtype != other.dtype:
-        a, b = (dtypes.scalar_name(dtypes.of_numpy(v.dtype)) for v in (x, other))
-        raise EngineError(f"{a} did not match {b}")
     if rtol < 0 or atol < 0:
         word, value = ("rtol", rtol) if rtol < 0 else ("atol", atol)
         raise EngineError(f"{word} must be greater than or equal to zero, but got {value:g}")

@@ -5,7 +5,8 @@ from ..errors import ArgumentError
 from .arrays import refuse
 
 EVERYWHERE = "torch tensor tensor_"
-INTEGERS = ["ints(3, 4), ints(3, 4)", "ints(3, 4), ints(4)", "ints(3), 3", "b(3), b(3)"]
+INTEGERS = ["ints(3, 4), ints(3, 4)", "ints(3, 4), ints(4)", "ints(3), 3", "b(3), b(3)",
+            "ints(4, 3).t(), ints(3, 1)", "ints(), ints(0)"]
 
 
 def _kernel_dtype(*values):
@@ -33,7 +34,7 @@ _bitwise("or", "|", "or", "tensor([3, 6])")
 _bitwise("xor", "^", "xor", "tensor([2, 4])")
 
 
-@op("bitwise_not", at=EVERYWHERE, half=False, samples=["ints(3)", "b(3)"], nograd=True)
+@op("bitwise_not", out="found", at=EVERYWHERE, half=False, samples=["ints(3)", "b(3)"], nograd=True)
 def bitwise_not(xp, x):
     """~x: the bits of integers inverted, truth values negated.
 

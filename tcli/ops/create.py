@@ -1,5 +1,7 @@
 """Creation ops: tensors from sizes, ranges and other tensors."""
 
+import math
+
 import numpy as np
 
 from ..engine import device as device_module
@@ -9,7 +11,7 @@ from ..engine.device import CPU, as_device, backend, default_device, move
 from ..engine.dispatch import wrap
 from ..engine.registry import composite, function
 from ..engine.tensor import Tensor, as_tensor, tensor
-from ..errors import EngineError
+from ..errors import BadValue, EngineError, Unsupported
 
 
 def made(array, device=None, requires_grad: bool = False):
@@ -126,6 +128,8 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
         start, end = 0, start
     if step == 0:
         raise EngineError("step must be nonzero")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise EngineError(f"unsupported range: {start} -> {end}")
     if (step > 0 and start > end) or (step < 0 and start < end):
         raise EngineError("upper bound and lower bound inconsistent with step sign")
     if dtype is None:
@@ -133,6 +137,10 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
         dtype = dtypes.get_default_dtype() if real else dtypes.int64
     if dtype.category < dtypes.FLOAT:
         start, end, step = int(start), int(end), int(step)
+        if not step:
+            raise BadValue("step must be nonzero")
+    if dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
+        raise Unsupported(f"\"arange_cpu\" not implemented for '{dtypes.scalar_name(dtype)}'")
     count = int(np.ceil((end - start) / step))
     if dtype.category >= dtypes.FLOAT:
         return make(lambda xp: _steps(xp, start, step, count, dtype.numpy), device, requires_grad)
@@ -237,6 +245,25 @@ def empty_strided(size: "Shape", stride: "Shape", *, dtype: "DType?" = None, lay
     target = _type(dtype)
     strides = [s * target.itemsize for s in stride]
     return make(lambda xp: xp.lib.stride_tricks.as_strided(xp.empty(needed, target), size, strides), device, requires_grad)
+
+
+@composite("empty_permuted", at="torch", nograd=True, samples=[])
+def empty_permuted(size: "Shape", physical_layout: "Shape", *, dtype: "DType?" = None, layout: "any" = None,
+                   device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
+    """A dense tensor without values yet whose dims lie in memory in a given order, the widest first.
+
+    >>> empty_permuted((2, 3), (1, 0)).stride()
+    (1, 2)
+    """
+    if sorted(physical_layout) != list(range(len(size))):
+        if len(physical_layout) != len(size):
+            raise EngineError(f"Number of dimensions in size does not match the length of the physical_layout; i.e. "
+                              f"len(size) = {len(size)} is not equal to len(physical_layout) = {len(physical_layout)}")
+        bad = next((d for d in physical_layout if not 0 <= d < len(size)), None)
+        raise EngineError(f"Dimension out of range (expected to be between 0 and {len(size) - 1}, but got {bad})" if bad
+                          is not None else "Duplicate dim not allowed")
+    memory = np.empty([size[d] for d in physical_layout], _type(dtype))
+    return made(memory.transpose(np.argsort(physical_layout)), device, requires_grad)
 
 
 @composite("eye", at="torch", nograd=True, samples=["3", "2, 3", "0"])
@@ -348,6 +375,14 @@ _new("new_zeros", "Zeros with the dtype and device of this tensor.", "zeros")
 _new("new_ones", "Ones with the dtype and device of this tensor.", "ones")
 _new("new_empty", "A tensor with the dtype and device of this one whose values are not set yet.", "empty")
 _new("new", "A tensor with the dtype and device of this one.", "zeros")
+
+
+@function("tensor.new_empty_strided")
+def new_empty_strided(x, size, stride, dtype=None, layout=None, device=None, requires_grad: bool = False,
+                      pin_memory: bool = False):
+    """A tensor of given sizes and strides with the dtype and device of this one, its values not set yet."""
+    return empty_strided(tuple(size), tuple(stride), dtype=dtype or x.dtype, device=device or x.device,
+                         requires_grad=requires_grad)
 
 
 @function("tensor.new_full")

@@ -59,7 +59,7 @@ def _is_best(xp, x, best: "Index"):
 
 
 def _value_op(name: str, ufunc: str, kernel_name: str, word: str, shown: str):
-    @op(name, at="torch tensor", half=False, vjp={"x": _shared},
+    @op(name, out="extremum", at="torch tensor", half=False, vjp={"x": _shared},
         samples=[*DIMS, *MORE_DIMS, f"{TIES}, 1", "ints(2, 3), 1", "b(3), 0"])
     def extreme(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         refuse(x, "c", kernel_name)
@@ -77,7 +77,7 @@ _value_op("amax", "maximum", "max_values_cpu", "largest", "tensor([5., 3.])")
 _value_op("amin", "minimum", "min_values_cpu", "smallest", "tensor([1., 2.])")
 
 
-@op("aminmax", at="torch tensor", half=False, outs=2, fields=("min", "max"),
+@op("aminmax", out="exact", at="torch tensor", half=False, outs=2, fields=("min", "max"),
     samples=["r(3, 4)", "r(3, 4), dim=1", "r(2, 3), dim=0, keepdim=True", f"{TIES}, dim=1", "r()"],
     vjp={"x": lambda k, g, x, x_shape, out0, out1, dim, keepdim:
          _both(k, g, x, x_shape, (out0, out1), None if dim is None else (dim,), keepdim)})
@@ -197,7 +197,7 @@ for _name, _other, _word, _shown in (("max", "maximum", "largest", ("[5., 3.]", 
 # ---------------------------------------------------------------- places alone
 
 def _place_op(name: str, word: str, shown: str):
-    @op(name, at="torch tensor", nograd=True, half=False,
+    @op(name, out="exact", at="torch tensor", nograd=True, half=False,
         samples=["r(3, 4)", "r(3, 4), 1", "r(2, 3, 2), -1, keepdim=True", "r()", TIES, f"{TIES}, 1",
                  "r(2, 3), None, True"])
     def place(xp, x, dim: "Dim?" = None, keepdim: "bool" = False):

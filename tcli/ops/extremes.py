@@ -7,7 +7,8 @@ from ..engine.registry import op
 from ..errors import EngineError, Unsupported
 from .arrays import bounded, gate, kind_of, named, refuse
 
-PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)", "torch.ones(2), torch.ones(2)"]
+PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)", "torch.ones(2), torch.ones(2)",
+         "r(4, 3).t(), r(3, 4)", "ints(3, 4), ints(4)"]
 
 
 def _real(name: str, x) -> None:
@@ -128,6 +129,8 @@ def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
         raise EngineError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if kind_of(x) == "c":
         raise Unsupported("clamp is not supported for complex types")
+    if min is not None and max is not None or not (hasattr(min, "dtype") or hasattr(max, "dtype")):
+        refuse(x, "b", "clamp_cpu")
     return _bounded(xp, x, min, max)
 
 
@@ -140,7 +143,7 @@ def clamp_min(xp, x, min: "Operand"):
     >>> clamp_min(tensor([-2., 0.5]), 0)
     tensor([0.0000, 0.5000])
     """
-    refuse(x, "c", "maximum_cpu")
+    refuse(x, "c" if hasattr(min, "dtype") else "bc", "maximum_cpu" if hasattr(min, "dtype") else "clamp_min_scalar_cpu")
     return _bounded(xp, x, min, None)
 
 
@@ -153,5 +156,5 @@ def clamp_max(xp, x, max: "Operand"):
     >>> clamp_max(tensor([-2., 0.5]), 0)
     tensor([-2.,  0.])
     """
-    refuse(x, "c", "minimum_cpu")
+    refuse(x, "c" if hasattr(max, "dtype") else "bc", "minimum_cpu" if hasattr(max, "dtype") else "clamp_max_scalar_cpu")
     return _bounded(xp, x, None, max)

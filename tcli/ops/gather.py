@@ -30,7 +30,8 @@ def _places(xp, index, dim: int) -> tuple:
     return tuple(grids)
 
 
-@op("gather", at="torch tensor", half=False, samples=["r(3, 4), 1, ints(3, 2, high=4)", "r(3, 4), 0, ints(2, 4, high=3)",
+@op("gather", out="exact", out_apart=True,
+    at="torch tensor", half=False, samples=["r(3, 4), 1, ints(3, 2, high=4)", "r(3, 4), 0, ints(2, 4, high=3)",
                                                       "r(4), 0, ints(6, high=4)", "r(), 0, ints(high=1)"],
     vjp={"x": lambda k, g, x_shape, dim, index: k._scatter_add_zeros(g, x_shape, dim, index)})
 def gather(xp, x, dim: "Dim", index: "Index", *, sparse_grad: "bool" = False):
@@ -177,12 +178,13 @@ def _source(name: str, x, index, dim: int, src):
 _OLD_REDUCE = {"add": "sum", "multiply": "prod"}
 
 
-@composite("scatter", at="torch tensor tensor_", samples=["r(3, 4), 1, torch.tensor([[0, 2], [1, 3], [2, 0]]), r(3, 2)",
+@composite("scatter", out="exact",
+    at="torch tensor tensor_", samples=["r(3, 4), 1, torch.tensor([[0, 2], [1, 3], [2, 0]]), r(3, 2)",
                                                          "r(3, 4), 0, torch.tensor([[0, 2]]), 1.5"])
 def scatter(x, dim: "Dim", index: "Index", src: "any" = None, *, value: "any" = None, reduce: "str?" = None):
     """x with the elements of src (or one value) written where `index` says along a dim.
 
-    >>> scatter(zeros(1, 3), 1, tensor([[2]]), 5.)
+    >>> torch.scatter(zeros(1, 3), 1, tensor([[2]]), 5.)
     tensor([[0., 0., 5.]])
     """
     src = value if src is None else src
@@ -199,7 +201,7 @@ def scatter(x, dim: "Dim", index: "Index", src: "any" = None, *, value: "any" = 
     return T._scatter_reduce(x, dim, index, source, _OLD_REDUCE[reduce], True)
 
 
-@composite("scatter_add", at="torch tensor tensor_", samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2)"])
+@composite("scatter_add", out="exact", at="torch tensor tensor_", samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2)"])
 def scatter_add(x, dim: "Dim", index: "Index", src):
     """x with the elements of src added where `index` says along a dim.
 
@@ -295,7 +297,7 @@ def _product_gradients(k, g, x, dim, index, src, include_self, out):
     return mine, theirs
 
 
-@composite("scatter_reduce", at="torch tensor tensor_",
+@composite("scatter_reduce", out="exact", at="torch tensor tensor_",
            samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'sum'", "r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'mean'",
                     "r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'amax'", "r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'prod'",
                     "r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'sum', include_self=False"])
@@ -310,7 +312,8 @@ def scatter_reduce(x, dim: "Dim", index: "Index", src, reduce: "str", *, include
     return T._scatter_reduce(x, dim, index, _source("scatter", x, index, dim, src), reduce, include_self)
 
 
-@composite("take_along_dim", at="torch tensor", samples=["r(3, 4), ints(3, 2, high=4), 1", "r(3, 4), torch.tensor([0, 5])"])
+@composite("take_along_dim", out="exact",
+    at="torch tensor", samples=["r(3, 4), ints(3, 2, high=4), 1", "r(3, 4), torch.tensor([0, 5])"])
 def take_along_dim(x, indices: "Index", dim: "any" = None):
     """`gather` with broadcasting; without a dim, over the flattened tensor.
 

@@ -43,6 +43,8 @@ def _outer_edges(low: float, high: float, x, margin: float) -> tuple:
         raise EngineError(f"range of [{low}, {high}] is not finite")
     if low > high:
         raise EngineError("max must be larger than min")
+    if low == high and not x.size and margin < 1:
+        return low, low + 1
     return (low - margin, high + margin) if low == high else (low, high)
 
 
@@ -66,7 +68,8 @@ def _corrected(xp, x, edges, place):
     return place - down + up
 
 
-@op("histc", at="torch tensor", shape=lambda xp, x, bins, *_: xp.empty(bins, x.dtype), nograd=True, half=False,
+@op("histc", out="histogram", at="torch tensor", nograd=True, half=False,
+    shape=lambda xp, x, bins, *_: xp.empty(bins, x.dtype),
     samples=["torch.tensor([1.0, 2.0, 1.0, 3.0]), 3", "r(10), 5, -1, 1", "torch.tensor([2.0, 2.0]), 2", "r(0), 3"])
 def histc(xp, x, bins: "int" = 100, min: "float" = 0, max: "float" = 0):
     """How many elements fall into each of `bins` even parts of [min, max] (of the data's range where they are equal).
@@ -136,7 +139,7 @@ def _bins(bins):
     return bins
 
 
-@composite("histogram", at="torch tensor", fields=("hist", "bin_edges"),
+@composite("histogram", out="histogram", at="torch tensor", fields=("hist", "bin_edges"),
            samples=["torch.tensor([1.0, 2.0, 1.0, 3.0]), 3",
                     "torch.tensor([1.0, 2.0, 1.0, 3.0]), torch.tensor([0.0, 1.5, 3.0])",
                     "torch.tensor([1.0, 2.0, 1.0]), 4, range=(0.0, 4.0), density=True",
@@ -168,8 +171,9 @@ def histogramdd(x, bins: "any", range: "any" = None, weight: "Index?" = None, de
     if not isinstance(bins, list):
         bins = [bins] * n
     if len(bins) != n:
+        if not any(isinstance(b, Tensor) for b in bins):
+            raise EngineError("histogramdd: The size of bins must be equal to the innermost dimension of the input.")
         raise EngineError(f"torch.histogramdd: expected {n} sequences of bin edges for a {n}-dimensional histogram "
-                          "but got "
-                          f"{len(bins)}")
+                          f"but got {len(bins)}")
     hist, *edges = T._histogramdd(T.reshape(x, (-1, n)), bins, range, weight, density)
     return hist, tuple(edges)

@@ -16,7 +16,7 @@ def _at(dim: int, index) -> tuple:
     return (*(slice(None),) * dim, index)
 
 
-@op("index_select", at="torch tensor", half=False,
+@op("index_select", out="selection", out_apart=True, at="torch tensor", half=False,
     samples=["r(3, 4), 0, torch.tensor([2, 0, 2])", "r(3, 4), 1, ints(2, high=4)"],
     vjp={"x": lambda k, g, x_shape, dim, index: k._index_add_zeros(g, x_shape, dim, index)})
 def index_select(xp, x, dim: "Dim", index: "Index"):
@@ -115,7 +115,7 @@ def _source_gradient(k, g, dim, index, shape, alpha=1):
     return found if alpha == 1 else found * alpha
 
 
-@composite("index_add", at="torch tensor tensor_", samples=["r(3, 4), 0, torch.tensor([2, 0]), r(2, 4)",
+@composite("index_add", out="exact", at="torch tensor tensor_", samples=["r(3, 4), 0, torch.tensor([2, 0]), r(2, 4)",
                                                            "r(3, 4), 1, torch.tensor([1, 1]), r(3, 2), alpha=2"])
 def index_add(x, dim: "Dim", index: "Index", source, *, alpha: "Scalar" = 1):
     """x with the slices of source added at indices along a dim.
@@ -144,7 +144,7 @@ def _index_copy(xp, x, dim: "Dim", index: "Index", source: "Index"):
     return out
 
 
-@composite("index_copy", at="torch tensor tensor_", samples=["r(3, 4), 0, torch.tensor([2, 0]), r(2, 4)"])
+@composite("index_copy", out="exact", at="torch tensor tensor_", samples=["r(3, 4), 0, torch.tensor([2, 0]), r(2, 4)"])
 def index_copy(x, dim: "Dim", index: "Index", source):
     """x with the slices of source written at indices along a dim.
 
@@ -209,7 +209,8 @@ def _along(x, dim: int, index):
     return T.expand(T.reshape(index, shape), size)
 
 
-@composite("index_reduce", at="torch tensor tensor_", samples=["r(3, 4), 0, torch.tensor([2, 0]), r(2, 4), 'amax'"],
+@composite("index_reduce", out="exact",
+    at="torch tensor tensor_", samples=["r(3, 4), 0, torch.tensor([2, 0]), r(2, 4), 'amax'"],
            grad_name="IndexReduceBackward0")
 def index_reduce(x, dim: "Dim", index: "Index", source, reduce: "str", *, include_self: "bool" = True):
     """x combined with the slices of source at indices along a dim: prod, mean, amax or amin.
@@ -237,7 +238,8 @@ def _flat_index(index, n: int):
     return a
 
 
-@composite("take", at="torch tensor", samples=["r(3, 4), torch.tensor([0, 5, -1])"], grad_name="TakeBackward0")
+@composite("take", out="take", out_apart=True, at="torch tensor",
+           samples=["r(3, 4), torch.tensor([0, 5, -1])"], grad_name="TakeBackward0")
 def take(x, index: "Index"):
     """The elements of the flattened tensor at indices.
 
@@ -314,7 +316,7 @@ def _common(mask, x) -> tuple:
     return broadcast_shapes(tuple(mask.shape), tuple(x.shape))
 
 
-@composite("masked_select", at="torch tensor", samples=["r(3, 4), b(3, 4)", "r(3, 4), b(4)"],
+@composite("masked_select", out="selection", out_apart=True, at="torch tensor", samples=["r(3, 4), b(3, 4)", "r(3, 4), b(4)"],
            grad_name="MaskedSelectBackward0")
 def masked_select(x, mask: "Index"):
     """The elements where the mask is true, as a vector.

@@ -78,7 +78,7 @@ def _pinv_gradient(k, g, x, out):
 
 @op("_pinv", at="", half=False, samples=["r(3, 2), 0, 0, False", "r(2, 3), 0, 0, False", "c(3, 2), 0, 0, False"],
     grad_name="LinalgPinvBackward0", vjp={"x": _pinv_gradient})
-def _pinv(xp, x, atol: "Index", rtol: "Index", hermitian: "bool"):
+def _pinv(xp, x, atol: "Operand", rtol: "Operand", hermitian: "bool"):
     if not x.size:
         return xp.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)
     if hermitian:

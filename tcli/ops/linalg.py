@@ -259,7 +259,7 @@ def _check_mm(values: list) -> None:
     check_matrices(values[0]._a, values[1]._a)
 
 
-@op("mm", at="torch tensor", cost=matrix_product, check=_check_mm,
+@op("mm", out="exact", at="torch tensor", cost=matrix_product, check=_check_mm,
     samples=["r(3, 4), r(4, 2)", "r(2, 0), r(0, 3)", "c(2, 3), c(3, 2)"],
     vjp={"x": lambda k, g, mat2: k.mm_nt(g, mat2), "mat2": lambda k, g, x: k.mm_tn(x, g)}, raw_vjp=True)
 def mm(xp, x, mat2):

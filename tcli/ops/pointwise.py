@@ -125,7 +125,7 @@ _turn("rad2deg", "Radians as degrees", 180 / math.pi, "rad2deg(tensor([3.1415926
 
 
 @op("_tanh_adjoint", at="", samples=["r(3), unit(3)", "c(3), c(3)"], grad_name="TanhBackwardBackward0",
-    vjp={"g": lambda k, gg, out: k._tanh_adjoint(gg, out),
+    vjp={"g": lambda k, gg, out: k._tanh_adjoint(gg, k.conj_of(out)),
          "out": lambda k, gg, g, out: k.conj_of(gg * out) * g * -2})
 def _tanh_adjoint(xp, g, out):
     """g * (1 - out * out), the gradient of tanh."""
@@ -195,7 +195,7 @@ def sigmoid(xp, x):
 
 
 @op("_sigmoid_adjoint", at="", samples=["r(3), unit(3)", "c(3), c(3)"], grad_name="SigmoidBackwardBackward0",
-    vjp={"g": lambda k, gg, out: k._sigmoid_adjoint(gg, out),
+    vjp={"g": lambda k, gg, out: k._sigmoid_adjoint(gg, k.conj_of(out)),
          "out": lambda k, gg, g, out: k.conj_of(gg * (1 - 2 * out)) * g})
 def _sigmoid_adjoint(xp, g, out):
     """g * out * (1 - out), the gradient of sigmoid."""
@@ -248,7 +248,8 @@ def sinc(xp, x):
 
 # ---------------------------------------------------------------- sign and size
 
-@op("abs", at=EVERYWHERE, also=["absolute", "tensor.__abs__"], samples=[*AWAY, "c(2, 3)"], ufunc="absolute",
+@op("abs", out="found", same_dtype="In-place abs is not supported for complex tensors.",
+    at=EVERYWHERE, also=["absolute", "tensor.__abs__"], samples=[*AWAY, "c(2, 3)"], ufunc="absolute",
     vjp={"x": lambda k, g, x: g * k.sgn(x)}, raw_vjp=True)
 def abs(xp, x):
     """The absolute value; the magnitude of complex numbers.
@@ -260,7 +261,7 @@ def abs(xp, x):
     return xp.absolute(x)
 
 
-@op("sign", at=EVERYWHERE, samples=AWAY, vjp={"x": lambda k, g: k.zeros_like(g)})
+@op("sign", out="found", at=EVERYWHERE, samples=AWAY, vjp={"x": lambda k, g: k.zeros_like(g)})
 def sign(xp, x):
     """-1, 0 or 1, by the sign of x.
 
@@ -292,7 +293,7 @@ def _sgn_gradient(k, g, x, out):
     return k.where(size == 0, 0.0, (g - along * out) / size)
 
 
-@op("sgn", at=EVERYWHERE, samples=[*AWAY, "c(3)"], vjp={"x": _sgn_gradient})
+@op("sgn", out="found", at=EVERYWHERE, samples=[*AWAY, "c(3)"], vjp={"x": _sgn_gradient})
 def sgn(xp, x):
     """The sign; x / abs(x) for complex numbers, and 0 at 0.
 

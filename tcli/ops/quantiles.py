@@ -72,7 +72,7 @@ def _quantile(name: str, x, q, dim, keepdim: bool, mode: str, skip_nan: bool):
 
 
 def _declare(name: str, skip_nan: bool, word: str):
-    @composite(name, at="torch tensor", samples=SAMPLES, grad_name="SqueezeBackward4")
+    @composite(name, out="quantile", at="torch tensor", samples=SAMPLES, grad_name="SqueezeBackward4")
     def quantile(x, q: "any", dim: "Dim?" = None, keepdim: "bool" = False, *, interpolation: "str" = "linear"):
         return _quantile(name, x, q, dim, keepdim, interpolation, skip_nan)
 

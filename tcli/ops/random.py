@@ -9,7 +9,6 @@ from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import BadValue, EngineError
 from .arrays import not_implemented
-from .create import made
 
 function("torch.Generator")(random.Generator)
 
@@ -162,7 +161,8 @@ def randint_like(x, low: "int", high: "int?" = None, *, dtype: "DType?" = None, 
     return _like(x, dtype, device, requires_grad, samplers.randint, low, high)
 
 
-@composite("normal", at="torch", nograd=True, samples=["0.0, 1.0, (3,)"])
+@composite("normal", at="torch", nograd=True,
+           samples=["0.0, 1.0, (3,)", "r(3, 2), 1.5", "0.0, pos(3)", "r(3), pos(2, 3)"])
 def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any" = None, dtype: "DType?" = None,
            layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """Normal numbers with given means and standard deviations: numbers with a size, or tensors.
@@ -173,14 +173,22 @@ def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any
     if size is not None:
         size = (size,) if isinstance(size, int) else tuple(size)
         return _new(samplers.normal, size, _float_type(dtype), generator, device, requires_grad, mean, std)
-    arrays = [v._a if isinstance(v, Tensor) else v for v in (mean, std)]
-    if all(not hasattr(a, "strides") or type(a) is np.ndarray for a in arrays):
-        return made(samplers.normal_tensor(generator, *arrays), device, requires_grad)
-    first = mean if isinstance(mean, Tensor) else std
-    shape = np.broadcast_shapes(*(tuple(getattr(v, "shape", ())) for v in (mean, std)))
-    noise = wrap(draws.draw(first.device, samplers.normal, generator, shape, first._a.dtype))
-    found = (noise * std + mean).detach()
-    return found.requires_grad_(True) if requires_grad else found
+    return T._normal(mean, std, generator)
+
+
+def _normal_shape(xp, mean, std, *_):
+    first = mean if hasattr(mean, "dtype") else std
+    return xp.empty(np.broadcast_shapes(getattr(mean, "shape", ()), getattr(std, "shape", ())), first.dtype)
+
+
+@op("_normal", at="", half=False, shape=_normal_shape, samples=[],
+    grad_name=lambda mean, std, generator: f"NormalBackward{hasattr(mean, '_a') + 2 * hasattr(std, '_a')}",
+    vjp={"mean": lambda k, g: k.zeros_like(g), "std": lambda k, g: k.zeros_like(g)})
+def _normal(xp, mean: "Operand", std: "Operand", generator: "any" = None):
+    if xp is np:
+        return samplers.normal_tensor(generator, mean, std)
+    like = _normal_shape(xp, mean, std)
+    return draws.draw(device_of(like), samplers.normal, generator, like.shape, like.dtype) * std + mean
 
 
 @op("bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False,
@@ -202,7 +210,8 @@ def _below(p, generator, dtype):
     return (draws.draw(device_of(p), samplers.uniform, generator, p.shape, real) < p).astype(dtype)
 
 
-@op("multinomial", at="torch tensor", nograd=True, samples=[], half=False, host=True,
+
+@op("multinomial", out="multinomial", at="torch tensor", nograd=True, samples=[], half=False, host=True,
     shape=lambda xp, x, n, *_: xp.empty((*x.shape[:-1], n), np.int64))
 def multinomial(xp, x, num_samples: "int", replacement: "bool" = False, *, generator: "any" = None):
     """Indices drawn with probabilities proportional to the rows of x.

@@ -17,7 +17,7 @@ from .blocks import is_large, is_one_line, reduced
 from .row_kernels import logsumexp, logsumexp_of_all
 
 DIMS = ["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r()"]
-MORE_DIMS = ["r(2, 3), -1", "r(), 0", "r(2, 3), ()"]
+MORE_DIMS = ["r(2, 3), -1", "r(), 0", "r(2, 3), ()", "r(4, 3).t(), 1", "r(2, 3, 4)[:, ::2, 1:], (-1, 0)", "r(0, 3), 1"]
 
 
 # ---------------------------------------------------------------- dims
@@ -249,7 +249,7 @@ def prod(xp, x, dim: "Dim?" = None, keepdim: "bool" = False, *, dtype: "DType?" 
 # ---------------------------------------------------------------- truth
 
 def _truth(name: str, ufunc: str, meaning: str, shown: str):
-    @op(name, at="torch tensor", nograd=True, half=False,
+    @op(name, out="truth", at="torch tensor", nograd=True, half=False,
         samples=["b(3, 4)", "b(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "b(0, 3), 0", "b()", "ints(3)"])
     def truth(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         found = x if x.dtype.kind in "biufc" else x != 0  # ml_dtypes' types have no truth of their own

@@ -12,7 +12,7 @@ from ..engine.tensor import as_tensor
 from ..errors import EngineError, Unsupported
 
 
-@op("tril", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
+@op("tril", out="exact", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
     vjp={"x": lambda k, g, diagonal: k.tril(g, diagonal)})
 def tril(xp, x, diagonal: "int" = 0):
     """The lower triangle; everything above a diagonal is 0.
@@ -26,7 +26,7 @@ def tril(xp, x, diagonal: "int" = 0):
     return xp.tril(x, diagonal)
 
 
-@op("triu", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
+@op("triu", out="exact", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
     vjp={"x": lambda k, g, diagonal: k.triu(g, diagonal)})
 def triu(xp, x, diagonal: "int" = 0):
     """The upper triangle; everything below a diagonal is 0.
@@ -61,7 +61,7 @@ def diag_embed(x, offset: "int" = 0, dim1: "int" = -2, dim2: "int" = -1):
     return T._diagonal_adjoint(x, tuple(shape), offset, dim1, dim2)
 
 
-@composite("diag", at="torch tensor", samples=["r(3)", "r(3, 4)", "r(3), 1", "r(3, 3), -1"])
+@composite("diag", out="exact", at="torch tensor", samples=["r(3)", "r(3, 4)", "r(3), 1", "r(3, 3), -1"])
 def diag(x, diagonal: "int" = 0):
     """The diagonal of a matrix (a copy), or a matrix with a vector on its diagonal.
 

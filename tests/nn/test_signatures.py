@@ -16,7 +16,7 @@ torch = known_modules()["torch"]
 ABSENT = {
     "nn": "Container factory_kwargs LinearCrossEntropyOptions Parameter",
     "nn.functional": """BroadcastingList1 DType ScalingType SwizzleType Tensor assert_int_or_pair boolean_dispatch grouped_mm
-        handle_torch_function has_torch_function has_torch_function_unary has_torch_function_variadic linear_cross_entropy
+        handle_torch_function has_torch_function has_torch_function_unary has_torch_function_variadic
         scaled_grouped_mm scaled_mm""",
     "nn.init": "Tensor", "nn.utils": "convert_conv2d_weight_memory_format convert_conv3d_weight_memory_format",
     "nn.utils.rnn": "PackedSequence_ Tensor bind copy_method_params",
