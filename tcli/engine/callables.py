@@ -30,6 +30,7 @@ from .dispatch import (
     record,
     wrap,
 )
+from .meta import MetaArray
 from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
@@ -249,6 +250,8 @@ def _binary(o: Op, ufunc):
             r = ufunc(a, b)
         except (ValueError, TypeError, OverflowError, AttributeError):
             return slow(x, other)
+        if type(r) is MetaArray:
+            return slow(x, other)  # the long road looks at devices
         t = new(Tensor)
         t._a = r if type(r) is ndarray else wrap(r)._a
         t._v = [0]

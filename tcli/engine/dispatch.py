@@ -10,9 +10,10 @@ from weakref import ref
 import numpy as np
 
 from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError
-from . import dtypes
-from .args import CONVERTERS, NUMBER_KINDS, check_same_device, describe, wrong
-from .device import device_of, module_of
+from . import dtypes, placement
+from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
+from .device import device_of, move
+from .meta import NeedsValue
 from .registry import Op, T, missing_argument, plan_for
 from .storage import root_of, thaw
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
@@ -306,8 +307,7 @@ def execute(o: Op, values: list):
     if o.composite:
         return _run_composite(o, values)
     kernel_values = _raw(o, values)
-    xp = _module(o, values)
-    raw = _guarded(o, xp, kernel_values)
+    raw = _guarded(o, np if _on_cpu(o, kernel_values) else None, kernel_values)
     if o.half and o.promote != "compare":
         raw = _round_halves(o, values, raw)
     if o.out_count == 1 and type(raw) is not tuple:
@@ -374,7 +374,12 @@ def _several(o: Op, values: list, raw):
 
 def _run_composite(o: Op, values: list):
     n = o.n_positional
-    result = o.fn(*values[:n], **dict(zip(o.names[n:], values[n:], strict=True)))
+    try:
+        result = o.fn(*values[:n], **dict(zip(o.names[n:], values[n:], strict=True)))
+    except NeedsValue as error:
+        if " meta tensor" in str(error):
+            raise
+        raise placement.no_meta(o.name) from error
     if o.grad_name_ is not None and type(result) in TENSORS and result._node is not None:
         result._node._name = o.grad_name_
     if o.fields and type(result) is tuple:
@@ -400,17 +405,16 @@ def is_half(d) -> bool:
     return d.itemsize <= 2 and d.kind in "fV"  # ml_dtypes' bfloat16 and float8 are of kind V
 
 
-def _module(o: Op, values: list):
-    xp, where = np, None
-    for value in _tensors_of(o, values):
-        if type(value._a) is not np.ndarray or where is not None:
-            xp = module_of(value._a) if xp is np else xp
-            where = value
-    if where is not None:
-        devices = {device_of(v._a) for v in _tensors_of(o, values) if v._a.ndim or v is where}
-        if len(devices) > 1:
-            check_same_device(o.name, sorted(devices, key=str))
-    return xp
+def _on_cpu(o: Op, raw: list) -> bool:
+    for i in o.tensor_slots:
+        if type(raw[i]) is not np.ndarray and hasattr(raw[i], "strides"):
+            return False
+    return o.list_slot is None or all(type(a) is np.ndarray for a in raw[o.list_slot])
+
+
+def _arrays_of(o: Op, raw: list) -> list:
+    found = [raw[i] for i in o.tensor_slots if hasattr(raw[i], "strides")]
+    return found if o.list_slot is None else found + raw[o.list_slot]
 
 
 def _tensors_of(o: Op, values: list) -> list:
@@ -438,12 +442,17 @@ def _kernel(o: Op):
 
 
 def _guarded(o: Op, xp, kernel_values: list):
-    """Runs the kernel; no message of the array module gets out as it is."""
+    """Runs the kernel (xp None: not on the CPU alone); no message of the array module gets out as it is."""
     try:
+        if xp is None:
+            return placement.run(o, _kernel(o), kernel_values, _arrays_of(o, kernel_values))
         return _kernel(o)(xp, *kernel_values)
     except TcliError:
         raise
     except MemoryError as error:
+        if xp is None:
+            raise EngineError(f"CUDA out of memory. {error}", help="smaller batches, or torch.no_grad() where no gradient is "
+                              "needed") from None
         raise EngineError(f"[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: {error}") from None
     except (ValueError, TypeError, IndexError, ArithmeticError) as error:
         _explain(o, kernel_values, error)
@@ -453,7 +462,7 @@ def _explain(o: Op, kernel_values: list, error: Exception):
     """Turns a failure inside a kernel into an error in PyTorch's words."""
     from .args import broadcast_shapes
 
-    arrays = [v for v in kernel_values if isinstance(v, np.ndarray)]
+    arrays = [v for v in kernel_values if hasattr(v, "strides")]
     if o.promote is not None:
         broadcast_shapes(*(a.shape for a in arrays))
     kinds = {dtypes.scalar_name(dtypes.of_numpy(a.dtype)) for a in arrays}
@@ -688,7 +697,10 @@ def assign(x, result, name: str | None = None, checked: bool = False):
     if have.category > want.category:
         raise DTypeError(f"result type {dtypes.scalar_name(have)} can't be cast to the desired output type "
                          f"{dtypes.scalar_name(want)}")
-    np.copyto(a, r, casting="unsafe") if type(a) is np.ndarray else a.__setitem__(Ellipsis, r)
+    if type(a) is np.ndarray is type(r):
+        np.copyto(a, r, casting="unsafe")
+    else:
+        a[...] = move(r, device_of(a))
     bump(x)
     if state.grad and (result._rg or x._rg):
         rebase(x, result, name)

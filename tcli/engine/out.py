@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ArgumentError, DTypeError, EngineError, GradError
 from . import dtypes
+from .device import device_of, module_of, move
 from .dispatch import Tensor, bump, execute, struct
 from .registry import Op
 from .tape import state
@@ -129,9 +130,9 @@ def write_out(name: str, out, result, rule: str | None = None) -> None:
     if out._a.shape != result._a.shape:
         if out._a.size:
             warn_resized(out, result)
-        out._a = np.empty(result._a.shape, out._a.dtype) if type(result._a) is np.ndarray else result._a.copy()
+        out._a = module_of(out._a).empty(result._a.shape, out._a.dtype)
     before_write(out._a)
-    out._a[...] = result._a
+    out._a[...] = move(result._a, device_of(out._a))
     bump(out)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
+from . import device as devices
 from . import dispatch, dtypes, tape
 from .args import Size, type_name
 from .broadcasting import restore_dtype, sum_to
@@ -135,7 +136,7 @@ class Tensor:
 
     @property
     def is_cpu(self) -> bool:
-        return type(self._a) is np.ndarray
+        return type(self._a) is np.ndarray or self.device.type == "cpu"
 
     @property
     def is_meta(self) -> bool:
@@ -188,11 +189,11 @@ class Tensor:
     def storage_offset(self) -> int:
         if not self._a.size:
             return 0
-        return (address(self._a) - address(root_of(self._a))) // self._a.dtype.itemsize
+        a = self._a
+        return (a.offset if hasattr(a, "offset") else address(a) - address(root_of(a))) // a.dtype.itemsize
 
     def data_ptr(self) -> int:
-        a = self._a
-        return a.__array_interface__["data"][0] if type(a) is np.ndarray else a.data.ptr
+        return address(self._a)
 
     def is_contiguous(self, memory_format=None) -> bool:
         if memory_format is channels_last or memory_format is channels_last_3d:
@@ -215,7 +216,7 @@ class Tensor:
         if a.size != 1:
             raise EngineError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
         value = a.item()
-        return value if type(value) in (float, int, bool, complex) else float(value)
+        return value if isinstance(value, (float, int, complex)) else float(value)
 
     def tolist(self):
         a = _host(self)
@@ -228,6 +229,8 @@ class Tensor:
         if self._rg:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if type(self._a) is not np.ndarray:
+            if self.is_cpu:  # a sketch
+                return self._a.__array__()
             raise ArgumentError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy "
                                 "the tensor to host memory first.")
         if self._a.dtype.name == "bfloat16":
@@ -558,8 +561,8 @@ def _canonical_strides(shape, strides) -> tuple:
 
 
 def _host(t) -> np.ndarray:
-    a = t._a
-    return a if type(a) is np.ndarray else move(a, CPU)
+    a = t._a if type(t._a) is np.ndarray else move(t._a, CPU)
+    return a if type(a) is np.ndarray or not devices.sketch else a.__array__()
 
 
 def _rebuild(cls, array, requires_grad):
@@ -576,7 +579,8 @@ def as_tensor(data, dtype=None, device=None):
         return data if dtype is None and device is None else data.to(dtype=dtype, device=device)
     if isinstance(data, np.ndarray):
         t = wrap(_native(data))
-        return t if dtype is None and device is None else t.to(dtype=dtype, device=device)
+        device = as_device(device)
+        return t if dtype is None and device.type == "cpu" and not devices.sketch else t.to(dtype=dtype, device=device)
     return tensor(data, dtype=dtype, device=device)
 
 
@@ -609,12 +613,9 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_me
     """A new tensor from numbers, nested sequences, arrays or tensors; always a copy, always a leaf."""
     d = dtypes.as_dtype(dtype) if dtype is not None else None
     t = wrap(_array_of(data, d))
-    where = as_device(device)
-    if where.type != "cpu":
-        t._a = move(t._a, where) if type(t._a) is np.ndarray else t._a
-        backend(where)
-        if type(t._a) is np.ndarray:
-            t = T._move(t, where)
+    where = data.device if device is None and isinstance(data, Tensor) else as_device(device)
+    if where.type != "cpu" or type(t._a) is not np.ndarray or devices.sketch:
+        t._a = move(t._a, where)
     if requires_grad:
         if t.dtype.category < dtypes.FLOAT:
             raise GradError("Only Tensors of floating point and complex dtype can require gradients")

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..engine.callables import OPERANDS, finish, is_small, record_binary, set_operator
 from ..engine.dispatch import TENSORS, call, is_half
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops, plan_for
 from ..engine.tape import state
 from ..engine.tensor import Tensor
@@ -112,7 +113,7 @@ def _kind(*values) -> str:
 
 
 def _no_zero(xp, other) -> None:
-    if xp.any(xp.equal(other, 0)):
+    if holds(xp.any(xp.equal(other, 0))):
         raise EngineError("ZeroDivisionError")
 
 
@@ -329,7 +330,7 @@ def _integer_power(xp, x, exponent, d):
             raise EngineError("Integers to negative integer powers are not allowed.")
         return xp.power(x, xp.asarray(exponent, d))
     negative = exponent < 0
-    if not xp.any(negative):
+    if not holds(xp.any(negative)):
         return xp.power(x, exponent)
     # PyTorch answers 0, or +-1 for the bases 1 and -1, where the exponent is negative.
     base = xp.asarray(x, d)

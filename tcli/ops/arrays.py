@@ -7,6 +7,7 @@ the mask is irregular. `gate` and `select` do the same with bit masks for float 
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.meta import MetaArray
 from ..engine.registry import T, op, raw_helper, rule_helper
 from ..engine.symbols import symbols
 from ..engine.tape import state
@@ -76,6 +77,8 @@ def special(xp):
     """The special functions that go with an array module; SciPy is imported when they are first used."""
     if xp in (np, symbols):
         from scipy import special as found
+    elif xp.ndarray is MetaArray:
+        from ..engine.meta_rules import special_shapes as found
     else:
         from cupyx.scipy import special as found
     return found

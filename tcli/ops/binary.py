@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.placement import holds
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, EngineError
@@ -25,7 +26,7 @@ def _checked(x, other, kernel: str):
 # ---------------------------------------------------------------- remainders
 
 def _integer_divisor(xp, other) -> None:
-    if xp.any(xp.equal(other, 0)):
+    if holds(xp.any(xp.equal(other, 0))):
         raise EngineError("ZeroDivisionError")
 
 
@@ -44,7 +45,7 @@ def remainder(xp, x: "Operand", other: "Operand"):
     # C's remainder, moved by one divisor where its sign is wrong: zeros keep the sign of x.
     r = xp.fmod(x, other)
     wrong = xp.not_equal(r, 0) & (xp.less(other, 0) != xp.less(r, 0))
-    return select(xp, wrong, r + other, r) if xp.any(wrong) else r
+    return select(xp, wrong, r + other, r) if holds(xp.any(wrong)) else r
 
 
 @op("fmod", fuse=True, at=EVERYWHERE, promote="same", samples=DIVISORS, grad_name=named("Fmod", 1, 0),

@@ -120,6 +120,8 @@ def _fill_value(xp, x, value):
         raise EngineError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                           f"{value.ndim} dimension(s).")
     wanted = dtypes.of_numpy(x.dtype)
+    if hasattr(value, "place"):
+        return value.astype(x.dtype)
     number = value.item() if hasattr(value, "item") else value
     if not _fits(number, wanted):
         names = {"int64": "int64_t", "uint8": "uint8_t", "int16": "int16_t", "int8": "int8_t", "int32": "int"}

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..engine.placement import holds
 from ..engine.registry import op
 from ..errors import EngineError, Unsupported
 from .arrays import bounded, gate, kind_of, named, refuse
@@ -21,8 +22,9 @@ def _share(xp, g, x: "Index", other: "Index"):
     """g where x > other, half of it at ties, 0 where x < other."""
     taken = gate(xp, ~xp.less(x, other), xp.broadcast_to(g, xp.broadcast_shapes(g.shape, x.shape, other.shape)))
     tied = xp.equal(x, other)
-    if xp.any(tied):
-        taken = xp.where(tied, taken * np.float32(0.5) if taken.dtype == np.float32 else taken * 0.5, taken)
+    if holds(xp.any(tied)):
+        taken = xp.where(tied, taken * np.float32(0.5) if taken.dtype == np.float32 else taken * 0.5, taken).astype(
+            taken.dtype, copy=False)
     return taken
 
 

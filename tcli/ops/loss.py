@@ -10,7 +10,9 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.callables import finish, is_small, shortcut
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import SMALL
 from ..errors import BadValue, DTypeError, EngineError, Unsupported
@@ -320,7 +322,7 @@ def gaussian_nll_loss(x, target, var: "any", full: "bool" = False, eps: "float" 
     if reduction not in NAMES:
         raise BadValue(f"{reduction} is not valid")
     # The clamp guards the value only: gradients pass as if it were not there.
-    var = var + wrap(np.maximum(var._a, np.asarray(eps, var._a.dtype)) - var._a)
+    var = var + wrap(module_of(var._a).maximum(var._a, var._a.dtype.type(eps)) - var._a)
     d = x - target
     loss = 0.5 * (T.log(var) + d * d / var)
     if full:
@@ -333,7 +335,7 @@ def _checked_variance(x, var):
         if var < 0:
             raise BadValue("var has negative entry/entries")
         return T.ones_like(x) * float(var)
-    if (var._a < 0).any():
+    if holds((var._a < 0).any()):
         raise BadValue("var has negative entry/entries")
     have, want = var._a.shape, x._a.shape
     if have == want:

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op, rule_helper
 from ..engine.symbols import NotFusable, rows
 from ..engine.tape import state
@@ -205,10 +206,10 @@ def _product_rule(k, g, x, x_shape, out, dim, keepdim, dtype):
     if dtype is not None:
         x = k.in_real_or_complex(x, dtype)
     zeros = T._is_zero(x)
-    if dim is None and not state.grad and zeros._a.sum() > 1:
+    if dim is None and not state.grad and holds(zeros._a.sum() > 1):
         return k.zeros_like(x)
     g = kept(k, g, x_shape, dim, keepdim)
-    if not zeros._a.any():
+    if not holds(zeros._a.any()):
         return g * k.conj_of(kept(k, out, x_shape, dim, keepdim) / x)
     if dim is None:
         others = k.reshape(k.product_of_others(k.reshape(x, (-1,)), 0), x_shape)
@@ -293,7 +294,7 @@ def _logsumexp_rule(k, g, x, x_shape, out, dim, keepdim):
 
 @rule_helper
 def _has_nan(x) -> bool:
-    return bool((x._a != x._a).any())
+    return holds((x._a != x._a).any())
 
 
 def _logsumexp_rows(x, out) -> None:

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
 from . import error_function
@@ -159,7 +160,7 @@ def _trigamma(xp, x):
     """zeta(2, x); below 1/2 by reflection."""
     low = xp.less(x, 0.5)
     out = evaluated(xp, "zeta", x.dtype.type(2), xp.where(low, 1 - x, x))
-    if not xp.any(low):
+    if not holds(xp.any(low)):
         return out
     return xp.where(low, (np.pi / xp.sin(np.pi * x)) ** 2 - out, out).astype(x.dtype)
 

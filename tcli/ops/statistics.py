@@ -3,6 +3,7 @@
 
 from ..engine import dtypes
 from ..engine.args import to_dims
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
 from .blocks import is_large, is_one_line
@@ -139,7 +140,7 @@ def _check_weights(name: str, w, n: int, kinds: str, words: str) -> None:
         raise EngineError(f"cov(): expected {name} to have the same numel as there are observations in the input "
                           "but got "
                           f"{w._a.size} != {n}")
-    if (w._a < 0).any():
+    if holds((w._a < 0).any()):
         raise EngineError(f"cov(): {name} cannot be negative")
 
 
@@ -151,7 +152,7 @@ def _weights(n: int, fweights, aweights, like):
     if aweights is not None:
         _check_weights("aweights", aweights, n, "fV", "floating point")
         w = aweights if w is None else w * aweights
-    if w is not None and n and not w._a.sum():
+    if w is not None and n and holds(w._a.sum() == 0):
         raise EngineError("cov(): weights sum to zero, can't be normalized")
     return w
 
@@ -186,8 +187,7 @@ def cov(x, *, correction: "int" = 1, fweights: "Index?" = None, aweights: "Index
         free = total - correction * T.sum(w * aweights) / total if aweights is not None else total - correction
     centred = rows - mean
     weighted = centred if w is None else centred * w
-    value = free if isinstance(free, float) else free.item()
-    if value <= 0:
+    if holds(free <= 0 if isinstance(free, float) else free._a <= 0):
         import warnings
 
         warnings.warn("cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of "
