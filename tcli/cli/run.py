@@ -32,7 +32,11 @@ def execute(settings: Settings) -> int:
         if settings.emit or settings.verify or settings.chunks is not None:
             return _otherwise(settings, programs)
         session = session_for(settings)
-        ran = [_run(session, settings, name, text) for name, text in programs]
+        if settings.profile or settings.profile_trace:
+            from .profiling import run_profiled
+
+            return run_profiled(session, settings, lambda: _run_all(session, settings, programs))
+        ran = _run_all(session, settings, programs)
     except TcliError as error:
         report(error, settings)
         return 1
@@ -77,6 +81,11 @@ def _programs(settings: Settings) -> list[tuple[str, object]] | None:
     if not text.strip():
         raise UsageError("nothing to run: give a FILE or -e EXPR (see tcli --help)")
     return [("<stdin>", lambda: text)]
+
+
+def _run_all(session, settings: Settings, programs: list) -> list[str]:
+    """Runs the programs one after the other; gives their texts."""
+    return [_run(session, settings, name, text) for name, text in programs]
 
 
 def _run(session, settings: Settings, name: str, read) -> str:
