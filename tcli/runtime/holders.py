@@ -54,11 +54,12 @@ class Held:
     def array(self, array: Any) -> int:
         from ..engine.storage import root_of
 
-        root = root_of(array)
+        # What is not an array yet is an expression that waits to be computed.
+        root = root_of(array) if hasattr(array, "strides") else array
         if id(root) in self.seen:
             return 0
         self.seen.add(id(root))
-        return int(root.nbytes)
+        return int(getattr(root, "nbytes", 0))
 
     def saved(self) -> int:
         """Bytes saved for backward passes on the tapes met so far, beyond what the values hold."""

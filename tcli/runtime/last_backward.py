@@ -37,14 +37,14 @@ class LastBackward:
         self.sequence = node.seq
         g = next((each for each in gradient if each is not None), None) if type(gradient) is list else gradient
         nbytes = saved_bytes(node)
-        if g is not None and self.held + g._a.nbytes > self.budget:
+        if g is not None and self.held + _bytes(g) > self.budget:
             self.passed[node] = (TraceRow(node, g, 0, seconds), seconds, nbytes)
         else:
-            self.held += 0 if g is None else g._a.nbytes
+            self.held += 0 if g is None else _bytes(g)
             self.passed[node] = (g, seconds, nbytes)
         for edge, r in produced:
             if type(edge) is AccumulateGrad:
-                self.held += r._a.nbytes
+                self.held += _bytes(r)
                 self.reached.setdefault(edge, []).append(r)
 
     def rows(self) -> list[TraceRow]:
@@ -85,3 +85,8 @@ def _total(parts: list, shape: tuple) -> Any:
     for part in fitted[1:]:
         total = total + part
     return total
+
+
+def _bytes(tensor: Any) -> int:
+    """The memory of a gradient, computed or still an expression."""
+    return int(tensor.numel()) * int(tensor.element_size())
