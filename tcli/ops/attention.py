@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from ..engine.cost import attention
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
@@ -75,19 +77,20 @@ def _attention_gradients(k, gs, need, query, key, value, attn_mask, causal, scal
 
 def _differentiable_weights(k, query, key, mask, causal: bool, scale):
     scores = k.matmul(query, k.transpose(key, -2, -1)) * scale
-    additive = _additive(np, mask._a if mask is not None and not mask._rg else None, causal, scores.shape,
+    xp = module_of(scores._a)
+    additive = _additive(xp, mask._a if mask is not None and not mask._rg else None, causal, scores.shape,
                          np.dtype(scores._a.dtype))
     if additive is None and mask is None:
         return k.softmax(scores, -1)
     if mask is not None and mask._rg:
         scores = scores + k.clamp(mask, NEVER)
     if additive is not None:
-        scores = scores + wrap(np.maximum(additive, np.asarray(NEVER, additive.dtype)))
+        scores = scores + wrap(xp.maximum(additive, additive.dtype.type(NEVER)))
     alive = wrap((scores._a.max(-1, keepdims=True) > NEVER / 2).astype(scores._a.dtype))
     return k.softmax(scores, -1) * alive
 
 
-@op("_attention", at="", outs=2, grad_name=_attention_name, vjp={"query, key, "
+@op("_attention", at="", cost=attention, outs=2, grad_name=_attention_name, vjp={"query, key, "
                                                                  "value, attn_mask": _attention_gradients},
     samples=["r(2, 3, 4), r(2, 5, 4), r(2, 5, 3), r(3, 5), False, 0.5",
              "r(2, 3, 4), r(2, 3, 4), r(2, 3, 3), None, True, 0.5"])

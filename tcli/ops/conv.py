@@ -12,6 +12,7 @@ convolutions add up scaled slices instead.
 from math import prod
 
 from ..engine import blas, dtypes
+from ..engine.cost import convolution
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError, Unsupported
 from . import conv_flat
@@ -35,7 +36,7 @@ def _depthwise(c: int, groups: int) -> bool:
     return groups > 1 and c == groups
 
 
-@op("_conv", at="", samples=["r(2, 4, 6), r(6, 2, 3), r(6), ((2,), ((1, 1),), (1,), 2), (3,)"],
+@op("_conv", at="", cost=convolution, samples=["r(2, 4, 6), r(6, 2, 3), r(6), ((2,), ((1, 1),), (1,), 2), (3,)"],
     grad_name="ConvolutionBackward0",
     vjp={"x": lambda k, g, weight, x_shape, geometry:
          k._conv_input(g, k.conj_of(weight), None, geometry, x_shape[2:]),
