@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..engine.threads import get_num_threads, parallel
+from .blocks import parallel, several_threads
 from .linalg import one_thread
 
 BLOCK = 1 << 16  # weights held at a time
@@ -57,7 +57,7 @@ def _heads(a: np.ndarray) -> np.ndarray:
 
 
 def _over_heads(n: int, fn) -> None:
-    if n < 2 or get_num_threads() == 1:
+    if n < 2 or not several_threads():
         for i in range(n):
             fn(i)
         return
