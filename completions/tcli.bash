@@ -76,6 +76,24 @@ _tcli() {
             if [[ "$word" == -* ]]; then _tcli_words "--update --rtol --atol --quiet -q --color --errors --help -h"
             else _tcli_files tsr; fi
             return ;;
+        check)
+            case "$before" in
+                --var|-v) _tcli_value; return ;;
+                --device) _tcli_words "cpu cuda cuda:0 meta"; return ;;
+                --color) _tcli_words "auto always never"; return ;;
+                --errors) _tcli_words "text json"; return ;;
+            esac
+            if [[ "$word" == -* ]]; then _tcli_words "--plan --json --var -v --device --quiet -q --color --errors --help -h"
+            else _tcli_files tsr; fi
+            return ;;
+        devices)
+            case "$before" in
+                --color) _tcli_words "auto always never"; return ;;
+                --errors) _tcli_words "text json"; return ;;
+            esac
+            if [[ "$word" == -* ]]; then _tcli_words "--json --color --errors --help -h"
+            else COMPREPLY=(); fi
+            return ;;
         doc)
             if [[ "$word" == -* ]]; then _tcli_words "--help -h"
             else _tcli_words "$(tcli ops "$word" 2>/dev/null | cut -d " " -f 1)"; fi
@@ -99,6 +117,7 @@ _tcli() {
         --device) _tcli_words "cpu cuda cuda:0 meta"; return ;;
         --seed) COMPREPLY=(); return ;;
         --dtype) _tcli_words "float32 float64 float16 bfloat16 float double half"; return ;;
+        --profile-trace) _tcli_files; return ;;
         --color) _tcli_words "auto always never"; return ;;
         --errors) _tcli_words "text json"; return ;;
         --emit) _tcli_words "torch numpy"; return ;;
@@ -109,10 +128,10 @@ _tcli() {
         --install-completion) _tcli_words "bash zsh fish"; [[ "$word" != -* ]] && return ;;
     esac
     if [[ "$word" == -* ]]; then
-        _tcli_words "--expr -e --interactive -i --var -v --output -o --raw -r --in --chunks --device --seed --dtype --quiet -q --trace --color --errors --emit --verify --sandbox --max-memory --timeout --threads --install-completion --version -V --help -h"
+        _tcli_words "--expr -e --interactive -i --var -v --output -o --raw -r --in --chunks --device --seed --dtype --quiet -q --profile --profile-trace --trace --color --errors --emit --verify --sandbox --max-memory --timeout --threads --install-completion --version -V --help -h"
     else
         _tcli_files tsr
-        ((COMP_CWORD > 1)) || COMPREPLY+=($(compgen -W "inspect diff convert test doc ops explain" -- "$word"))
+        ((COMP_CWORD > 1)) || COMPREPLY+=($(compgen -W "inspect diff convert test check devices doc ops explain" -- "$word"))
     fi
 }
 complete -o filenames -F _tcli tcli

@@ -33,7 +33,7 @@ def library() -> Library:
 def to_array(t):
     t = t.detach().resolve_conj().resolve_neg()
     name = str(t.dtype).removeprefix("torch.")
-    return name, (t.float() if name in ("bfloat16", "float16") else t).contiguous().numpy()
+    return name, (t.float() if name in ("bfloat16", "float16") else t).contiguous().numpy(force=True)
 
 
 class Store:

@@ -5,7 +5,8 @@ one converter here. A converter takes (value, first tensor argument, op name, pa
 returns the value in normal form or raises the error PyTorch raises. No annotation on a parameter
 without default means `Tensor`.
 
-kinds: Tensor, Tensor? (optional), Tensors (list), Operand (tensor or number), Operand?, Index (a
+kinds: Tensor, Tensor? (optional), Tensors (list), Operand (tensor or number), Operand?, Value (the same,
+also where all operands are numbers), Index (a
 tensor that takes no part in promotion: indices, masks, conditions), Index?, Dim, Dim?, Dims, Dims?,
 Shape, DType?, Device?, int, int?, float, float?, Scalar, Scalar?, bool, str, any. A star (`Shape*`,
 `Dims*`, `int*`) also takes the values as separate positional arguments.
@@ -210,12 +211,8 @@ CONVERTERS = {
     "Shape*": to_shape, "Dims*": to_dims, "int*": to_shape,
 }
 CONVERTERS |= {kind + "?": optional(convert) for kind, convert in CONVERTERS.items()}
-TENSOR_KINDS = frozenset({"Tensor", "Tensor?", "Tensors", "Operand", "Operand?", "Index", "Index?"})
-
-
-def check_same_device(op: str, devices) -> None:
-    raise EngineError("Expected all tensors to be on the same device, but found at least two devices, "
-                      + " and ".join(dict.fromkeys(map(str, devices))) + "!")
+TENSOR_KINDS = frozenset({"Tensor", "Tensor?", "Tensors", "Operand", "Operand?", "Value", "Index", "Index?"})
+NUMBER_KINDS = frozenset({"Operand", "Operand?", "Value"})
 
 
 def broadcast_shapes(*shapes) -> tuple:

@@ -102,7 +102,7 @@ def flat(value) -> list:
 
 def golden_path(op) -> str | None:
     """The one place at which an op is called: torch. first, then F., linalg., ..., the method last."""
-    for space in ("torch", "F", "linalg", "fft", "special", "tensor"):
+    for space in ("torch", "F", "linalg", "fft", "special", "masked", "tensor"):
         for path in op.paths:
             if path.startswith(space + ".") and not path.endswith("_") and "__" not in path:
                 return path

@@ -6,13 +6,15 @@ import numpy as np
 
 from ..engine.callables import OPERANDS, finish, is_small, record_binary, set_operator
 from ..engine.dispatch import TENSORS, call, is_half
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops, plan_for
 from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import EngineError
 from .arrays import named, not_implemented, refuse
 
-PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(2, 3)", "r(3), 2.5", "r(0, 3), r(3)", "r(2, 1, 3), r(4, 1)"]
+PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(2, 3)", "r(3), 2.5", "r(0, 3), r(3)", "r(2, 1, 3), r(4, 1)",
+         "r(4, 3).t(), r(3, 4)", "r(3, 4)[:, ::2], r(2)", "ints(3, 4), ints(4)"]
 
 
 def _is_bool(a) -> bool:
@@ -36,7 +38,7 @@ def _scaled(xp, other, alpha, like):
 @op("add", at="torch tensor tensor_", also=["tensor.__add__", "tensor.__radd__", "tensor.__iadd__"], promote="same",
     ufunc="add", samples=[*PAIRS, "r(3), r(3), alpha=2"],
     vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: g if alpha == 1 else g * alpha}, raw_vjp=True)
-def add(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
+def add(xp, x: "Value", other: "Operand", *, alpha: "Scalar" = 1):
     """x + alpha * other, elementwise with broadcasting.
 
     >>> add(tensor([1., 2.]), 10)
@@ -59,7 +61,7 @@ def _no_bools(values: list) -> None:
 @op("sub", at="torch tensor tensor_", also=["subtract", "tensor.__sub__", "tensor.__rsub__", "tensor.__isub__"],
     promote="same", ufunc="subtract", check=_no_bools, samples=[*PAIRS, "r(3), r(3), alpha=2"],
     vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: -g if alpha == 1 else g * -alpha}, raw_vjp=True)
-def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
+def sub(xp, x: "Value", other: "Operand", *, alpha: "Scalar" = 1):
     """x - alpha * other, elementwise with broadcasting.
 
     >>> sub(tensor([3., 2.]), tensor([1., 1.]))
@@ -68,7 +70,7 @@ def sub(xp, x, other: "Operand", *, alpha: "Scalar" = 1):
     return xp.subtract(x, _scaled(xp, other, alpha, x))
 
 
-@op("rsub", at="torch", promote="same", check=_no_bools, grad_name=named("Rsub", 0, 1), samples=PAIRS,
+@op("rsub", fuse=True, at="torch", promote="same", check=_no_bools, grad_name=named("Rsub", 0, 1), samples=PAIRS,
     vjp={"x": lambda k, g, alpha: -g if alpha == 1 else g * -alpha, "other": lambda k, g: g}, raw_vjp=True)
 def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
     """other - alpha * x, elementwise with broadcasting.
@@ -83,7 +85,7 @@ def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
     promote="same", ufunc="multiply", samples=PAIRS,
     vjp={"x": lambda k, g, other: g * k.conj_of(other), "other": lambda k, g, x: g * k.conj_of(x)},
     raw_vjp={"x": lambda k, g, other: g * other, "other": lambda k, g, x: g * x})
-def mul(xp, x, other: "Operand"):
+def mul(xp, x: "Value", other: "Operand"):
     """x * other, elementwise with broadcasting.
 
     >>> mul(tensor([1., 2.]), tensor([3., 4.]))
@@ -111,7 +113,7 @@ def _kind(*values) -> str:
 
 
 def _no_zero(xp, other) -> None:
-    if xp.any(xp.equal(other, 0)):
+    if holds(xp.any(xp.equal(other, 0))):
         raise EngineError("ZeroDivisionError")
 
 
@@ -135,20 +137,20 @@ def _floored(xp, x, other):
     vjp={"x": lambda k, g, other: g / k.conj_of(other),
          "other": lambda k, g, x, other: -g * k.conj_of((x / other) / other)},
     raw_vjp={"x": lambda k, g, other: g / other, "other": lambda k, g, x, other: -g * ((x / other) / other)})
-def _true_divide(xp, x, other: "Operand"):
+def _true_divide(xp, x: "Value", other: "Operand"):
     return xp.true_divide(x, other)
 
 
-@op("_div_trunc", at="", promote="same", samples=[], grad_name="DivBackward2",
+@op("_div_trunc", fuse=True, at="", promote="same", samples=[], grad_name="DivBackward2",
     vjp={"x": lambda k, g: k.zeros_like(g), "other": lambda k, g: k.zeros_like(g)})
-def _div_trunc(xp, x, other: "Operand"):
+def _div_trunc(xp, x: "Value", other: "Operand"):
     refuse(x if hasattr(x, "dtype") else other, "bc", "div_trunc_cpu")
     return _truncated(xp, x, other)
 
 
-@op("_div_floor", at="", promote="same", samples=[], grad_name="DivBackward2",
+@op("_div_floor", fuse=True, at="", promote="same", samples=[], grad_name="DivBackward2",
     vjp={"x": lambda k, g: k.zeros_like(g), "other": lambda k, g: k.zeros_like(g)})
-def _div_floor(xp, x, other: "Operand"):
+def _div_floor(xp, x: "Value", other: "Operand"):
     refuse(x if hasattr(x, "dtype") else other, "bc", "div_floor_cpu")
     return _floored(xp, x, other)
 
@@ -156,7 +158,7 @@ def _div_floor(xp, x, other: "Operand"):
 @composite("div", at="torch tensor tensor_",
            also=["divide", "tensor.__itruediv__", "tensor.__div__", "tensor.__idiv__"],
            samples=[*DIVISORS, "r(3), away(3), rounding_mode='floor'", "r(3), away(3), rounding_mode='trunc'"])
-def div(x: "Operand", other: "Operand", *, rounding_mode: "str?" = None):
+def div(x: "Value", other: "Operand", *, rounding_mode: "str?" = None):
     """x / other; rounding_mode "trunc" rounds towards zero, "floor" down.
 
     >>> div(tensor([1., -3.]), 2)
@@ -175,7 +177,7 @@ def div(x: "Operand", other: "Operand", *, rounding_mode: "str?" = None):
 
 
 @composite("true_divide", at="torch tensor tensor_", samples=DIVISORS)
-def true_divide(x: "Operand", other: "Operand"):
+def true_divide(x: "Value", other: "Operand"):
     """x / other, elementwise with broadcasting.
 
     >>> true_divide(tensor([1, 2]), 2)
@@ -187,12 +189,12 @@ def true_divide(x: "Operand", other: "Operand"):
 FLOOR_DIVIDE = not_implemented("derivative for aten::floor_divide is not implemented")
 
 
-@op("floor_divide", at="torch tensor tensor_", also=["tensor.__floordiv__", "tensor.__ifloordiv__",
+@op("floor_divide", fuse=True, at="torch tensor tensor_", also=["tensor.__floordiv__", "tensor.__ifloordiv__",
     "tensor.__rfloordiv__"], promote="same",
     samples=["torch.tensor([7.0, -7.0]), 2", "ints(3), 2", "torch.tensor([7.5, -2.0]), torch.tensor([2.0, 0.0])"],
     grad_name="NotImplemented",
     vjp={"x": FLOOR_DIVIDE, "other": FLOOR_DIVIDE})
-def floor_divide(xp, x, other: "Operand"):
+def floor_divide(xp, x: "Value", other: "Operand"):
     """x / other rounded down.
 
     >>> floor_divide(tensor([7, -7]), 2)
@@ -202,7 +204,7 @@ def floor_divide(xp, x, other: "Operand"):
     return _floored(xp, x, other)
 
 
-@op("neg", at="torch tensor tensor_", also=["negative", "tensor.__neg__"], samples=["r(3, 4)", "r()", "r(0, 2)"],
+@op("neg", out="found", at="torch tensor tensor_", also=["negative", "tensor.__neg__"], samples=["r(3, 4)", "r()", "r(0, 2)"],
     ufunc="negative", vjp={"x": lambda k, g: -g}, raw_vjp=True)
 def neg(xp, x):
     """-x, elementwise.
@@ -257,7 +259,7 @@ def _raw_pow_exponent(k, g, x, exponent, out):
     return g * (out * (math.log(x) if x > 0 else math.nan))
 
 
-@op("pow", at="torch tensor tensor_", also=["tensor.__pow__", "tensor.__rpow__", "tensor.__ipow__"], promote="same",
+@op("pow", fuse=True, at="torch tensor tensor_", also=["tensor.__pow__", "tensor.__rpow__", "tensor.__ipow__"], promote="same",
     samples=["pos(3, 4), 2", "pos(3), 0.5", "r(3), 3", "pos(3, 4), r(4)", "2.0, r(3)", "r(3), 0", "r(0), 2"],
     grad_name=named("Pow", 1, 0, 2), vjp={"x": _pow_x, "exponent": _pow_exponent},
     raw_vjp={"x": _raw_pow_x, "exponent": _raw_pow_exponent})
@@ -328,7 +330,7 @@ def _integer_power(xp, x, exponent, d):
             raise EngineError("Integers to negative integer powers are not allowed.")
         return xp.power(x, xp.asarray(exponent, d))
     negative = exponent < 0
-    if not xp.any(negative):
+    if not holds(xp.any(negative)):
         return xp.power(x, exponent)
     # PyTorch answers 0, or +-1 for the bases 1 and -1, where the exponent is negative.
     base = xp.asarray(x, d)

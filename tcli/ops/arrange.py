@@ -2,6 +2,8 @@
 
 from ..engine import dtypes
 from ..engine.args import wrap_dim
+from ..engine.meta import NeedsValue
+from ..engine.placement import holds
 from ..engine.registry import T, composite, function, op
 from ..engine.storage import contiguous_format
 from ..engine.tensor import tensor
@@ -45,13 +47,19 @@ def tile(x, dims: "Shape*"):
     return T.repeat(x, (1,) * (x.ndim - len(dims)) + tuple(dims))
 
 
-@op("_repeat_each", at="", half=False, samples=["r(3), torch.tensor([1, 0, 2]), 0"], grad_name="IndexSelectBackward0",
+def _unknown_count(xp, x, repeats, dim):
+    raise NeedsValue("cannot repeat_interleave a meta tensor without output_size")
+
+
+@op("_repeat_each", at="", half=False,
+    shape=_unknown_count, samples=["r(3), torch.tensor([1, 0, 2]), 0"], grad_name="IndexSelectBackward0",
     vjp={"x": lambda k, g, x_shape, repeats, dim: k._repeat_each_adjoint(g, x_shape, repeats, dim)})
 def _repeat_each(xp, x, repeats: "Index", dim: "int"):
     return xp.repeat(x, repeats, axis=dim)
 
 
-@op("_repeat_each_adjoint", at="", samples=["r(3), (3,), torch.tensor([1, 0, 2]), 0"], grad_name="IndexSelectBackward0",
+@op("_repeat_each_adjoint", at="", shape=lambda xp, g, shape, *_: xp.zeros(shape, g.dtype),
+    samples=["r(3), (3,), torch.tensor([1, 0, 2]), 0"], grad_name="IndexSelectBackward0",
     vjp={"g": lambda k, g, repeats, dim: k._repeat_each(g, repeats, dim)})
 def _repeat_each_adjoint(xp, g, shape: "any", repeats: "Index", dim: "int"):
     out = xp.zeros(shape, g.dtype)
@@ -95,7 +103,7 @@ def _check_repeats(counts) -> None:
     kind = dtypes.scalar_name(counts.dtype)
     if kind not in ("Long", "Int"):
         raise Unsupported(f"\"repeat_interleave_cpu\" not implemented for '{kind}'")
-    if counts.numel() and int(counts._a.min()) < 0:
+    if holds((counts._a < 0).any()):
         raise EngineError("repeats can not be negative")
 
 
@@ -152,13 +160,16 @@ def roll(xp, x, shifts: "any", dims: "any" = None):
     tensor([3, 1, 2])
     """
     shifts = _tuple(shifts)
+    if not shifts:
+        raise EngineError("`shifts` required")
     if dims is None or dims == ():
         if len(shifts) != 1:
             raise EngineError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:0")
         return xp.roll(x, shifts[0])
-    dims = tuple(wrap_dim(d, x.ndim) for d in _tuple(dims))
+    dims = _tuple(dims)
     if len(dims) != len(shifts):
         raise EngineError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    dims = tuple(wrap_dim(d, x.ndim, scalar_ok=False) for d in dims)
     return xp.roll(x, shifts, dims)
 
 
@@ -247,10 +258,10 @@ def combinations(input, r: int = 2, with_replacement: bool = False):
         raise EngineError(f"Expect a 1D vector, but got shape {list(input.shape)}")
     if r < 0:
         raise EngineError(f"Expect a non-negative number, but got {r}")
-    rows = list((choose_again if with_replacement else choose)(range(input.numel()), r)) if r else []
-    if not rows:
-        return T.zeros((0, r) if r else (0,), dtype=input.dtype, device=input.device)
-    index = tensor(rows, dtype=dtypes.int64)
+    if not r:
+        return T.zeros((0,), dtype=input.dtype, device=input.device)
+    rows = list((choose_again if with_replacement else choose)(range(input.numel()), r))
+    index = tensor(rows, dtype=dtypes.int64).reshape(-1, r)
     return T.stack([T.index_select(input, 0, column) for column in T.unbind(index, 1)], 1)
 
 

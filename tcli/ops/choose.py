@@ -6,9 +6,10 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.callables import finish, is_small, shortcut
-from ..engine.dispatch import TENSORS
+from ..engine.dispatch import TENSORS, result_type
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import SMALL
+from ..engine.tensor import tensor
 from ..errors import EngineError
 from .arrays import gate, kind_of, refuse, select
 
@@ -29,7 +30,7 @@ def _is_zero(value) -> bool:
     return type(value) in (int, float) and value == 0 and math.copysign(1, value) > 0
 
 
-@op("_where", at="", promote="same", grad_name="WhereBackward0",
+@op("_where", fuse=True, at="", promote="same", grad_name="WhereBackward0",
     samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3, 1), r(4), r(3, 4)", "b(3), r(3), 2.0", "b(3), 0.0, r(3)",
              "b(), r(), r(2)"],
     vjp={"x": lambda k, g, condition: k._gate(condition, g), "other": lambda k, g, condition: k._gate(~condition, g)},
@@ -43,7 +44,7 @@ def _where(xp, condition: "Index", x: "Operand", other: "Operand"):
     return select(xp, mask, x, other)
 
 
-@composite("where", at="torch", samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3), r(3), 0.5", "b(3), 1.0, 0.0"])
+@composite("where", out="choice", at="torch", samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3), r(3), 0.5", "b(3), 1.0, 0.0"])
 def where(condition: "Index", x: "Operand?" = None, other: "Operand?" = None):
     """x where the condition holds, else other, with broadcasting; with the condition alone, where it holds.
 
@@ -52,6 +53,8 @@ def where(condition: "Index", x: "Operand?" = None, other: "Operand?" = None):
     """
     if x is None and other is None:
         return T.nonzero(condition, as_tuple=True)
+    if not (hasattr(x, "_a") or hasattr(other, "_a")):
+        x = tensor(x, dtype=result_type([x, other]))
     return T._where(condition, x, other)
 
 
@@ -87,7 +90,7 @@ def _method_where(x: "Operand", condition: "Index", other: "Operand"):
     return T._where(condition, x, other)
 
 
-@op("masked_fill", at="torch tensor tensor_", half=False,
+@op("masked_fill", fuse=True, at="torch tensor tensor_", half=False,
     grad_name=lambda x, mask, value: f"MaskedFillBackward{int(hasattr(value, '_a'))}",
     samples=["r(3, 4), b(3, 4), 0.5", "r(3, 4), b(4), 1", "r(4), b(3, 4), -1.0", "r(3), b(3), r()"],
     vjp={"x": lambda k, g, mask: k._gate(~mask, g), "value": lambda k, g, mask: k.sum(k._gate(mask, g))},
@@ -117,6 +120,8 @@ def _fill_value(xp, x, value):
         raise EngineError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                           f"{value.ndim} dimension(s).")
     wanted = dtypes.of_numpy(x.dtype)
+    if hasattr(value, "place"):
+        return value.astype(x.dtype)
     number = value.item() if hasattr(value, "item") else value
     if not _fits(number, wanted):
         names = {"int64": "int64_t", "uint8": "uint8_t", "int16": "int16_t", "int8": "int8_t", "int32": "int"}
@@ -155,7 +160,7 @@ def _same_floats(values: list) -> None:
     refuse(start._a, "biu", "lerp_kernel_" + ("tensor" if tensor_weight else "scalar"))
 
 
-@op("lerp", at="torch tensor tensor_", promote="same", check=_same_floats,
+@op("lerp", fuse=True, out="found", at="torch tensor tensor_", promote="same", check=_same_floats,
     grad_name=lambda x, end, weight: f"LerpBackward{int(hasattr(weight, '_a'))}",
     samples=["r(3, 4), r(3, 4), 0.3", "r(3), r(3), r(3)", "r(2, 3), r(3), r()", "r(3), r(3), 0.8",
              "c(3), c(3), c(3)"],
@@ -179,7 +184,7 @@ def _scaled(value, product):
     return product if value == 1 else product * value
 
 
-@op("addcmul", at="torch tensor tensor_", promote="same",
+@op("addcmul", fuse=True, at="torch tensor tensor_", promote="same",
     samples=["r(3, 4), r(3, 4), r(4)", "r(3), r(3), r(3), value=0.5", "r(2, 1), r(3), r(), value=-2",
              "c(2), c(2), c(2)"],
     vjp={"x": lambda k, g: g,
@@ -197,7 +202,17 @@ def addcmul(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     return x + _scaled(value, tensor1 * tensor2)
 
 
-@op("addcdiv", at="torch tensor tensor_", promote="same",
+def _divides_reals(values: list) -> None:
+    if all(t.dtype.category <= dtypes.INTEGER for t in values[1:3]):
+        raise EngineError(
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
+            "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
+            "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
+            "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value "
+            "* tensor1 / tensor2), for all dtypes.")
+
+
+@op("addcdiv", fuse=True, at="torch tensor tensor_", promote="same", check=_divides_reals,
     samples=["r(3, 4), r(3, 4), away(4)", "r(3), r(3), away(3), value=0.5", "c(2), c(2), c(2)"],
     vjp={"x": lambda k, g: g,
          "tensor1": lambda k, g, tensor2, value: g * k.conj_of(value / tensor2),
@@ -209,11 +224,4 @@ def addcdiv(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     >>> addcdiv(tensor([1., 1.]), tensor([2., 3.]), tensor([4., 6.]), value=2)
     tensor([2., 2.])
     """
-    if x.dtype.kind in "biu":
-        raise EngineError(
-            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
-            "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
-            "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
-            "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value "
-            "* tensor1 / tensor2), for all dtypes.")
     return x + _scaled(value, tensor1) / tensor2

@@ -40,7 +40,8 @@ def imag(xp, x):
     return x.imag
 
 
-@composite("conj_physical", at="torch tensor tensor_", samples=[*COMPLEX, "r(3)"], grad_name="ConjPhysicalBackward0")
+@composite("conj_physical", out="found",
+    at="torch tensor tensor_", samples=[*COMPLEX, "r(3)"], grad_name="ConjPhysicalBackward0")
 def conj_physical(x):
     """The complex conjugate.
 
@@ -114,7 +115,7 @@ def _both_real(x, other) -> None:
                           "argument")
 
 
-@op("complex", at="torch", samples=["r(3, 4), r(3, 4)", "r(3, 1), r(4)", "r(), r()"],
+@op("complex", out="complex", at="torch", samples=["r(3, 4), r(3, 4)", "r(3, 1), r(4)", "r(), r()"],
     vjp={"real": lambda k, g: k.real(g), "imag": lambda k, g: k.imag(g)})
 def complex(xp, real, imag):
     """The complex numbers with these real and imaginary parts.
@@ -129,7 +130,7 @@ def complex(xp, real, imag):
     return out
 
 
-@op("polar", at="torch", samples=["pos(3, 4), r(3, 4)", "pos(3, 1), r(4)"],
+@op("polar", out="complex", at="torch", samples=["pos(3, 4), r(3, 4)", "pos(3, 1), r(4)"],
     vjp={"abs": lambda k, g, out: k.real(k.conj(g) * k.sgn(out)),
          "angle": lambda k, g, out: k.real(k.conj(g) * (out * 1j))})
 def polar(xp, abs, angle):

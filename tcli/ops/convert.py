@@ -26,6 +26,19 @@ for _name, _d in (("float", dtypes.float32), ("double", dtypes.float64), ("half"
     _to(_name, _d)
 
 
+@function("tensor.chalf")
+def chalf(x, memory_format=None):
+    """The tensor as torch.complex32: complex numbers of two float16."""
+    if x.dtype is dtypes.complex32:
+        return x
+    out = T._cast(x, dtypes.complex64) if x.dtype is not dtypes.complex64 else T.clone(x)
+    with np.errstate(over="ignore"):
+        for part in (out._a.real, out._a.imag):
+            part[...] = part.astype(np.float16)
+    out._half_complex = True
+    return out
+
+
 def _tensor(name: str, value):
     if not isinstance(value, Tensor):
         raise ArgumentError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}")

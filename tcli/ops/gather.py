@@ -4,6 +4,8 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes, wrap_dim
+from ..engine.meta import MetaArray
+from ..engine.placement import has_values, values_of
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import EngineError
@@ -16,7 +18,7 @@ def _check_index(name: str, index) -> None:
 
 
 def _bounds(index, size: int, dim: int) -> None:
-    if index.size and not in_range(index, size):
+    if has_values(index) and index.size and not in_range(values_of(index), size):
         bad = int(index[(index < 0) | (index >= size)].ravel()[0])
         raise EngineError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
 
@@ -28,7 +30,8 @@ def _places(xp, index, dim: int) -> tuple:
     return tuple(grids)
 
 
-@op("gather", at="torch tensor", half=False, samples=["r(3, 4), 1, ints(3, 2, high=4)", "r(3, 4), 0, ints(2, 4, high=3)",
+@op("gather", out="exact", out_apart=True,
+    at="torch tensor", half=False, samples=["r(3, 4), 1, ints(3, 2, high=4)", "r(3, 4), 0, ints(2, 4, high=3)",
                                                       "r(4), 0, ints(6, high=4)", "r(), 0, ints(high=1)"],
     vjp={"x": lambda k, g, x_shape, dim, index: k._scatter_add_zeros(g, x_shape, dim, index)})
 def gather(xp, x, dim: "Dim", index: "Index", *, sparse_grad: "bool" = False):
@@ -95,7 +98,7 @@ def _combine(xp, ufunc: str, out, dim: int, index, values) -> None:
     elif xp is np:
         combine_along(getattr(np, ufunc), out, index, dim, values)
     else:
-        getattr(xp, ufunc).at(out, _places(xp, index, dim), values)
+        reduce_at(xp, ufunc, out, _places(xp, index, dim), values)
 
 
 def _write(xp, out, dim: int, index, values) -> None:
@@ -175,7 +178,8 @@ def _source(name: str, x, index, dim: int, src):
 _OLD_REDUCE = {"add": "sum", "multiply": "prod"}
 
 
-@composite("scatter", at="torch tensor tensor_", samples=["r(3, 4), 1, torch.tensor([[0, 2], [1, 3], [2, 0]]), r(3, 2)",
+@composite("scatter", out="exact",
+    at="torch tensor tensor_", samples=["r(3, 4), 1, torch.tensor([[0, 2], [1, 3], [2, 0]]), r(3, 2)",
                                                          "r(3, 4), 0, torch.tensor([[0, 2]]), 1.5"])
 def scatter(x, dim: "Dim", index: "Index", src: "any" = None, *, value: "any" = None, reduce: "str?" = None):
     """x with the elements of src (or one value) written where `index` says along a dim.
@@ -197,7 +201,7 @@ def scatter(x, dim: "Dim", index: "Index", src: "any" = None, *, value: "any" = 
     return T._scatter_reduce(x, dim, index, source, _OLD_REDUCE[reduce], True)
 
 
-@composite("scatter_add", at="torch tensor tensor_", samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2)"])
+@composite("scatter_add", out="exact", at="torch tensor tensor_", samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2)"])
 def scatter_add(x, dim: "Dim", index: "Index", src):
     """x with the elements of src added where `index` says along a dim.
 
@@ -208,6 +212,17 @@ def scatter_add(x, dim: "Dim", index: "Index", src):
 
 
 # ---------------------------------------------------------------- reductions
+
+def reduce_at(xp, ufunc: str, out, places, src) -> None:
+    """`ufunc.at`; array modules without one for products take them element by element of each place's turn."""
+    if ufunc != "multiply" or xp is np or xp.ndarray is MetaArray:
+        getattr(xp, ufunc).at(out, places, src)
+        return
+    host = [p.get() for p in places]
+    values = out.get()
+    np.multiply.at(values, tuple(host), src.get())
+    out[...] = xp.asarray(values)
+
 
 @op("_scatter_reduce", at="", half=False, grad_name="ScatterReduceBackward0",
     samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'prod', True"],
@@ -282,7 +297,7 @@ def _product_gradients(k, g, x, dim, index, src, include_self, out):
     return mine, theirs
 
 
-@composite("scatter_reduce", at="torch tensor tensor_",
+@composite("scatter_reduce", out="exact", at="torch tensor tensor_",
            samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'sum'", "r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'mean'",
                     "r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'amax'", "r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'prod'",
                     "r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'sum', include_self=False"])
@@ -297,7 +312,8 @@ def scatter_reduce(x, dim: "Dim", index: "Index", src, reduce: "str", *, include
     return T._scatter_reduce(x, dim, index, _source("scatter", x, index, dim, src), reduce, include_self)
 
 
-@composite("take_along_dim", at="torch tensor", samples=["r(3, 4), ints(3, 2, high=4), 1", "r(3, 4), torch.tensor([0, 5])"])
+@composite("take_along_dim", out="exact",
+    at="torch tensor", samples=["r(3, 4), ints(3, 2, high=4), 1", "r(3, 4), torch.tensor([0, 5])"])
 def take_along_dim(x, indices: "Index", dim: "any" = None):
     """`gather` with broadcasting; without a dim, over the flattened tensor.
 

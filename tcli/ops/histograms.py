@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from ..engine.meta import needs_value
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import EngineError
 from .arrays import not_implemented, refuse
 
 
-@op("bincount", at="torch tensor", nograd=True, half=False, out=False,
+@op("bincount", at="torch tensor", nograd=True, half=False, out=False, shape=needs_value,
     samples=["torch.tensor([1, 0, 1, 3])", "torch.tensor([1, 0, 1]), minlength=5",
              "torch.tensor([1, 0, 1]), torch.tensor([0.5, 1.0, 2.0])",
              "torch.tensor([], dtype=torch.int64), minlength=2"])
@@ -21,7 +23,7 @@ def bincount(xp, x, weights: "Index?" = None, minlength: "int" = 0):
     refuse(x, "bfcV", "bincount_cpu")
     if minlength < 0:
         raise EngineError("minlength should be >= 0")
-    if x.ndim != 1 or x.size and x.min() < 0:
+    if x.ndim != 1 or holds((x < 0).any()):
         raise EngineError("bincount only supports 1-d non-negative integral inputs.")
     if weights is None:
         return xp.bincount(x, minlength=minlength).astype(np.int64, copy=False)
@@ -41,6 +43,8 @@ def _outer_edges(low: float, high: float, x, margin: float) -> tuple:
         raise EngineError(f"range of [{low}, {high}] is not finite")
     if low > high:
         raise EngineError("max must be larger than min")
+    if low == high and not x.size and margin < 1:
+        return low, low + 1
     return (low - margin, high + margin) if low == high else (low, high)
 
 
@@ -64,7 +68,8 @@ def _corrected(xp, x, edges, place):
     return place - down + up
 
 
-@op("histc", at="torch tensor", nograd=True, half=False,
+@op("histc", out="histogram", at="torch tensor", nograd=True, half=False,
+    shape=lambda xp, x, bins, *_: xp.empty(bins, x.dtype),
     samples=["torch.tensor([1.0, 2.0, 1.0, 3.0]), 3", "r(10), 5, -1, 1", "torch.tensor([2.0, 2.0]), 2", "r(0), 3"])
 def histc(xp, x, bins: "int" = 100, min: "float" = 0, max: "float" = 0):
     """How many elements fall into each of `bins` even parts of [min, max] (of the data's range where they are equal).
@@ -114,7 +119,12 @@ def _counted(xp, x, bins: list, ranges, weight, density: bool):
     return hist.astype(x.dtype), edges
 
 
-@op("_histogramdd", at="", half=False, outs=-1,
+def _shapes(xp, x, bins, *_):
+    sizes = [len(b._a) - 1 if isinstance(b, Tensor) else b for b in bins]
+    return (xp.empty(sizes, x.dtype), *(xp.empty(n + 1, x.dtype) for n in sizes))
+
+
+@op("_histogramdd", at="", half=False, outs=-1, shape=_shapes,
     samples=["torch.tensor([[0.5, 1.0], [2.0, 3.0]]), [2, 3], None, None, False"],
     grad_name="NotImplemented", vjp={"x": not_implemented("derivative for aten::histogram is not implemented")})
 def _histogramdd(xp, x, bins: "any", range: "any", weight: "Index?", density: "any"):
@@ -129,7 +139,7 @@ def _bins(bins):
     return bins
 
 
-@composite("histogram", at="torch tensor", fields=("hist", "bin_edges"),
+@composite("histogram", out="histogram", at="torch tensor", fields=("hist", "bin_edges"),
            samples=["torch.tensor([1.0, 2.0, 1.0, 3.0]), 3",
                     "torch.tensor([1.0, 2.0, 1.0, 3.0]), torch.tensor([0.0, 1.5, 3.0])",
                     "torch.tensor([1.0, 2.0, 1.0]), 4, range=(0.0, 4.0), density=True",
@@ -161,8 +171,9 @@ def histogramdd(x, bins: "any", range: "any" = None, weight: "Index?" = None, de
     if not isinstance(bins, list):
         bins = [bins] * n
     if len(bins) != n:
+        if not any(isinstance(b, Tensor) for b in bins):
+            raise EngineError("histogramdd: The size of bins must be equal to the innermost dimension of the input.")
         raise EngineError(f"torch.histogramdd: expected {n} sequences of bin edges for a {n}-dimensional histogram "
-                          "but got "
-                          f"{len(bins)}")
+                          f"but got {len(bins)}")
     hist, *edges = T._histogramdd(T.reshape(x, (-1, n)), bins, range, weight, density)
     return hist, tuple(edges)

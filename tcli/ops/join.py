@@ -26,7 +26,7 @@ def _cat(xp, tensors: "Tensors", dim: "int"):
     return xp.concatenate(tensors, axis=dim)
 
 
-@composite("cat", at="torch", also=["concat", "concatenate"],
+@composite("cat", out_apart=True, at="torch", also=["concat", "concatenate"],
            samples=["[r(2, 3), r(1, 3)]", "[r(2, 3), r(2, 1)], 1", "[r(2), r(0)]", "[r(1, 2)] * 1, -1"])
 def cat(tensors: "Tensors", dim: "int" = 0):
     """Tensors joined along an existing dim; all other sizes must be equal.

@@ -37,7 +37,7 @@ def _two(xp, x, dim, keepdim):
     return xp.sqrt(xp.add.reduce(squares, axes(x, dim), None, None, keepdim))
 
 
-@op("_vector_norm", at="", grad_name="LinalgVectorNormBackward0",
+@op("_vector_norm", fuse=True, at="", grad_name="LinalgVectorNormBackward0",
     samples=[*(f"{s}, None, False" for s in P_SAMPLES), "r(3, 4), 2, (1,), True", "r(2, 3, 4), 1, (0, 2), False",
              "torch.zeros(3), 2, None, False", "c(3, 2), 2, (0,), False"],
     vjp={"x": lambda k, g, x, x_shape, out, ord, dim, keepdim: norm_rule(k, g, x, x_shape, out, ord, dim, keepdim)})
@@ -126,7 +126,7 @@ def linalg_vector_norm(x, ord: "Scalar" = 2, dim: "Dims?" = None, keepdim: "bool
     return vector_norm(x, ord, dim, keepdim, dtype)
 
 
-@composite("norm", at="torch tensor",
+@composite("norm", out="exact", at="torch tensor",
            samples=["r(3, 4)", "r(3, 4), 2, 1", "r(3, 4), 'fro', (0, 1)", "r(2, 3, 4), 1, (0, 2), True",
                     "r(3, 4), p=math.inf, dim=0",
                     "r(3, 4), 3, -1, keepdim=True", "r()", "torch.zeros(3)", "c(3)"])
@@ -174,7 +174,7 @@ def normalize(x, p: "any" = 2.0, dim: "any" = 1, eps: "any" = 1e-12):
     return x / T.expand(T.clamp_min(size, eps), x.shape)
 
 
-@composite("renorm", at="torch tensor tensor_", grad_name="RenormBackward0",
+@composite("renorm", out="exact", at="torch tensor tensor_", grad_name="RenormBackward0",
            samples=["r(3, 4), 2, 0, 1.0", "r(3, 4), 1, 1, 0.5", "r(2, 3, 2), 2, -1, 1.0", "r(2, 3), 2, 0, 100.0"])
 def renorm(x, p: "Scalar", dim: "Dim", maxnorm: "Scalar"):
     """x with the slices along dim scaled down to a p-norm of at most maxnorm.

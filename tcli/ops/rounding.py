@@ -7,11 +7,11 @@ from ..errors import EngineError, Unsupported
 from .arrays import gate, refuse
 
 EVERYWHERE = "torch tensor tensor_"
-SAMPLES = ["r(3, 4)", "r()", "r(0, 2)"]
+SAMPLES = ["r(3, 4)", "r()", "r(0, 2)", "r(4, 3).t()"]
 
 
 def _rounder(name: str, ufunc: str, what: str, shown: str, also=()):
-    @op(name, at=EVERYWHERE, also=also, samples=SAMPLES, ufunc=ufunc, vjp={"x": lambda k, g: k.zeros_like(g)})
+    @op(name, out="found", at=EVERYWHERE, also=also, samples=SAMPLES, ufunc=ufunc, vjp={"x": lambda k, g: k.zeros_like(g)})
     def kernel(xp, x):
         if x.dtype.kind == "c":
             raise Unsupported(f"{name} is not supported for complex inputs")
@@ -30,7 +30,7 @@ _rounder("ceil", "ceil", "rounded up", "tensor([-1.,  1.,  2.])")
 _rounder("trunc", "trunc", "without its fraction", "tensor([-1.,  0.,  1.])", ["fix"])
 
 
-@op("round", at="torch tensor tensor_ special",
+@op("round", fuse=True, out="found", at="torch tensor tensor_ special",
     grad_name=lambda x, decimals: f"RoundBackward{int(decimals != 0)}",
     samples=["r(3, 4)", "r(3), decimals=1", "torch.tensor([123.0, -155.0]), decimals=-1"],
     vjp={"x": lambda k, g: k.zeros_like(g)})
@@ -49,7 +49,7 @@ def round(xp, x, *, decimals: "int" = 0):
     return xp.rint(x * scale) / scale if decimals > 0 else xp.rint(x / scale) * scale
 
 
-@op("frac", at=EVERYWHERE, samples=SAMPLES, vjp={"x": lambda k, g: g})
+@op("frac", fuse=True, out="found", at=EVERYWHERE, samples=SAMPLES, vjp={"x": lambda k, g: g})
 def frac(xp, x):
     """The fraction of x, with its sign.
 
@@ -64,7 +64,7 @@ def _finite_gate(k, g, x):
     return k._gate(k.isfinite(x), g) if not x.is_complex() else k.where(k.isfinite(x), g, 0.0)
 
 
-@op("nan_to_num", at=EVERYWHERE, samples=["r(3)", "torch.tensor([math.nan, math.inf, 1.0]), 2.0, posinf=5.0"],
+@op("nan_to_num", out="nan_to_num", at=EVERYWHERE, samples=["r(3)", "torch.tensor([math.nan, math.inf, 1.0]), 2.0, posinf=5.0"],
     vjp={"x": _finite_gate})
 def nan_to_num(xp, x, nan: "float?" = None, posinf: "float?" = None, neginf: "float?" = None):
     """nan, inf and -inf replaced: by 0 and the largest numbers of the dtype where no value is given.
@@ -77,15 +77,16 @@ def nan_to_num(xp, x, nan: "float?" = None, posinf: "float?" = None, neginf: "fl
     return xp.nan_to_num(x, nan=nan or 0.0, posinf=posinf, neginf=neginf)
 
 
-@op("_gate", at="", samples=["b(3), r(3)"], vjp={"g": lambda k, gg, mask: k._gate(mask, gg)},
+@op("_gate", fuse=True, at="", samples=["b(3), r(3)"], vjp={"g": lambda k, gg, mask: k._gate(mask, gg)},
     grad_name="MulBackward0")
 def _gate(xp, mask: "Index", g):
     """g where the mask is true, else 0."""
     return gate(xp, mask, g)
 
 
-def _test(name: str, what: str, kernel, shown: str, complex_error=None):
-    @op(name, at="torch tensor", samples=["r(3)", "torch.tensor([math.nan, math.inf, -math.inf, 1.0])", "ints(3)"],
+def _test(name: str, what: str, kernel, shown: str, complex_error=None, out: bool | str = True):
+    @op(name, fuse=name != "isreal", out=out, at="torch tensor",
+        samples=["r(3)", "torch.tensor([math.nan, math.inf, -math.inf, 1.0])", "ints(3)"],
         nograd=True, half=True)
     def declared(xp, x):
         if complex_error is not None and x.dtype.kind == "c":
@@ -104,10 +105,10 @@ _test("isinf", "Whether x is infinite", lambda xp, x: xp.isinf(x), "tensor([Fals
 _test("isfinite", "Whether x is neither infinite nor nan", lambda xp, x: xp.isfinite(x),
       "tensor([ True, False, False])")
 _test("isposinf", "Whether x is +infinity", lambda xp, x: xp.equal(x, np.inf), "tensor([False, False, False])",
-      EngineError("isposinf does not support complex inputs."))
+      EngineError("isposinf does not support complex inputs."), "boolean")
 _test("isneginf", "Whether x is -infinity", lambda xp, x: xp.equal(x, -np.inf), "tensor([False,  True, False])",
-      EngineError("isneginf does not support complex inputs."))
+      EngineError("isneginf does not support complex inputs."), "boolean")
 _test("isreal", "Whether x has no imaginary part", lambda xp, x: xp.isreal(x), "tensor([True, True, True])")
 _test("signbit", "Whether the sign of x is set (-0. has it)",
       lambda xp, x: xp.signbit(x) if x.dtype.kind == "f" else xp.less(x, 0), "tensor([False,  True, False])",
-      Unsupported("signbit is not implemented for complex tensors."))
+      Unsupported("signbit is not implemented for complex tensors."), "boolean")

@@ -7,16 +7,17 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.dispatch import is_half
+from ..engine.placement import holds
 from ..engine.registry import T, op
 from ..engine.tape import state
-from ..errors import EngineError
+from ..errors import EngineError, Unsupported
 from .along import part
 from .arrays import refuse
 from .blocks import is_large
 from .row_kernels import accumulated
 
 ROW = 256  # elements of a row from which NumPy's own accumulation along another dim is slower than one call per row
-SAMPLES = ["r(3, 4), 0", "r(2, 3, 2), -1", "r(), 0", "r(0, 3), 0", "ints(4), 0"]
+SAMPLES = ["r(3, 4), 0", "r(2, 3, 2), -1", "r(), 0", "r(0, 3), 0", "ints(4), 0", "r(4, 3).t(), 1", "r(2, 6)[:, ::2], -1"]
 
 
 @op("_reversed", at="", half=False, samples=["r(3, 2), 0"], grad_name="FlipBackward0",
@@ -50,6 +51,8 @@ def _no_integer_gradient(values: list) -> None:
 
 
 def _accumulated(xp, ufunc, x, dim, dtype, back: bool = False):
+    if dtype is dtypes.bool_:
+        raise Unsupported(f"\"{'cumsum' if ufunc is xp.add else 'cumprod'}_out_cpu\" not implemented for 'Bool'")
     if dtype is not None and not is_half(dtype.numpy):
         x = x.astype(dtype.numpy, copy=False) if x.dtype.kind != "c" or dtype.category == dtypes.COMPLEX else x.real
     elif dtype is None and x.dtype.kind in "biu":
@@ -80,7 +83,7 @@ def _by_rows(xp, ufunc, x, dim, wide, kept):
     return out
 
 
-@op("cumsum", at="torch tensor tensor_", samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"],
+@op("cumsum", out="of dtype", at="torch tensor tensor_", samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"],
     check=_no_integer_gradient,
     vjp={"x": lambda k, g, dim: k._cumsum_back(g, dim)})
 def cumsum(xp, x, dim: "Dim", *, dtype: "DType?" = None):
@@ -107,7 +110,7 @@ def _cumprod_rule(k, g, x, x_shape, out, dim, dtype):
     x, out = k.conj_of(x), k.conj_of(out)
     zero = T._is_zero(x)
     weighted = g * out
-    if not zero._a.any():
+    if not holds(zero._a.any()):
         return k._cumsum_back(weighted, dim) / x
     if state.grad:
         return _cumprod_with_zeros(k, g, x, dim)
@@ -128,7 +131,7 @@ def _cumprod_with_zeros(k, g, x, dim: int):
     return k.cumprod(k._shifted(x, dim, 1, False), dim) * k.cat(sums[::-1], dim)
 
 
-@op("cumprod", at="torch tensor tensor_", vjp={"x": _cumprod_rule}, check=_no_integer_gradient,
+@op("cumprod", out="of dtype", at="torch tensor tensor_", vjp={"x": _cumprod_rule}, check=_no_integer_gradient,
     samples=[*SAMPLES, "torch.tensor([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0]]), 1"])
 def cumprod(xp, x, dim: "Dim", *, dtype: "DType?" = None):
     """Running products along a dim.
@@ -152,7 +155,7 @@ def _logcumsumexp_rule(k, g, x, out, dim):
     return positive - k.exp(back(k.where(g < 0, size, low) - out) + x)
 
 
-@op("logcumsumexp", at="torch tensor", vjp={"x": _logcumsumexp_rule},
+@op("logcumsumexp", out="scan", at="torch tensor", host=True, vjp={"x": _logcumsumexp_rule},
     samples=["r(3, 4), 0", "r(2, 3), -1", "r(), 0", "r(0, 3), 0"])
 def logcumsumexp(xp, x, dim: "Dim"):
     """log(cumsum(exp(x))) along a dim, without overflow.
@@ -183,7 +186,7 @@ def _complex_logcumsumexp(xp, x, dim: int):
 # ---------------------------------------------------------------- running extrema
 
 def _running(name: str, ufunc: str, better: str, word: str, shown: tuple):
-    @op(name, at="torch tensor", outs=2, fields=("values", "indices"), half=False,
+    @op(name, out="scan", at="torch tensor", outs=2, fields=("values", "indices"), half=False, host=True,
         samples=["distinct(3, 4), 0", "r(2, 3), -1", "r(), 0", "torch.tensor([1.0, 1.0, math.nan, 2.0]), 0",
                  "r(0, 2), 0",
                  "torch.tensor([2, 1, 2]), 0"],

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.placement import has_values
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor, as_tensor
 from ..errors import EngineError
@@ -134,7 +135,7 @@ def _places(xp, x):
     return out
 
 
-@composite("nonzero", at="torch tensor", nograd=True,
+@composite("nonzero", out="nonzero", at="torch tensor", nograd=True,
            samples=["torch.tensor([0, 1, 0, 2])", "torch.tensor([[0, 1], [2, 0]])",
                     "torch.tensor([[0, 1], [2, 0]]), as_tuple=True",
                     "torch.tensor(3)", "b(2, 3)"])
@@ -150,6 +151,25 @@ def nonzero(x, *, as_tuple: "bool" = False):
     return tuple(T.unbind(T._places(x if x.ndim else T.unsqueeze(x, 0)), 1))
 
 
+@composite("nonzero_static", at="torch tensor", nograd=True, out="nonzero",
+           samples=["torch.tensor([0, 1, 0, 2]), size=3", "torch.tensor([[0, 1], [2, 0]]), size=1",
+                    "b(2, 3), size=7, fill_value=9", "torch.tensor(3), size=2", "r(0, 3), size=2", "r(3), size=0"])
+def nonzero_static(x, *, size: "int", fill_value: "int" = -1):
+    """The first `size` rows of `nonzero`, filled up with `fill_value` where there are fewer.
+
+    >>> nonzero_static(tensor([0, 1, 0, 2]), size=3)
+    tensor([[ 1],
+            [ 3],
+            [-1]])
+    """
+    if size < 0:
+        raise EngineError(f"nonzero_static: 'size' must be an non-negative integer, got {size}")
+    if not has_values(x._a):
+        return T.empty((size, x.ndim), dtype=dtypes.int64, device=x.device)
+    found = T._places(x)[:size]
+    return T.cat([found, T.full((size - found.shape[0], x.ndim), fill_value, dtype=found.dtype, device=x.device)])
+
+
 @composite("argwhere", at="torch tensor", nograd=True, out=False,
            samples=["torch.tensor([[0, 1], [2, 0]])", "torch.tensor(3)"])
 def argwhere(x):
@@ -162,7 +182,7 @@ def argwhere(x):
     return T._places(x)
 
 
-@composite("isin", at="torch", nograd=True,
+@composite("isin", out="exact", at="torch", nograd=True,
            samples=["torch.tensor([1, 2, 3]), torch.tensor([2, 5])", "torch.tensor([1, 2, 3]), 2",
                     "2, torch.tensor([2, 5])",
                     "torch.tensor([[1, 2], [3, 4]]), torch.tensor([2, 3]), invert=True"])
@@ -223,13 +243,15 @@ def _search(xp, boundaries, x: "Index", side: "any"):
     if boundaries.ndim == 1:
         return xp.asarray(xp.searchsorted(boundaries, x, side))
     out = xp.empty(x.shape, np.int64)
+    if not x.size:
+        return out
     rows, wanted, found = (a.reshape(-1, a.shape[-1]) for a in (boundaries, x, out))
     for i in range(len(rows)):
         found[i] = xp.searchsorted(rows[i], wanted[i], side)
     return out
 
 
-@composite("searchsorted", at="torch", nograd=True,
+@composite("searchsorted", out="searchsorted", at="torch", nograd=True,
            samples=["torch.tensor([1, 3, 5, 7]), torch.tensor([3, 6])", "torch.tensor([1, 3, 5]), 3, right=True",
                     "torch.tensor([[1, 3, 5], [2, 4, 6]]), torch.tensor([[3, 6], [3, 6]]), side='right'",
                     "torch.tensor([1.0, 3.0]), torch.tensor([[0.0, 9.0]]), out_int32=True",
@@ -254,7 +276,7 @@ def searchsorted(sorted_sequence, x: "any", *, out_int32: "bool" = False, right:
     return found.to(dtypes.int32) if out_int32 else found
 
 
-@composite("bucketize", at="torch", nograd=True,
+@composite("bucketize", out="searchsorted", at="torch", nograd=True,
            samples=["torch.tensor([[1, 4], [9, 5]]), torch.tensor([1, 3, 5])",
                     "3, torch.tensor([1, 3, 5]), right=True",
                     "r(4), torch.sort(r(3))[0]"])

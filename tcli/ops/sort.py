@@ -96,7 +96,7 @@ def _no_complex(x) -> None:
         raise EngineError(" Sort does not support complex dtypes on CPU")
 
 
-@op("sort", at="torch tensor", half=False, outs=2, fields=("values", "indices"),
+@op("sort", out="exact", at="torch tensor", half=False, outs=2, fields=("values", "indices"),
     grad_name=lambda x, dim, descending, stable: f"SortBackward{int(stable is not None)}",
     samples=["distinct(3, 4)", "distinct(3, 4), 0", "r(2, 3), descending=True", "r(), 0", "r(0, 3), 0", TIES,
              f"{TIES}, 1, True",
@@ -128,7 +128,7 @@ def argsort(xp, x, dim: "Dim" = -1, descending: "bool" = False, stable: "bool" =
     return back(xp, _order_as_pytorch(xp, rows_last(xp, x, dim), descending, stable), dim, x.ndim)
 
 
-@composite("msort", at="torch tensor", samples=["distinct(4, 2)", "distinct(3)", "r()"])
+@composite("msort", out="exact", at="torch tensor", samples=["distinct(4, 2)", "distinct(3)", "r()"])
 def msort(x):
     """The elements in order along the first dim.
 
@@ -170,7 +170,7 @@ def _top(xp, x, k: int, largest: bool):
     return at_places(xp, part, order(xp, xp.ascontiguousarray(chosen), largest))
 
 
-@op("topk", at="torch tensor", half=False, outs=2, fields=("values", "indices"),
+@op("topk", out="exact", at="torch tensor", half=False, outs=2, fields=("values", "indices"),
     samples=["distinct(3, 4), 2", "distinct(3, 4), 2, 0", "r(2, 5), 3, largest=False", "r(4), 4", "r(), 1",
              "distinct(3), 0"],
     vjp={"x": lambda k, g, x_shape, out1, dim: k._put_along(g[0], out1, dim, x_shape)})
@@ -216,7 +216,7 @@ def _chosen(xp, x, rank, dim: int, keepdim: bool, choose=None):
 PICKED = {"x": lambda k, g, x_shape, out1, dim, keepdim: picked(k, g[0], out1, dim, keepdim, x_shape)}
 
 
-@op("kthvalue", at="torch tensor", half=False, outs=2, fields=("values", "indices"), vjp=PICKED,
+@op("kthvalue", out="values", out_apart=True, at="torch tensor", half=False, outs=2, fields=("values", "indices"), vjp=PICKED,
     samples=["distinct(3, 4), 2", "distinct(3, 4), 1, 0", "r(2, 5), 3, 1, True", "r(), 1"])
 def kthvalue(xp, x, k: "int", dim: "Dim" = -1, keepdim: "bool" = False):
     """The k-th smallest element along a dim, and where it is.
@@ -248,7 +248,9 @@ def _middle(xp, rows, skip_nan: bool):
 def _median_op(name: str, skip_nan: bool):
     capital = name.capitalize()
 
-    @op(f"_{name}_all", at="", grad_name=capital + "Backward0", half=False, samples=["distinct(3, 4)", "r()"],
+    @op(f"_{name}_all", at="",
+        shape=lambda xp, x: xp.empty((), x.dtype), grad_name=capital + "Backward0", half=False,
+        samples=["distinct(3, 4)", "r()"],
         vjp={"x": lambda k, g, x, x_shape, out: _spread_to_equals(k, g, x, x_shape, out)})
     def whole(xp, x):
         refuse(x, "bc", "median_cpu")
@@ -294,7 +296,7 @@ _median_op("nanmedian", True)
 
 # ---------------------------------------------------------------- mode
 
-@op("mode", at="torch tensor", half=False, outs=2, fields=("values", "indices"), vjp=PICKED,
+@op("mode", out="mode", at="torch tensor", half=False, outs=2, host=True, fields=("values", "indices"), vjp=PICKED,
     samples=["distinct(3, 4)", TIES, "torch.tensor([[1.0, 2.0], [1.0, 0.0]]), 0, True", "r()", "b(4)"])
 def mode(xp, x, dim: "Dim" = -1, keepdim: "bool" = False):
     """The most frequent element along a dim (the smallest of them), and where it is last.

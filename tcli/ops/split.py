@@ -5,8 +5,10 @@ backward pass one pass over the gradient and not one per row. PyTorch forbids wr
 where gradients are recorded; they carry (name, index) for that.
 """
 
+from ..engine.args import type_name
 from ..engine.dispatch import note_view
 from ..engine.registry import T, composite, function, op, ops
+from ..engine.tensor import Tensor
 from ..errors import ArgumentError, BadIndex, EngineError
 
 
@@ -226,6 +228,8 @@ def _named_split(name: str, dim: int, at_least: int):
                               f"{x.ndim} dimensions!")
         where = 0 if name == "hsplit" and x.ndim == 1 else dim
         n = next((v for v in (indices_or_sections, indices, sections) if v is not None), None)
+        if not isinstance(n, (int, tuple, list, Tensor)):
+            raise ArgumentError(f"{name}(): argument 'indices_or_sections' must be int or tuple of ints, not {type_name(n)}")
         if isinstance(n, int) and (n == 0 or x.shape[where] % n):
             raise EngineError(f"torch.{name} attempted to split along dimension {where}, but the size of the dimension "
                               f"{x.shape[where]} is not divisible by the split_size {n}!")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine.args import wrap_dim
 from ..engine.dispatch import execute
+from ..engine.placement import has_values
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.storage import contiguous_format, root_of
 from ..errors import BadIndex, EngineError
@@ -61,9 +62,10 @@ def _extent(*positions) -> int:
 def _as_strided_adjoint(xp, g, shape: "any", size: "any", stride: "any", offset: "int", layout: "any"):
     mine, theirs = _positions(shape, *layout), _positions(size, stride, offset)
     memory = xp.zeros(_extent(mine, theirs), g.dtype)
+    mine, theirs = xp.asarray(mine), xp.asarray(theirs)
     xp.add.at(memory, theirs, g)
-    if mine.size and np.unique(mine).size != mine.size:  # elements of x share memory: each gets its part
-        memory /= np.maximum(np.bincount(mine.ravel(), minlength=memory.size), 1).astype(memory.real.dtype)
+    if mine.size and has_values(mine) and xp.unique(mine).size != mine.size:  # elements of x share memory: each gets its part
+        memory /= xp.maximum(xp.bincount(mine.ravel(), minlength=memory.size), 1).astype(memory.real.dtype)
     return memory[mine]
 
 
@@ -74,8 +76,8 @@ def _as_strided_copy(xp, x, size: "any", stride: "any", offset: "int", layout: "
     """What the strided view would show if x lay in memory by `layout`."""
     mine, theirs = _positions(x.shape, *layout), _positions(size, stride, offset)
     memory = xp.zeros(_extent(mine, theirs), x.dtype)
-    memory[mine] = x
-    return memory[theirs]
+    memory[xp.asarray(mine)] = x
+    return memory[xp.asarray(theirs)]
 
 
 @composite("as_strided", at="torch tensor", samples=["r(3, 4), (2, 2), (1, 2)", "r(6), (2, 3), (1, 1), 1"], out=False)
@@ -118,14 +120,14 @@ def _copied(t, name: str | None):
 def _copy_of_view(name: str, sample: str, example: str, shown: str) -> None:
     @function(f"torch.{name}_copy", samples=[sample])
     def copy(*args, out=None, **kwargs):
-        from ..engine.dispatch import write_out
+        from ..engine.out import write_out
 
         found = getattr(T, name)(*args, **kwargs)
         parts = found if isinstance(found, tuple) else (found,)
         copies = tuple(_copied(t, t._node.name() if t._node is not None else None) for t in parts)
         if out is not None:
             for target, t in zip(out if isinstance(out, (tuple, list)) else (out,), copies, strict=True):
-                write_out(name, target, t)
+                write_out(name, target, t, "exact")
             return out
         return copies if isinstance(found, tuple) else copies[0]
 
@@ -182,19 +184,20 @@ def slice_copy(input, dim: int = 0, start=None, end=None, step: int = 1):
     return T.clone(T._slice(input, dim, *slice(start, end, step).indices(input.shape[dim])))
 
 
-@function("torch.narrow_copy", "tensor.narrow_copy", samples=["r(4, 3), 0, 1, 2"])
-def narrow_copy(input, dim: int, start: int, length: int):
+@composite("narrow_copy", out="exact", at="torch tensor", grad_name="NarrowCopyBackward0",
+           samples=["r(3, 4), 1, 1, 2", "r(3, 4), 0, -2, 1", "r(3, 4), -1, 4, 0"])
+def narrow_copy(x, dim: "Dim", start: "int", length: "int"):
     """A copy of `length` indices of a dim, from `start`.
 
-    >>> torch.narrow_copy(tensor([1, 2, 3, 4]), 0, 1, 2)
-    tensor([2, 3])
+    >>> narrow_copy(arange(5), 0, 1, 2)
+    tensor([1, 2])
     """
-    if input.ndim and length >= 0 and input.shape[dim] < start + length:
-        raise EngineError(f"start ({start}) + length ({length}) exceeds dimension size ({input.shape[dim]}).")
-    out = T.clone(T.narrow(input, dim, start, length))
-    if out._node is not None:
-        out._node._name = "NarrowCopyBackward0"
-    return out
+    n = x.shape[dim] if x.ndim else 0
+    if x.ndim and not -n <= start <= n:
+        raise BadIndex(f"start out of range (expected to be in range of [-{n}, {n}], but got {start})")
+    if x.ndim and (length < 0 or n < start + length):
+        raise EngineError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return T.clone(T.narrow(x, dim, start, length))
 
 
 # ---------------------------------------------------------------- copies with a view overwritten
@@ -248,7 +251,8 @@ def select_scatter(x, src, dim: "Dim", index: "int"):
     return _scattered(x, src, "select", dim, index)
 
 
-@composite("slice_scatter", at="torch tensor", samples=["r(4, 2), r(2, 2), 0, 1, 3", "r(4, 2), r(2, 2), 0, 0, None, 2"])
+@composite("slice_scatter", out="exact",
+    at="torch tensor", samples=["r(4, 2), r(2, 2), 0, 1, 3", "r(4, 2), r(2, 2), 0, 0, None, 2"])
 def slice_scatter(x, src, dim: "Dim" = 0, start: "int?" = None, end: "int?" = None, step: "int" = 1):
     """A copy of x with src in a slice of a dim.
 

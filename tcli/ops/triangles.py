@@ -4,12 +4,15 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import wrap_dim
+from ..engine.device import module_of
+from ..engine.dispatch import wrap
+from ..engine.placement import holds
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import as_tensor
 from ..errors import EngineError, Unsupported
 
 
-@op("tril", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
+@op("tril", out="exact", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
     vjp={"x": lambda k, g, diagonal: k.tril(g, diagonal)})
 def tril(xp, x, diagonal: "int" = 0):
     """The lower triangle; everything above a diagonal is 0.
@@ -23,7 +26,7 @@ def tril(xp, x, diagonal: "int" = 0):
     return xp.tril(x, diagonal)
 
 
-@op("triu", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
+@op("triu", out="exact", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
     vjp={"x": lambda k, g, diagonal: k.triu(g, diagonal)})
 def triu(xp, x, diagonal: "int" = 0):
     """The upper triangle; everything below a diagonal is 0.
@@ -58,7 +61,7 @@ def diag_embed(x, offset: "int" = 0, dim1: "int" = -2, dim2: "int" = -1):
     return T._diagonal_adjoint(x, tuple(shape), offset, dim1, dim2)
 
 
-@composite("diag", at="torch tensor", samples=["r(3)", "r(3, 4)", "r(3), 1", "r(3, 3), -1"])
+@composite("diag", out="exact", at="torch tensor", samples=["r(3)", "r(3, 4)", "r(3), 1", "r(3, 3), -1"])
 def diag(x, diagonal: "int" = 0):
     """The diagonal of a matrix (a copy), or a matrix with a vector on its diagonal.
 
@@ -123,9 +126,9 @@ def one_hot(x, num_classes: "int" = -1):
     a = x._a
     if a.size == 0 and num_classes <= 0:
         raise EngineError("Can not infer total number of classes from empty tensor.")
-    if a.size and a.min() < 0:
+    if holds((a < 0).any()):
         raise EngineError("Class values must be non-negative.")
     n = int(a.max()) + 1 if num_classes == -1 else num_classes
-    if a.size and a.max() >= n:
+    if holds((a >= n).any()):
         raise EngineError("Class values must be smaller than num_classes.")
-    return as_tensor((a[..., None] == np.arange(n)).astype(np.int64))
+    return wrap((a[..., None] == module_of(a).arange(n)).astype(np.int64))

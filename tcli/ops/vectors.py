@@ -46,7 +46,7 @@ def linalg_cross(x, other, *, dim: "int" = -1):
     return T._cross(x, other, d - a.ndim + len(shape))
 
 
-@composite("cross", at="torch tensor", grad_name="LinalgCrossBackward0",
+@composite("cross", out="exact", at="torch tensor", grad_name="LinalgCrossBackward0",
            samples=["r(2, 3), r(2, 3), 1", "r(3, 2), r(3, 2)", "r(2, 3), r(2, 3)"])
 def cross(x, other, dim: "int?" = None):
     """The cross product along a dim of size 3: the first such dim where none is given.

@@ -139,13 +139,14 @@ def movedim(x, source: "any", destination: "any"):
     >>> movedim(zeros(2, 3, 5), 0, 2).shape
     torch.Size([3, 5, 2])
     """
-    source, destination = _dims(source, x.ndim), _dims(destination, x.ndim)
+    given = [[d] if isinstance(d, int) else list(d) for d in (source, destination)]
+    source, destination = (_dims(d, x.ndim) for d in given)
     if len(source) != len(destination):
-        raise EngineError(f"movedim: Invalid source or destination dims: source ({source} dims) should contain the same "
-                          f"number of dims as destination ({destination} dims)")
-    for name, dims in (("source", source), ("destination", destination)):
+        raise EngineError(f"movedim: Invalid source or destination dims: source ({given[0]} dims) should contain the same "
+                          f"number of dims as destination ({given[1]} dims)")
+    for name, dims, said in (("source", source, given[0]), ("destination", destination, given[1])):
         if len(set(dims)) != len(dims):
-            raise EngineError(f"movedim: repeated dim in `{name}` ({dims})")
+            raise EngineError(f"movedim: repeated dim in `{name}` ({said})")
     order = [d for d in range(x.ndim) if d not in source]
     for place, d in sorted(zip(destination, source, strict=True)):
         order.insert(place, d)
@@ -244,7 +245,7 @@ def narrow(x, dim: "Dim", start: "any", length: "int"):
     if x.ndim == 0:
         raise EngineError("narrow() cannot be applied to a 0-dim tensor.")
     if hasattr(start, "_a"):
-        if start.ndim or start.dtype.category > dtypes.INTEGER:
+        if start.ndim or start.dtype.category != dtypes.INTEGER:
             raise EngineError("start must be an 0-dim integral Tensor.")
         start = int(start)
     size = x.shape[dim]

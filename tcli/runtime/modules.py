@@ -31,7 +31,7 @@ _NAMES = {
         MutableMapping MutableSequence NamedTuple NewType Never NoReturn NotRequired Optional OrderedDict
         ParamSpec Protocol Required Self Sequence Set Sized SupportsFloat SupportsIndex SupportsInt
         TYPE_CHECKING Text Tuple Type TypeAlias TypeGuard TypeVar TypedDict Union Unpack cast final get_args
-        get_origin no_type_check overload runtime_checkable
+        no_type_check overload runtime_checkable
         """,
     "abc": "abstractmethod", "enum": "auto unique",
     "contextlib": """AbstractContextManager ContextDecorator ExitStack closing contextmanager nullcontext
@@ -85,6 +85,9 @@ class Modules:
             return found if isinstance(found, ModuleType) else None
         module = self._made[name] = ModuleType(name, f"The part of {name} that tcli programs may use.")
         module.__dict__.update(self._contents(name))
+        parent, _, leaf = name.rpartition(".")
+        if parent in _NAMES:
+            self.get(parent).__dict__.setdefault(leaf, module)
         return module
 
     def _contents(self, name: str) -> dict[str, object]:
@@ -125,6 +128,19 @@ def _enum(modules: Modules) -> dict[str, object]:
     from .classes import enum_names
 
     return enum_names()
+
+
+def _typing(modules: Modules) -> dict[str, object]:
+    import typing
+
+    from .sandbox import Type
+
+    def get_origin(annotation):
+        """`typing.get_origin`: `list` of `list[int]`."""
+        found = typing.get_origin(annotation)
+        return Type if found is type else found
+
+    return {"get_origin": get_origin}
 
 
 def _functools(modules: Modules) -> dict[str, object]:
@@ -435,5 +451,5 @@ _SPECIAL = {
     "abc": _abc, "argparse": _argparse, "collections": _collections, "dataclasses": _dataclasses, "enum": _enum,
     "functools": _functools, "inspect": _inspect, "logging": _logging, "numpy": _numpy, "operator": _operator, "os": _os,
     "os.path": _os_path, "pathlib": _pathlib, "safetensors": _safetensors, "safetensors.torch": _safetensors_torch,
-    "sys": _sys, "tqdm": _tqdm, "tqdm.auto": _tqdm, "tqdm.notebook": _tqdm, "types": _types,
+    "sys": _sys, "tqdm": _tqdm, "tqdm.auto": _tqdm, "tqdm.notebook": _tqdm, "types": _types, "typing": _typing,
     "typing_extensions": _typing_extensions, "warnings": _warnings}

@@ -126,6 +126,8 @@ _trees: dict[str, Tree] = {}
 def tree_of(module: ModuleType) -> Tree:
     """A package of ours as a program sees it."""
     name = "torch." + module.__name__.removeprefix("tcli.").replace("func.", "func.")
+    if name in _MAKERS:
+        return tree(name)  # it has more than the package
     if name not in _trees:
         _trees[name] = Tree(name, [FromPackage(module.__name__)], module.__doc__ or "")
     return _trees[name]
@@ -184,7 +186,7 @@ class _Torch:
 
 _SUBMODULES = ("nn", "optim", "autograd", "linalg", "fft", "special", "func", "utils", "distributions", "random", "cuda",
                "backends", "version", "testing", "signal", "mps", "xpu", "compiler", "jit", "amp", "overrides",
-               "return_types", "profiler", "multiprocessing", "types", "sparse", "cpu", "hub", "nested")
+               "return_types", "profiler", "multiprocessing", "types", "sparse", "cpu", "hub", "nested", "masked")
 
 
 def _extras(space: str) -> FromTable:
@@ -220,6 +222,7 @@ _MAKERS = {
     "torch.linalg": lambda: [FromRegistry("linalg"), _extras("linalg")],
     "torch.fft": lambda: [FromRegistry("fft")],
     "torch.special": lambda: [FromRegistry("special")],
+    "torch.masked": lambda: [FromRegistry("masked")],
     "torch.func": lambda: _package("tcli.func"),
     "torch.autograd.functional": lambda: _package("tcli.func.functional"),
     "torch.utils.data": lambda: _package("tcli.data"),
@@ -253,6 +256,13 @@ def tree(name: str) -> Tree:
             finders = [*finders, FromFiles(name)]
         found = _trees[name] = Tree(name, finders)
     return found
+
+
+def module_names() -> list[str]:
+    """The names of the tensor modules, for completion."""
+    from . import torch_extras
+
+    return sorted({"torch", *_MAKERS, *("torch." + name for name in torch_extras.SPACES)})
 
 
 class KnownModules:

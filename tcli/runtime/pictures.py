@@ -110,15 +110,22 @@ class Pictures:
         curves = _curves(x, y, label)
         self._draw(curves, False, title, xlabel, ylabel, log, width, height, file)
 
-    def scatter(self, x, y=None, *, label="", title: str = "", xlabel: str = "", ylabel: str = "", log: bool = False,
-                width: int | None = None, height: int | None = None, file: str | None = None) -> None:
-        """Draws points: y against x, or the rows of an (n, 2) tensor. The options are those of `plot`."""
+    def scatter(self, x, y=None, *more, label="", title: str = "", xlabel: str = "", ylabel: str = "", log: bool = False,
+                width: int | None = None, height: int | None = None, file: str | None = None):
+        """Draws points: y against x, or the rows of an (n, 2) tensor. The options are those of `plot`.
+
+        `scatter(x, dim, index, src)` is `torch.scatter`: without import the name serves both.
+        """
+        if more or isinstance(y, int):
+            from ..engine.registry import T
+
+            return T.scatter(x, y, *more)
         if y is None:
             pairs = _array(x)
             if pairs.ndim != 2 or pairs.shape[1] != 2:
                 raise ShapeError(f"scatter() takes x and y, or a tensor of shape (n, 2); this one is {list(pairs.shape)}")
             x, y = pairs[:, 0], pairs[:, 1]
-        self._draw(_curves(x, y, label), True, title, xlabel, ylabel, log, width, height, file)
+        return self._draw(_curves(x, y, label), True, title, xlabel, ylabel, log, width, height, file)
 
     def _draw(self, curves, points, title, xlabel, ylabel, log, width, height, file) -> None:
         from ..show.charts import Figure

@@ -1,7 +1,7 @@
 """Bare names that are tcli's own, and builtins that serve tensors and plain Python values alike.
 
-A builtin keeps Python's meaning wherever Python and torch define one (`max(3, 4)`, `sum(generator)`);
-a single tensor goes to the torch function of that name.
+A builtin keeps Python's meaning wherever Python defines one (`max(3, 4)`, `sum(generator)`, `sum(matrix)`
+row by row); what Python refuses, such as the `max` of a matrix, goes to the torch function of that name.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ def _reducer(name: str):
 
     def reducer(*args, **kwargs):
         if _is_tensor(args) and (len(args) == 1 or kwargs or takes_dim or not isinstance(args[1], (int, float))):
+            if len(args) == 1 and not kwargs and name == "sum" and args[0].ndim > 1:
+                return plain(args[0])
             if len(args) == 1 and not kwargs and name in ("all", "any") and args[0].ndim == 1:
                 return plain(args[0].tolist())
             return getattr(T, name)(*args, **kwargs)

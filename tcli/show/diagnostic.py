@@ -28,7 +28,7 @@ def render(error: TcliError, *, color: bool = False, width: int = 100) -> str:
     """The diagnostic of `error`, without a final line break."""
     paint = _paint if color else _plain
     first, *rest = str(error.message).split("\n") or [""]
-    lines = [paint("error", f"error[{code_of(error)}]") + paint("bold", f": {first}"),
+    lines = [paint("error", f"{error.word}[{code_of(error)}]") + paint("bold", f": {first}"),
              *("  " + line for line in rest)]
     blocks = _marks_by_source(error)
     gutter = max((len(str(line)) for _, marks in blocks for line in _lines_shown(marks)), default=1)

@@ -1,0 +1,147 @@
+"""The `out=` form of an op: which dtypes a given tensor may have, how it is resized, what it may overlap.
+
+An op's declaration says in `out` what dtype it asks of the tensor: True (any dtype that the result can be cast
+to) or a word of `RULES`, each of which stands for "exactly the dtype of the result" and has its own message.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ArgumentError, DTypeError, EngineError, GradError
+from . import dtypes
+from .device import device_of, module_of, move
+from .dispatch import Tensor, bump, execute, struct
+from .registry import Op
+from .tape import state
+from .waiting import before_write
+
+# What is said when the dtype is another than the result's; have and want are in capitals as PyTorch's names of
+# dtypes (Float), else as those of C (float).
+RULES = {
+    "exact": "Expected out tensor to have dtype {want}, but got {have} instead",
+    "found": "Found dtype {Have} but expected {Want}",
+    "of dtype": "Expected out tensor to have dtype {want}, but got {have} instead",
+    "product": "result dtype {Have} does not match input dtype {Want}",
+    "truth": "{name} only supports bool tensor for result, got: {Have}",
+    "extremum": "Expected the dtype for input and out to match, but got {Want} for input's dtype and {Have} for out's dtype.",
+    "scan": "expected scalar_type {Want} but found {Have}",
+    "boolean": "{name} does not support non-boolean outputs.",
+    "complex": "Expected object of scalar type {Want} but got scalar type {Have} for argument 'out'",
+    "selection": "{name}(): self and result must have the same scalar type",
+    "values": "output values must be of same type as input",
+    "mode": "expected scalar type '{Want}' but got '{Have}' for values output",
+    "nan_to_num": "nan_to_num: dtype of out: {Have} should be same as input: {Want}",
+    "take": "take(): self and out expected to have the same dtype, but got self.dtype = {Want} and out.dtype = {Have}",
+    "quantile": "quantile() out tensor must be same dtype as the input tensor",
+    "tensordot": "tensordot: Expected the output tensor to have dtype {Want}, but got an output tensor with dtype {Have}",
+    "choice": "Expected out type to be {Want} but got {Have}",
+    "nonzero": "nonzero: Expected out tensor to have scalar type {Want} but got scalar type{Have}",
+    "multinomial": "multinomial expects {Want} tensor out, got: {Have}",
+    "searchsorted": "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) "
+                    "depending on whether out_int32 flag is True, but we got output tensor's dtype {Have} and "
+                    "out_int32 flag is False",
+    "float_power": "the output given to float_power has dtype {Have} but the operation's result requires dtype {Want}",
+    "histogram": "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {want} and hist "
+                 "{have}",
+}
+
+
+def into_out(o: Op, values: list, out):
+    """Runs an op and writes its result into `out` (a tensor, or one for each result)."""
+    outs = out if isinstance(out, (tuple, list)) else (out,)
+    for t in outs:
+        if not isinstance(t, Tensor):
+            raise ArgumentError(f"{o.name}(): argument 'out' must be Tensor, not {type(t).__name__}")
+    if state.grad and (any(t._rg for t in outs) or any(t._rg for t in values if isinstance(t, Tensor))):
+        raise GradError(f"{o.name}(): functions with out=... arguments don't support automatic differentiation, but one "
+                        "of the arguments requires grad.")
+    _take_dtype(o, values, outs[0])
+    result = execute(o, values)
+    results = result if isinstance(result, (tuple, list)) else (result,)
+    for t, r in zip(outs, results, strict=True):
+        _check_overlap(o, values, t, r)
+        write_out(o.name, t, r, o.out_rule)
+    if o.fields and len(outs) > 1:
+        return struct(o.name + "_out", o.fields)(outs)
+    return out if not isinstance(out, list) else tuple(out)
+
+
+def _take_dtype(o: Op, values: list, out) -> None:
+    """A creation op makes what `out` is, and so do the ops that say "of dtype"."""
+    i = o.index.get("dtype")
+    creates = not o.tensor_slots and o.list_slot is None
+    if i is None or not (creates or o.out_rule == "of dtype"):
+        return
+    if values[i] is None:
+        values[i] = out.dtype
+    elif creates and values[i] is not out.dtype:
+        raise DTypeError(f"dtype {dtypes.scalar_name(values[i])} does not match dtype of out parameter "
+                         f"({dtypes.scalar_name(out.dtype)})")
+
+
+def _check_dtype(name: str, rule: str | None, out, result) -> None:
+    have, want = result.dtype, out.dtype
+    if rule is None:
+        if have.category > want.category:
+            raise DTypeError(f"result type {dtypes.scalar_name(have)} can't be cast to the desired output type "
+                             f"{dtypes.scalar_name(want)}")
+        return
+    if have is want:
+        return
+    names = {"have": c_name(out.dtype), "want": c_name(result.dtype),
+             "Have": dtypes.scalar_name(out.dtype), "Want": dtypes.scalar_name(result.dtype)}
+    raise DTypeError(RULES[rule].format(name=name, **names))
+
+
+def c_name(d: dtypes.dtype) -> str:
+    """`long int` for int64: the name of the element type in messages about `out`."""
+    return dtypes.C_NAMES.get(d.name, d.name).replace("long long", "long int")
+
+
+def _check_overlap(o: Op, values: list, out, result) -> None:
+    """The written memory may be an operand's as a whole, but not in part; and each element has its own."""
+    a = out._a
+    if type(a) is not np.ndarray or not a.size or a.shape != result._a.shape and not o.out_apart:
+        return
+    if any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True)):
+        raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "
+                          "memory location. Please clone() the tensor before performing the operation.")
+    for value in values:
+        for t in value if isinstance(value, (list, tuple)) else (value,):
+            b = getattr(t, "_a", None)
+            if type(b) is np.ndarray and b.size and np.may_share_memory(a, b) and not _same_memory(o, a, b):
+                raise EngineError("unsupported operation: some elements of the input tensor and the written-to tensor refer "
+                                  "to a single memory location. Please clone() the tensor before performing the operation.")
+
+
+def _same_memory(o: Op, a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether an operand is the very memory of `out` (or lies between its elements, which nobody looks into)."""
+    if o.out_apart:
+        return False
+    if not (a.flags.forc and b.flags.forc):
+        return True
+    return a.ctypes.data == b.ctypes.data and a.shape == b.shape
+
+
+def write_out(name: str, out, result, rule: str | None = None) -> None:
+    """Writes a result into a tensor that was given for it, resized where it has another shape."""
+    _check_dtype(name, rule, out, result)
+    if out._a.shape != result._a.shape:
+        if out._a.size:
+            warn_resized(out, result)
+        out._a = module_of(out._a).empty(result._a.shape, out._a.dtype)
+    before_write(out._a)
+    out._a[...] = move(result._a, device_of(out._a))
+    bump(out)
+
+
+def warn_resized(out, result) -> None:
+    """PyTorch's warning about a tensor that was given the wrong size."""
+    import warnings
+
+    warnings.warn(
+        f"An output with one or more elements was resized since it had shape {list(out._a.shape)}, which does not "
+        f"match the required output shape {list(result._a.shape)}. This behavior is deprecated, and in a future "
+        "PyTorch release outputs will not be resized unless they have zero elements. You can explicitly reuse an out "
+        "tensor t by resizing it, inplace, to zero elements with t.resize_(0).", UserWarning, stacklevel=5)
