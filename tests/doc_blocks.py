@@ -4,7 +4,7 @@ The word behind the fence says how a block is run. Blocks of a file share a fold
 in the order they stand in.
 
     tsr       with `>>>` prompts: a transcript, compared; with `tcli>` prompts: the same as the prompt shows it, headers
-              and diagnostics included; without prompts: a program that must run
+              and its `:commands` included; without prompts: a program that must run
     console   `$ command` lines, run by bash with tcli on the PATH; what they print, errors too, is compared
     python    must run; with `>>>` prompts compared
 
@@ -138,6 +138,7 @@ class Runner:
     def _start(self) -> None:
         self.session = tcli.Session(seed=0)
         self.session.color = "never"
+        self.repl = None
         self.python: dict[str, object] = {"__name__": "__main__"}
         self.count = 0
 
@@ -169,9 +170,24 @@ class Runner:
     def _prompt(self, typed: str) -> str:
         """As the prompt shows it."""
         from tcli.cli.output import shown
+        from tcli.cli.paste import is_special
 
-        self.session.positions = True
-        return self._entry(typed, lambda value: print(shown(value)))
+        repl = self._open_prompt()
+        if not is_special(typed):
+            return self._entry(typed, lambda value: print(shown(value)))
+        with self._captured() as out:
+            repl.run(typed)
+        return out.getvalue().rstrip()
+
+    def _open_prompt(self):
+        if self.repl is None:
+            from tcli.cli.options import Settings
+            from tcli.cli.repl import Repl
+
+            settings = Settings()
+            settings.color = "never"
+            self.repl = Repl(self.session, settings, write=print, plain=True)
+        return self.repl
 
     def _entry(self, typed: str, echo) -> str:
         from tcli.show.diagnostic import render

@@ -9,9 +9,9 @@ import pytest
 
 from .doc_blocks import ROOT, RUN, agrees, blocks, check, documents
 
-KINDS = (*RUN, "sh", "text", "")
+KINDS = (*RUN, "sh", "text")
 # Blocks that are not run, by file; a new one has to be counted here.
-NOT_RUN = {"README.md": 2}
+NOT_RUN = {"README.md": 2, "architecture.md": 1}
 
 
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
