@@ -9,7 +9,7 @@ result depends on the number of threads: results of blocks are combined in the o
 
 from __future__ import annotations
 
-import threading
+from _thread import _local as local
 from math import prod
 
 import numpy as np
@@ -104,7 +104,7 @@ def block_size(n_buffers: int, itemsize: int) -> int:
 
 # ---------------------------------------------------------------- running
 
-_local = threading.local()
+_local = local()
 
 
 def scratch(dtype, n: int, number: int) -> np.ndarray:

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import os
 import sys
-from threading import RLock, local
+from _thread import RLock  # `threading` costs a one-liner an import
+from _thread import _local as local
 from weakref import ref
 
 import numpy as np

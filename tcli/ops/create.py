@@ -247,7 +247,7 @@ def empty_strided(size: "Shape", stride: "Shape", *, dtype: "DType?" = None, lay
     return make(lambda xp: xp.lib.stride_tricks.as_strided(xp.empty(needed, target), size, strides), device, requires_grad)
 
 
-@composite("empty_permuted", at="torch", nograd=True, samples=[])
+@composite("empty_permuted", at="torch", nograd=True, samples=["(0, 3), (1, 0)"])
 def empty_permuted(size: "Shape", physical_layout: "Shape", *, dtype: "DType?" = None, layout: "any" = None,
                    device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """A dense tensor without values yet whose dims lie in memory in a given order, the widest first.
