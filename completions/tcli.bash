@@ -104,7 +104,7 @@ _tcli() {
             return ;;
         explain)
             if [[ "$word" == -* ]]; then _tcli_words "--help -h"
-            else _tcli_words "attribute contract device dtype file forbidden grad import index linalg name python runtime shape syntax type unsupported value"; fi
+            else _tcli_words "attribute broadcast contract device dtype file forbidden grad gradcheck import index linalg name python runtime shape syntax timeout trap type unsupported unused value values warning"; fi
             return ;;
         esac
     fi

@@ -90,5 +90,5 @@ complete -c tcli -n '__fish_seen_subcommand_from doc' -l help -s h -d 'Show this
 complete -c tcli -n '__fish_seen_subcommand_from ops' -a '(tcli ops (commandline -ct) 2>/dev/null | string split -f 1 " ")'
 complete -c tcli -n '__fish_seen_subcommand_from ops' -l json -d 'Write JSON'
 complete -c tcli -n '__fish_seen_subcommand_from ops' -l help -s h -d 'Show this help'
-complete -c tcli -n '__fish_seen_subcommand_from explain' -a 'attribute contract device dtype file forbidden grad import index linalg name python runtime shape syntax type unsupported value'
+complete -c tcli -n '__fish_seen_subcommand_from explain' -a 'attribute broadcast contract device dtype file forbidden grad gradcheck import index linalg name python runtime shape syntax timeout trap type unsupported unused value values warning'
 complete -c tcli -n '__fish_seen_subcommand_from explain' -l help -s h -d 'Show this help'

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tcli.cli.explain import kinds
+from tcli.cli.explain import every_kind
 from tcli.cli.file_options import FILE_COMMANDS
 from tcli.cli.options import COMMANDS, DTYPES, FORMATS, OPTIONS, Option
 from tcli.io.formats import TABLE
@@ -71,7 +71,7 @@ def bash_command(command: str) -> list[str]:
     operands = {"data": "_tcli_files " + " ".join(DATA), "tsr": "_tcli_files tsr", "": "COMPREPLY=()",
                 "data names": f'_tcli_names || _tcli_files {" ".join(DATA)}',
                 "ops": '_tcli_words "$(tcli ops "$word" 2>/dev/null | cut -d " " -f 1)"',
-                "errors": f'_tcli_words "{" ".join(kinds())}"'}[OPERANDS[command]]
+                "errors": f'_tcli_words "{" ".join(every_kind())}"'}[OPERANDS[command]]
     values = bash_values(options_of(command), " " * 16)
     return [f"        {command})", *(['            case "$before" in', *values, "            esac"] if values else []),
             f'            if [[ "$word" == -* ]]; then _tcli_words "{flags_of(options_of(command))}"',
@@ -146,7 +146,7 @@ def zsh_operand(command: str) -> str:
     data = f'_files -g "*.({"|".join(DATA)})"'
     return {"data": f"'*:file:{data}'", "data names": "'*:file or name:_tcli_inspected'",
             "tsr": "'*:program:_files -g \"*.tsr\"'", "ops": "'*:name:_tcli_ops'",
-            "errors": f"'1:kind:({' '.join(kinds())})'", "": "'*: :'"}[OPERANDS[command]]
+            "errors": f"'1:kind:({' '.join(every_kind())})'", "": "'*: :'"}[OPERANDS[command]]
 
 
 def zsh() -> str:
@@ -189,7 +189,7 @@ def fish() -> str:
     data = " ".join(f".{ending}" for ending in DATA)
     operands = {"data": f"-k -a '(__fish_complete_suffix {data})'", "tsr": "-k -a '(__fish_complete_suffix .tsr)'",
                 "ops": "-a '(tcli ops (commandline -ct) 2>/dev/null | string split -f 1 \" \")'",
-                "errors": f"-a '{' '.join(kinds())}'"}
+                "errors": f"-a '{' '.join(every_kind())}'"}
     for name in COMMANDS:
         where = f"'__fish_seen_subcommand_from {name}'"
         lines += [f"complete -c tcli -n {where} {operands[kind]}" for kind in [OPERANDS[name].partition(" ")[0]] if kind]

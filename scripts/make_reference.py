@@ -84,9 +84,10 @@ def _short(name: str) -> str:
 def errors() -> str:
     """docs/errors.md"""
     lines = [ERRORS_HEAD]
-    for code, kind in explain.kinds().items():
+    for code, kind in explain.every_kind().items():
         summary, text, example = explain.parts(kind)
         lines += [f"## {code}\n", summary + "\n", *([text + "\n"] if text else []),
+                  f"A {kind.word} of `tcli check`.\n" if hasattr(kind, "word") else
                   f"Python class: `{kind.python_class().__name__}`\n"]
         if example:
             lines += ["```tsr", _transcript(example), "```\n"]

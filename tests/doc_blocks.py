@@ -233,7 +233,8 @@ class Runner:
             command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m tcli "$@"\n')
             command.chmod(command.stat().st_mode | stat.S_IXUSR)
         home = {"HOME": str(self.folder), "XDG_DATA_HOME": "", "XDG_CONFIG_HOME": ""}
-        return os.environ | home | {"PATH": f"{bin}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
+        outer = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "CLICOLOR_FORCE")}
+        return outer | home | {"PATH": f"{bin}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
 
 
 def check(path: Path, folder: Path) -> list[str]:

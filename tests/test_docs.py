@@ -7,6 +7,14 @@ from collections import Counter
 
 import pytest
 
+import tcli
+from tcli.cli.file_options import FILE_COMMANDS
+from tcli.cli.options import COMMANDS, OPTIONS
+from tcli.io.formats import TABLE
+from tcli.runtime.pictures import names_for
+from tcli.runtime.shared_names import _probes as probes
+from tcli.runtime.tracing import names_for as trace_names
+
 from .doc_blocks import ROOT, RUN, agrees, blocks, check, documents
 
 KINDS = (*RUN, "sh", "text")
@@ -37,6 +45,19 @@ def test_links_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
             if "://" not in target:
                 assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_every_option_command_format_and_function_is_documented():
+    pages = {path.name: path.read_text() for path in documents()}
+    command, files, language = pages["command.md"], pages["files.md"], pages["language.md"]
+    options = [*OPTIONS, *(option for _, each in FILE_COMMANDS.values() for option in each)]
+    assert not [flag for option in options for flag in option.flags if not re.search(rf"(^|\s){flag}\b", command, re.M)]
+    assert not [name for name in COMMANDS if name not in command]
+    assert not [name for name, (_, endings) in TABLE.items() if name != "image" and endings.split()[0] not in files]
+    session = tcli.Session()
+    session.load_engine()
+    own = set(names_for(session)) | set(probes(session)) | set(trace_names(session))
+    assert not [name for name in own if f"`{name}" not in language]
 
 
 def test_ellipses_and_times_stand_for_anything():

@@ -29,7 +29,7 @@ class UsageError(Exception):
 class Option:
     """A flag (`kind` bool), an option with a value (str, int, float) or a repeatable one (list).
 
-    optional: what the value is where none of the choices follows.
+    optional: what the value is where none follows.
     """
 
     __slots__ = ("choices", "default", "flags", "help", "kind", "metavar", "name", "optional")
@@ -139,7 +139,7 @@ def _take_option(settings: Settings, word: str, rest: list[str]) -> bool:
             raise UsageError(f"{flag} takes no value")
         setattr(settings, option.name, True)
         return True
-    if not has_value and option.optional is not None and (not rest or rest[0] not in option.choices):
+    if not has_value and option.optional is not None and (not rest or rest[0].startswith("-")):
         setattr(settings, option.name, option.optional)
         return True
     if not has_value:

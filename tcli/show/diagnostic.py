@@ -52,12 +52,20 @@ def as_json(error: TcliError) -> dict:
         "source": span.text if span else None,
         "labels": [{**_place(label.span), "file": label.span.source.name, "text": label.text}
                    for label in error.labels],
-        "operands": [{"name": name, "type": text} for name, text in error.operands],
+        "operands": [{"name": name, "type": text} for name, text in _operands(error)],
         "notes": list(error.notes),
         "help": error.help,
         "calls": [{"function": name, "times": times, **_place(where)}
                   for name, where, times in error.calls],
     }
+
+
+def _operands(error: TcliError) -> list[tuple[str, str]]:
+    """(parameter, type) of each operand, whichever operator took it."""
+    found: list[tuple[str, str]] = []
+    for name, described in error.operands:
+        found += [(name, described)] if isinstance(described, str) else described
+    return found
 
 
 def code_of(error: TcliError) -> str:

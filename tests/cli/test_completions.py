@@ -110,6 +110,8 @@ def test_an_unknown_shell_is_refused(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "tcli: cannot tell the shell from SHELL='tcsh'; say --install-completion bash, zsh or fish\n"
     assert installed(tmp_path, shell="").returncode == 2
+    named = installed(tmp_path, "tcsh", shell="/bin/bash")
+    assert named.returncode == 2 and "takes bash, zsh or fish, not 'tcsh'" in named.stderr
     assert not list(tmp_path.iterdir())
 
 
