@@ -68,7 +68,8 @@ def picture(name: str) -> str:
 
 
 def _slim(svg: str) -> str:
-    """Without the clip paths of single lines, which every viewer does without, and with numbers of one digit."""
+    """Without fonts from elsewhere and clip paths of single lines, which every viewer does without; numbers of one digit."""
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.S)
     svg = re.sub(r'<clipPath id="[^"]*-line-\d+">.*?</clipPath>\s*', "", svg, flags=re.S)
     svg = re.sub(r' clip-path="url\(#[^)]*-line-\d+\)"', "", svg)
     return re.sub(r'(?<==")(\d+\.\d)\d+(?=")', r"\1", svg)

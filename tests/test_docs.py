@@ -1,9 +1,11 @@
 """What README.md and docs/ show is what tcli does; the generated pages are up to date."""
 
 import re
+import runpy
 import subprocess
 import sys
 from collections import Counter
+from xml.etree import ElementTree
 
 import pytest
 
@@ -58,6 +60,15 @@ def test_every_option_command_format_and_function_is_documented():
     session.load_engine()
     own = set(names_for(session)) | set(probes(session)) | set(trace_names(session))
     assert not [name for name in own if f"`{name}" not in language]
+
+
+@pytest.mark.parametrize("name", ["prompt", "trace", "pictures"])
+def test_pictures_show_the_sessions_that_are_drawn(name):
+    entries = runpy.run_path(str(ROOT / "scripts" / "make_screenshots.py"))["SESSIONS"][name]
+    path = ROOT / "docs" / "images" / f"{name}.svg"
+    words = "".join(ElementTree.parse(path).getroot().itertext()).replace("\xa0", " ")
+    missing = [entry for entry in entries if "".join(entry.split()) not in "".join(words.split())]
+    assert not missing and path.stat().st_size < 100_000 and f"docs/images/{name}.svg" in (ROOT / "README.md").read_text()
 
 
 def test_ellipses_and_times_stand_for_anything():

