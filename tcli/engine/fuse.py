@@ -352,7 +352,11 @@ def evaluate(e: Expr, into=None) -> None:
 
 def _evaluate(e: Expr, into) -> None:
     inner, shape = _prepare(e), _pass_shape(e)
-    together = [e] + [x for x in inner if _worth_storing(x)]
+    if e.array is not None:  # with what it was prepared with
+        if into is not None:
+            np.copyto(into, e.array)
+        return
+    together = [e] + [x for x in inner if x.array is None and _worth_storing(x)]
     for x in e.batch or ():
         other = x()
         if other is not None and other.array is None and _pass_shape(other) == shape and all(
