@@ -218,7 +218,8 @@ def report(error: TcliError, settings: Settings) -> None:
     else:
         from ..show.diagnostic import render
 
-        text = render(error, color=wants_color(settings, sys.stderr), width=terminal_width())
+        # In a file a message stays one line, so that it can be searched for.
+        text = render(error, color=wants_color(settings, sys.stderr), width=terminal_width(), wrap=is_terminal(sys.stderr))
     print(text, file=sys.stderr)
 
 
