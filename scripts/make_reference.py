@@ -87,7 +87,7 @@ def errors() -> str:
     for code, kind in explain.every_kind().items():
         summary, text, example = explain.parts(kind)
         lines += [f"## {code}\n", summary + "\n", *([text + "\n"] if text else []),
-                  f"A {kind.word} of `tcli check`.\n" if hasattr(kind, "word") else
+                  f"A {kind.word} of `tcli check`.\n" if kind.word != "error" else
                   f"Python class: `{kind.python_class().__name__}`\n"]
         if example:
             lines += ["```tsr", _transcript(example), "```\n"]

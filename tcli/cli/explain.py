@@ -63,7 +63,7 @@ def page(code: str, *, width: int = 80, color: bool = False) -> str:
     error = failure_of(example) if example else None
     shown = render(error, width=width - 4, color=color) if error is not None else ""
     text = "\n\n".join(textwrap.fill(each.replace("\n", " "), width) for each in text.split("\n\n"))
-    title = textwrap.fill(f"{getattr(every_kind()[code], 'word', 'error')}[{code}]: {summary}", width)
+    title = textwrap.fill(f"{every_kind()[code].word}[{code}]: {summary}", width)
     blocks = [title, text, *(["For example", _indented(example), "gives", _indented(shown)] if example else [])]
     return "\n\n".join(block for block in blocks if block)
 
