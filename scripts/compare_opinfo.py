@@ -122,7 +122,7 @@ def to_mine(t: torch.Tensor, seen: dict | None = None):
     storage = plain.untyped_storage()
     kept = {} if seen is None else seen.setdefault("memory", {})
     if (memory := kept.get(storage.data_ptr())) is None:
-        memory = torch.empty(0, dtype=torch.uint8).set_(storage).numpy().copy()
+        memory = torch.empty(0, dtype=torch.uint8).set_(storage).clone().numpy()
         kept[storage.data_ptr()] = memory
     typed = memory[:len(memory) // d.itemsize * d.itemsize].view(d)
     if plain.numel() == 0:

@@ -173,7 +173,7 @@ def gradient(x, *, spacing: "any" = 1, dim: "Dims?" = None, edge_order: "int" = 
     for d in dims:
         if x.shape[d] < edge_order + 1:
             raise EngineError("torch.gradient expected each dimension size to be at least edge_order+1")
-    if x.dtype.category < dtypes.FLOAT:
+    if x.dtype.category == dtypes.INTEGER:
         x = T._cast(x, dtypes.get_default_dtype())
     found = []
     for d, step in zip(dims, _spacings(x, spacing, dims), strict=True):

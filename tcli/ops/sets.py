@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.dispatch import cast, result_type
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor, as_tensor
 from ..errors import EngineError
@@ -226,15 +227,12 @@ def _check_search(boundaries, x, name: str = "torch.searchsorted()") -> None:
                               "tensor and input value tensor must match, but we got boundaries tensor "
                               f"{list(boundaries.shape)} "
                               f"and input value tensor {list(x.shape)}")
-        if x.ndim and x.dtype is not boundaries.dtype:
-            raise EngineError(f"{name}: boundary tensor and input value tensor should have same dtype, but got "
-                              "boundary "
-                              f"tensor dtype {dtypes.C_NAMES[boundaries.dtype.name]} and input value tensor dtype "
-                              f"{dtypes.C_NAMES[x.dtype.name]}")
 
 
 @op("_search", at="", nograd=True, half=False, samples=["torch.tensor([1, 3, 5]), torch.tensor([2, 3]), 'left'"])
 def _search(xp, boundaries, x: "Index", side: "any"):
+    if x.size:
+        refuse(x, "bc", "searchsorted_out_cpu")
     if boundaries.dtype.kind == "V":
         boundaries, x = boundaries.astype(np.float32), x.astype(np.float32)
     if boundaries.ndim == 1:
@@ -269,7 +267,9 @@ def searchsorted(sorted_sequence, x: "any", *, out_int32: "bool" = False, right:
         sorted_sequence = T._take_along(sorted_sequence, sorter, -1)
     x = x if isinstance(x, (Tensor, int, float)) else as_tensor(x)
     _check_search(sorted_sequence, x)
-    found = T._search(sorted_sequence, x if isinstance(x, Tensor) else as_tensor(x), side)
+    x = x if isinstance(x, Tensor) else as_tensor(x)
+    common = result_type([sorted_sequence, x])
+    found = T._search(cast(sorted_sequence, common), cast(x, common), side)
     return found.to(dtypes.int32) if out_int32 else found
 
 
