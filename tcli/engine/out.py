@@ -1,14 +1,15 @@
 """The `out=` form of an op: which dtypes a given tensor may have, how it is resized, what it may overlap.
 
 An op's declaration says in `out` what dtype it asks of the tensor: True (any dtype that the result can be cast
-to) or a word of `RULES`, each of which stands for "exactly the dtype of the result" and has its own message.
+to), a word of `RULES` (each stands for "exactly the dtype of the result" and has its own message), a word of
+`KERNELS`, a tuple of words (one for each result), or a function of the arguments that gives one of these.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, EngineError, GradError
+from ..errors import ArgumentError, DTypeError, EngineError, GradError, Unsupported
 from . import dtypes
 from .dispatch import Tensor, bump, execute, struct
 from .registry import Op
@@ -39,9 +40,26 @@ RULES = {
     "searchsorted": "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) "
                     "depending on whether out_int32 flag is True, but we got output tensor's dtype {Have} and "
                     "out_int32 flag is False",
+    "addmv": "addmv input tensors must have the same dtype, but got {Have}, {Want}, and {Want}",
+    "addbmm": "self and mat2 must have the same dtype, but got {Have} and {Want}",
+    "heaviside": "heaviside is not yet implemented for tensors with different dtypes.",
+    "mantissa": "torch.frexp() expects mantissa to have dtype {want} but got {have}",
+    "exponent": "torch.frexp() expects exponent to have int dtype but got {have}",
+    "ormqr": "torch.ormqr: Expected input and result to have the same dtype, but input has dtype{Want} and result has "
+             "dtype {Have}",
     "float_power": "the output given to float_power has dtype {Have} but the operation's result requires dtype {Want}",
     "histogram": "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {want} and hist "
                  "{have}",
+}
+
+# The kernel works in the dtype of the given tensor: in whose name it refuses which kinds of dtypes, and to which kinds
+# the result cannot be cast. Every other dtype will do, even where an imaginary part gets lost.
+KERNELS = {
+    "real": ("", "", "biu"),
+    "nansum": ("nansum_cpu", "biuc", ""),
+    "std": ("std_cpu", "c", "biu"),
+    "bernoulli": ("bernoulli_tensor_cpu_self_", "c", ""),
+    "normal": ("normal_kernel_cpu", "biu", ""),
 }
 
 
@@ -54,12 +72,14 @@ def into_out(o: Op, values: list, out):
     if state.grad and (any(t._rg for t in outs) or any(t._rg for t in values if isinstance(t, Tensor))):
         raise GradError(f"{o.name}(): functions with out=... arguments don't support automatic differentiation, but one "
                         "of the arguments requires grad.")
+    rule = o.out_rule(*values) if callable(o.out_rule) else o.out_rule
     _take_dtype(o, values, outs[0])
     result = execute(o, values)
     results = result if isinstance(result, (tuple, list)) else (result,)
-    for t, r in zip(outs, results, strict=True):
+    rules = rule if isinstance(rule, tuple) else (rule,) * len(outs)
+    for t, r, rule in zip(outs, results, rules, strict=True):
         _check_overlap(o, values, t, r)
-        write_out(o.name, t, r, o.out_rule)
+        write_out(o.name, t, r, rule)
     if o.fields and len(outs) > 1:
         return struct(o.name + "_out", o.fields)(outs)
     return out if not isinstance(out, list) else tuple(out)
@@ -80,7 +100,14 @@ def _take_dtype(o: Op, values: list, out) -> None:
 
 def _check_dtype(name: str, rule: str | None, out, result) -> None:
     have, want = result.dtype, out.dtype
-    if rule is None:
+    if rule in KERNELS:
+        kernel, refused, uncastable = KERNELS[rule]
+        kind = "f" if want.numpy.kind == "V" else want.numpy.kind
+        if kind in refused:
+            raise Unsupported(f"\"{kernel}\" not implemented for '{dtypes.scalar_name(want)}'")
+        if kind not in uncastable:
+            return
+    if rule is None or rule in KERNELS:
         if have.category > want.category:
             raise DTypeError(f"result type {dtypes.scalar_name(have)} can't be cast to the desired output type "
                              f"{dtypes.scalar_name(want)}")
@@ -129,7 +156,7 @@ def write_out(name: str, out, result, rule: str | None = None) -> None:
         if out._a.size:
             warn_resized(out, result)
         out._a = np.empty(result._a.shape, out._a.dtype) if type(result._a) is np.ndarray else result._a.copy()
-    out._a[...] = result._a
+    out._a[...] = result._a.real if result._a.dtype.kind == "c" and out._a.dtype.kind != "c" else result._a
     bump(out)
 
 

@@ -148,7 +148,7 @@ def hardswish(xp, x, inplace: "bool" = False):
     return x * bounded(xp, x + 3, 0, 6) / 6
 
 
-@op("hardshrink", at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
+@op("hardshrink", out="found", at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
     vjp={"x": lambda k, g, x, lambd: k.linked(k._gate((x < -lambd) | (x > lambd), g), x)})
 def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     """x outside [-lambd, lambd], 0 inside.
@@ -160,7 +160,7 @@ def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     return gate(xp, ~(xp.greater_equal(x, -lambd) & xp.less_equal(x, lambd)), x)
 
 
-@op("softshrink", at="F", samples=["away(3, 4)", "r(3), 0.3"],
+@op("softshrink", out="found", at="F", samples=["away(3, 4)", "r(3), 0.3"],
     vjp={"x": lambda k, g, x, lambd: k.linked(k._gate((x < -lambd) | (x > lambd), g), x)})
 def softshrink(xp, x, lambd: "float" = 0.5):
     """x drawn lambd towards 0, and 0 where it is nearer than that.

@@ -126,7 +126,7 @@ def _one_dtype(values: list) -> None:
         raise EngineError("heaviside is not yet implemented for tensors with different dtypes.")
 
 
-@op("heaviside", check=_one_dtype, grad_name="NotImplemented", at=EVERYWHERE, promote="same",
+@op("heaviside", out="heaviside", check=_one_dtype, grad_name="NotImplemented", at=EVERYWHERE, promote="same",
     samples=["torch.tensor([-1.0, 0.0, 2.0]), torch.tensor(0.5)"],
     vjp={"x": HEAVISIDE, "values": HEAVISIDE})
 def heaviside(xp, x, values):
@@ -194,7 +194,8 @@ def ldexp(x, other):
     return x * factor
 
 
-@op("frexp", at="torch tensor", outs=2, fields=("mantissa", "exponent"), samples=["away(3, 4)", "away()"],
+@op("frexp", out=("mantissa", "exponent"), at="torch tensor", outs=2, fields=("mantissa", "exponent"),
+    samples=["away(3, 4)", "away()"],
     vjp={"x": lambda k, g, out1: g[0] / k.exp2(out1) if g[0] is not None else None})
 def frexp(xp, x):
     """(mantissa, exponent) with x = mantissa * 2 ** exponent and the mantissa in [0.5, 1).

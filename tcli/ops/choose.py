@@ -164,7 +164,8 @@ def _same_floats(values: list) -> None:
     refuse(start._a, "biu", "lerp_kernel_" + ("tensor" if tensor_weight else "scalar"))
 
 
-@op("lerp", out="found", at="torch tensor tensor_", promote="same", check=_same_floats,
+@op("lerp", out=lambda x, end, weight: "found" if hasattr(weight, "_a") else None,
+    at="torch tensor tensor_", promote="same", check=_same_floats,
     grad_name=lambda x, end, weight: f"LerpBackward{int(hasattr(weight, '_a'))}",
     samples=["r(3, 4), r(3, 4), 0.3", "r(3), r(3), r(3)", "r(2, 3), r(3), r()", "r(3), r(3), 0.8",
              "c(3), c(3), c(3)"],

@@ -150,7 +150,7 @@ def linalg_svdvals(A, *, driver: "str?" = None):
     return T._svd(A, False)[1] if A._rg else T._svdvals(A)
 
 
-@composite("svd", at="torch tensor", fields=("U", "S", "V"), samples=["r(3, 2)", "r(3, 3), False"])
+@composite("svd", out="exact", at="torch tensor", fields=("U", "S", "V"), samples=["r(3, 2)", "r(3, 3), False"])
 def svd(x, some: "bool" = True, compute_uv: "bool" = True):
     """x = U @ diag(S) @ V^H: the older form of `linalg.svd`, which returns V itself.
 
@@ -367,7 +367,7 @@ def linalg_qr(A, mode: "str" = "reduced"):
     return T._qr(A, _qr_mode(mode))
 
 
-@composite("qr", at="torch tensor", fields=("Q", "R"), samples=["r(3, 2)", "r(3, 3), False"])
+@composite("qr", out="exact", at="torch tensor", fields=("Q", "R"), samples=["r(3, 2)", "r(3, 3), False"])
 def qr(x, some: "bool" = True):
     """x = Q @ R: the older form of `linalg.qr`.
 

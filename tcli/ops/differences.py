@@ -8,7 +8,7 @@ from ..errors import BadIndex, EngineError
 from .along import part
 
 
-@composite("diff", out="scan", at="torch tensor",
+@composite("diff", out=lambda x, n, *_: None if n else "scan", at="torch tensor",
            samples=["r(5)", "r(3, 4), 2", "r(3, 4), 1, 0", "r(3), prepend=r(1), append=r(2)", "b(4)", "r(2), 3"])
 def diff(x, n: "int" = 1, dim: "int" = -1, prepend: "Index?" = None, append: "Index?" = None):
     """The n-th differences of neighbours along a dim.

@@ -148,7 +148,7 @@ def _ormqr_gradient(k, g, need, x, tau, other, left, transpose):
     return gx, gtau, (gother if left else k.adjoint_of(gother))
 
 
-@op("ormqr", at="torch tensor", half=False, check=_check_ormqr,
+@op("ormqr", out="ormqr", at="torch tensor", half=False, check=_check_ormqr,
     samples=["r(3, 2), r(2), r(3, 2)", "r(3, 2), r(2), r(2, 3), False", "r(3, 2), r(2), r(3, 2), True, True"],
     vjp={"x, tau, other": _ormqr_gradient})
 def ormqr(xp, x, tau, other, left: "bool" = True, transpose: "bool" = False):

@@ -176,7 +176,7 @@ def lu(A, pivot: "bool" = True, get_infos: "bool" = False):
 
 # ---------------------------------------------------------------- the factors themselves
 
-@composite("lu_unpack", at="torch", fields=("P", "L", "U"), samples=["r(3, 3), " + PIVOTS, "r(3, 4), " + PIVOTS])
+@composite("lu_unpack", out="exact", at="torch", fields=("P", "L", "U"), samples=["r(3, 3), " + PIVOTS, "r(3, 4), " + PIVOTS])
 def lu_unpack(LU_data, LU_pivots: "Index", unpack_data: "bool" = True, unpack_pivots: "bool" = True):
     """(P, L, U) with A = P @ L @ U from what `linalg.lu_factor` returns.
 
@@ -242,7 +242,7 @@ def _check_lu_solve(LU, pivots, B, left: bool) -> None:
         raise ShapeError("linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix")
 
 
-@composite("linalg_lu_solve", at="", also=["linalg.lu_solve"], grad_name="LinalgLuSolveBackward0",
+@composite("linalg_lu_solve", out="exact", at="", also=["linalg.lu_solve"], grad_name="LinalgLuSolveBackward0",
            samples=[f"r(3, 3) + 3 * torch.eye(3), {PIVOTS}, {rest}" for rest in ("r(3, 2)", "r(2, 3), left=False",
                                                                                    "r(3, 2), adjoint=True")])
 def linalg_lu_solve(LU, pivots: "Index", B, *, left: "bool" = True, adjoint: "bool" = False):
@@ -269,7 +269,7 @@ def _lu_solved(P, L, U, B, adjoint: bool):
     return T.matmul(P, solve(T.adjoint_of(L), half, upper=True, unitriangular=True))
 
 
-@composite("lu_solve", at="torch tensor", grad_name="LinalgLuSolveBackward0",
+@composite("lu_solve", out="exact", at="torch tensor", grad_name="LinalgLuSolveBackward0",
            samples=["r(3, 2), r(3, 3) + 3 * torch.eye(3), " + PIVOTS])
 def lu_solve(b, LU_data, LU_pivots: "Index"):
     """The X of A @ X = b from the LU factors of A: the older form of `linalg.lu_solve`.

@@ -208,7 +208,7 @@ def avg_pool1d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, 
     return y
 
 
-@composite("avg_pool2d", at="F", samples=["r(2, 3, 4, 6), 2", "r(1, 2, 5, 5), 3, 2, 1, count_include_pad=False",
+@composite("avg_pool2d", out="exact", at="F", samples=["r(2, 3, 4, 6), 2", "r(1, 2, 5, 5), 3, 2, 1, count_include_pad=False",
                                           "r(1, 2, 6, 5), (3, 2), (2, 1), (1, 0), True",
                                           "r(2, 4, 4), 2, divisor_override=3"])
 def avg_pool2d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, ceil_mode: "bool" = False,
@@ -221,7 +221,7 @@ def avg_pool2d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, 
     return average("avg_pool2d", 2, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-@composite("avg_pool3d", at="F", samples=["r(1, 2, 2, 4, 4), 2",
+@composite("avg_pool3d", out="exact", at="F", samples=["r(1, 2, 2, 4, 4), 2",
                                           "r(1, 1, 3, 4, 5), (2, 2, 3), 1, (1, 0, 1), True, False"])
 def avg_pool3d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, ceil_mode: "bool" = False,
                count_include_pad: "bool" = True, divisor_override: "int?" = None):

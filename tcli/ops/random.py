@@ -153,7 +153,7 @@ def randint_like(x, low: "int", high: "int?" = None, *, dtype: "DType?" = None, 
     return _like(x, dtype, device, requires_grad, samplers.randint, low, high)
 
 
-@composite("normal", at="torch", nograd=True,
+@composite("normal", out="normal", at="torch", nograd=True,
            samples=["0.0, 1.0, (3,)", "r(3, 2), 1.5", "0.0, pos(3)", "r(3), pos(2, 3)"])
 def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any" = None, dtype: "DType?" = None,
            layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
@@ -175,7 +175,7 @@ def _normal(xp, mean: "Operand", std: "Operand", generator: "any" = None):
     return samplers.normal_tensor(generator, mean, std)
 
 
-@op("bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False,
+@op("bernoulli", out="bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False,
     vjp={"x": lambda k, g: k.zeros_like(g)})
 def bernoulli(xp, x, p: "any" = None, *, generator: "any" = None):
     """1 with the probability that x gives, else 0.

@@ -135,7 +135,13 @@ def _places(xp, x):
     return out
 
 
-@composite("nonzero", out="nonzero", at="torch tensor", nograd=True,
+def _nonzero_out(x, as_tuple: bool) -> str:
+    if as_tuple:
+        raise EngineError("nonzero does not support the out kwarg when as_tuple is True")
+    return "nonzero"
+
+
+@composite("nonzero", out=_nonzero_out, at="torch tensor", nograd=True,
            samples=["torch.tensor([0, 1, 0, 2])", "torch.tensor([[0, 1], [2, 0]])",
                     "torch.tensor([[0, 1], [2, 0]]), as_tuple=True",
                     "torch.tensor(3)", "b(2, 3)"])

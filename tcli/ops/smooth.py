@@ -93,7 +93,7 @@ def _tanh_step(xp, x):
     return (step + 1) * 0.5
 
 
-@op("gelu", at="F", samples=["r(3, 4)", "r(3), approximate='tanh'", "r()"],
+@op("gelu", out="found", at="F", samples=["r(3, 4)", "r(3), approximate='tanh'", "r()"],
     vjp={"x": lambda k, g, x, approximate: k._gelu_adjoint(g, x, approximate)})
 def gelu(xp, x, *, approximate: "str" = "none"):
     """x times the probability that a normal number is below x; approximate="tanh" is cheaper.
@@ -197,7 +197,7 @@ def mish(xp, x, inplace: "bool" = False):
 
 # ---------------------------------------------------------------- softplus and its kin
 
-@op("softplus", at="F", samples=[*SAMPLES, "r(3), 2.0", "away(3), 2.0, 1.1"],
+@op("softplus", out="found", at="F", samples=[*SAMPLES, "r(3), 2.0", "away(3), 2.0, 1.1"],
     vjp={"x": lambda k, g, x, beta, threshold: k._where(x * beta > threshold, g, g * k.sigmoid(x * beta))})
 def softplus(xp, x, beta: "Scalar" = 1.0, threshold: "Scalar" = 20.0):
     """log(1 + exp(beta * x)) / beta; x itself where beta * x is above the threshold.
@@ -210,7 +210,7 @@ def softplus(xp, x, beta: "Scalar" = 1.0, threshold: "Scalar" = 20.0):
     return select(xp, xp.greater(scaled, threshold), x, _softplus(xp, scaled) / beta)
 
 
-@op("logsigmoid", at="F", samples=SAMPLES, grad_name="LogSigmoidBackward0",
+@op("logsigmoid", out="scan", at="F", samples=SAMPLES, grad_name="LogSigmoidBackward0",
     vjp={"x": lambda k, g, x: g * k.sigmoid(-x)})
 def logsigmoid(xp, x):
     """log(sigmoid(x)), exact for large negative x.

@@ -246,7 +246,7 @@ def _trsm(a, b, upper: bool, unit: bool):
     return getattr(blas, SINGLE[a.dtype] + "trsm")(1, a, b, lower=not upper, diag=unit)
 
 
-@composite("triangular_solve", at="torch tensor", fields=("solution", "cloned_coefficient"),
+@composite("triangular_solve", out="exact", at="torch tensor", fields=("solution", "cloned_coefficient"),
            samples=["r(3, 2), r(3, 3) + 3 * torch.eye(3)", "r(3, 2), r(3, 3) + 3 * torch.eye(3), False",
                     "r(3, 2), r(3, 3) + 3 * torch.eye(3), True, True"])
 def triangular_solve(b, A, upper: "bool" = True, transpose: "bool" = False, unitriangular: "bool" = False):
