@@ -121,9 +121,9 @@ def to_mine(t: torch.Tensor, seen: dict | None = None):
         d = np.dtype(str(plain.dtype).removeprefix("torch."))
     storage = plain.untyped_storage()
     kept = {} if seen is None else seen.setdefault("memory", {})
-    if (memory := kept.get(storage.data_ptr())) is None:
-        memory = torch.empty(0, dtype=torch.uint8).set_(storage).clone().numpy()
-        kept[storage.data_ptr()] = memory
+    if storage.data_ptr() not in kept:  # with the storage itself, so that its address is not given away again
+        kept[storage.data_ptr()] = storage, torch.empty(0, dtype=torch.uint8).set_(storage).clone().numpy()
+    memory = kept[storage.data_ptr()][1]
     typed = memory[:len(memory) // d.itemsize * d.itemsize].view(d)
     if plain.numel() == 0:
         array = np.empty(tuple(plain.shape), d)

@@ -47,19 +47,25 @@ RULES = {
     "exponent": "torch.frexp() expects exponent to have int dtype but got {have}",
     "ormqr": "torch.ormqr: Expected input and result to have the same dtype, but input has dtype{Want} and result has "
              "dtype {Have}",
+    "vecdot": "linalg.vecdot: Expected out of dtype{Want} but found {Have}",
+    "multi_dot": "multi_dot(): expected out tensor to have dtype {want} but got {have}",
+    "norm": "{linalg} expected out tensor dtype {Want} but got: {Have}",
+    "of type": "expected scalar type {Want} but found {Have}",
     "float_power": "the output given to float_power has dtype {Have} but the operation's result requires dtype {Want}",
     "histogram": "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {want} and hist "
                  "{have}",
 }
 
-# The kernel works in the dtype of the given tensor: in whose name it refuses which kinds of dtypes, and to which kinds
+_NO_KERNEL = "\"{kernel}\" not implemented for '{Have}'"
+# The kernel works in the dtype of the given tensor: the kinds of dtypes that it refuses and how, and to which kinds
 # the result cannot be cast. Every other dtype will do, even where an imaginary part gets lost.
 KERNELS = {
     "real": ("", "", "biu"),
-    "nansum": ("nansum_cpu", "biuc", ""),
-    "std": ("std_cpu", "c", "biu"),
-    "bernoulli": ("bernoulli_tensor_cpu_self_", "c", ""),
-    "normal": ("normal_kernel_cpu", "biu", ""),
+    "real fft": ("biuc", "{fft} expects a floating point output tensor, but got {Have}", ""),
+    "nansum": ("biuc", _NO_KERNEL.replace("{kernel}", "nansum_cpu"), ""),
+    "std": ("c", _NO_KERNEL.replace("{kernel}", "std_cpu"), "biu"),
+    "bernoulli": ("c", _NO_KERNEL.replace("{kernel}", "bernoulli_tensor_cpu_self_"), ""),
+    "normal": ("biu", _NO_KERNEL.replace("{kernel}", "normal_kernel_cpu"), ""),
 }
 
 
@@ -101,10 +107,11 @@ def _take_dtype(o: Op, values: list, out) -> None:
 def _check_dtype(name: str, rule: str | None, out, result) -> None:
     have, want = result.dtype, out.dtype
     if rule in KERNELS:
-        kernel, refused, uncastable = KERNELS[rule]
+        refused, message, uncastable = KERNELS[rule]
         kind = "f" if want.numpy.kind == "V" else want.numpy.kind
         if kind in refused:
-            raise Unsupported(f"\"{kernel}\" not implemented for '{dtypes.scalar_name(want)}'")
+            error = Unsupported if "not implemented" in message else DTypeError
+            raise error(message.format(fft=name.removeprefix("fft_").replace("2", "n"), Have=dtypes.scalar_name(want)))
         if kind not in uncastable:
             return
     if rule is None or rule in KERNELS:
@@ -116,7 +123,7 @@ def _check_dtype(name: str, rule: str | None, out, result) -> None:
         return
     names = {"have": c_name(out.dtype), "want": c_name(result.dtype),
              "Have": dtypes.scalar_name(out.dtype), "Want": dtypes.scalar_name(result.dtype)}
-    raise DTypeError(RULES[rule].format(name=name, **names))
+    raise DTypeError(RULES[rule].format(name=name, linalg=name.replace("_", ".", 1), **names))
 
 
 def c_name(d: dtypes.dtype) -> str:

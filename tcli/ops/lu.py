@@ -115,7 +115,7 @@ def _need_pivot(pivot: bool) -> None:
         raise EngineError("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
 
 
-@composite("linalg_lu_factor_ex", at="", also=["linalg.lu_factor_ex"], fields=("LU", "pivots", "info"),
+@composite("linalg_lu_factor_ex", out="exact", at="", also=["linalg.lu_factor_ex"], fields=("LU", "pivots", "info"),
            samples=["r(3, 3)"])
 def linalg_lu_factor_ex(A, *, pivot: "bool" = True, check_errors: "bool" = False):
     """(LU, pivots, info): both triangles in one matrix, the rows exchanged, and the first zero pivot or 0.
@@ -139,7 +139,7 @@ def _raise_zero(info, name: str) -> None:
                           "linalg.lu_factor_ex(A, pivot)")
 
 
-@composite("linalg_lu_factor", at="", also=["linalg.lu_factor"], fields=("LU", "pivots"),
+@composite("linalg_lu_factor", out="exact", at="", also=["linalg.lu_factor"], fields=("LU", "pivots"),
            samples=["r(3, 3)", "r(2, 3)", "r(3, 2)", "r(2, 2, 2)"])
 def linalg_lu_factor(A, *, pivot: "bool" = True):
     """(LU, pivots): both triangular factors in one matrix and the rows exchanged, for `lu_solve`.
@@ -205,7 +205,8 @@ def lu_unpack(LU_data, LU_pivots: "Index", unpack_data: "bool" = True, unpack_pi
     return P, L, U
 
 
-@composite("linalg_lu", at="", also=["linalg.lu"], fields=("P", "L", "U"), samples=["r(3, 3)", "r(2, 3)", "r(3, 2)"])
+@composite("linalg_lu", out="exact", at="", also=["linalg.lu"], fields=("P", "L", "U"),
+           samples=["r(3, 3)", "r(2, 3)", "r(3, 2)"])
 def linalg_lu(A, *, pivot: "bool" = True):
     """A = P @ L @ U: a permutation, a unit lower and an upper triangular matrix.
 
@@ -304,8 +305,8 @@ def _ldl(xp, x, hermitian: "bool"):
     return tuple(each(xp, one, ((n, n), (n,), ()), (x.dtype, _INFO, _INFO), x))
 
 
-@composite("linalg_ldl_factor_ex", at="", also=["linalg.ldl_factor_ex"], fields=("LD", "pivots", "info"), samples=[],
-           nograd=True)
+@composite("linalg_ldl_factor_ex", out="exact", at="", also=["linalg.ldl_factor_ex"], fields=("LD", "pivots", "info"),
+           samples=[], nograd=True)
 def linalg_ldl_factor_ex(A, *, hermitian: "bool" = False, check_errors: "bool" = False):
     """(LD, pivots, info) of the decomposition of a symmetric matrix, in LAPACK's packed form.
 
@@ -315,7 +316,8 @@ def linalg_ldl_factor_ex(A, *, hermitian: "bool" = False, check_errors: "bool" =
     return T._ldl(A, hermitian)
 
 
-@composite("linalg_ldl_factor", at="", also=["linalg.ldl_factor"], fields=("LD", "pivots"), samples=[], nograd=True)
+@composite("linalg_ldl_factor", out="exact", at="", also=["linalg.ldl_factor"], fields=("LD", "pivots"),
+           samples=[], nograd=True)
 def linalg_ldl_factor(A, *, hermitian: "bool" = False):
     """(LD, pivots) of the decomposition of a symmetric matrix, for `ldl_solve`.
 
@@ -337,7 +339,7 @@ def _check_ldl_solve(values: list) -> None:
         raise DTypeError("torch.linalg.ldl_solve: LD dtype " f"{scalar(ld)} does not match b dtype {scalar(b)}")
 
 
-@op("linalg_ldl_solve", at="", also=["linalg.ldl_solve"], half=False, check=_check_ldl_solve,
+@op("linalg_ldl_solve", out="exact", at="", also=["linalg.ldl_solve"], half=False, check=_check_ldl_solve,
     samples=["torch.tensor([[2., 0.], [0.5, 3.]], dtype=torch.float64), torch.tensor([1, 2], dtype=torch.int32), "
              "torch.tensor([[1., 2.], [0., 1.]], dtype=torch.float64)"],
     vjp={"LD": LDL_SOLVE, "B": LDL_SOLVE}, grad_name="NotImplemented")

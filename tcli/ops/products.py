@@ -347,7 +347,7 @@ def _check_chain(tensors: list) -> None:
                              "cannot be multiplied")
 
 
-@composite("linalg_multi_dot", at="", also=["linalg.multi_dot"],
+@composite("linalg_multi_dot", out="multi_dot", at="", also=["linalg.multi_dot"],
            samples=["[r(2, 3), r(3, 4), r(4, 2)]", "[r(3), r(3, 4)]", "[r(3), r(3, 4), r(4, 2), r(2)]"])
 def linalg_multi_dot(tensors: "Tensors"):
     """The product of several matrices in the cheapest order; the first and last may be vectors.

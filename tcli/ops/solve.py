@@ -51,7 +51,7 @@ def _raise_singular(info, name: str = "linalg.inv") -> None:
                           "because the input matrix is singular.")
 
 
-@composite("linalg_inv", at="", also=["linalg.inv", "torch.inverse", "tensor.inverse"],
+@composite("linalg_inv", out="exact", at="", also=["linalg.inv", "torch.inverse", "tensor.inverse"],
            samples=[REGULAR, "r(2, 2, 2) + 3 * torch.eye(2)", "r(0, 0)", "c(2, 2) + 3 * torch.eye(2)"])
 def linalg_inv(A):
     """The inverse of square matrices; raises where one is singular.
@@ -65,7 +65,7 @@ def linalg_inv(A):
     return inverse
 
 
-@composite("linalg_inv_ex", at="", also=["linalg.inv_ex"], fields=("inverse", "info"), samples=[REGULAR])
+@composite("linalg_inv_ex", out="exact", at="", also=["linalg.inv_ex"], fields=("inverse", "info"), samples=[REGULAR])
 def linalg_inv_ex(A, *, check_errors: "bool" = False):
     """(inverse, info): info is 0 for a regular matrix, else the index of the pivot that is zero.
 
@@ -145,7 +145,7 @@ def _solved(A, B, left: bool):
     return x, info
 
 
-@composite("linalg_solve", at="", also=["linalg.solve"],
+@composite("linalg_solve", out="exact", at="", also=["linalg.solve"],
            samples=[REGULAR + ", r(3, 2)", REGULAR + ", r(3)", "r(2, 2, 2) + 3 * torch.eye(2), r(2, 3)",
                     REGULAR + ", r(2, 3), left=False", "c(2, 2) + 3 * torch.eye(2), c(2)"])
 def linalg_solve(A, B, *, left: "bool" = True):
@@ -161,7 +161,7 @@ def linalg_solve(A, B, *, left: "bool" = True):
     return x
 
 
-@composite("linalg_solve_ex", at="", also=["linalg.solve_ex"], fields=("result", "info"),
+@composite("linalg_solve_ex", out="exact", at="", also=["linalg.solve_ex"], fields=("result", "info"),
            samples=[REGULAR + ", r(3, 2)"])
 def linalg_solve_ex(A, B, *, left: "bool" = True, check_errors: "bool" = False):
     """(X, info): info is 0 for a regular matrix, else the index of the pivot that is zero.
@@ -204,7 +204,7 @@ def _triangular_both(k, g, need, x, upper, left, unitriangular, out):
 _TRIANGLE = "r(3, 3) + 3 * torch.eye(3), "
 
 
-@op("linalg_solve_triangular", at="", also=["linalg.solve_triangular"], half=False, check=_check_triangular,
+@op("linalg_solve_triangular", out="of type", at="", also=["linalg.solve_triangular"], half=False, check=_check_triangular,
     samples=[_TRIANGLE + "r(3, 2), upper=True", _TRIANGLE + "r(3, 2), upper=False",
              _TRIANGLE + "r(2, 3), upper=True, left=False",
              _TRIANGLE + "r(3, 2), upper=False, unitriangular=True"],

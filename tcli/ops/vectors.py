@@ -23,7 +23,7 @@ def _cross(xp, x, other, dim: "int"):
     return xp.moveaxis(out, 0, dim)
 
 
-@composite("linalg_cross", at="", also=["linalg.cross"], grad_name="LinalgCrossBackward0",
+@composite("linalg_cross", out="exact", at="", also=["linalg.cross"], grad_name="LinalgCrossBackward0",
            samples=["r(2, 3), r(2, 3)", "r(3, 2), r(3, 1), dim=0", "r(1, 3), r(4, 3)", "c(3), c(3)"])
 def linalg_cross(x, other, *, dim: "int" = -1):
     """The cross product along a dim of size 3; other dims broadcast.
@@ -63,7 +63,7 @@ def cross(x, other, dim: "int?" = None):
 
 # ---------------------------------------------------------------- dot and Kronecker products
 
-@composite("linalg_vecdot", at="", also=["linalg.vecdot"],
+@composite("linalg_vecdot", out="vecdot", at="", also=["linalg.vecdot"],
            samples=["r(2, 3), r(2, 3)", "r(3, 2), r(3, 1), dim=0", "c(2, 3), c(3)", "r(3), r(3)"])
 def linalg_vecdot(x, y, *, dim: "int" = -1):
     """The sum of conj(x) * y along a dim; other dims broadcast.
@@ -99,7 +99,8 @@ def kron(x, other):
 
 # ---------------------------------------------------------------- powers of matrices
 
-@composite("linalg_matrix_power", at="", also=["torch.matrix_power", "tensor.matrix_power", "linalg.matrix_power"],
+@composite("linalg_matrix_power", out=lambda A, n: "exact" if n > 0 else None, at="",
+           also=["torch.matrix_power", "tensor.matrix_power", "linalg.matrix_power"],
            samples=["r(3, 3), 2", "r(2, 3, 3), 5", "r(3, 3), 0", "r(3, 3), 1", "r(3, 3) + 3 * torch.eye(3), -2",
                     "r(0, 0), 3"])
 def linalg_matrix_power(A, n: "int"):
