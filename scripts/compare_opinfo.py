@@ -528,7 +528,7 @@ class Comparison:
             return
         ours, failure = outcome(lambda: self.call(*arguments[0], **arguments[1]))
         if self.same_outcome("error", sample, error, failure) and not re.search(case.error_regex, str(failure)):
-            self.fault("message", sample, f"{case.error_regex!r}, here {failure}")
+            self.fault("message", sample, f"{error}, here {failure}")
 
 
 def _where(error) -> str:

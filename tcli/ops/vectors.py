@@ -99,7 +99,13 @@ def kron(x, other):
 
 # ---------------------------------------------------------------- powers of matrices
 
-@composite("linalg_matrix_power", out=lambda A, n: "exact" if n > 0 else None, at="",
+def _power_out(A, n: int) -> str | None:
+    """Powers that are squares of squares are copied into `out`, the others multiplied into it."""
+    n = abs(n) if n != -1 else 2
+    return "exact" if n == 2 or n & (n - 1) else None
+
+
+@composite("linalg_matrix_power", out=_power_out, at="",
            also=["torch.matrix_power", "tensor.matrix_power", "linalg.matrix_power"],
            samples=["r(3, 3), 2", "r(2, 3, 3), 5", "r(3, 3), 0", "r(3, 3), 1", "r(3, 3) + 3 * torch.eye(3), -2",
                     "r(0, 0), 3"])
