@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..engine.dispatch import wrap
-from ..engine.dtypes import scalar_name
+from ..engine.dtypes import of_numpy, scalar_name
 from ..engine.registry import T, composite
 from ..errors import BadValue, DTypeError, EngineError, ShapeError
 from .arrays import refuse
@@ -196,9 +196,14 @@ def _class_rows(x, target, name: str):
         raise ShapeError("multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
                          f"samples (batch size). Expected target size [{n}], but got {list(target._a.shape)}. Input "
                          f"has shape {list(x._a.shape)}.")
+    return rows, t
+
+
+def _check_classes(t, classes: int) -> None:
+    if t.dtype != np.int64:
+        raise DTypeError(f"expected scalar type Long but found {scalar_name(of_numpy(t.dtype))}")
     if t.size and (int(t.min()) < 0 or int(t.max()) >= classes):
         raise EngineError("target out of range")
-    return rows, t
 
 
 @composite("multi_margin_loss", at="F", samples=["r(3, 4), torch.tensor([0, 3, 1])",
@@ -225,6 +230,7 @@ def multi_margin_loss(x, target: "Index", p: "Scalar" = 1, margin: "float" = 1.0
     n, classes = rows._a.shape
     if weight is not None and weight._a.shape != (classes,):
         raise ShapeError(f"inconsistent weight size, expected {classes} but got {list(weight._a.shape)}")
+    _check_classes(t, classes)
     own = T._gather_planes(rows, wrap(t[:, None]), 1)
     z = T.clamp(margin - own + rows, 0)
     if p == 2:
