@@ -9,7 +9,7 @@ from weakref import ref
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError
+from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError, Unsupported
 from . import dtypes
 from .args import CONVERTERS, NUMBER_KINDS, check_same_device, describe, wrong
 from .device import device_of, module_of
@@ -434,7 +434,7 @@ def _explain(o: Op, kernel_values: list, error: Exception):
         broadcast_shapes(*(a.shape for a in arrays))
     kinds = {dtypes.scalar_name(dtypes.of_numpy(a.dtype)) for a in arrays}
     if isinstance(error, TypeError) and len(kinds) == 1:
-        raise DTypeError(f"\"{o.name}\" not implemented for '{kinds.pop()}'") from error
+        raise Unsupported(f"\"{o.name.lstrip('_')}\" not implemented for '{kinds.pop()}'") from error
     shapes = ", ".join(str(list(a.shape)) for a in arrays)
     raise EngineError(f"{o.name}(): cannot be computed for {shapes or 'these arguments'}",
                       notes=[str(error)]) from error

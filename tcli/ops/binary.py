@@ -188,6 +188,8 @@ def ldexp(x, other):
     >>> ldexp(tensor([1., 3.]), tensor([2, -1]))
     tensor([4.0000, 1.5000])
     """
+    if x.is_floating_point():
+        refuse(other._a, "b", "ldexp_cpu_exp")
     factor = T.pow(2.0, other)
     if x.is_floating_point() and not (other.is_floating_point() or other.is_complex()):
         factor = factor.to(x.dtype)

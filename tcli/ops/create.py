@@ -300,6 +300,8 @@ def linspace(start: "any", end: "any", steps: "int", *, dtype: "DType?" = None, 
     tensor([0.0000, 0.5000, 1.0000])
     """
     start, end = _ends("linspace", start, end)
+    if dtype is dtypes.bool_:
+        raise Unsupported("\"linspace_cpu\" not implemented for 'Bool'")
     if steps < 0:
         raise EngineError("number of steps must be non-negative")
     if dtype is None and isinstance(start, complex) | isinstance(end, complex):

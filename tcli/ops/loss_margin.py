@@ -223,7 +223,7 @@ def multi_margin_loss(x, target: "Index", p: "Scalar" = 1, margin: "float" = 1.0
     if weight is not None and weight._a.ndim != 1:
         raise BadValue("weight must be one-dimensional")
     _need_rows(x._a)
-    refuse(x._a, "biu", "multi_margin_loss_cpu_kernel")
+    refuse(x._a, "biuh", "multi_margin_loss_cpu_kernel")
     if weight is not None and weight.dtype is not x.dtype:
         raise DTypeError(f"expected scalar type {scalar_name(x.dtype)} but found {scalar_name(weight.dtype)}")
     rows, t = _class_rows(x, target, "multi_margin_loss")
@@ -262,7 +262,7 @@ def multilabel_margin_loss(x, target: "Index", size_average: "any" = None, reduc
     """
     reduction = reduction_of(reduction, size_average, reduce)
     _need_rows(x._a)
-    refuse(x._a, "biu", "multilabel_margin_loss_forward_out_frame")
+    refuse(x._a, "biuh", "multilabel_margin_loss_forward_out_frame")
     t = target._a.reshape(-1, target._a.shape[-1] if target._a.ndim else 1)
     if target._a.shape != x._a.shape:
         raise ShapeError(f"inconsistent target size: {list(target._a.shape)} for input of size: {list(x._a.shape)}")

@@ -213,7 +213,7 @@ def average(name: str, n: int, x, kernel_size, stride, padding, ceil_mode: bool,
     if divisor == 0:
         raise EngineError("divisor must be not zero")
     size = check_pool(name, n, x._a, kernel, stride, padding, _ones(n), ceil_mode)
-    refuse(x._a, "b", "avg_pool3d_out_frame" if n == 3 else "avg_pool2d")
+    refuse(x._a, "bch" if n == 3 else "bc", "avg_pool3d_out_frame" if n == 3 else "avg_pool2d")
     pads = tuple((p, p) for p in padding)
     return T._avg_pool(x, kernel, stride, pads, size, count_pad, divisor)
 

@@ -83,7 +83,7 @@ def _target(name: str, n: int, x, output_size) -> tuple:
         at = next(i for i, m in enumerate(x._a.shape) if i and m == 0)
         raise ShapeError(f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has "
                          f"sizes {list(x._a.shape)} with dimension {at} being empty")
-    refuse(x._a, "biu", f"{name[:-2]}{max(n, 2)}d" + ("_cpu" if n == 3 else ""))
+    refuse(x._a, "biuc", f"{name[:-2]}{max(n, 2)}d" + ("_cpu" if n == 3 else ""))
     spatial = x._a.shape[x._a.ndim - n:]
     size = tuple(m if s is None else int(s) for s, m in zip(size, spatial, strict=True))
     if any(s < 0 for s in size) and "max" in name:

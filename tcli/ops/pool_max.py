@@ -182,7 +182,7 @@ def maximum(name: str, n: int, x, kernel_size, stride, padding, dilation, ceil_m
     plain = n == 1 and not indices
     checked = name if plain or n > 1 else "max_pool1d_with_indices"
     size = check_pool(checked, n, x._a, kernel, stride, padding, dilation, ceil_mode)
-    refuse(x._a, "biu" if plain else "b", "max_pool1d_impl" if plain else f"max_pool{max(n, 2)}d")
+    refuse(x._a, "biuc" if plain else "bc", "max_pool1d_impl" if plain else f"max_pool{max(n, 2)}d")
     pads = tuple((p, p) for p in padding)
     if indices:
         return T._max_pool_indices(x, kernel, stride, pads, dilation, size)

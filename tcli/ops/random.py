@@ -6,8 +6,8 @@ from ..engine import dtypes, random, samplers
 from ..engine.dispatch import check_writable, overwritten, wrap
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
-from ..errors import BadValue, EngineError
-from .arrays import not_implemented
+from ..errors import BadValue, DTypeError, EngineError
+from .arrays import not_implemented, refuse
 from .create import made
 
 function("torch.Generator")(random.Generator)
@@ -349,6 +349,13 @@ def _check_probability(p: float) -> None:
         raise BadValue(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
+def _need_floats(x) -> None:
+    """The mask has the dtype of the tensor and is scaled in place."""
+    refuse(x._a, "c", "bernoulli_scalar_cpu_")
+    if x.dtype.category < dtypes.FLOAT:
+        raise DTypeError(f"result type Float can't be cast to the desired output type {dtypes.scalar_name(x.dtype)}")
+
+
 @composite("dropout", at="torch F", samples=["r(3, 4), 0.5, False", "r(3, 4), 0.0, True"])
 def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False):
     """Zeroes each element with probability p while training and scales the others by 1 / (1 - p).
@@ -361,6 +368,7 @@ def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False
         return x
     if p == 1:
         return x * T.zeros_like(x)
+    _need_floats(x)
     return x * wrap(_mask(x._a.shape, x._a.dtype, p, x._a))
 
 
@@ -371,6 +379,7 @@ def _per_channel(name: str, n: int, unbatched: tuple):
         _check_probability(p)
         if not training or p == 0:
             return x
+        _need_floats(x)
         batched = x.unsqueeze(0) if x.ndim in unbatched else x
         shape = tuple(batched.shape[:2]) + (1,) * (batched.ndim - 2)
         out = batched * wrap(_mask(shape, x._a.dtype, p)) if p < 1 else batched * T.zeros_like(batched)
@@ -410,6 +419,7 @@ def alpha_dropout(x, p: "float" = 0.5, training: "bool" = False, inplace: "any" 
     _check_probability(p)
     if not training or p == 0:
         return x
+    _need_floats(x)
     return x * T.zeros_like(x) if p == 1 else _alpha(x, p, x._a.shape)
 
 

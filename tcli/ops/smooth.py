@@ -2,7 +2,7 @@
 
 import math
 
-from ..engine import samplers
+from ..engine import dtypes, samplers
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
 from .arrays import bounded, refuse, select
@@ -272,4 +272,5 @@ def rrelu(x, lower: "Scalar" = 1 / 8, upper: "Scalar" = 1 / 3, training: "bool" 
         raise EngineError("Lower bound should be less than or equal to the upper bound")
     if not training:
         return T.leaky_relu(x, (lower + upper) / 2)
+    refuse(x._a, "biuc" if x.dtype is not dtypes.float16 else "h", "rrelu_with_noise_out_cpu")
     return T._rrelu(x, T._rrelu_noise(x.detach(), lower, upper, generator))

@@ -4,6 +4,7 @@ from ..engine import dtypes
 from ..engine.args import broadcast_shapes, wrap_dim
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError
+from .arrays import refuse
 from .linalg import no_bool, scalar
 from .matrices import need_float, need_square
 
@@ -39,10 +40,9 @@ def linalg_cross(x, other, *, dim: "int" = -1):
         raise ShapeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[d]} and "
                          f"{b.shape[d]}")
     shape = broadcast_shapes(a.shape, b.shape)
-    if "b" in a.dtype.kind + b.dtype.kind and a.dtype == b.dtype:
-        from ..errors import Unsupported
-
-        raise Unsupported("\"cross\" not implemented for 'Bool'")
+    refuse(a, "b", "cross")
+    if a.dtype != b.dtype:
+        raise DTypeError(f"expected scalar type {dtypes.scalar_name(x.dtype)} but found {dtypes.scalar_name(other.dtype)}")
     return T._cross(x, other, d - a.ndim + len(shape))
 
 
@@ -196,8 +196,9 @@ def linalg_vander(x, *, N: "int?" = None):
             [1, 2, 4],
             [1, 3, 9]])
     """
-    if x._a.dtype.kind == "b":
-        raise EngineError("linalg.vander supports floating point, complex, and integer tensors, but got Bool")
+    if x._a.dtype.kind == "b" or x._a.dtype.kind in "fV" and x._a.dtype.itemsize == 2:
+        raise EngineError("linalg.vander supports floating point, complex, and integer tensors, but got "
+                          f"{dtypes.scalar_name(x.dtype)}")
     n = N if N is not None else x.shape[-1] if x.ndim else 1
     if n <= 1:
         raise EngineError("N must be greater than 1.")
