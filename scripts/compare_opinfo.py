@@ -410,8 +410,8 @@ class Comparison:
             self.fault("grad", sample, f"requires_grad {needs}, here {my_needs}")
             return
         roots, my_roots = [t for t in roots if t.requires_grad], [t for t in my_roots if t.requires_grad]
-        if not roots or not leaves:
-            return
+        if not roots or not leaves or any(t.is_leaf and t._is_view() for t in leaves):
+            return  # a leaf that is a view, as some samples have, gets no gradient in PyTorch
         first = self.derive("grad", sample, (roots, leaves), (my_roots, my_leaves))
         if first is not None and op.supports_gradgrad:
             again = [(g, m) for g, m in first[0] if g is not None and g.requires_grad]

@@ -9,13 +9,13 @@ PLAIN = ("torch.tensor([0.5, 1.0, 3.0])",)
 
 def _i1_gradient(k, g, x, out):
     slope = k.i0(x) - out / k._where(x == 0, 1.0, x)
-    return g * k._where(x == 0, 0.5, slope)
+    return g * k._where(abs(x) > 0, slope, 0.5)
 
 
 def _i1e_gradient(k, g, x, out):
     safe = k._where(x == 0, 1.0, x)
     slope = k.i0e(x) - out * (k.sgn(x) + k.reciprocal(safe))
-    return g * k._where(x == 0, 0.5, slope)
+    return g * k._where(abs(x) > 0, slope, 0.5)
 
 
 unary("i0", "i0", "The modified Bessel function of the first kind, order 0",

@@ -240,7 +240,7 @@ def multi_margin_loss(x, target: "Index", p: "Scalar" = 1, margin: "float" = 1.0
     if weight is not None:
         z = z * T.reshape(T._gather_index(weight, (wrap(t),)), (n, 1))
     loss = T.sum(z * wrap(wrong), 1) / classes
-    if reduction == "none" and x._a.ndim < 2:
+    if reduction == "none" and not target._a.ndim:
         loss = T.reshape(loss, ())
     return _renamed(reduced(loss, reduction), "MultiMarginLossBackward0")
 

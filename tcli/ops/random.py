@@ -150,6 +150,8 @@ def randint_like(x, low: "int", high: "int?" = None, *, dtype: "DType?" = None, 
     tensor([4., 9., 3.])
     """
     low, high = (0, low) if high is None else (low, high)
+    if (dtype or x.dtype).is_complex:
+        raise EngineError("check_random_bounds handles only integral, floating-point and boolean types")
     return _like(x, dtype, device, requires_grad, samplers.randint, low, high)
 
 
@@ -165,6 +167,8 @@ def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any
     if size is not None:
         size = (size,) if isinstance(size, int) else tuple(size)
         return _new(samplers.normal, size, _float_type(dtype), generator, device, requires_grad, mean, std)
+    if isinstance(std, Tensor) and std.is_complex():
+        raise EngineError("normal expects standard deviation to be non-complex")
     return T._normal(mean, std, generator)
 
 
@@ -319,6 +323,7 @@ def _exponential(a, generator, lambd=1.0) -> None:
 
 @_fills("geometric_", "GeometricBackward0", "Fills with the number of trials up to the first success.")
 def _geometric(a, generator, p=0.5) -> None:
+    refuse(a, "c", "geometric_cpu")
     samplers.fill(a, samplers.geometric, p, generator=generator)
 
 

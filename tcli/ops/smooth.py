@@ -26,10 +26,10 @@ def _elu(xp, x, alpha, scale, inside):
     grad_name="EluBackwardBackward0",
     vjp={"g": lambda k, gg, x, alpha, scale, inside: k._elu_adjoint(gg, x, alpha, scale, inside),
          "x": lambda k, gg, g, x, alpha, scale, inside: k._gate(
-             x <= 0, gg * g * k.exp(k.clamp_max(x, 0) * inside) * (alpha * scale * inside * inside))})
+             x < 0, gg * g * k.exp(k.clamp_max(x, 0) * inside) * (alpha * scale * inside * inside))})
 def _elu_adjoint(xp, g, x, alpha: "float", scale: "float", inside: "float"):
     slope = xp.exp(bounded(xp, x, None, 0) * inside) * (alpha * scale * inside)
-    return select(xp, xp.greater(x, 0), g * scale if scale != 1 else g, g * slope)
+    return select(xp, xp.less_equal(x, 0), g * slope, g * scale if scale != 1 else g)
 
 
 @op("elu", at="F", grad_name=lambda x, alpha, inplace: f"EluBackward{int(inplace)}",

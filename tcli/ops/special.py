@@ -249,10 +249,6 @@ def _xlogy(xp, x, other, logarithm):
     return xp.where(xp.equal(x, 0) & ~xp.isnan(other), xp.zeros((), out.dtype), out)
 
 
-def _nonzero(x):
-    return (x != 0).to(x.dtype) if hasattr(x, "dtype") else float(x != 0)
-
-
 @op("xlogy", at=EVERYWHERE, promote="float", check=some_tensor("xlogy"), grad_name=named("Xlogy", 0, 2, 1),
     samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)", "torch.zeros(2), pos(2)"],
     vjp={"x": lambda k, g, x, other: g * k._where((x == 0) & (other <= 0), 0.0, k.log(other))
@@ -274,8 +270,9 @@ def _plain_log(k, x, other):
 
 
 @op("xlog1py", at="special", promote="float", check=some_tensor("special_xlog1py"), grad_name=named("SpecialXlog1Py", 0, 2, 1),
-    samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)"],
-    vjp={"x": lambda k, g, x, other: g * k.xlog1py(_nonzero(x), other),
+    samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)", "torch.zeros(2), pos(2)"],
+    vjp={"x": lambda k, g, x, other: g * k._where((x == 0) & (other <= -1), 0.0, k.log1p(other))
+         if hasattr(other, "dtype") else g * _plain_log(k, x, other + 1),
          "other": lambda k, g, x, other: g * (x / (other + 1))})
 def xlog1py(xp, x: "Operand", other: "Operand"):
     """x * log1p(other), and 0 where x is 0.
