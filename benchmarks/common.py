@@ -77,7 +77,7 @@ def settle(result) -> None:
             settle(part)
     elif hasattr(result, "block_until_ready"):
         result.block_until_ready()
-    elif hasattr(type(result), "_a"):
+    elif type(result).__module__ == "tcli.engine.tensor":
         result._a  # noqa: B018  a pending tensor is computed here
 
 

@@ -47,6 +47,7 @@ class TcliError(Exception):
     """
 
     code = "error"
+    word = "error"  # how bad it is: what a check finds may be a warning or a note
 
     def __init__(self, message: str = "", *, span=None, labels=(), notes=(), help: str | None = None,
                  operands=()):

@@ -1,4 +1,4 @@
-"""The options of `tcli inspect`, `diff`, `convert` and `test`: a table each, and the parser for them.
+"""The options of `tcli inspect`, `diff`, `convert`, `test`, `check` and `devices`: a table each, and the parser for them.
 
 Imports nothing but the general table's types, so that `tcli inspect` answers at once.
 """
@@ -40,6 +40,14 @@ FILE_COMMANDS = {
         Option("--rtol", float, "Relative difference that counts as equal.", metavar="X", default=1e-4),
         Option("--atol", float, "Absolute difference that counts as equal.", metavar="X", default=1e-6),
         Option("--quiet -q", bool, "Only failures and the total."), COLOR, ERRORS, HELP)),
+    "check": ("FILE.tsr [ARGS]...", (
+        Option("--plan", bool, "Operations, bytes and parameters of each line."),
+        Option("--json", bool, "Write JSON."),
+        Option("--var -v", list, "A variable that comes from outside, by its dtype and shape: x=f32[B,784].",
+               metavar="NAME=TYPE"),
+        Option("--device", str, "Where new tensors live: cpu or cuda.", metavar="DEVICE", default="cpu"),
+        Option("--quiet -q", bool, "No notes."), COLOR, ERRORS, HELP)),
+    "devices": ("", (Option("--json", bool, "Write JSON."), COLOR, ERRORS, HELP)),
 }
 
 

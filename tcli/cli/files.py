@@ -200,4 +200,16 @@ def _test(choices: Choices) -> int:
     return run_tests(choices)
 
 
-_RUN = {"inspect": _inspect, "diff": _diff, "convert": _convert, "test": _test}
+def _check(choices: Choices) -> int:
+    from .check import run_check
+
+    return run_check(choices, _color(choices))
+
+
+def _devices(choices: Choices) -> int:
+    from .devices import run_devices
+
+    return run_devices(choices)
+
+
+_RUN = {"inspect": _inspect, "diff": _diff, "convert": _convert, "test": _test, "check": _check, "devices": _devices}

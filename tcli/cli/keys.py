@@ -1,4 +1,4 @@
-"""Keys of the prompt: when Enter runs and when it starts a new line, indentation, leaving.
+"""Keys of the prompt: when Enter runs and when it starts a new line, indentation, pasting, the editor.
 
 `wants_more` and `indent_after` are plain functions of the text; the bindings get them and the
 parser's answer as callables.
@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prompt_toolkit.filters import Condition, has_completions, has_selection
+from prompt_toolkit.application import get_app
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import Condition, emacs_insert_mode, has_completions, has_focus, has_selection
 from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.keys import Keys
 
 STEP = 4
 _ENDS_BLOCK = ("return", "break", "continue", "pass", "raise")
+_INNER = ("else:", "elif ", "except:", "except ", "finally:")  # words that stand one step to the left of their block
 
 
 def wants_more(text: str, is_incomplete: Callable[[str], bool]) -> bool:
@@ -44,35 +48,100 @@ def indent_after(line: str) -> str:
     return " " * indent
 
 
-def bindings(is_incomplete: Callable[[str], bool]) -> KeyBindings:
-    """The key bindings of the prompt."""
-    keys = KeyBindings()
+def dedented(line: str, above: list[str]) -> str:
+    """`else:` and its kin, moved left to the block they belong to when they were typed inside it.
 
-    @keys.add("enter", filter=~has_selection)
+    >>> dedented("        else:", ["if x:", "    if y:", "        f()"])
+    '    else:'
+    """
+    word = line.strip()
+    if not (word + " ").startswith(_INNER) or not word.endswith(":"):
+        return line
+    openers = {"else:": ("if", "for", "while", "try", "elif", "except"), "elif": ("if", "elif")}.get(
+        word.split(" ")[0], ("try", "except"))
+    indent = len(line) - len(line.lstrip())
+    for before in reversed(above):
+        head = before.strip().split(" ")[0].rstrip(":")
+        width = len(before) - len(before.lstrip())
+        if width == indent and head in openers:
+            return line  # it stands where it belongs already
+        if width < indent and head in openers:
+            return " " * width + word
+    return line
+
+
+def bindings(is_incomplete: Callable[[str], bool], cleaned: Callable[[str], str] = lambda text: text) -> KeyBindings:
+    """The key bindings of the prompt.
+
+    cleaned: what is pasted, without the prompts of a transcript.
+    """
+    keys = KeyBindings()
+    here = has_focus(DEFAULT_BUFFER)  # and not in the line of Ctrl-R
+
+    @keys.add("enter", filter=here & ~has_selection)
     def _(event) -> None:
         buffer = event.current_buffer
+        _dedent(buffer)
         at_end = not buffer.document.text_after_cursor.strip()
-        if at_end and not wants_more(buffer.text, is_incomplete):
+        if (at_end or "\n" not in buffer.text) and not wants_more(buffer.text, is_incomplete):
             buffer.validate_and_handle()
         else:
             _new_line(buffer)
 
-    @keys.add("escape", "enter")
+    @keys.add("escape", "enter", filter=here & emacs_insert_mode)
     def _(event) -> None:
         _new_line(event.current_buffer)
 
-    @keys.add("tab", filter=Condition(_in_indentation) & ~has_completions)
+    @keys.add("tab", filter=here & Condition(_in_indentation) & ~has_completions)
     def _(event) -> None:
         column = event.current_buffer.document.cursor_position_col
         event.current_buffer.insert_text(" " * (STEP - column % STEP))
 
-    @keys.add("backspace", filter=Condition(_in_indentation) & ~has_selection)
+    @keys.add("backspace", filter=here & Condition(_in_indentation) & ~has_selection)
     def _(event) -> None:
         buffer = event.current_buffer
         column = buffer.document.cursor_position_col
         buffer.delete_before_cursor(1 if not column else (column - 1) % STEP + 1)
 
+    @keys.add(Keys.BracketedPaste, filter=here)
+    def _(event) -> None:
+        buffer = event.current_buffer
+        buffer.insert_text(_fitted(cleaned(event.data.replace("\r\n", "\n").replace("\r", "\n")), buffer))
+
+    @keys.add("escape", "e", filter=here & emacs_insert_mode)
+    def _(event) -> None:
+        event.current_buffer.open_in_editor(validate_and_handle=False)
+
+    @keys.add("end", filter=here & Condition(_suggested))
+    def _(event) -> None:
+        buffer = event.current_buffer
+        buffer.insert_text(buffer.suggestion.text)
+
     return keys
+
+
+def _suggested() -> bool:
+    """Whether grey text stands behind the cursor."""
+    buffer = get_app().current_buffer
+    return buffer.suggestion is not None and bool(buffer.suggestion.text) and buffer.document.is_cursor_at_the_end
+
+
+def _fitted(text: str, buffer) -> str:
+    """Pasted text without the blank lines at its end, and with the indentation of its first line only once."""
+    text = text.rstrip("\n ")
+    before = buffer.document.current_line_before_cursor
+    return text.lstrip(" ") if before and not before.strip() and "\n" not in text else text
+
+
+def _dedent(buffer) -> None:
+    document = buffer.document
+    if document.text_after_cursor or "\n" not in document.text:
+        return
+    line = document.current_line
+    better = dedented(line, document.lines[:-1])
+    if better != line:
+        buffer.delete_before_cursor(len(line))
+        buffer.insert_text(better)
 
 
 def _new_line(buffer) -> None:
@@ -82,8 +151,6 @@ def _new_line(buffer) -> None:
 
 def _in_indentation() -> bool:
     """Whether only spaces stand before the cursor, in a text of several lines or an indented one."""
-    from prompt_toolkit.application import get_app
-
     document = get_app().current_buffer.document
     before = document.current_line_before_cursor
     return not before.strip() and (bool(before) or "\n" in document.text)

@@ -14,10 +14,12 @@ DTYPES = ("float32", "float64", "float16", "bfloat16", "float", "double", "half"
 COMMANDS = {"inspect": "Lists the tensors of files.", "diff": "Compares the tensors of two files.",
             "convert": "Writes the tensors of a file in another format.",
             "test": "Runs .tsr files and compares with the values they expect.",
+            "check": "Runs a program on shapes alone and reports what is wrong with it.",
+            "devices": "Lists devices, memory, BLAS and versions.",
             "doc": "Shows the help page of a name.", "ops": "Lists the operators.",
             "explain": "Says what a kind of error means, with an example."}
 # These read their own options: `file_options.py`.
-FILE_COMMANDS = ("inspect", "diff", "convert", "test")
+FILE_COMMANDS = ("inspect", "diff", "convert", "test", "check", "devices")
 
 
 class UsageError(Exception):
@@ -53,6 +55,8 @@ OPTIONS = (
     Option("--seed", int, "Seed of the random streams.", metavar="N"),
     Option("--dtype", str, "The default floating-point type.", metavar="DTYPE", choices=DTYPES),
     Option("--quiet -q", bool, "Do not show the values of bare expressions."),
+    Option("--profile", bool, "Show the time, bytes and operations of each line and operator."),
+    Option("--profile-trace", str, "Write the operator calls as a Chrome trace.", metavar="FILE"),
     Option("--trace", bool, "Show the gradient trace of every backward pass."),
     Option("--color", str, "Colour on the terminal.", metavar="WHEN", choices=("auto", "always", "never"),
            default="auto"),

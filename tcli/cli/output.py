@@ -40,16 +40,33 @@ def plain(value: object) -> str:
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def shown(value: object, *, color: bool = False) -> str:
-    """For a person: a tensor with its header line."""
-    if not is_tensor(value) or (value.ndim == 0 and value.grad_fn is None):
+def shown(value: object, *, color: bool = False, form: str = "short", header: bool = True, full: bool = False) -> str:
+    """For a person: a tensor with its header line, its numbers in a format of `:fmt`, all of them if `full`."""
+    if not is_tensor(value) or (value.ndim == 0 and value.grad_fn is None and form == "short"):
         return plain(value)
     from ..show.screen import Screen
-    from ..show.tensor import header
-    from ..show.values import render
+    from ..show.tensor import header as header_of
+    from ..show.values import Look, render
 
     screen, names = Screen.of(sys.stdout, "auto" if color else "never"), dim_names(value)
-    return f"{screen.paint(header(value, names), '36')}\n{render(value, screen, names=names)}"
+    numbers = render(value, screen, Look(form, rows=None) if full else Look(form), names)
+    return f"{screen.paint(header_of(value, names), '36')}\n{numbers}" if header else numbers
+
+
+def echoed(value: object, *, color: bool = False, form: str = "short", header: bool = True,
+           limit: int | None = 20_000) -> str:
+    """What the prompt shows of a result; beyond `limit` characters a footer says how to see the rest."""
+    part = _first(value, limit) if limit is not None else value
+    text = shown(part, color=color, form=form, header=header, full=limit is None)
+    if limit is None or (len(text) <= limit and part is value):
+        return text
+    count = f"{len(value):,} elements" if part is not value else f"{len(text):,} characters"
+    return f"{text[:limit]}\n… of {count}: :full shows all"
+
+
+def _first(value: object, limit: int) -> object:
+    """A list or tuple so long that its text would be too: only what could be shown of it."""
+    return value[:limit] if type(value) in (list, tuple) and len(value) > limit else value
 
 
 def dim_names(value: object) -> tuple | None:

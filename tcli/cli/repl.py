@@ -1,178 +1,280 @@
 """The prompt: reads an entry, runs it in the session, shows what came of it.
 
-Only ever started on a terminal. Helpers (completer, key bindings, toolbar) get callables and never
-this object. An entry that fails changes no binding; an interrupted one keeps what it computed.
+Only ever started on a terminal. Its parts (editor, completion, commands, bottom line) get callables and
+never this object. An entry that fails changes no binding and draws no random numbers; an interrupted
+one keeps what it computed.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import nullcontext
+from time import perf_counter
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.history import History, InMemoryHistory
 
-from ..errors import TcliError, TsrSyntaxError
+from ..errors import ForbiddenError, TcliError, TsrSyntaxError
 from ..lang.parser import parse
-from ..source import Source
-from . import keys
-from .complete import TcliCompleter, open_call, resolve
-from .highlight import STYLE, TsrLexer
+from ..runtime.holders import Held, shares
+from ..runtime.last_backward import LastBackward
+from ..runtime.snapshot import Snapshot
+from ..show.units import duration, size
+from ..source import Source, is_program_code, span_of_instruction
+from . import commands, paste
+from .complete import Known
+from .history import open_history
+from .interrupt import Abandoned, Interruptible
+from .journal import FAILED, INTERRUPTED, WORKED, Entry, Journal
 from .options import Settings
-from .output import shown
-from .run import exit_code, report, report_interrupt, wants_color
+from .output import echoed
+from .peek import Unknown, peek
+from .preferences import Preferences, config_file
+from .prompt import Editor, PlainReader, can_edit
+from .run import exit_code, report, report_interrupt, terminal_width, wants_color
+from .terminal import ask_line, keys_wait, run_in_shell
+from .toolbar import Pieces, signature_pieces
 
-PROMPT, CONTINUATION = "tcli> ", "  ... "
-MAX_ECHO = 20_000
-# Prompts of transcripts that people paste.
-PASTED_PROMPTS = ("tcli> ", ">>> ", "... ", "  ... ")
-
-
-def start(session, settings: Settings) -> int:
-    """Runs the prompt until the user leaves; gives the exit code."""
-    if "SSH_CONNECTION" in os.environ or os.environ.get("TERM", "dumb") == "dumb":
-        os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")  # such terminals answer late or not at all
-    return Repl(session, settings, history=open_history()).loop()
+SMALL = 1 << 20  # results below this are kept without asking what else holds them
 
 
-def open_history() -> History:
-    """The history file: TCLI_HISTORY, or in the XDG state directory; in memory if it cannot be written."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    path = Path(os.environ.get("TCLI_HISTORY") or Path(state) / "tcli" / "history")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
-    except OSError:
-        return InMemoryHistory()
-    return FileHistory(str(path))
+def start(session, settings: Settings, ran: list[str] | tuple = ()) -> int:
+    """Runs the prompt until the user leaves; gives the exit code. `ran`: programs that ran before."""
+    preferences = Preferences(config_file()).load()
+    return Repl(session, settings, history=open_history(), preferences=preferences, ran=ran, plain=not can_edit()).loop()
 
 
 class Repl:
-    """The loop and its prompt; `write` is where results go."""
+    """The loop; `write` is where results go. The other parameters are for tests."""
 
-    def __init__(self, session, settings: Settings, *, history: History | None = None, write=print,
+    def __init__(self, session, settings: Settings, *, history: History | None = None, write: Callable[[str], object] = print,
+                 preferences: Preferences | None = None, ran: list[str] | tuple = (), plain: bool = False,
                  input=None, output=None):
         self.session, self.settings, self.write = session, settings, write
         self.color = wants_color(settings, sys.stdout)
-        session.echo = None if settings.quiet else self.echo
+        self.preferences = preferences or Preferences()
+        self.journal = Journal(self.preferences["keep"])
+        self.backward = LastBackward()
+        self.work = Interruptible()
+        self.default, self.seconds, self._facts = "", None, None
+        self.known = Known(session.all_names, session.lookup, self._modules, session.import_module,
+                           lambda text: commands.completions(text, self.desk))
+        self.while_running = nullcontext if plain else keys_wait
+        self.reader = PlainReader(self.is_incomplete) if plain else Editor(
+            known=self.known, history=history or InMemoryHistory(), preferences=self.preferences,
+            is_incomplete=self.is_incomplete, parse_error=self.parse_error, cleaned=self.cleaned, toolbar=self.toolbar,
+            input=input, output=output)
+        self.desk = commands.Desk(
+            session=session, write=write, run=self.run_program, show=self.echo, edit=self._set_default, fresh=self._prepare,
+            width=terminal_width, journal=self.journal, preferences=self.preferences, backward=self.backward,
+            known=self.known, history=self.reader.history, color=self.color)
+        self._prepare()
+        self.journal.entries += [Entry(text) for text in ran]
+
+    def _prepare(self) -> None:
+        """Sets a fresh session up for the prompt."""
+        session = self.session
+        session.echo = None if self.settings.quiet else self.echo
         session.echo_receivers = True
-        session.positions = True  # so that a later `backward(trace=True)` can point at its lines
-        self.prompt = PromptSession(
-            [("class:prompt", PROMPT)], multiline=True, history=history or InMemoryHistory(), lexer=TsrLexer(),
-            completer=TcliCompleter(session.all_names, session.lookup), complete_while_typing=False, style=STYLE,
-            key_bindings=keys.bindings(self.is_incomplete), enable_history_search=True,
-            prompt_continuation=lambda *_: [("class:continuation", CONTINUATION)],
-            bottom_toolbar=self.toolbar, input=input, output=output, include_default_pygments_style=False)
+        session.color = self.settings.color
+        session.positions = True  # so that `:trace` and errors of backward can point at their lines
+        session.observers[:] = [self.backward]
+        session.builtins["input"] = ask_line
+        session.load_engine()
+        self.backward.clear()
+        self.journal.entries.clear()
+        self._facts = None
+
+    def _set_default(self, text: str) -> None:
+        self.default = text
+
+    def _modules(self) -> list[str]:
+        from ..runtime.modules import known_names
+        from ..runtime.namespaces import module_names
+
+        return [*known_names(), *module_names()]
+
+    # ------------------------------------------------------------ the loop
 
     def loop(self) -> int:
         from .. import __version__
 
-        self.write(f"tcli {__version__} on {self.session.device}.  name? shows help, Ctrl-D leaves.")
-        self.session.load_engine()
+        self.write(f"tcli {__version__} on {self.session.device}.  name? shows help, :help lists commands, Ctrl-D leaves.")
+        for problem in self.preferences.problems:
+            print(f"tcli: {problem}", file=sys.stderr)
         while True:
+            default, self.default = self.default, ""
             try:
-                text = self.prompt.prompt()
+                text = self.reader.read(default)
             except KeyboardInterrupt:
                 continue
             except EOFError:
                 return 0
             try:
-                self.run(text)
+                with self.while_running():
+                    self.run(text)
             except SystemExit as leaving:
                 return exit_code(leaving)
 
     def run(self, text: str) -> None:
-        """Runs one entry and shows its result or its error; SystemExit passes."""
-        text = strip_prompts(text)
-        asked = help_asked(text)
-        if asked:
-            self.write(self.help(asked))
-        elif text.strip():
-            self._run_program(text)
+        """Runs what was entered and shows its result or its error; SystemExit passes."""
+        for entry in paste.entries(self.cleaned(text), state_of):
+            if not (self._run_special(entry) if paste.is_special(entry) else self.run_program(entry)):
+                return
 
-    def _run_program(self, text: str) -> None:
-        names = self.session.globals
-        before = dict(names)
+    def _run_special(self, entry: str) -> bool:
+        """A command, a shell command or a question; says whether it went well."""
+        line = entry.strip()
         try:
-            value = self.session.run(text)
+            if line.startswith("!"):
+                if self.settings.sandbox:
+                    raise ForbiddenError("--sandbox allows no shell")
+                run_in_shell(line[1:].strip())
+            elif line.startswith(":"):
+                found, rest = commands.find(line)
+                self.work.run(lambda: found.function(self.desk, rest)) if found.computes else found.function(self.desk, rest)
+            else:
+                self.write(self.help(paste.help_asked(line), source="??" in line))
         except TcliError as error:
-            for name in names.keys() - before.keys():
-                del names[name]
-            names.update(before)
             report(error, self.settings)
+            return False
         except KeyboardInterrupt as interrupt:
+            self._tell_interrupt(interrupt)
+            return False
+        finally:
+            self._facts = None
+        return True
+
+    # ------------------------------------------------------------ programs
+
+    def run_program(self, text: str, name: str | None = None) -> bool:
+        """Runs a program as an entry of its own; says whether it worked."""
+        before, start, value = Snapshot(self.session), perf_counter(), None
+        outcome = FAILED
+        try:
+            value = self.work.run(lambda: self.session.run(text, name))
+            outcome = WORKED
+        except TcliError as error:
+            before.restore()
+            report(error, self.settings)
+            self._tell_written(before)
+        except KeyboardInterrupt as interrupt:
+            outcome = INTERRUPTED
+            self._tell_interrupt(interrupt)
+            before.restore_settings()
+        self.seconds, self._facts = perf_counter() - start, None
+        if value is not None:
+            self._keep(value)
+        self.journal.add(Entry(text, outcome, seconds=self.seconds, has_value=value is not None,
+                               before=before if outcome != FAILED else None,
+                               written=before.written() if outcome == FAILED else ()), self.session.globals)
+        return outcome == WORKED
+
+    def _tell_written(self, before: Snapshot) -> None:
+        written = before.written()
+        if written:
+            print(f"note: {', '.join(written)} had been written to in place before; that stays", file=sys.stderr)
+
+    def _tell_interrupt(self, interrupt: KeyboardInterrupt) -> None:
+        if not isinstance(interrupt, Abandoned):
             report_interrupt(interrupt, self.settings)
-        else:
-            if value is not None:
-                self.session.builtins["_"] = value
+            return
+        self.session.abandon()
+        span = _span_of_frame(interrupt.frame)
+        where = f" at {span}: {' '.join(span.text.split())}" if span is not None else ""
+        print(f"interrupted{where}\nits last call ends in the background", file=sys.stderr)
 
-    def echo(self, value: object) -> None:
-        """Shows a result: bounded, `print` shows all."""
-        text = shown(value, color=self.color)
-        if len(text) > MAX_ECHO:
-            text = f"{text[:MAX_ECHO]}\n… {len(text) - MAX_ECHO} more characters: print(_) shows all"
-        self.write(text)
+    def _keep(self, value: object) -> None:
+        """The value becomes `_`, the one before `__`, if what they alone keep alive is within the budget."""
+        builtins, budget = self.session.builtins, self.preferences["keep"]
+        last = builtins.pop("_", None)
+        builtins.pop("__", None)
+        nbytes = Held().add(value)
+        if nbytes > SMALL:
+            held = Held()
+            held.add([each for name, each in self.session.globals.items() if name != "__builtins__"])
+            nbytes = held.add(value)
+        if nbytes > budget:
+            print(f"note: _ does not keep this result: {size(nbytes)} is more than :set keep {size(budget).replace(' ', '')}",
+                  file=sys.stderr)
+            return
+        builtins["_"] = value
+        if last is not None and "cuda" not in str(getattr(last, "device", "")) and Held().add(last) + nbytes <= budget:
+            builtins["__"] = last
 
-    def help(self, name: str) -> str:
-        from ..show.help import page
+    def echo(self, value: object, full: bool = False) -> None:
+        """Shows a result: bounded, `:full` shows all of the last one."""
+        self.write(echoed(value, color=self.color, form=self.preferences["fmt"], header=self.preferences["header"],
+                          limit=None if full else self.preferences["echo"]))
+
+    def help(self, name: str, source: bool = False) -> str:
+        from ..show.help import page, source_of
 
         try:
-            return page(resolve(name, self.session.lookup), name)
-        except (KeyError, AttributeError):
+            value = peek(name, self.session.lookup)
+        except Unknown:
             from ..show.suggest import did_you_mean
 
             hint = did_you_mean(name, self.session.all_names())
             return f"no help: {name} is not defined" + (f" ({hint})" if hint else "")
+        found = source_of(value) if source else ""
+        return page(value, name) + (f"\n\n{found}" if found else "")
+
+    # ------------------------------------------------------------ what the parser says of a text
 
     def is_incomplete(self, text: str) -> bool:
         """Whether the parser would read on; text that is simply wrong is complete."""
-        if help_asked(text):
-            return False
+        error = self.parse_error(text)
+        return error is not None and error.incomplete
+
+    def parse_error(self, text: str) -> TsrSyntaxError | None:
+        """Why the text cannot run, in the words of the parser."""
+        if any(map(paste.is_special, text.split("\n"))):
+            return None
         try:
-            parse(Source(strip_prompts(text), "<typing>"))
+            parse(Source(self.cleaned(text), "<typing>"))
         except TsrSyntaxError as error:
-            return error.incomplete
-        return False
-
-    def toolbar(self) -> str:
-        """The signature of the call being typed; else device and default dtype."""
-        from prompt_toolkit.application import get_app
-
-        from ..show.help import signature
-
-        call = open_call(get_app().current_buffer.document.text_before_cursor)
-        if call:
-            try:
-                return " " + signature(resolve(call, self.session.lookup), call)
-            except Exception:  # a half-typed name: nothing to say
-                pass
-        return f" {self.session.device}  {len(self.session.names())} names"
-
-
-def help_asked(text: str) -> str | None:
-    """The name in `name?` or `?name`."""
-    text = text.strip()
-    if "\n" in text or not (text.endswith("?") or text.startswith("?")):
+            return error
         return None
-    name = text.strip("?").strip()
-    return name if name and all(part.isidentifier() for part in name.split(".")) else None
+
+    def cleaned(self, text: str) -> str:
+        """A pasted transcript without its prompts."""
+        return paste.strip_prompts(text, state_of)
+
+    # ------------------------------------------------------------ the bottom line
+
+    def toolbar(self, text: str) -> Pieces:
+        """The signature of the call being typed; else device, dtype, grad mode, memory, time of the last entry."""
+        pieces = signature_pieces(text, self.session.lookup)
+        if pieces is not None:
+            return pieces
+        if self._facts is None:
+            self._facts = self._stand()
+        return [("", self._facts)]
+
+    def _stand(self) -> str:
+        engine = self.session.engine
+        held = sum(count for _, count in shares(self.session.globals))
+        parts = [str(engine.devices[-1]), str(engine.dtype).removeprefix("torch."), "grad" if engine.modes[0] else "no grad",
+                 f"{size(held)} held"]
+        if self.desk.trap is not None and self.desk.trap.kinds:
+            parts.append("trap " + ",".join(self.desk.trap.kinds))
+        if self.seconds is not None:
+            parts.append(duration(self.seconds))
+        return "  ".join(parts)
 
 
-def strip_prompts(text: str) -> str:
-    """A pasted transcript without its prompts and outputs; any other text as it is.
+def state_of(text: str) -> str:
+    """What the parser says of a program: OK, INCOMPLETE or WRONG."""
+    try:
+        parse(Source(text, "<typing>"))
+    except TsrSyntaxError as error:
+        return paste.INCOMPLETE if error.incomplete else paste.WRONG
+    return paste.OK
 
-    >>> strip_prompts(">>> x = 1\\n>>> x\\n1")
-    'x = 1\\nx'
-    """
-    lines = text.split("\n")
-    first = next((line for line in lines if line.strip()), "").lstrip()
-    if not first.startswith(PASTED_PROMPTS[:2]):
-        return text
-    kept = []
-    for line in lines:
-        for prompt in PASTED_PROMPTS:
-            if line.startswith(prompt) or line == prompt.rstrip():
-                kept.append(line[len(prompt):])
-                break
-    return "\n".join(kept)
+
+def _span_of_frame(frame):
+    """Where in the program a frame stands."""
+    while frame is not None and not is_program_code(frame.f_code):
+        frame = frame.f_back
+    return span_of_instruction(frame.f_code, frame.f_lasti) if frame is not None else None

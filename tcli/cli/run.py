@@ -32,8 +32,11 @@ def execute(settings: Settings) -> int:
         if settings.emit or settings.verify or settings.chunks is not None:
             return _otherwise(settings, programs)
         session = session_for(settings)
-        for name, text in programs:
-            _run(session, settings, name, text)
+        if settings.profile or settings.profile_trace:
+            from .profiling import run_profiled
+
+            return run_profiled(session, settings, lambda: _run_all(session, settings, programs))
+        ran = _run_all(session, settings, programs)
     except TcliError as error:
         report(error, settings)
         return 1
@@ -42,7 +45,7 @@ def execute(settings: Settings) -> int:
         return 130
     except SystemExit as error:
         return exit_code(error)
-    return _prompt(settings, session) if settings.interactive else 0
+    return _prompt(settings, session, ran) if settings.interactive else 0
 
 
 def _otherwise(settings: Settings, programs: list) -> int:
@@ -80,14 +83,22 @@ def _programs(settings: Settings) -> list[tuple[str, object]] | None:
     return [("<stdin>", lambda: text)]
 
 
-def _run(session, settings: Settings, name: str, read) -> None:
+def _run_all(session, settings: Settings, programs: list) -> list[str]:
+    """Runs the programs one after the other; gives their texts."""
+    return [_run(session, settings, name, text) for name, text in programs]
+
+
+def _run(session, settings: Settings, name: str, read) -> str:
+    """Runs one program; gives its text."""
     from .output import echo_for
 
     # In a script, `x.add_(1)` is said for its effect; as a one-liner it is the question.
     one_liner = name.startswith("<-e")
     session.echo_receivers = one_liner
     session.echo = None if settings.quiet else echo_for(settings)
-    session.run(read(), name)
+    text = read()
+    session.run(text, name)
+    return text
 
 
 def session_for(settings: Settings):
@@ -134,12 +145,12 @@ def _set_limits(session, settings: Settings) -> None:
             limit_time(settings.timeout)
 
 
-def _prompt(settings: Settings, session=None) -> int:
+def _prompt(settings: Settings, session=None, ran: list[str] | None = None) -> int:
     if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         raise UsageError("the prompt needs a terminal")
     from .repl import start
 
-    return start(session or session_for(settings), settings)
+    return start(session or session_for(settings), settings, ran or [])
 
 
 # ---------------------------------------------------------------- reading
@@ -196,7 +207,8 @@ def report(error: TcliError, settings: Settings) -> None:
     else:
         from ..show.diagnostic import render
 
-        text = render(error, color=wants_color(settings, sys.stderr), width=terminal_width())
+        # In a file a message stays one line, so that it can be searched for.
+        text = render(error, color=wants_color(settings, sys.stderr), width=terminal_width(), wrap=is_terminal(sys.stderr))
     print(text, file=sys.stderr)
 
 

@@ -215,11 +215,6 @@ TENSOR_KINDS = frozenset({"Tensor", "Tensor?", "Tensors", "Operand", "Operand?",
 NUMBER_KINDS = frozenset({"Operand", "Operand?", "Value"})
 
 
-def check_same_device(op: str, devices) -> None:
-    raise EngineError("Expected all tensors to be on the same device, but found at least two devices, "
-                      + " and ".join(dict.fromkeys(map(str, devices))) + "!")
-
-
 def broadcast_shapes(*shapes) -> tuple:
     """The common shape of broadcasting; sizes must be equal or 1, aligned from the right."""
     ndim = max((len(s) for s in shapes), default=0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ArgumentError, EngineError, GradError
 from . import dispatch, tape
+from .device import module_of
 from .dispatch import wrap
 from .tape import edge_of, state
 from .tensor import Tensor
@@ -64,7 +65,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bo
     found = tape.run([edge_of(t) for t in outputs], seeds, retain_graph=keep, create_graph=create_graph, inputs=edges)
     result = [found.get(e) for e in edges]
     if materialize_grads:
-        return tuple(wrap(np.zeros(t._a.shape, t._a.dtype)) if g is None else g
+        return tuple(wrap(module_of(t._a).zeros(t._a.shape, t._a.dtype)) if g is None else g
                      for t, g in zip(inputs, result, strict=True))
     unused = next((i for i, g in enumerate(result) if g is None), None)
     if not allow_unused and unused is not None:
@@ -91,15 +92,16 @@ def _seed(t, g):
         raise GradError("element 0 of tensors does not require grad and does not have a grad_fn",
                         help="make a leaf with requires_grad=True before computing with it")
     if g is None:
-        if t._a.size != 1:
+        a = dispatch.form(t)
+        if a.size != 1:
             raise GradError("grad can be implicitly created only for scalar outputs",
                             help="reduce it to one number first (.sum() or .mean()), or pass the gradient")
-        if t._a.dtype.kind == "c":
+        if a.dtype.kind == "c":
             raise GradError(f"grad can be implicitly created only for real scalar outputs but got {t.dtype!r}")
-        return wrap(np.ones(t._a.shape, t._a.dtype))
+        return wrap(module_of(a).ones(a.shape, a.dtype) if type(a) is not np.ndarray else np.ones(a.shape, a.dtype))
     if not isinstance(g, Tensor):
         g = dispatch.as_tensor(g)
-    if g._a.shape != t._a.shape:
+    if dispatch.form(g).shape != dispatch.form(t).shape:
         raise GradError(f"Mismatch in shape: grad_output[0] has a shape of {g.shape} and output[0] has a shape of "
                         f"{t.shape}.")
     return g

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import TcliError
-from . import tensor as _tensor  # noqa: F401  binds the classes that dispatch hands out below
+from . import fuse as _fuse  # noqa: F401  binds the classes that dispatch hands out below
 from .args import NUMBER_KINDS
 from .dispatch import (
     PLAIN,
@@ -30,8 +30,10 @@ from .dispatch import (
     record,
     wrap,
 )
+from .meta import MetaArray
 from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
+from .waiting import before_write, readers
 
 asarray = np.asarray
 
@@ -239,15 +241,17 @@ def _binary(o: Op, ufunc):
                     a, needs = x, other._rg
                 else:
                     return slow(x, other)
-            elif kind2 is float or kind2 is int:
+            elif (kind2 is float or kind2 is int) and kind in READY:
                 a, b, needs = x._a, other, x._rg
-                if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or a.size > SMALL or kind not in READY:
+                if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or a.size > SMALL:
                     return slow(x, other)
             else:
                 return slow(x, other)
             r = ufunc(a, b)
         except (ValueError, TypeError, OverflowError, AttributeError):
             return slow(x, other)
+        if type(r) is MetaArray:
+            return slow(x, other)  # the long road looks at devices
         t = new(Tensor)
         t._a = r if type(r) is ndarray else wrap(r)._a
         t._v = [0]
@@ -460,6 +464,8 @@ def _write_binary(o: Op, ufunc):
         flags = a.flags
         if not flags.c_contiguous or not flags.writeable:
             return False
+        if readers:
+            before_write(a)
         ufunc(a, b, a)
         if state.where:
             bump(x)

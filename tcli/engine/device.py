@@ -6,9 +6,12 @@ CuPy, ...), how to move an array there, and how to wait for it. CuPy is imported
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from ..errors import ArgumentError, DeviceError, EngineError
+from ..errors import ArgumentError, DeviceError, EngineError, Unsupported
 
 _TYPES = ("cpu", "cuda", "meta", "mps", "xpu")
 
@@ -82,29 +85,25 @@ def as_device(value) -> Device:
 
 def device_of(array) -> Device:
     """The device that holds an array."""
-    if type(array) is np.ndarray:
-        return CPU
-    for backend in _backends.values():
-        if backend.owns(array):
-            return backend.device_of(array)
-    return CPU
+    return CPU if type(array) is np.ndarray else backend_of(array).device_of(array)
 
 
 def module_of(array):
     """The array module (`xp`) that computes on an array."""
-    if type(array) is np.ndarray:
-        return np
-    for backend in _backends.values():
-        if backend.owns(array):
-            return backend.xp
-    return np
+    return np if type(array) is np.ndarray else backend_of(array).module_of(array)
+
+
+def module_for(device: Device):
+    """The array module whose creation functions make arrays on a device."""
+    return backend(device).module(device)
 
 
 class Backend:
     """What the engine asks of a device type: its array module and how to move arrays there and back."""
 
     type = "cpu"
-    xp = np
+    xp: Any = np
+    virtual = False  # arrays have shapes, and no values
 
     def owns(self, array) -> bool:
         return isinstance(array, np.ndarray)
@@ -112,48 +111,81 @@ class Backend:
     def device_of(self, array) -> Device:
         return CPU
 
+    def module(self, device: Device):
+        return self.xp
+
+    def module_of(self, array):
+        return self.xp
+
+    def create(self, device: Device, make: Callable):
+        """A new array on the device: `make(xp)`."""
+        return make(self.module(device))
+
+    def draw(self, device: Device, sampler: Callable, generator, shape, dtype, parameters: tuple):
+        """Random numbers on the device; `sampler` is one of `engine.samplers`."""
+        return sampler(generator, shape, dtype, *parameters)
+
     def to_device(self, array: np.ndarray, device: Device):
         return array
 
     def to_host(self, array) -> np.ndarray:
         return array
 
+    def run(self, device: Device, kernel, xp, values: list):
+        """Calls a kernel with the device as the current one."""
+        return kernel(xp, *values)
 
-class CudaBackend(Backend):
-    """NVIDIA GPUs through CuPy."""
+    def seed(self, seed: int) -> None:
+        """Seeds the random numbers that the device draws itself."""
 
-    type = "cuda"
+    def release(self) -> bool:
+        """Gives cached memory back; False where there is none to give."""
+        return False
+
+
+class MetaBackend(Backend):
+    """Shapes, dtypes and strides alone: no memory, no values."""
+
+    type = "meta"
+    virtual = True
 
     def __init__(self):
-        try:
-            import cupy
-        except ImportError as error:
-            raise DeviceError("Torch not compiled with CUDA enabled", notes=[
-                "CuPy is not installed"], help="pip install 'tcli[cuda]' (CUDA 12) or 'tcli[cuda13]'") from error
-        try:
-            count = cupy.cuda.runtime.getDeviceCount()
-        except cupy.cuda.runtime.CUDARuntimeError:
-            count = 0
-        if not count:
-            raise DeviceError("No CUDA GPUs are available")
-        self.xp, self.count = cupy, count
+        from .meta import MetaArray
+        from .meta_module import MetaModule
+
+        self._array, self._module = MetaArray, MetaModule
 
     def owns(self, array) -> bool:
-        return isinstance(array, self.xp.ndarray)
+        return type(array) is self._array
 
     def device_of(self, array) -> Device:
-        return Device("cuda", array.device.id)
+        return array.place
+
+    def module(self, device: Device):
+        return self._module(device)
+
+    def module_of(self, array):
+        return self._module(array.place)
+
+    def draw(self, device: Device, sampler: Callable, generator, shape, dtype, parameters: tuple):
+        return self._array(shape, dtype, device)
 
     def to_device(self, array, device: Device):
-        with self.xp.cuda.Device(device.index or 0):
-            return self.xp.asarray(array)
+        return self._array(array.shape, array.dtype, device)
 
     def to_host(self, array) -> np.ndarray:
-        return self.xp.asnumpy(array)
+        raise Unsupported("Cannot copy out of meta tensor; no data!")
 
 
+def _cuda() -> Backend:
+    from .cuda import CudaBackend
+
+    return CudaBackend()
+
+
+sketch = False  # `engine/sketch.py` is at work
 _backends: dict[str, Backend] = {}
-_makers: dict[str, type[Backend]] = {"cpu": Backend, "cuda": CudaBackend}
+_makers: dict[str, Callable[[], Backend]] = {"cpu": Backend, "meta": MetaBackend, "cuda": _cuda}
 
 
 def backend(device: Device) -> Backend:
@@ -167,16 +199,37 @@ def backend(device: Device) -> Backend:
     return found
 
 
+def backend_of(array) -> Backend:
+    """The backend that owns an array."""
+    for found in _backends.values():
+        if (found.type != "cpu" or found.virtual) and found.owns(array):
+            return found
+    return backend(CPU)
+
+
 def move(array, device: Device):
     """The array on another device; itself when it is there already."""
+    if type(array) is np.ndarray and device.type == "cpu" and not sketch:
+        return array
     here = device_of(array)
-    if here.type == device.type and (device.index is None or here.index == device.index):
+    stays = here.type == device.type and (device.index is None or here.index == device.index)
+    if stays and not (sketch and type(array) is np.ndarray):
         return array
     target = backend(device)
-    return target.to_device(backend(here).to_host(array), device)
+    if here.type != device.type and not target.virtual:
+        array = backend_of(array).to_host(array)
+    return target.to_device(array, device)
+
+
+def seed_devices(seed: int) -> None:
+    """Seeds every device in use."""
+    for found in _backends.values():
+        found.seed(seed)
 
 
 def cuda_is_available() -> bool:
+    if sketch:
+        return default_device().type == "cuda"
     try:
         backend(Device("cuda"))
     except DeviceError:

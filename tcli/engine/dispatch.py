@@ -10,17 +10,22 @@ from weakref import ref
 import numpy as np
 
 from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError, Unsupported
-from . import dtypes
-from .args import CONVERTERS, NUMBER_KINDS, check_same_device, describe, wrong
-from .device import device_of, module_of
+from . import dtypes, placement
+from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
+from .device import device_of, move
+from .meta import NeedsValue
 from .registry import Op, T, missing_argument, plan_for
 from .storage import root_of, thaw
-from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state
+from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
+from .waiting import before_write
 
 new = object.__new__
 Tensor = None  # the class and its subclasses: set by tensor.py
 TENSORS: frozenset = frozenset()  # every class of tensor
-READY: frozenset = frozenset()  # those that have their array: what shortcuts take
+READY: frozenset = frozenset()  # those that have their array
+Pending = None  # those that wait, see fuse.py
+LARGE = 1 << 62  # elements from which ops wait
+wanted = defer = write_into = peek = None
 as_tensor = None
 
 # dtypes on which NumPy's own ufuncs do exactly what PyTorch does, and the float ones among them
@@ -34,6 +39,18 @@ ALIASES = {"input": "x", "axis": "dim", "keepdims": "keepdim", "x": "input", "se
 def bind_classes(tensor_class, classes, converter) -> None:
     global Tensor, TENSORS, READY, as_tensor
     Tensor, TENSORS, READY, as_tensor = tensor_class, frozenset(classes), frozenset(classes), converter
+
+
+def bind_fusion(pending_class, *functions) -> None:
+    """Called once by `fuse.py`: deferring needs the road of `execute`, which has to know when to defer."""
+    global Pending, TENSORS, wanted, defer, write_into, peek
+    Pending, TENSORS = pending_class, READY | {pending_class}
+    wanted, defer, write_into, peek = functions
+
+
+def form(t):
+    """The array of a tensor, or of one that waits its expression: both have a shape and a dtype."""
+    return t._a if type(t) is not Pending else t._p
 
 
 def wrap(array):
@@ -237,7 +254,7 @@ def _wrapped_integer(value, target):
 
 def cast(t, d: dtypes.dtype):
     """`t` as dtype `d`, recorded on the tape when it needs gradients."""
-    if t._rg and state.grad:
+    if t._rg and state.grad or type(t) is Pending or t._a.size >= LARGE:
         return T._cast(t, d)
     return wrap(t._a.astype(d.numpy))
 
@@ -271,10 +288,18 @@ def describe_operands(o: Op, args, kwargs) -> list:
 def execute(o: Op, values: list):
     """Runs an op on bound arguments: normal forms, promotion, kernel, tape."""
     x = values[0] if values else None
-    if type(x) in TENSORS and type(x._a) is np.ndarray and _is_single(o) and (
+    if type(x) in READY and type(x._a) is np.ndarray and _is_single(o) and (x._a.size < LARGE or not o.fuse) and (
             x._a.dtype in FLOATS or o.promote is None and x._a.dtype in PLAIN):
         return _execute_single(o, values, x)
-    normalise(o, values)
+    if o.fuse and wanted(o, values):
+        t = defer(o, values)
+        if t is not None:
+            return t
+    if o.composite and any(type(v) is Pending for v in values):
+        with peek():
+            normalise(o, values)
+    else:
+        normalise(o, values)
     if o.check is not None:
         o.check(values)
     if o.promote is not None:
@@ -282,8 +307,7 @@ def execute(o: Op, values: list):
     if o.composite:
         return _run_composite(o, values)
     kernel_values = _raw(o, values)
-    xp = _module(o, values)
-    raw = _guarded(o, xp, kernel_values)
+    raw = _guarded(o, np if _on_cpu(o, kernel_values) else None, kernel_values)
     if o.half and o.promote != "compare":
         raw = _round_halves(o, values, raw)
     if o.out_count == 1 and type(raw) is not tuple:
@@ -350,7 +374,12 @@ def _several(o: Op, values: list, raw):
 
 def _run_composite(o: Op, values: list):
     n = o.n_positional
-    result = o.fn(*values[:n], **dict(zip(o.names[n:], values[n:], strict=True)))
+    try:
+        result = o.fn(*values[:n], **dict(zip(o.names[n:], values[n:], strict=True)))
+    except NeedsValue as error:
+        if " meta tensor" in str(error):
+            raise
+        raise placement.no_meta(o.name) from error
     if o.grad_name_ is not None and type(result) in TENSORS and result._node is not None:
         result._node._name = o.grad_name_
     if o.fields and type(result) is tuple:
@@ -376,17 +405,16 @@ def is_half(d) -> bool:
     return d.itemsize <= 2 and d.kind in "fV"  # ml_dtypes' bfloat16 and float8 are of kind V
 
 
-def _module(o: Op, values: list):
-    xp, where = np, None
-    for value in _tensors_of(o, values):
-        if type(value._a) is not np.ndarray or where is not None:
-            xp = module_of(value._a) if xp is np else xp
-            where = value
-    if where is not None:
-        devices = {device_of(v._a) for v in _tensors_of(o, values) if v._a.ndim or v is where}
-        if len(devices) > 1:
-            check_same_device(o.name, sorted(devices, key=str))
-    return xp
+def _on_cpu(o: Op, raw: list) -> bool:
+    for i in o.tensor_slots:
+        if type(raw[i]) is not np.ndarray and hasattr(raw[i], "strides"):
+            return False
+    return o.list_slot is None or all(type(a) is np.ndarray for a in raw[o.list_slot])
+
+
+def _arrays_of(o: Op, raw: list) -> list:
+    found = [raw[i] for i in o.tensor_slots if hasattr(raw[i], "strides")]
+    return found if o.list_slot is None else found + raw[o.list_slot]
 
 
 def _tensors_of(o: Op, values: list) -> list:
@@ -414,12 +442,17 @@ def _kernel(o: Op):
 
 
 def _guarded(o: Op, xp, kernel_values: list):
-    """Runs the kernel; no message of the array module gets out as it is."""
+    """Runs the kernel (xp None: not on the CPU alone); no message of the array module gets out as it is."""
     try:
+        if xp is None:
+            return placement.run(o, _kernel(o), kernel_values, _arrays_of(o, kernel_values))
         return _kernel(o)(xp, *kernel_values)
     except TcliError:
         raise
     except MemoryError as error:
+        if xp is None:
+            raise EngineError(f"CUDA out of memory. {error}", help="smaller batches, or torch.no_grad() where no gradient is "
+                              "needed") from None
         raise EngineError(f"[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: {error}") from None
     except (ValueError, TypeError, IndexError, ArithmeticError) as error:
         _explain(o, kernel_values, error)
@@ -429,7 +462,7 @@ def _explain(o: Op, kernel_values: list, error: Exception):
     """Turns a failure inside a kernel into an error in PyTorch's words."""
     from .args import broadcast_shapes
 
-    arrays = [v for v in kernel_values if isinstance(v, np.ndarray)]
+    arrays = [v for v in kernel_values if hasattr(v, "strides")]
     if o.promote is not None:
         broadcast_shapes(*(a.shape for a in arrays))
     kinds = {dtypes.scalar_name(dtypes.of_numpy(a.dtype)) for a in arrays}
@@ -604,12 +637,12 @@ def _refresh_views(root) -> None:
 def _keep_original(node, x) -> None:
     """An in-place op that saved `x` for its gradient keeps a copy: the memory is about to change."""
     for saved in node.saved:
-        if type(saved) is Saved and saved.array is x._a:
+        if type(saved) is Saved and value_of(saved) is x._a:
             saved.array, saved.versions, saved.version = saved.array.copy(), [0], 0
 
 
 def check_writable(x) -> None:
-    """Raises when an in-place op on `x` would break a graph or overlapping memory."""
+    """Raises when an in-place op on `x` would break a graph or overlapping memory; readers that wait get a copy."""
     if state.grad and x._rg:
         if x._node is None:
             raise GradError("a leaf Variable that requires grad is being used in an in-place operation.",
@@ -627,6 +660,7 @@ def check_writable(x) -> None:
             s == 0 and n > 1 for s, n in zip(x._a.strides, x._a.shape, strict=True)):
         raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "
                           "memory location. Please clone() the tensor before performing the operation.")
+    before_write(x._a)
 
 
 def bump(x) -> None:
@@ -639,14 +673,22 @@ def bump(x) -> None:
         v[1] = locate()
 
 
-def assign(x, result, name: str | None = None):
-    """Writes `result` into `x` and lets `x` take over its history, printed as `name`; the end of every in-place op."""
+def assign(x, result, name: str | None = None, checked: bool = False):
+    """Writes `result` into `x` and lets `x` take over its history, printed as `name`; the end of every in-place op.
+
+    `checked`: `check_writable` was called before `result` was computed, so that what it waits for may be `x` itself.
+    """
     if x._inference and not state.inference:
         raise EngineError("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get "
                           "a normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more "
                           "details.")
-    check_writable(x)
-    a, r = x._a, result._a
+    if not checked:
+        check_writable(x)
+    a = x._a
+    if type(result) is Pending and (checked or not result._rg) and write_into(x, result):
+        bump(x)
+        return x
+    r = result._a
     if r.shape != a.shape:
         expanded = r.ndim <= a.ndim and all(s in (1, n) for s, n in zip(r.shape[::-1], a.shape[::-1], strict=False))
         if not expanded:
@@ -655,7 +697,10 @@ def assign(x, result, name: str | None = None):
     if have.category > want.category:
         raise DTypeError(f"result type {dtypes.scalar_name(have)} can't be cast to the desired output type "
                          f"{dtypes.scalar_name(want)}")
-    np.copyto(a, r, casting="unsafe") if type(a) is np.ndarray else a.__setitem__(Ellipsis, r)
+    if type(a) is np.ndarray is type(r):
+        np.copyto(a, r, casting="unsafe")
+    else:
+        a[...] = move(r, device_of(a))
     bump(x)
     if state.grad and (result._rg or x._rg):
         rebase(x, result, name)
@@ -700,9 +745,11 @@ def _into_first(o: Op, values: list):
     result = execute(o, values)
     if o.same_dtype is not None and result.dtype is not x.dtype:
         raise DTypeError(o.same_dtype.format(Have=dtypes.scalar_name(x.dtype), Want=dtypes.scalar_name(result.dtype)))
-    node, array = result._node, result._a
-    if node is not None:
-        _keep_original(node, x)
+    node = result._node
+    if node is None:
+        return assign(x, result, checked=True)
+    array = result._a
+    _keep_original(node, x)
     assign(x, result)
     if type(node) is Node and node.saved and array.dtype == x._a.dtype and array.shape == x._a.shape:
         _share_output(node, array, x)
@@ -712,7 +759,7 @@ def _into_first(o: Op, values: list):
 def _share_output(node, array, x) -> None:
     """What an in-place op saved of its result lies in the memory of `x`: later writes to that are noticed."""
     for saved in node.saved:
-        if type(saved) is Saved and saved.array is array and saved.hooked is None:
+        if type(saved) is Saved and value_of(saved) is array and saved.hooked is None:
             saved.array, saved.versions, saved.version = x._a, x._v, x._v[0]
 
 

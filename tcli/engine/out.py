@@ -11,9 +11,11 @@ import numpy as np
 
 from ..errors import ArgumentError, DTypeError, EngineError, GradError, Unsupported
 from . import dtypes
+from .device import device_of, module_of, move
 from .dispatch import Tensor, bump, execute, struct
 from .registry import Op
 from .tape import state
+from .waiting import before_write
 
 # What is said when the dtype is another than the result's; have and want are in capitals as PyTorch's names of
 # dtypes (Float), else as those of C (float).
@@ -162,8 +164,10 @@ def write_out(name: str, out, result, rule: str | None = None) -> None:
     if out._a.shape != result._a.shape:
         if out._a.size:
             warn_resized(out, result)
-        out._a = np.empty(result._a.shape, out._a.dtype) if type(result._a) is np.ndarray else result._a.copy()
-    out._a[...] = result._a.real if result._a.dtype.kind == "c" and out._a.dtype.kind != "c" else result._a
+        out._a = module_of(out._a).empty(result._a.shape, out._a.dtype)
+    before_write(out._a)
+    value = result._a.real if result._a.dtype.kind == "c" and out._a.dtype.kind != "c" else result._a
+    out._a[...] = move(value, device_of(out._a))
     bump(out)
 
 

@@ -17,6 +17,10 @@ import; this file knows no op by name.
 default dtype), "compare" (the same for the operands; the result is the kernel's).
 `ufunc`: the NumPy function (its name, or a callable) that the op is on float32 and float64 when called with
 nothing but its tensors: the shortcut that such calls take.
+`fuse`: whether fusion may take the op apart: True where the kernel works on expressions (`symbols.py`) as on
+arrays, or a function of the same arguments that stands for the kernel there; ops with a `ufunc` do unless told not to.
+`shape`: a kernel for arrays without data, `(xp, args...)`, where the op's own reads values.
+`host`: the op has no way on other devices; its arrays go to the CPU and its results back, and that is counted.
 `out`: the dtype that `out=` asks for: False (there is no such form), True (anything the result can be cast
 to), a word or message of `out.py`; `out_apart`: the tensor may share no memory with the operands.
 `same_dtype`: what the in-place form says when the result has another dtype than the tensor.
@@ -49,8 +53,8 @@ class Op:
     __slots__ = ("alternatives", "at", "composite", "cost", "defaults", "doc_example", "family", "fn", "grad_name_",
                  "half", "index", "kinds", "list_slot", "name", "names", "nograd", "n_positional",
                  "out_count", "paths", "plans", "promote", "public", "ref", "required", "rules", "samples", "star",
-                 "tensor_slots", "ufunc", "check", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out", "out_rule",
-                 "out_apart", "same_dtype", "shape", "errors")
+                 "tensor_slots", "ufunc", "check", "host", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out",
+                 "out_rule", "out_apart", "same_dtype", "shape", "errors", "fuse")
 
     @property
     def grad_name(self) -> str:
@@ -93,7 +97,7 @@ OutRule = bool | str | tuple | Callable  # see `out`
 def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = None, vjp=None, nograd: bool = False,
        samples=(), errors=(), view: bool = False, half: bool = True, ufunc: str | None = None, ref=None, cost=None,
        shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: OutRule | None = None,
-       out_apart: bool = False, same_dtype: str | None = None, check=None):
+       out_apart: bool = False, same_dtype: str | None = None, check=None, host: bool = False, fuse=None):
     """Declares an op by its kernel `(xp, args...) -> array` (or a tuple of arrays when outs > 1).
 
     `check(values)` sees the bound values before promotion and may raise.
@@ -103,7 +107,8 @@ def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = No
         o.promote, o.view, o.half, o.ufunc, o.ref = promote, view, half and not view, ufunc, ref
         o.cost, o.shape, o.out_count, o.raw_vjp, o.errors = cost, shape, outs, raw_vjp, errors
         o.vjp, o.nograd, o.composite, o.fields = vjp or {}, nograd, False, fields
-        o.check, o.same_dtype = check, same_dtype
+        o.check, o.same_dtype, o.host = check, same_dtype, host
+        o.fuse = ufunc is not None if fuse is None else fuse
         _out_words(o, (not view) if out is None else out, out_apart)
         _validate(o)
         return fn
@@ -118,7 +123,8 @@ def composite(name: str, at: str = "torch tensor", *, also=(), samples=(), error
         o = _declare(name, fn, at, also, samples, grad_name, skip=0)
         o.promote, o.view, o.half, o.ufunc, o.ref, o.cost, o.shape = promote, False, False, None, None, None, None
         o.out_count, o.raw_vjp, o.vjp, o.nograd, o.composite = 1, None, {}, nograd, True
-        o.errors, o.fields, o.rules, o.check, o.same_dtype = errors, fields, [], None, same_dtype
+        o.errors, o.fields, o.rules, o.check, o.fuse, o.host = errors, fields, [], None, False, False
+        o.same_dtype = same_dtype
         _out_words(o, out, out_apart)
         return fn
     return declare

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .memory import Lease
+
 
 def root_of(a):
     """The array that owns the memory of `a`, which may be a view of a view of it."""
@@ -11,7 +13,7 @@ def root_of(a):
         base = a.base
         if base is not None and not hasattr(base, "strides"):
             base = getattr(base, "base", None)  # `as_strided` puts an object of its own between the two
-        if not hasattr(base, "strides") or not hasattr(base, "dtype"):
+        if not hasattr(base, "strides") or not hasattr(base, "dtype") or type(base) is Lease:
             return a
         a = base
 

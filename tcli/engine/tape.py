@@ -23,6 +23,8 @@ import numpy as np
 from .. import source
 from ..errors import EngineError, GradError
 from .dtypes import of_numpy, scalar_name
+from .symbols import Expr
+from .waiting import before_write
 
 _sequence = count(1)
 next_sequence = _sequence.__next__
@@ -234,6 +236,11 @@ class Saved:
         self.hooked = None
 
 
+def value_of(saved: Saved):
+    """The array of a saved value; None while it waits to be computed."""
+    return saved.array.array if type(saved.array) is Expr else saved.array
+
+
 def saved_as_is(t, edge) -> Saved:
     """What `dispatch.saved_value` makes of a tensor when no hooks are set: the short way."""
     s = new(Saved)
@@ -256,8 +263,12 @@ def unpack(saved, node: Node, create_graph: bool):
         return saved.hooked[1](saved.hooked[0])
     if saved.versions[0] != saved.version:
         raise modified(saved, node)
-    t = new(Tensor)
-    t._a, t._v = saved.array, saved.versions
+    if type(saved.array) is Expr:
+        t = pending(saved.array)
+        t._v = saved.versions
+    else:
+        t = new(Tensor)
+        t._a, t._v = saved.array, saved.versions
     edge = saved.edge
     if create_graph and edge is not None:
         if edge is OUT:
@@ -402,7 +413,7 @@ def run_scalar(t, retain_graph) -> bool:
 
     False where `t` is something else.
     """
-    node, a = t._node, t._a
+    node, a = t._node, t._a if type(t) is not Pending else None
     if type(node) is not Node or type(a) is not ndarray or a.shape or state.trace:
         return False
     one = ONES.get(a.dtype)
@@ -524,8 +535,11 @@ def _step(node, g, queue, create_graph: bool, stop, captured, wanted) -> None:
 
 def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> None:
     """Hands every leaf what arrived for it."""
+    waiting = []
     for leaf in list(leaves):
         g = leaves.pop(leaf)
+        if type(g) is Pending:
+            waiting.append(leaf.variable)
         if type(g) is ndarray:
             if leaf.hooks is None and stop is None:
                 grad = leaf.variable.grad
@@ -547,6 +561,8 @@ def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> Non
                 captured[leaf] = g
         else:
             _accumulate(leaf, g, leaf in owned, create_graph)
+    if waiting and stop is None:
+        compute_together([variable.grad for variable in waiting])
 
 
 # ---------------------------------------------------------------- gradients as plain arrays
@@ -559,7 +575,7 @@ for _one in ONES.values():
 def wrapped(array):
     """A gradient array as a tensor."""
     t = new(Tensor)
-    t._a, t._v = array if array.flags.writeable else array.copy(), [0]
+    t._a, t._v = array if array.flags.writeable or array.size > SMALL else array.copy(), [0]
     return t
 
 
@@ -629,6 +645,7 @@ def _added(grad, g) -> bool:
     a = grad._a
     if type(a) is not ndarray or a.dtype is not g.dtype or a.shape != g.shape:
         return False
+    before_write(a)
     try:
         add(a, g, a)
     except ValueError:  # the memory is read-only
@@ -693,10 +710,10 @@ def _send_to_output(queue, pick: Pick, g) -> None:
 
 def _send(queue, node, g) -> None:
     """Adds gradient `g`, a tensor, to what `node` has received so far."""
-    array = g._a
+    array = g._a if type(g) is not Pending else g._p
     if array.shape != node.shape:
         g = sum_to(g, node.shape)
-        array = g._a
+        array = g._a if type(g) is not Pending else g._p
     if array.dtype is not node.dtype and array.dtype != node.dtype:
         g = restore_dtype(g, node.dtype)
         array = g._a
@@ -717,9 +734,10 @@ def _send_tensor(queue, node, g) -> None:
         table[node] = g
         if table is gradients:
             heappush(heap, (-node.seq, node))
-    elif state.grad or type(present._a) is not type(g._a):
+    elif state.grad or type(present) is Pending or type(g) is Pending or type(present._a) is not type(g._a):
         table[node] = present + g
     elif node in owned:
+        before_write(present._a)
         present._a += g._a
     else:
         table[node] = present + g
@@ -731,6 +749,8 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
     if variable.grad is None:
         if create_graph:
             variable.grad = g
+        elif type(g) is Pending:
+            variable.grad = own_copy(g)
         else:
             fresh = new(type_of_gradient(variable))
             # The gradient may be shared with another leaf or be a view: a leaf owns its own memory.
@@ -741,13 +761,24 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
         variable.grad = variable.grad + g
     else:
         grad = variable.grad
-        if grad._a.flags.writeable and grad._a.dtype == g._a.dtype and grad._a.shape == g._a.shape:
+        if type(grad) is Pending or type(g) is Pending:
+            _add_pending(variable, grad, g)
+        elif grad._a.flags.writeable and grad._a.dtype == g._a.dtype and grad._a.shape == g._a.shape:
+            before_write(grad._a)
             grad._a += g._a
             grad._v[0] += 1
         else:
             variable.grad = (grad + g).detach()
     if leaf.post_hooks:
         _run_post_hooks(leaf)
+
+
+def _add_pending(variable, grad, g) -> None:
+    """Adds a gradient that waits: into the memory of what is there, which others may look at."""
+    if type(grad) is not Pending and grad._a.shape == g._p.shape and grad._a.dtype == g._p.dtype:
+        grad.detach().add_(g)
+    else:
+        variable.grad = (grad + g).detach()
 
 
 def type_of_gradient(variable):
@@ -759,3 +790,9 @@ def bind(tensor_class, names, names_on_arrays, sum_to_function, restore_function
     global Tensor, rule_names, raw_names, sum_to, restore_dtype
     Tensor = tensor_class
     rule_names, raw_names, sum_to, restore_dtype = names, names_on_arrays, sum_to_function, restore_function
+
+
+def bind_fusion(pending_class, pending_function, copy_function, together_function) -> None:
+    """Called once by `fuse.py`."""
+    global Pending, pending, own_copy, compute_together
+    Pending, pending, own_copy, compute_together = pending_class, pending_function, copy_function, together_function

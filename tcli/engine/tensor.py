@@ -11,8 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
+from . import device as devices
 from . import dispatch, dtypes, tape
 from .args import Size, type_name
+from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
 from .registry import RAW, T
@@ -29,6 +31,7 @@ from .storage import (
     strided,
 )
 from .tape import edge_of, state
+from .waiting import expose
 
 __all__ = ["Parameter", "Tensor", "as_tensor", "channels_last", "channels_last_3d", "contiguous_format", "from_numpy",
            "is_tensor", "layout", "preserve_format", "sparse_coo", "strided", "tensor"]
@@ -133,7 +136,7 @@ class Tensor:
 
     @property
     def is_cpu(self) -> bool:
-        return type(self._a) is np.ndarray
+        return type(self._a) is np.ndarray or self.device.type == "cpu"
 
     @property
     def is_meta(self) -> bool:
@@ -186,11 +189,11 @@ class Tensor:
     def storage_offset(self) -> int:
         if not self._a.size:
             return 0
-        return (address(self._a) - address(root_of(self._a))) // self._a.dtype.itemsize
+        a = self._a
+        return (a.offset if hasattr(a, "offset") else address(a) - address(root_of(a))) // a.dtype.itemsize
 
     def data_ptr(self) -> int:
-        a = self._a
-        return a.__array_interface__["data"][0] if type(a) is np.ndarray else a.data.ptr
+        return address(self._a)
 
     def is_contiguous(self, memory_format=None) -> bool:
         if memory_format is channels_last or memory_format is channels_last_3d:
@@ -213,7 +216,7 @@ class Tensor:
         if a.size != 1:
             raise EngineError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
         value = a.item()
-        return value if type(value) in (float, int, bool, complex) else float(value)
+        return value if isinstance(value, (float, int, complex)) else float(value)
 
     def tolist(self):
         a = _host(self)
@@ -221,14 +224,18 @@ class Tensor:
 
     def numpy(self, *, force: bool = False):
         if force:
-            return _host(self.detach())
+            expose(self._a)
+            return _host(self)
         if self._rg:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if type(self._a) is not np.ndarray:
+            if self.is_cpu:  # a sketch
+                return self._a.__array__()
             raise ArgumentError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy "
                                 "the tensor to host memory first.")
         if self._a.dtype.name == "bfloat16":
             raise ArgumentError("Got unsupported ScalarType BFloat16")
+        expose(self._a)
         return self._a
 
     def __array__(self, dtype=None, copy=None):
@@ -239,10 +246,15 @@ class Tensor:
             a = a.astype(np.float32)
         if dtype is not None and a.dtype != dtype:
             return a.astype(dtype)
-        return a.copy() if copy else a
+        if copy:
+            return a.copy()
+        expose(a)
+        return a
 
     def __dlpack__(self, **kwargs):
-        return self.detach()._a.__dlpack__(**kwargs)
+        a = self._a
+        expose(a)
+        return a.__dlpack__(**kwargs)
 
     def __dlpack_device__(self):
         return self._a.__dlpack_device__()
@@ -313,6 +325,8 @@ class Tensor:
     __str__ = __repr__
 
     def __getattr__(self, name: str):
+        if name == "_a" and "_p" in self.__dict__:
+            return array_of(self)
         if name.startswith("__"):
             raise AttributeError(name)
         raise UnknownAttribute(f"'{type(self).__name__}' object has no attribute '{name}'")
@@ -547,8 +561,8 @@ def _canonical_strides(shape, strides) -> tuple:
 
 
 def _host(t) -> np.ndarray:
-    a = t._a
-    return a if type(a) is np.ndarray else move(a, CPU)
+    a = t._a if type(t._a) is np.ndarray else move(t._a, CPU)
+    return a if type(a) is np.ndarray or not devices.sketch else a.__array__()
 
 
 def _rebuild(cls, array, requires_grad):
@@ -565,7 +579,8 @@ def as_tensor(data, dtype=None, device=None):
         return data if dtype is None and device is None else data.to(dtype=dtype, device=device)
     if isinstance(data, np.ndarray):
         t = wrap(_native(data))
-        return t if dtype is None and device is None else t.to(dtype=dtype, device=device)
+        device = as_device(device)
+        return t if dtype is None and device.type == "cpu" and not devices.sketch else t.to(dtype=dtype, device=device)
     return tensor(data, dtype=dtype, device=device)
 
 
@@ -589,19 +604,18 @@ def _native(array: np.ndarray) -> np.ndarray:
     if not array.dtype.isnative:
         raise BadValue("given numpy array has byte order different from the native byte order. Conversion between byte "
                        "orders is currently not supported.")
-    return array.view(np.ndarray) if type(array) is not np.ndarray else array
+    found = array.view(np.ndarray) if type(array) is not np.ndarray else array
+    expose(found)
+    return found
 
 
 def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_memory: bool = False):
     """A new tensor from numbers, nested sequences, arrays or tensors; always a copy, always a leaf."""
     d = dtypes.as_dtype(dtype) if dtype is not None else None
     t = wrap(_array_of(data, d))
-    where = as_device(device)
-    if where.type != "cpu":
-        t._a = move(t._a, where) if type(t._a) is np.ndarray else t._a
-        backend(where)
-        if type(t._a) is np.ndarray:
-            t = T._move(t, where)
+    where = data.device if device is None and isinstance(data, Tensor) else as_device(device)
+    if where.type != "cpu" or type(t._a) is not np.ndarray or devices.sketch:
+        t._a = move(t._a, where)
     if requires_grad:
         if t.dtype.category < dtypes.FLOAT:
             raise GradError("Only Tensors of floating point and complex dtype can require gradients")
@@ -772,27 +786,10 @@ def _legacy(d, args, kwargs):
 
 # ---------------------------------------------------------------- joining with the tape and the registry
 
-def sum_to(g, shape: tuple):
-    """`g` summed over the dims along which a tensor of `shape` was broadcast."""
-    have = g._a.shape
-    lead = len(have) - len(shape)
-    if lead < 0:
-        return T.reshape(g, shape)
-    dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and have[i + lead] != 1)
-    if not state.grad:
-        a = g._a.sum(axis=dims, keepdims=True) if dims else g._a
-        if not dispatch.is_half(a.dtype):
-            return wrap(a.reshape(shape))
-    if dims:
-        g = T.sum(g, dims, True)
-    return T.reshape(g, shape) if lead else g
-
-
-def restore_dtype(g, target: np.dtype):
-    """`g` in the dtype of the tensor it is the gradient of; the real part where that is real."""
-    if g._a.dtype.kind == "c" and target.kind != "c":
-        g = T.real(g)
-    return dispatch.cast(g, dtypes.of_numpy(target))
+def bind_fusion(value_function) -> None:
+    """Called once by `fuse.py`."""
+    global array_of
+    array_of = value_function
 
 
 dispatch.bind_classes(Tensor, (Tensor, Parameter), as_tensor)

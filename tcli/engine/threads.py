@@ -15,13 +15,13 @@ size alone, and combine the results of blocks in the order of their numbers.
 from __future__ import annotations
 
 import os
-import threading
+from _thread import allocate_lock  # `threading` waits until there is a helper: programs start without it
 from collections.abc import Callable, Iterator
 
 from ..errors import EngineError
 from . import blas
 
-_busy = threading.Lock()
+_busy = allocate_lock()
 _helpers: list[_Helper] = []
 _count: list[int | None] = [None]
 
@@ -95,9 +95,11 @@ class _Helper:
     """A waiting thread: two locks are its door bell and its answer."""
 
     def __init__(self):
-        self._bell, self._answer, self._job = threading.Lock(), threading.Lock(), None
+        self._bell, self._answer, self._job = allocate_lock(), allocate_lock(), None
         self._bell.acquire()
         self._answer.acquire()
+        import threading
+
         threading.Thread(target=self._loop, name="tcli-helper", daemon=True).start()
 
     def start(self, job: _Job) -> None:
@@ -133,7 +135,7 @@ def _get_helpers(n: int) -> list[_Helper]:
 def _forget_helpers() -> None:
     """A forked child has none of its parent's threads."""
     global _busy
-    _busy = threading.Lock()
+    _busy = allocate_lock()
     _helpers.clear()
 
 

@@ -35,7 +35,7 @@ class TraceRow:
         self.name = None
         self.inputs: list[int] = []
         self.dtype_shape = _signature(node)
-        self.saved_bytes = _saved_bytes(node)
+        self.saved_bytes = saved_bytes(node)
         self._measure(g)
 
     def _measure(self, g) -> None:
@@ -81,7 +81,7 @@ def _signature(node) -> str:
     return f"{short}[{', '.join(map(str, node.shape))}]"
 
 
-def _saved_bytes(node) -> int:
+def saved_bytes(node) -> int:
     saved = getattr(node, "saved", None) or ()
     return sum(int(s.array.nbytes) for s in saved if type(s) is Saved)
 
@@ -104,7 +104,7 @@ def trace_rows(loss, gradient=None) -> list[TraceRow]:
 def traced_backward(roots, nodes, seeds, retain_graph: bool, create_graph: bool) -> None:
     """An ordinary backward pass whose rows go to `on_trace`."""
     measured = _Measured()
-    saved = {id(n): _saved_bytes(n) for n in _reachable(nodes)}
+    saved = {id(n): saved_bytes(n) for n in _reachable(nodes)}
     leaves = _leaves(nodes)
     before = {leaf: leaf.variable.grad for leaf in leaves}
     for leaf in leaves:

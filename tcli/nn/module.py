@@ -408,6 +408,9 @@ class Module:
 
         def convert(t):
             cast = dtype if t.dtype.category >= dtypes.FLOAT else None
+            if device is not None and t.is_meta and as_device(device).type != "meta":
+                raise Unsupported("Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
+                                  "torch.nn.Module.to() when moving module from meta to a different device.")
             return t if cast is None and device is None else t.to(dtype=cast, device=device)
         return self._apply(convert)
 

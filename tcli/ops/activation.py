@@ -11,6 +11,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.callables import is_small, shortcut
 from ..engine.registry import T, composite, op
+from ..engine.symbols import NotFusable, rows
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, refuse, select
 from .blocks import in_columns, is_large, is_one_line
@@ -29,7 +30,7 @@ def _gated(mask, g):
     return np.where(mask, g, g.dtype.type(0))
 
 
-@op("relu", at="torch tensor tensor_ F", samples=SAMPLES, ufunc=lambda a: CLIP(a, *_BOUNDS[a.dtype]),
+@op("relu", fuse=True, at="torch tensor tensor_ F", samples=SAMPLES, ufunc=lambda a: CLIP(a, *_BOUNDS[a.dtype]),
     vjp={"x": lambda k, g, out: k.linked(k._relu_adjoint(g, out), out)}, raw_vjp={"x": lambda k, g, out: _gated(out != 0, g)})
 def relu(xp, x, inplace: "bool" = False):
     """The larger of x and 0, elementwise; the gradient at 0 is 0.
@@ -44,13 +45,13 @@ def relu(xp, x, inplace: "bool" = False):
     return bounded(xp, x, 0)
 
 
-@op("_relu_adjoint", at="", samples=["r(3), pos(3)"], grad_name="ThresholdBackwardBackward0",
+@op("_relu_adjoint", fuse=True, at="", samples=["r(3), pos(3)"], grad_name="ThresholdBackwardBackward0",
     vjp={"g": lambda k, gg, out: k._relu_adjoint(gg, out)})
 def _relu_adjoint(xp, g, out: "Index"):
     return gate(xp, xp.not_equal(out, 0), g)  # so that the gradient at nan passes
 
 
-@op("threshold", at="torch F", samples=["away(3, 4), 0.1, 5.0"],
+@op("threshold", fuse=True, at="torch F", samples=["away(3, 4), 0.1, 5.0"],
     vjp={"x": lambda k, g, x, threshold: k.linked(k._gate(~(x <= threshold), g), x)})
 def threshold(xp, x, threshold: "Scalar", value: "Scalar", inplace: "bool" = False):
     """x where it is larger than the threshold, else value.
@@ -78,7 +79,7 @@ def leaky_relu(xp, x, negative_slope: "float" = 0.01, inplace: "bool" = False):
     return select(xp, xp.greater(x, 0), x, x * x.dtype.type(negative_slope))
 
 
-@op("_leaky_adjoint", at="", samples=["r(3), away(3), 0.2"], grad_name="LeakyReluBackwardBackward0",
+@op("_leaky_adjoint", fuse=True, at="", samples=["r(3), away(3), 0.2"], grad_name="LeakyReluBackwardBackward0",
     vjp={"g": lambda k, gg, x, slope: k._leaky_adjoint(gg, x, slope)})
 def _leaky_adjoint(xp, g, x: "Index", slope: "float"):
     """g where x > 0, else slope * g."""
@@ -96,7 +97,7 @@ def _hardtanh(xp, x, low, high):
     return bounded(xp, x, kind(low), kind(high))
 
 
-@op("hardtanh", at="F", samples=["unit(3, 4)", "r(3), -0.2, 0.3", "torch.tensor([-1.0, 1.0, 2.0])"],
+@op("hardtanh", fuse=True, at="F", samples=["unit(3, 4)", "r(3), -0.2, 0.3", "torch.tensor([-1.0, 1.0, 2.0])"],
     vjp={"x": lambda k, g, x, min_val, max_val: k.linked(k._gate((x > min_val) & (x < max_val), g), x)})
 def hardtanh(xp, x, min_val: "Scalar" = -1.0, max_val: "Scalar" = 1.0, inplace: "bool" = False):
     """x brought into [min_val, max_val]; the gradient at the bounds is 0.
@@ -109,7 +110,7 @@ def hardtanh(xp, x, min_val: "Scalar" = -1.0, max_val: "Scalar" = 1.0, inplace: 
     return _hardtanh(xp, x, min_val, max_val)
 
 
-@op("relu6", at="F", samples=["away(3, 4)", "torch.tensor([-1.0, 0.0, 6.0, 7.0])"], grad_name="HardtanhBackward0",
+@op("relu6", fuse=True, at="F", samples=["away(3, 4)", "torch.tensor([-1.0, 0.0, 6.0, 7.0])"], grad_name="HardtanhBackward0",
     vjp={"x": lambda k, g, x: k.linked(k._gate((x > 0) & (x < 6), g), x)})
 def relu6(xp, x, inplace: "bool" = False):
     """x brought into [0, 6].
@@ -120,7 +121,7 @@ def relu6(xp, x, inplace: "bool" = False):
     return _hardtanh(xp, x, 0, 6)
 
 
-@op("hardsigmoid", at="F", samples=["away(3, 4)", "torch.tensor([-4.0, -3.0, 3.0, 4.0])"],
+@op("hardsigmoid", fuse=True, at="F", samples=["away(3, 4)", "torch.tensor([-4.0, -3.0, 3.0, 4.0])"],
     vjp={"x": lambda k, g, x: k.linked(k._gate((x > -3) & (x < 3), g / 6), x)})
 def hardsigmoid(xp, x, inplace: "bool" = False):
     """(x + 3) / 6 brought into [0, 1].
@@ -137,7 +138,8 @@ def _hardswish_gradient(k, g, x):
     return k._where(x <= -3, 0.0, k._where(abs(x) < 3, inner, g))
 
 
-@op("hardswish", at="F", samples=["away(3, 4)", "torch.tensor([-4.0, -3.0, 3.0, 4.0])"], vjp={"x": _hardswish_gradient})
+@op("hardswish", fuse=True, at="F", samples=["away(3, 4)", "torch.tensor([-4.0, -3.0, 3.0, 4.0])"],
+    vjp={"x": _hardswish_gradient})
 def hardswish(xp, x, inplace: "bool" = False):
     """x * hardsigmoid(x).
 
@@ -148,7 +150,7 @@ def hardswish(xp, x, inplace: "bool" = False):
     return x * bounded(xp, x + 3, 0, 6) / 6
 
 
-@op("hardshrink", out="found", at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
+@op("hardshrink", out="found", fuse=True, at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
     vjp={"x": lambda k, g, x, lambd: k.linked(k._gate((x < -lambd) | (x > lambd), g), x)})
 def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     """x outside [-lambd, lambd], 0 inside.
@@ -160,7 +162,7 @@ def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     return gate(xp, ~(xp.greater_equal(x, -lambd) & xp.less_equal(x, lambd)), x)
 
 
-@op("softshrink", out="found", at="F", samples=["away(3, 4)", "r(3), 0.3"],
+@op("softshrink", out="found", fuse=True, at="F", samples=["away(3, 4)", "r(3), 0.3"],
     vjp={"x": lambda k, g, x, lambd: k.linked(k._gate((x < -lambd) | (x > lambd), g), x)})
 def softshrink(xp, x, lambd: "float" = 0.5):
     """x drawn lambd towards 0, and 0 where it is nearer than that.
@@ -192,7 +194,7 @@ def _prelu_shaped(x, weight):
     return T.reshape(weight, (1, -1) + (1,) * (x.ndim - 2)) if x.ndim > 1 else weight
 
 
-@op("_prelu", at="", samples=["away(3, 4), r(1, 4)"], grad_name="PreluKernelBackward0",
+@op("_prelu", fuse=True, at="", samples=["away(3, 4), r(1, 4)"], grad_name="PreluKernelBackward0",
     vjp={"x": lambda k, g, x, weight: k._where(x > 0, g, g * weight),
          "weight": lambda k, g, x: k._gate(x <= 0, g * x)})
 def _prelu(xp, x, weight):
@@ -244,7 +246,40 @@ def _shifted(xp, x, dim, kernel: str):
     return xp.subtract(x, x.max(axis=dim, keepdims=True))
 
 
-@op("_softmax", at="", samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
+def _softmax_rows(x, out) -> None:
+    np.subtract(x, x.max(1, keepdims=True), out)
+    np.exp(out, out)
+    np.divide(out, np.add.reduce(out, 1, keepdims=True), out)
+
+
+def _log_softmax_rows(x, out) -> None:
+    np.subtract(x, x.max(1, keepdims=True), out)
+    np.subtract(out, np.log(np.add.reduce(np.exp(out), 1, keepdims=True)), out)
+
+
+def _softmax_adjoint_rows(g, y, out) -> None:
+    np.multiply(g, y, out)
+    total = np.add.reduce(out, 1, keepdims=True)
+    np.multiply(y, np.subtract(g, total), out)
+
+
+def _log_softmax_adjoint_rows(g, y, out) -> None:
+    np.exp(y, out)
+    np.multiply(out, np.add.reduce(g, 1, keepdims=True), out)
+    np.subtract(g, out, out)
+
+
+def _by_rows(kernel):
+    """A kernel on whole rows, for fusion: along the last dim of floats."""
+    def rule(xp, x, *rest):
+        if x.dtype.kind != "f":
+            raise NotFusable("numbers that are no floats")
+        return rows(kernel, x, *rest[:-1], dim=rest[-1])
+    return rule
+
+
+@op("_softmax", fuse=_by_rows(_softmax_rows), at="",
+    samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _softmax(xp, x, dim: "Dim"):
     if x.ndim == 0:
@@ -267,7 +302,8 @@ def _softmax_out_gradient(k, gg, g, out, dim):
     return gg * (g - k.sum(g * out, dim, True)) - g * k.sum(gg * out, dim, True)
 
 
-@op("_softmax_adjoint", at="", samples=["r(3, 4), unit(3, 4), 1"], grad_name="SoftmaxBackwardBackward0",
+@op("_softmax_adjoint", fuse=_by_rows(_softmax_adjoint_rows), at="",
+    samples=["r(3, 4), unit(3, 4), 1"], grad_name="SoftmaxBackwardBackward0",
     vjp={"g": lambda k, gg, out, dim: k._softmax_adjoint(gg, out, dim), "out": _softmax_out_gradient})
 def _softmax_adjoint(xp, g, out, dim: "Dim"):
     """out * (g - sum(g * out))."""
@@ -280,7 +316,8 @@ def _softmax_adjoint(xp, g, out, dim: "Dim"):
     return r
 
 
-@op("_log_softmax", at="", samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
+@op("_log_softmax", fuse=_by_rows(_log_softmax_rows), at="",
+    samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _log_softmax(xp, x, dim: "Dim"):
     if x.ndim == 0:
@@ -294,7 +331,8 @@ def _log_softmax(xp, x, dim: "Dim"):
     return e
 
 
-@op("_log_softmax_adjoint", at="", samples=["r(3, 4), r(3, 4), 1"], grad_name="LogSoftmaxBackwardBackward0",
+@op("_log_softmax_adjoint", fuse=_by_rows(_log_softmax_adjoint_rows), at="",
+    samples=["r(3, 4), r(3, 4), 1"], grad_name="LogSoftmaxBackwardBackward0",
     vjp={"g": lambda k, gg, out, dim: gg - k.sum(gg * k.exp(out), dim, True),
          "out": lambda k, gg, g, out, dim: -gg * k.exp(out) * k.sum(g, dim, True)})
 def _log_softmax_adjoint(xp, g, out, dim: "Dim"):

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..engine.callables import OPERANDS, finish, is_small, record_binary, set_operator
 from ..engine.dispatch import TENSORS, call, is_half
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops, plan_for
 from ..engine.tape import state
 from ..engine.tensor import Tensor
@@ -69,7 +70,7 @@ def sub(xp, x: "Value", other: "Operand", *, alpha: "Scalar" = 1):
     return xp.subtract(x, _scaled(xp, other, alpha, x))
 
 
-@op("rsub", at="torch", promote="same", check=_no_bools, grad_name=named("Rsub", 0, 1), samples=PAIRS,
+@op("rsub", fuse=True, at="torch", promote="same", check=_no_bools, grad_name=named("Rsub", 0, 1), samples=PAIRS,
     vjp={"x": lambda k, g, alpha: -g if alpha == 1 else g * -alpha, "other": lambda k, g: g}, raw_vjp=True)
 def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
     """other - alpha * x, elementwise with broadcasting.
@@ -112,7 +113,7 @@ def _kind(*values) -> str:
 
 
 def _no_zero(xp, other) -> None:
-    if xp.any(xp.equal(other, 0)):
+    if holds(xp.any(xp.equal(other, 0))):
         raise EngineError("ZeroDivisionError")
 
 
@@ -140,14 +141,14 @@ def _true_divide(xp, x: "Value", other: "Operand"):
     return xp.true_divide(x, other)
 
 
-@op("_div_trunc", at="", promote="same", samples=[], grad_name="DivBackward2",
+@op("_div_trunc", fuse=True, at="", promote="same", samples=[], grad_name="DivBackward2",
     vjp={"x": lambda k, g: k.zeros_like(g), "other": lambda k, g: k.zeros_like(g)})
 def _div_trunc(xp, x: "Value", other: "Operand"):
     refuse(x if hasattr(x, "dtype") else other, "bc", "div_trunc_cpu")
     return _truncated(xp, x, other)
 
 
-@op("_div_floor", at="", promote="same", samples=[], grad_name="DivBackward2",
+@op("_div_floor", fuse=True, at="", promote="same", samples=[], grad_name="DivBackward2",
     vjp={"x": lambda k, g: k.zeros_like(g), "other": lambda k, g: k.zeros_like(g)})
 def _div_floor(xp, x: "Value", other: "Operand"):
     refuse(x if hasattr(x, "dtype") else other, "bc", "div_floor_cpu")
@@ -188,7 +189,7 @@ def true_divide(x: "Value", other: "Operand"):
 FLOOR_DIVIDE = not_implemented("derivative for aten::floor_divide is not implemented")
 
 
-@op("floor_divide", at="torch tensor tensor_", also=["tensor.__floordiv__", "tensor.__ifloordiv__",
+@op("floor_divide", fuse=True, at="torch tensor tensor_", also=["tensor.__floordiv__", "tensor.__ifloordiv__",
     "tensor.__rfloordiv__"], promote="same",
     samples=["torch.tensor([7.0, -7.0]), 2", "ints(3), 2", "torch.tensor([7.5, -2.0]), torch.tensor([2.0, 0.0])"],
     grad_name="NotImplemented",
@@ -258,7 +259,7 @@ def _raw_pow_exponent(k, g, x, exponent, out):
     return g * (out * (math.log(x) if x > 0 else math.nan))
 
 
-@op("pow", at="torch tensor tensor_", also=["tensor.__pow__", "tensor.__rpow__", "tensor.__ipow__"], promote="same",
+@op("pow", fuse=True, at="torch tensor tensor_", also=["tensor.__pow__", "tensor.__rpow__", "tensor.__ipow__"], promote="same",
     samples=["pos(3, 4), 2", "pos(3), 0.5", "r(3), 3", "pos(3, 4), r(4)", "2.0, r(3)", "r(3), 0", "r(0), 2"],
     grad_name=named("Pow", 1, 0, 2), vjp={"x": _pow_x, "exponent": _pow_exponent},
     raw_vjp={"x": _raw_pow_x, "exponent": _raw_pow_exponent})
@@ -329,7 +330,7 @@ def _integer_power(xp, x, exponent, d):
             raise EngineError("Integers to negative integer powers are not allowed.")
         return xp.power(x, xp.asarray(exponent, d))
     negative = exponent < 0
-    if not xp.any(negative):
+    if not holds(xp.any(negative)):
         return xp.power(x, exponent)
     # PyTorch answers 0, or +-1 for the bases 1 and -1, where the exponent is negative.
     base = xp.asarray(x, d)

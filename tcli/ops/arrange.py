@@ -2,6 +2,8 @@
 
 from ..engine import dtypes
 from ..engine.args import wrap_dim
+from ..engine.meta import NeedsValue
+from ..engine.placement import holds
 from ..engine.registry import T, composite, function, op
 from ..engine.storage import contiguous_format
 from ..engine.tensor import tensor
@@ -45,13 +47,19 @@ def tile(x, dims: "Shape*"):
     return T.repeat(x, (1,) * (x.ndim - len(dims)) + tuple(dims))
 
 
-@op("_repeat_each", at="", half=False, samples=["r(3), torch.tensor([1, 0, 2]), 0"], grad_name="IndexSelectBackward0",
+def _unknown_count(xp, x, repeats, dim):
+    raise NeedsValue("cannot repeat_interleave a meta tensor without output_size")
+
+
+@op("_repeat_each", at="", half=False,
+    shape=_unknown_count, samples=["r(3), torch.tensor([1, 0, 2]), 0"], grad_name="IndexSelectBackward0",
     vjp={"x": lambda k, g, x_shape, repeats, dim: k._repeat_each_adjoint(g, x_shape, repeats, dim)})
 def _repeat_each(xp, x, repeats: "Index", dim: "int"):
     return xp.repeat(x, repeats, axis=dim)
 
 
-@op("_repeat_each_adjoint", at="", samples=["r(3), (3,), torch.tensor([1, 0, 2]), 0"], grad_name="IndexSelectBackward0",
+@op("_repeat_each_adjoint", at="", shape=lambda xp, g, shape, *_: xp.zeros(shape, g.dtype),
+    samples=["r(3), (3,), torch.tensor([1, 0, 2]), 0"], grad_name="IndexSelectBackward0",
     vjp={"g": lambda k, g, repeats, dim: k._repeat_each(g, repeats, dim)})
 def _repeat_each_adjoint(xp, g, shape: "any", repeats: "Index", dim: "int"):
     out = xp.zeros(shape, g.dtype)
@@ -95,7 +103,7 @@ def _check_repeats(counts) -> None:
     kind = dtypes.scalar_name(counts.dtype)
     if kind not in ("Long", "Int"):
         raise Unsupported(f"\"repeat_interleave_cpu\" not implemented for '{kind}'")
-    if counts.numel() and int(counts._a.min()) < 0:
+    if holds((counts._a < 0).any()):
         raise EngineError("repeats can not be negative")
 
 

@@ -7,7 +7,9 @@ the mask is irregular. `gate` and `select` do the same with bit masks for float 
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.meta import MetaArray
 from ..engine.registry import T, op, raw_helper, rule_helper
+from ..engine.symbols import symbols
 from ..engine.tape import state
 from ..errors import ArgumentError, Unsupported
 from .blocks import LARGE, over_rows
@@ -76,8 +78,10 @@ def kind_of(*values) -> str:
 
 def special(xp):
     """The special functions that go with an array module; SciPy is imported when they are first used."""
-    if xp is np:
+    if xp in (np, symbols):
         from scipy import special as found
+    elif xp.ndarray is MetaArray:
+        from ..engine.meta_rules import special_shapes as found
     else:
         from cupyx.scipy import special as found
     return found
@@ -96,7 +100,7 @@ def _bitwise(xp, mask, *arrays) -> bool:
 
 def bounded(xp, x, low=None, high=None):
     """min(max(x, low), high) for numbers as bounds; nan stays nan."""
-    if xp is np and x.dtype in _BITS:
+    if xp in (np, symbols) and x.dtype in _BITS:
         kind = x.dtype.type
         return CLIP(x, kind(-np.inf if low is None else low), kind(np.inf if high is None else high))
     # NumPy returns its second operand at ties: x, whose zeros then keep their sign.

@@ -1,16 +1,21 @@
 """Attention: scaled_dot_product_attention as one op, and the multi-head layer built on it.
 
-The op keeps the attention weights for its gradient. Rows whose every key is masked give zeros.
+`_attention` keeps the attention weights for its gradient; `_blocked_attention`, for large inputs whose weights
+nobody asks for, works them out again. Rows whose every key is masked give zeros.
 """
 
 import math
 
 import numpy as np
 
+from ..engine.cost import attention
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
+from . import attention_blocks
+from .linalg import product
 from .windows import c_name
 
 NEVER = -1e30  # stands for minus infinity where a gradient must stay finite
@@ -28,7 +33,7 @@ def _additive(xp, mask, causal: bool, shape, dtype):
 
 def _weights(xp, query, key, mask, causal: bool, scale):
     """softmax(query @ keyᵀ * scale + mask), in one buffer."""
-    p = xp.matmul(query, key.swapaxes(-1, -2))
+    p = product(xp, query, key.swapaxes(-1, -2))
     p *= p.dtype.type(scale)
     mask = _additive(xp, mask, causal, p.shape, p.dtype)
     if mask is not None:
@@ -72,40 +77,61 @@ def _attention_gradients(k, gs, need, query, key, value, attn_mask, causal, scal
 
 def _differentiable_weights(k, query, key, mask, causal: bool, scale):
     scores = k.matmul(query, k.transpose(key, -2, -1)) * scale
-    additive = _additive(np, mask._a if mask is not None and not mask._rg else None, causal, scores.shape,
+    xp = module_of(scores._a)
+    additive = _additive(xp, mask._a if mask is not None and not mask._rg else None, causal, scores.shape,
                          np.dtype(scores._a.dtype))
     if additive is None and mask is None:
         return k.softmax(scores, -1)
     if mask is not None and mask._rg:
         scores = scores + k.clamp(mask, NEVER)
     if additive is not None:
-        scores = scores + wrap(np.maximum(additive, np.asarray(NEVER, additive.dtype)))
+        scores = scores + wrap(xp.maximum(additive, additive.dtype.type(NEVER)))
     alive = wrap((scores._a.max(-1, keepdims=True) > NEVER / 2).astype(scores._a.dtype))
     return k.softmax(scores, -1) * alive
 
 
-@op("_attention", at="", outs=2, grad_name=_attention_name, vjp={"query, key, "
+@op("_attention", at="", cost=attention, outs=2, grad_name=_attention_name, vjp={"query, key, "
                                                                  "value, attn_mask": _attention_gradients},
     samples=["r(2, 3, 4), r(2, 5, 4), r(2, 5, 3), r(3, 5), False, 0.5",
              "r(2, 3, 4), r(2, 3, 4), r(2, 3, 3), None, True, 0.5"])
 def _attention(xp, query, key, value, attn_mask: "Tensor?", causal: "bool", scale: "float"):
     """(result, attention weights)."""
     p = _weights(xp, query, key, attn_mask, causal, scale)
-    return xp.matmul(p, value), p
+    return product(xp, p, value), p
 
 
 @op("_attention_backward", at="", outs=4, nograd=True)
 def _attention_backward(xp, g, query, key, value, p, scale: "float"):
-    gv = xp.matmul(p.swapaxes(-1, -2), g)
-    scores = xp.matmul(g, value.swapaxes(-1, -2))
+    gv = product(xp, p.swapaxes(-1, -2), g)
+    scores = product(xp, g, value.swapaxes(-1, -2))
     dot = xp.vecdot(scores, p) if hasattr(xp, "vecdot") else (scores * p).sum(-1)
     scores -= dot[..., None]
     scores *= p
-    gq = xp.matmul(scores, key)
+    gq = product(xp, scores, key)
     gq *= gq.dtype.type(scale)
-    gk = xp.matmul(scores.swapaxes(-1, -2), query)
+    gk = product(xp, scores.swapaxes(-1, -2), query)
     gk *= gk.dtype.type(scale)
     return gq, gk, gv, scores
+
+
+def _blocked_gradients(k, gs, need, query, key, value, attn_mask, causal, scale, out0, out1):
+    if gs[0] is None:
+        return (None,) * 3
+    if not state.grad:
+        return k._blocked_attention_backward(gs[0], query, key, value, attn_mask, out0, out1, causal, scale)
+    return _attention_gradients(k, (gs[0], None), need, query, key, value, attn_mask, causal, scale, None)[:3]
+
+
+@op("_blocked_attention", at="", outs=2, grad_name=_attention_name, vjp={"query, key, value": _blocked_gradients})
+def _blocked_attention(xp, query, key, value, attn_mask: "Index?", causal: "bool", scale: "float"):
+    """(result, logarithms of the sums of exponentials)."""
+    return attention_blocks.forward(query, key, value, attn_mask, causal, scale)
+
+
+@op("_blocked_attention_backward", at="", outs=3, nograd=True)
+def _blocked_attention_backward(xp, g, query, key, value, attn_mask: "Index?", y, sums, causal: "bool",
+                                scale: "float"):
+    return attention_blocks.backward(g, query, key, value, attn_mask, y, sums, causal, scale)
 
 
 def _check(query, key, value, mask) -> None:
@@ -147,10 +173,13 @@ def _repeat_heads(t, times: int):
     return T.reshape(t, (*shape[:-3], shape[-3] * times, *shape[-2:]))
 
 
-def attend(query, key, value, mask, dropout_p: float, causal: bool, scale):
-    """(result, weights after dropout)."""
+def attend(query, key, value, mask, dropout_p: float, causal: bool, scale, weights: bool = True):
+    """(result, weights after dropout); the weights may be None where they are not wanted."""
     if scale is None:
         scale = 1 / math.sqrt(query._a.shape[-1]) if query._a.shape[-1] else math.inf
+    if not weights and not dropout_p and not (mask is not None and mask._rg) and attention_blocks.fits(
+            query._a, key._a, value._a):
+        return T._blocked_attention(query, key, value, mask, causal, scale)[0], None
     y, p = T._attention(query, key, value, mask, causal, scale)
     if dropout_p:
         p = T.dropout(p, dropout_p, True)
@@ -175,7 +204,7 @@ def scaled_dot_product_attention(query, key, value, attn_mask: "Tensor?" = None,
     if enable_gqa and min(query._a.ndim, key._a.ndim, value._a.ndim) >= 3:
         key, value = _grouped(query, key, value)
     _check(query, key, value, attn_mask)
-    return attend(query, key, value, attn_mask, dropout_p, is_causal, scale)[0]
+    return attend(query, key, value, attn_mask, dropout_p, is_causal, scale, weights=False)[0]
 
 
 # ---------------------------------------------------------------- multi-head attention
@@ -282,7 +311,7 @@ def multi_head_attention_forward(
             for s, t in ((static_k, k), (static_v, v)))
     if add_zero_attn:
         k, v = T.constant_pad_nd(k, (0, 0, 0, 1), 0.0), T.constant_pad_nd(v, (0, 0, 0, 1), 0.0)
-    y, p = attend(q, k, v, mask, dropout_p if training else 0.0, False, None)
+    y, p = attend(q, k, v, mask, dropout_p if training else 0.0, False, None, need_weights)
     y = T.reshape(T.permute(y, (2, 0, 1, 3)), (length, n, embed))
     y = T.linear(y, out_proj_weight, out_proj_bias)
     if not need_weights:

@@ -59,7 +59,7 @@ def spherical_bessel_j0(xp, x):
     return xp.where(xp.isinf(x), x.dtype.type(0), out)
 
 
-@op("airy_ai", half=False, at="special", promote="float", samples=PLAIN, nograd=True)
+@op("airy_ai", half=False, at="special", promote="float", host=True, samples=PLAIN, nograd=True)
 def airy_ai(xp, x):
     """The Airy function Ai.
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.placement import holds
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, EngineError
@@ -25,7 +26,7 @@ def _checked(x, other, kernel: str):
 # ---------------------------------------------------------------- remainders
 
 def _integer_divisor(xp, other) -> None:
-    if xp.any(xp.equal(other, 0)):
+    if holds(xp.any(xp.equal(other, 0))):
         raise EngineError("ZeroDivisionError")
 
 
@@ -44,10 +45,10 @@ def remainder(xp, x: "Operand", other: "Operand"):
     # C's remainder, moved by one divisor where its sign is wrong: zeros keep the sign of x.
     r = xp.fmod(x, other)
     wrong = xp.not_equal(r, 0) & (xp.less(other, 0) != xp.less(r, 0))
-    return select(xp, wrong, r + other, r) if xp.any(wrong) else r
+    return select(xp, wrong, r + other, r) if holds(xp.any(wrong)) else r
 
 
-@op("fmod", at=EVERYWHERE, promote="same", samples=DIVISORS, grad_name=named("Fmod", 1, 0),
+@op("fmod", fuse=True, at=EVERYWHERE, promote="same", samples=DIVISORS, grad_name=named("Fmod", 1, 0),
     vjp={"x": lambda k, g: g, "other": lambda k, g, x, other: g * -k.div(x, other, rounding_mode="trunc")})
 def fmod(xp, x, other: "Operand"):
     """The remainder of x / other, with the sign of x (C's fmod).
@@ -80,7 +81,7 @@ def atan2(xp, x, other):
     return xp.arctan2(x, other)
 
 
-@op("hypot", at=EVERYWHERE, promote="same", samples=PAIRS,
+@op("hypot", fuse=True, at=EVERYWHERE, promote="same", samples=PAIRS,
     vjp={"x": lambda k, g, x, out: g * (x / out), "other": lambda k, g, other, out: g * (other / out)})
 def hypot(xp, x, other):
     """sqrt(x^2 + other^2) without overflow.
@@ -92,7 +93,7 @@ def hypot(xp, x, other):
     return xp.hypot(x, other)
 
 
-@op("copysign", at=EVERYWHERE, promote="float", grad_name=named("Copysign", 0, 1),
+@op("copysign", fuse=True, at=EVERYWHERE, promote="float", grad_name=named("Copysign", 0, 1),
     samples=["away(3, 4), away(3, 4)", "away(3), -1.0", "away(3), away(1)"],
     vjp={"x": lambda k, g, x, out: k.where(x == 0, 0.0, g * (out / x)), "other": lambda k, g: k.zeros_like(g)})
 def copysign(xp, x, other: "Operand"):
@@ -105,7 +106,7 @@ def copysign(xp, x, other: "Operand"):
     return xp.copysign(x, other)
 
 
-@op("nextafter", at=EVERYWHERE, promote="same", half=False,
+@op("nextafter", fuse=True, at=EVERYWHERE, promote="same", half=False,
     samples=["torch.tensor([1.0, 2.0]), torch.tensor([2.0, 1.0])"],
     vjp={"x": lambda k, g, x, other: k._gate(x != other, g), "other": lambda k, g: k.zeros_like(g)})
 def nextafter(xp, x, other):
@@ -126,7 +127,7 @@ def _one_dtype(values: list) -> None:
         raise EngineError("heaviside is not yet implemented for tensors with different dtypes.")
 
 
-@op("heaviside", out="heaviside", check=_one_dtype, grad_name="NotImplemented", at=EVERYWHERE, promote="same",
+@op("heaviside", out="heaviside", fuse=True, check=_one_dtype, grad_name="NotImplemented", at=EVERYWHERE, promote="same",
     samples=["torch.tensor([-1.0, 0.0, 2.0]), torch.tensor(0.5)"],
     vjp={"x": HEAVISIDE, "values": HEAVISIDE})
 def heaviside(xp, x, values):
@@ -148,7 +149,7 @@ def _share_of_sum(k, g, x, other, base):
     return g * k.conj_of(k.sigmoid(step * -base))
 
 
-@op("logaddexp", at="torch tensor", promote="same", samples=[*PAIRS, "c(3), c(3)"],
+@op("logaddexp", fuse=True, at="torch tensor", promote="same", samples=[*PAIRS, "c(3), c(3)"],
     vjp={"x": lambda k, g, x, other: _share_of_sum(k, g, x, other, 1.0),
          "other": lambda k, g, x, other: _share_of_sum(k, g, other, x, 1.0)})
 def logaddexp(xp, x, other):
@@ -165,7 +166,7 @@ def logaddexp(xp, x, other):
     return xp.logaddexp(x, other)
 
 
-@op("logaddexp2", at="torch tensor", promote="same", samples=PAIRS,
+@op("logaddexp2", fuse=True, at="torch tensor", promote="same", samples=PAIRS,
     vjp={"x": lambda k, g, x, other: _share_of_sum(k, g, x, other, math.log(2)),
          "other": lambda k, g, x, other: _share_of_sum(k, g, other, x, math.log(2))})
 def logaddexp2(xp, x, other):
@@ -236,7 +237,7 @@ def _of_one_dtype(values: list) -> None:
         raise EngineError(f"{dtypes.scalar_name(values[0].dtype)} did not match {dtypes.scalar_name(values[1].dtype)}")
 
 
-@op("isclose", at="torch tensor", nograd=True, half=True, check=_of_one_dtype,
+@op("isclose", fuse=True, at="torch tensor", nograd=True, half=True, check=_of_one_dtype,
     samples=["r(3), r(3)", "pos(3), pos(3), 0.5, 0.1"])
 def isclose(xp, x, other, rtol: "float" = 1e-05, atol: "float" = 1e-08, equal_nan: "bool" = False):
     """Whether abs(x - other) <= atol + rtol * abs(other), elementwise.

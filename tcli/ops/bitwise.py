@@ -34,7 +34,7 @@ _bitwise("or", "|", "or", "tensor([3, 6])")
 _bitwise("xor", "^", "xor", "tensor([2, 4])")
 
 
-@op("bitwise_not", out="found", at=EVERYWHERE, half=False, samples=["ints(3)", "b(3)"], nograd=True)
+@op("bitwise_not", fuse=True, out="found", at=EVERYWHERE, half=False, samples=["ints(3)", "b(3)"], nograd=True)
 def bitwise_not(xp, x):
     """~x: the bits of integers inverted, truth values negated.
 
@@ -68,7 +68,7 @@ def _shift_operands(xp, x, other, kernel: str):
     return xp.asarray(x, first.dtype), xp.asarray(other, first.dtype)
 
 
-@op("bitwise_left_shift", at=EVERYWHERE, also=_shift_names("l"),
+@op("bitwise_left_shift", fuse=True, at=EVERYWHERE, also=_shift_names("l"),
     promote="same", half=False, samples=INTEGERS[:3], nograd=True)
 def bitwise_left_shift(xp, x: "Operand", other: "Operand"):
     """x * 2 ** other for integers; 0 where the shift is negative or as wide as the type.
@@ -81,7 +81,7 @@ def bitwise_left_shift(xp, x: "Operand", other: "Operand"):
     return xp.where(wide, xp.zeros((), x.dtype), xp.left_shift(x, xp.where(wide, other.dtype.type(0), other)))
 
 
-@op("bitwise_right_shift", at=EVERYWHERE, also=_shift_names("r"),
+@op("bitwise_right_shift", fuse=True, at=EVERYWHERE, also=_shift_names("r"),
     promote="same", half=False, samples=INTEGERS[:3], nograd=True)
 def bitwise_right_shift(xp, x: "Operand", other: "Operand"):
     """x // 2 ** other for integers (the sign fills in).
@@ -102,7 +102,8 @@ def bitwise_right_shift(xp, x: "Operand", other: "Operand"):
 def _logical(word: str, shown: str):
     name = f"logical_{word}"
 
-    @op(name, at=EVERYWHERE, promote="compare", samples=["b(3, 4), b(4)", "r(3), r(3)", "ints(3), b(3)"], nograd=True)
+    @op(name, at=EVERYWHERE, promote="compare", samples=["b(3, 4), b(4)", "r(3), r(3)", "ints(3), b(3)"], nograd=True,
+        fuse=True)
     def kernel(xp, x, other):
         return getattr(xp, name)(x, other)
 
@@ -118,7 +119,7 @@ _logical("or", "tensor([ True,  True, False])")
 _logical("xor", "tensor([False,  True, False])")
 
 
-@op("logical_not", at=EVERYWHERE, samples=["b(3)", "r(3)", "ints(3)"], nograd=True)
+@op("logical_not", fuse=True, at=EVERYWHERE, samples=["b(3)", "r(3)", "ints(3)"], nograd=True)
 def logical_not(xp, x):
     """Whether x is 0 (or false), elementwise.
 
@@ -130,7 +131,7 @@ def logical_not(xp, x):
 
 # ---------------------------------------------------------------- divisors
 
-@op("gcd", at=EVERYWHERE, promote="same", half=False, samples=["ints(3, 4), ints(4)"], nograd=True)
+@op("gcd", fuse=True, at=EVERYWHERE, promote="same", half=False, samples=["ints(3, 4), ints(4)"], nograd=True)
 def gcd(xp, x, other):
     """The greatest common divisor of integers.
 
@@ -141,7 +142,7 @@ def gcd(xp, x, other):
     return xp.gcd(x, other)
 
 
-@op("lcm", at=EVERYWHERE, promote="same", half=False, samples=["ints(3, 4), ints(4)"], nograd=True)
+@op("lcm", fuse=True, at=EVERYWHERE, promote="same", half=False, samples=["ints(3, 4), ints(4)"], nograd=True)
 def lcm(xp, x, other):
     """The least common multiple of integers.
 

@@ -11,12 +11,24 @@ from math import prod
 
 import numpy as np
 
-from ..engine.threads import parallel
-
 BLOCK = 1 << 17  # elements
 LARGE = 1 << 18  # elements from which a second thread pays
 COLUMNS = 256  # the fewest columns that rows are cut into
 STRIP = 256  # the length of the strips in which transposed arrays are copied
+
+
+def parallel(count: int, fn: Callable[[int], object]) -> None:
+    """`engine.threads.parallel`, loaded when it is first needed."""
+    from ..engine import threads
+
+    threads.parallel(count, fn)
+
+
+def several_threads() -> bool:
+    """Whether blocks may run beside each other."""
+    from ..engine import threads
+
+    return threads.get_num_threads() > 1
 
 
 def over_rows(n: int, per_row: int, fn: Callable[[int, int], object], block: int = BLOCK) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op, rule_helper
 from ..errors import DTypeError, LinAlgError, ShapeError
 from .linalg import scalar
@@ -41,7 +42,7 @@ def _cholesky_one(a):
 
 
 def raise_indefinite(info, name: str) -> None:
-    if info._a.any():
+    if holds(info._a.any()):
         where, i = first_failure(info._a)
         raise LinAlgError(f"{name}: {where}The factorization could not be completed because the input is not "
                           f"positive-definite (the leading minor of order {i} is not positive-definite).")

@@ -30,7 +30,7 @@ def _is_zero(value) -> bool:
     return type(value) in (int, float) and value == 0 and math.copysign(1, value) > 0
 
 
-@op("_where", at="", promote="same", grad_name="WhereBackward0",
+@op("_where", fuse=True, at="", promote="same", grad_name="WhereBackward0",
     samples=["b(3, 4), r(3, 4), r(3, 4)", "b(3, 1), r(4), r(3, 4)", "b(3), r(3), 2.0", "b(3), 0.0, r(3)",
              "b(), r(), r(2)"],
     vjp={"x": lambda k, g, condition: k._gate(condition, g), "other": lambda k, g, condition: k._gate(~condition, g)},
@@ -90,7 +90,7 @@ def _method_where(x: "Operand", condition: "Index", other: "Operand"):
     return T._where(condition, x, other)
 
 
-@op("masked_fill", at="torch tensor tensor_", half=False,
+@op("masked_fill", fuse=True, at="torch tensor tensor_", half=False,
     grad_name=lambda x, mask, value: f"MaskedFillBackward{int(hasattr(value, '_a'))}",
     samples=["r(3, 4), b(3, 4), 0.5", "r(3, 4), b(4), 1", "r(4), b(3, 4), -1.0", "r(3), b(3), r()"],
     vjp={"x": lambda k, g, mask: k._gate(~mask, g), "value": lambda k, g, mask: k.sum(k._gate(mask, g))},
@@ -119,6 +119,8 @@ def _fill_value(xp, x, value):
     if getattr(value, "ndim", 0):
         raise EngineError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                           f"{value.ndim} dimension(s).")
+    if hasattr(value, "place"):
+        return value.astype(x.dtype)
     number = value.item() if hasattr(value, "item") else value
     _check_fits(number, dtypes.of_numpy(x.dtype))
     return xp.asarray(number).astype(x.dtype)
@@ -164,7 +166,7 @@ def _same_floats(values: list) -> None:
     refuse(start._a, "biu", "lerp_kernel_" + ("tensor" if tensor_weight else "scalar"))
 
 
-@op("lerp", out=lambda x, end, weight: "found" if hasattr(weight, "_a") else None,
+@op("lerp", fuse=True, out=lambda x, end, weight: "found" if hasattr(weight, "_a") else None,
     at="torch tensor tensor_", promote="same", check=_same_floats,
     grad_name=lambda x, end, weight: f"LerpBackward{int(hasattr(weight, '_a'))}",
     samples=["r(3, 4), r(3, 4), 0.3", "r(3), r(3), r(3)", "r(2, 3), r(3), r()", "r(3), r(3), 0.8",
@@ -192,14 +194,14 @@ def _factor(value, d):
     wanted = dtypes.of_numpy(d)
     _check_fits(value, wanted)
     value = value.real if isinstance(value, complex) and not wanted.is_complex else value
-    return np.asarray(int(value)).astype(d) if wanted.category == dtypes.INTEGER else value
+    return np.asarray(int(value)).astype(d)[()] if wanted.category == dtypes.INTEGER else value
 
 
 def _scaled(value, product):
     return product if value == 1 else product * value
 
 
-@op("addcmul", at="torch tensor tensor_", promote="same",
+@op("addcmul", fuse=True, at="torch tensor tensor_", promote="same",
     samples=["r(3, 4), r(3, 4), r(4)", "r(3), r(3), r(3), value=0.5", "r(2, 1), r(3), r(), value=-2",
              "c(2), c(2), c(2)"],
     vjp={"x": lambda k, g: g,
@@ -225,7 +227,7 @@ def _divides_reals(values: list) -> None:
             "* tensor1 / tensor2), for all dtypes.")
 
 
-@op("addcdiv", at="torch tensor tensor_", promote="same", check=_divides_reals,
+@op("addcdiv", fuse=True, at="torch tensor tensor_", promote="same", check=_divides_reals,
     samples=["r(3, 4), r(3, 4), away(4)", "r(3), r(3), away(3), value=0.5", "c(2), c(2), c(2)"],
     vjp={"x": lambda k, g: g,
          "tensor1": lambda k, g, tensor2, value: g * k.conj_of(value / tensor2),

@@ -11,7 +11,8 @@ convolutions add up scaled slices instead.
 
 from math import prod
 
-from ..engine import dtypes
+from ..engine import blas, dtypes
+from ..engine.cost import convolution
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError, Unsupported
 from . import conv_flat
@@ -35,7 +36,7 @@ def _depthwise(c: int, groups: int) -> bool:
     return groups > 1 and c == groups
 
 
-@op("_conv", at="", samples=["r(2, 4, 6), r(6, 2, 3), r(6), ((2,), ((1, 1),), (1,), 2), (3,)"],
+@op("_conv", at="", cost=convolution, samples=["r(2, 4, 6), r(6, 2, 3), r(6), ((2,), ((1, 1),), (1,), 2), (3,)"],
     grad_name="ConvolutionBackward0",
     vjp={"x": lambda k, g, weight, x_shape, geometry:
          k._conv_input(g, k.conj_of(weight), None, geometry, x_shape[2:]),
@@ -73,6 +74,7 @@ def _conv(xp, x, weight, bias: "Tensor?", geometry: "any", size: "any"):
 
 def _product(xp, w, cols, y) -> None:
     """y = w @ cols for (m, groups) matrices; one large product where the images are small."""
+    blas.expect(w.shape[1] * cols.size)
     if w.shape[0] == 1:
         w, cols, y = w[0], cols[:, 0], y[:, 0]
     xp.matmul(w, cols, out=y)
@@ -136,6 +138,7 @@ def _back_product(xp, g, weight, groups: int, start: int, stop: int, out=None):
     w = weight.reshape(groups, n_out, -1).swapaxes(1, 2)
     part = g[start:stop]
     part = part.reshape(part.shape[0], groups, n_out, -1)
+    blas.expect(w.shape[1] * part.size)
     if groups == 1:
         r = xp.matmul(w[0], part[:, 0], out=None if out is None else out[:, 0])
         return r[:, None]

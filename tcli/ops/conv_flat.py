@@ -13,7 +13,7 @@ from math import prod
 
 import numpy as np
 
-from ..engine.threads import get_num_threads, parallel
+from .blocks import parallel, several_threads
 from .linalg import one_thread
 from .windows import offsets
 
@@ -93,7 +93,7 @@ def _over_images(n: int, step: int, fn) -> None:
 
     def one(b: int) -> None:
         fn(b * step, min(n, (b + 1) * step))
-    if count == 1 or get_num_threads() == 1:
+    if count == 1 or not several_threads():
         for b in range(count):
             one(b)
         return

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
+from ..engine import device as device_module
 from ..engine import dtypes
 from ..engine.args import type_name
 from ..engine.callables import shortcut
-from ..engine.device import CPU, as_device, move
+from ..engine.device import CPU, as_device, backend, default_device, move
 from ..engine.dispatch import wrap
 from ..engine.registry import composite, function
 from ..engine.tensor import Tensor, as_tensor, tensor
@@ -18,6 +19,13 @@ def made(array, device=None, requires_grad: bool = False):
     """A fresh leaf on `device` around a new array."""
     device = as_device(device)
     t = wrap(array if device.type == "cpu" else move(array, device))
+    return t.requires_grad_(True) if requires_grad else t
+
+
+def make(build, device=None, requires_grad: bool = False):
+    """A fresh leaf on `device` around the array that `build(xp)` makes there."""
+    device = as_device(device)
+    t = wrap(backend(device).create(device, build))
     return t.requires_grad_(True) if requires_grad else t
 
 
@@ -47,7 +55,8 @@ def zeros(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, devic
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return made(np.zeros(_checked_for("zeros", size), _type(dtype)), device, requires_grad)
+    _checked_for("zeros", size)
+    return make(lambda xp: xp.zeros(size, _type(dtype)), device, requires_grad)
 
 
 @composite("ones", at="torch", nograd=True, samples=["2, 3", "()", "2, dtype=torch.int64"])
@@ -58,18 +67,22 @@ def ones(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, device
     >>> ones(2)
     tensor([1., 1.])
     """
-    return made(np.ones(_checked(size), _type(dtype)), device, requires_grad)
+    return make(lambda xp: xp.ones(_checked(size), _type(dtype)), device, requires_grad)
 
 
-def _like(x, dtype, device, requires_grad, make):
+def _like(x, dtype, device, requires_grad, build):
+    """`build(xp, array, dtype)`; an array of the same strides stands in for x on another device."""
     d = dtype.numpy if dtype is not None else x._a.dtype
-    a = make(x._a, d)
-    return made(a, x.device if device is None and x.device != CPU else device, requires_grad)
+    device = x.device if device is None else as_device(device)
+    like = x._a if device == x.device else backend(device).create(device, lambda xp: xp.empty(x._a.shape, d))
+    return make(lambda xp: build(xp, like, d), device, requires_grad)
 
 
 def _quick(name: str, make):
     @shortcut(name)
     def quick(*size):
+        if default_device() is not CPU or device_module.sketch:
+            return NotImplemented
         if len(size) == 1 and type(size[0]) is tuple:
             size, = size
         for n in size:
@@ -90,7 +103,7 @@ def zeros_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any"
     >>> zeros_like(tensor([1., 2.]))
     tensor([0., 0.])
     """
-    return _like(x, dtype, device, requires_grad, lambda a, d: np.zeros_like(a, d))
+    return _like(x, dtype, device, requires_grad, lambda xp, a, d: xp.zeros_like(a, d))
 
 
 @composite("ones_like", at="torch", nograd=True, samples=["r(2, 3)"])
@@ -101,7 +114,7 @@ def ones_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" 
     >>> ones_like(tensor([1., 2.]))
     tensor([1., 1.])
     """
-    return _like(x, dtype, device, requires_grad, lambda a, d: np.ones_like(a, d))
+    return _like(x, dtype, device, requires_grad, lambda xp, a, d: xp.ones_like(a, d))
 
 
 @composite("arange", at="torch", also=[], nograd=True, samples=["5", "1, 4", "0, 1, 0.25", "5, 0, -2"])
@@ -131,19 +144,19 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
         raise Unsupported(f"\"arange_cpu\" not implemented for '{dtypes.scalar_name(dtype)}'")
     count = int(np.ceil((end - start) / step))
     if dtype.category >= dtypes.FLOAT:
-        return made(_steps(start, step, count, dtype.numpy), device, requires_grad)
-    return made(np.arange(count, dtype=np.int64).__mul__(int(step)).__add__(int(start)).astype(dtype.numpy), device)
+        return make(lambda xp: _steps(xp, start, step, count, dtype.numpy), device, requires_grad)
+    return make(lambda xp: (xp.arange(count, dtype=np.int64) * int(step) + int(start)).astype(dtype.numpy), device)
 
 
-def _steps(start: float, step: float, count: int, target: np.dtype) -> np.ndarray:
+def _steps(xp, start: float, step: float, count: int, target: np.dtype):
     """start + i * step, rounded as PyTorch's vectors of 32 bytes round: the first of each block to the dtype itself."""
-    values = start + np.arange(count, dtype=np.float64) * step
+    values = start + xp.arange(count, dtype=np.float64) * step
     width = 32 // target.itemsize if target.kind in "fV" and target.itemsize > 1 else 0
     whole = count // (2 * width) * 2 * width if width else 0
     found = values.astype(target)
     if whole:
         first = found[:whole:width, None].astype(np.float64)
-        found[:whole] = (first + np.arange(width) * float(step)).reshape(-1).astype(target)
+        found[:whole] = (first + xp.arange(width) * float(step)).reshape(-1).astype(target)
     return found
 
 
@@ -158,8 +171,7 @@ def range_(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
     if end is None:
         start, end = 0, start
     count = int((end - start) / step) + 1
-    values = start + np.arange(count, dtype=np.float64) * step
-    return made(values.astype(_type(dtype)), device, requires_grad)
+    return make(lambda xp: (start + xp.arange(count, dtype=np.float64) * step).astype(_type(dtype)), device, requires_grad)
 
 
 def _filled_type(value, dtype):
@@ -179,8 +191,13 @@ def full(size: "Shape", fill_value: "any", *, dtype: "DType?" = None, layout: "a
     tensor([7, 7])
     """
     target = _filled_type(fill_value, dtype)
-    value = fill_value._a if isinstance(fill_value, Tensor) else np.asarray(fill_value)
-    return made(np.full(_checked(size), value.astype(target), target), device, requires_grad)
+    return _full(_checked(size), fill_value, target, device, requires_grad)
+
+
+def _full(size: tuple, fill_value, target, device, requires_grad: bool):
+    value = move(fill_value._a, as_device(device)) if isinstance(fill_value, Tensor) else np.asarray(fill_value)
+    value = value.astype(target)
+    return make(lambda xp: xp.full(size, value if isinstance(fill_value, Tensor) else value[()], target), device, requires_grad)
 
 
 @composite("full_like", at="torch", nograd=True, samples=["r(2, 3), 2.5"])
@@ -192,7 +209,7 @@ def full_like(x, fill_value: "Scalar", *, dtype: "DType?" = None, layout: "any" 
     tensor([5., 5.])
     """
     return _like(x, dtype, device, requires_grad,
-                 lambda a, d: np.full_like(a, np.asarray(fill_value).astype(d), dtype=d))
+                 lambda xp, a, d: xp.full_like(a, np.asarray(fill_value).astype(d)[()], dtype=d))
 
 
 @composite("empty", at="torch", nograd=True, samples=["0, 3"])
@@ -203,7 +220,7 @@ def empty(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, devic
     >>> empty(2, 3).shape
     torch.Size([2, 3])
     """
-    return made(np.empty(_checked(size), _type(dtype)), device, requires_grad)
+    return make(lambda xp: xp.empty(_checked(size), _type(dtype)), device, requires_grad)
 
 
 @composite("empty_like", at="torch", nograd=True, samples=[])
@@ -214,7 +231,7 @@ def empty_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any"
     >>> empty_like(zeros(2, 3)).shape
     torch.Size([2, 3])
     """
-    return _like(x, dtype, device, requires_grad, lambda a, d: np.empty_like(a, d))
+    return _like(x, dtype, device, requires_grad, lambda xp, a, d: xp.empty_like(a, d))
 
 
 @composite("empty_strided", at="torch", nograd=True, samples=[])
@@ -226,12 +243,12 @@ def empty_strided(size: "Shape", stride: "Shape", *, dtype: "DType?" = None, lay
     (1, 2)
     """
     needed = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
-    memory = np.empty(needed, _type(dtype))
-    strides = [s * memory.itemsize for s in stride]
-    return made(np.lib.stride_tricks.as_strided(memory, size, strides), device, requires_grad)
+    target = _type(dtype)
+    strides = [s * target.itemsize for s in stride]
+    return make(lambda xp: xp.lib.stride_tricks.as_strided(xp.empty(needed, target), size, strides), device, requires_grad)
 
 
-@composite("empty_permuted", at="torch", nograd=True, samples=[])
+@composite("empty_permuted", at="torch", nograd=True, samples=["(0, 3), (1, 0)"])
 def empty_permuted(size: "Shape", physical_layout: "Shape", *, dtype: "DType?" = None, layout: "any" = None,
                    device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """A dense tensor without values yet whose dims lie in memory in a given order, the widest first.
@@ -262,7 +279,7 @@ def eye(n: "int", m: "int?" = None, *, dtype: "DType?" = None, layout: "any" = N
     if n < 0 or (m is not None and m < 0):
         raise EngineError(f"n must be greater or equal to 0, got {n}" if n < 0 else
                           f"m must be greater or equal to 0, got {m}")
-    return made(np.eye(n, m, dtype=_type(dtype)), device, requires_grad)
+    return make(lambda xp: xp.eye(n, m, dtype=_type(dtype)), device, requires_grad)
 
 
 def _ends(name: str, start, end) -> list:
@@ -280,15 +297,15 @@ def _number(name: str, word: str, value):
     return value
 
 
-def _line(start, end, steps: int, real) -> np.ndarray:
+def _line(xp, start, end, steps: int, real):
     """PyTorch fills the first half from the start and the second half from the end."""
-    if steps == 1:
-        return np.asarray([start], real)
+    if steps <= 1:
+        return xp.full(steps, start, real)
     start, end = real.type(start), real.type(end)
     step = real.type((end - start) / (steps - 1)) if real.kind in "fc" else (end - start) / (steps - 1)
-    index = np.arange(steps, dtype=real if real.kind in "fc" else np.float64)
+    index = xp.arange(steps, dtype=np.float64).astype(real if real.kind in "fc" else np.float64)
     half = steps // 2
-    return np.where(np.arange(steps) < half, start + step * index, end - step * (steps - 1 - index))
+    return xp.where(xp.arange(steps) < half, start + step * index, end - step * (steps - 1 - index))
 
 
 @composite("linspace", at="torch", nograd=True, samples=["0, 1, 5", "-2, 3, 1", "3, 7, 0", "0.1, 0.7, 7"])
@@ -308,8 +325,7 @@ def linspace(start: "any", end: "any", steps: "int", *, dtype: "DType?" = None, 
         dtype = dtypes.default_complex()
     target = _type(dtype)
     wide = np.dtype(np.float32) if target.itemsize == 2 and target.kind in "fV" else target
-    values = _line(start, end, steps, wide) if steps else np.empty(0, wide)
-    return made(values.astype(target), device, requires_grad)
+    return make(lambda xp: _line(xp, start, end, steps, wide).astype(target), device, requires_grad)
 
 
 @composite("logspace", at="torch", nograd=True, samples=["0, 2, 3", "-1, 1, 4, 2.0", "0, 1, 1"])
@@ -327,8 +343,7 @@ def logspace(start: "any", end: "any", steps: "int", base: "Scalar" = 10.0, *, d
     wide = target if target.kind in "fc" and target.itemsize > 2 else np.dtype(np.float32)
     if target.kind in "iu":
         start, end, wide = int(start), int(end), np.dtype(np.float64)
-    values = np.power(wide.type(base), _line(start, end, steps, wide)) if steps else np.empty(0, wide)
-    return made(values.astype(target), device, requires_grad)
+    return make(lambda xp: xp.power(wide.type(base), _line(xp, start, end, steps, wide)).astype(target), device, requires_grad)
 
 
 @composite("scalar_tensor", at="torch", nograd=True, samples=["2.5"])
@@ -339,7 +354,7 @@ def scalar_tensor(s: "Scalar", *, dtype: "DType?" = None, layout: "any" = None, 
     >>> scalar_tensor(2)
     tensor(2.)
     """
-    return made(np.asarray(s).astype(_type(dtype)), device, requires_grad)
+    return make(lambda xp: xp.asarray(s).astype(_type(dtype)), device, requires_grad)
 
 
 @function("torch.asarray")
@@ -363,23 +378,23 @@ def new_tensor(x, data, *, dtype=None, device=None, requires_grad: bool = False,
     return tensor(data, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
 
 
-def _new(name: str, summary: str, make) -> None:
+def _new(name: str, summary: str, build: str) -> None:
     @function("tensor." + name)
     def method(x, *size, dtype=None, device=None, requires_grad: bool = False, layout=None, pin_memory: bool = False,
                **named):
         size = named.pop("size", size)
         shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
         d = (dtype or x.dtype).numpy
-        return made(make(_checked(shape), d), device or x.device, requires_grad)
+        return make(lambda xp: getattr(xp, build)(_checked(shape), d), device or x.device, requires_grad)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = summary
 
 
-_new("new_zeros", "Zeros with the dtype and device of this tensor.", np.zeros)
-_new("new_ones", "Ones with the dtype and device of this tensor.", np.ones)
-_new("new_empty", "A tensor with the dtype and device of this one whose values are not set yet.", np.empty)
-_new("new", "A tensor with the dtype and device of this one.", np.zeros)
+_new("new_zeros", "Zeros with the dtype and device of this tensor.", "zeros")
+_new("new_ones", "Ones with the dtype and device of this tensor.", "ones")
+_new("new_empty", "A tensor with the dtype and device of this one whose values are not set yet.", "empty")
+_new("new", "A tensor with the dtype and device of this one.", "zeros")
 
 
 @function("tensor.new_empty_strided")
@@ -395,5 +410,4 @@ def new_full(x, size, fill_value, *, dtype=None, device=None, requires_grad: boo
              pin_memory: bool = False):
     """One value with the dtype and device of this tensor."""
     d = (dtype or x.dtype).numpy
-    value = fill_value._a if isinstance(fill_value, Tensor) else np.asarray(fill_value)
-    return made(np.full(_checked(tuple(size)), value.astype(d), d), device or x.device, requires_grad)
+    return _full(_checked(tuple(size)), fill_value, d, device or x.device, requires_grad)

@@ -5,6 +5,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes, wrap_dim
+from ..engine.device import module_of
 from ..engine.dispatch import result_type, wrap
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
@@ -159,6 +160,6 @@ def pdist(x, p: "float" = 2):
     if p < 0:
         raise EngineError("pdist only supports non-negative p values")
     refuse(x._a, "h", "pdist")
-    first, second = (wrap(i) for i in np.triu_indices(x.shape[0], 1))
+    first, second = (wrap(module_of(x._a).asarray(i)) for i in np.triu_indices(x.shape[0], 1))
     difference = x[first] - x[second]
     return vector_norm(difference, p, (1,), False) if difference._a.size else T.sum(difference, 1)

@@ -5,9 +5,12 @@ The gradient of the table adds the rows of `g` up by index.
 
 import numpy as np
 
+from ..engine.device import module_of
 from ..engine.dispatch import bump, wrap
 from ..engine.dtypes import of_numpy, scalar_name
+from ..engine.placement import has_values, holds, values_of
 from ..engine.registry import T, composite, op
+from ..engine.waiting import before_write
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, Unsupported
 from .places import add_rows, in_range, take_rows
 
@@ -18,7 +21,7 @@ def check_indices(indices, rows: int, name: str = "embedding") -> None:
         kind = "CPUBoolType" if kind == "Bool" else f"torch.{kind}Tensor"
         raise DTypeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: "
                          f"Long, Int; but got {kind} instead (while checking arguments for {name})")
-    if indices.size and not in_range(indices, rows):
+    if has_values(indices) and indices.size and not in_range(values_of(indices), rows):
         raise BadIndex("index out of range in self")
 
 
@@ -49,7 +52,8 @@ def _embedding(xp, weight, indices: "Index", padding_idx: "int", scale: "bool"):
     return take_rows(weight, indices, 1) if xp is np and weight.flags.c_contiguous else weight[indices]
 
 
-@op("_embedding_gradient", at="", grad_name="EmbeddingDenseBackwardBackward0",
+@op("_embedding_gradient", at="",
+    shape=lambda xp, g, indices, n, *_: xp.zeros((n, g.shape[-1]), g.dtype), grad_name="EmbeddingDenseBackwardBackward0",
     samples=["r(2, 2, 3), torch.tensor([[0, 2], [1, 0]]), 4, 1, True"],
     vjp={"g": lambda k, h, indices, padding_idx, scale: k._embedding_again(h, indices, padding_idx, scale)})
 def _embedding_gradient(xp, g, indices: "Index", n: "int", padding_idx: "int", scale: "bool"):
@@ -63,7 +67,8 @@ def _embedding_gradient(xp, g, indices: "Index", n: "int", padding_idx: "int", s
     return sum_rows(xp, g, flat, n)
 
 
-@op("_embedding_again", at="", samples=["r(4, 3), torch.tensor([[0, 2], [1, "
+@op("_embedding_again", at="", shape=lambda xp, weight, indices, *_: weight[indices],
+    samples=["r(4, 3), torch.tensor([[0, 2], [1, "
                                         "0]]), 1, True"], grad_name="EmbeddingBackward0",
     vjp={"weight": lambda k, g, weight_shape, indices, padding_idx, scale:
          k._embedding_gradient(g, indices, weight_shape[0], padding_idx, scale)})
@@ -128,12 +133,16 @@ def embedding_renorm_(x, indices: "Index", max_norm: "float", norm_type: "float"
     """
     a = x._a
     check_indices(indices._a, len(a), "embedding_renorm_")
-    rows = np.unique(indices._a)
+    xp = module_of(a)
+    if not has_values(a):
+        return x
+    rows = xp.unique(indices._a)
     part = a[rows].astype(np.float64)
-    sizes = np.abs(part)
+    sizes = xp.abs(part)
     norms = sizes.max(1) if norm_type == float("inf") else (sizes ** norm_type).sum(1) ** (1 / norm_type)
     large = norms > max_norm
     if large.any():
+        before_write(a)
         a[rows[large]] = (part[large] * (max_norm / (norms[large] + 1e-7))[:, None]).astype(a.dtype)
         bump(x)
     return x
@@ -145,12 +154,14 @@ MODES = ("sum", "mean", "max")
 
 
 def _lengths(offsets, total: int, include_last: bool):
-    ends = offsets[1:] if include_last else np.append(offsets[1:], total)
+    xp = module_of(offsets)
+    ends = offsets[1:] if include_last else xp.append(offsets[1:], xp.asarray([total], offsets.dtype))
     starts = offsets[:-1] if include_last else offsets
     return starts.astype(np.int64), ends.astype(np.int64)
 
 
-@op("_bag_sum", at="", samples=["r(4, 3), torch.tensor([0, 1, 1, 0]), 2"],
+@op("_bag_sum", at="", shape=lambda xp, x, which, n: xp.empty((n, x.shape[1]), x.dtype),
+    samples=["r(4, 3), torch.tensor([0, 1, 1, 0]), 2"],
     vjp={"x": lambda k, g, which: k._embedding(g, which, -1, False)})
 def _bag_sum(xp, x, which: "Index", n: "int"):
     """(n, d): the rows of x added up by the bag each belongs to."""
@@ -168,7 +179,8 @@ def _bag_pick(xp, x, places: "Index"):
     return picked
 
 
-@op("_bag_unpick", at="", samples=[], vjp={"g": lambda k, h, places: k._bag_pick(h, places)})
+@op("_bag_unpick", at="", shape=lambda xp, g, places, shape: xp.empty(shape, g.dtype), samples=[],
+    vjp={"g": lambda k, h, places: k._bag_pick(h, places)})
 def _bag_unpick(xp, g, places: "Index", shape: "any"):
     out = xp.zeros(shape, g.dtype)
     rows, columns = xp.nonzero(places >= 0)
@@ -178,11 +190,21 @@ def _bag_unpick(xp, g, places: "Index", shape: "any"):
 
 def _largest(values, which, n: int):
     """For each bag and column the row with the largest value (the first of equals), -1 for empty bags."""
-    places = np.full((n, values.shape[1]), -1, np.int64)
-    for b in np.unique(which):
-        rows = np.flatnonzero(which == b)
+    xp = module_of(values)
+    places = xp.full((n, values.shape[1]), -1, np.int64)
+    for b in xp.unique(which).tolist() if has_values(which) else ():
+        rows = xp.flatnonzero(which == b)
         places[b] = rows[values[rows].argmax(0)]
     return places
+
+
+def _bag_of(starts, ends, total: int):
+    """The bag of each index; how many indices the last bags leave out is unknown without values."""
+    xp = module_of(starts)
+    if not has_values(starts):
+        return xp.empty(total, np.int64)
+    counts = xp.maximum(ends - starts, 0)
+    return xp.repeat(xp.arange(len(starts)), counts if xp is np else counts.tolist())[:total]
 
 
 def _bags(weight, indices, offsets, mode: str, scale: bool, per_sample_weights, include_last: bool, padding_idx: int):
@@ -190,26 +212,27 @@ def _bags(weight, indices, offsets, mode: str, scale: bool, per_sample_weights, 
     check_indices(indices._a, weight._a.shape[0], "embedding_bag")
     total = indices._a.size
     starts, ends = _lengths(offsets._a, total, include_last)
-    which = np.repeat(np.arange(len(starts)), np.maximum(ends - starts, 0))[:total]
+    which = _bag_of(starts, ends, total)
     rows = indices
     if total > len(which):
         rows = wrap(indices._a[:len(which)])
     keep = rows._a != padding_idx
-    if padding_idx >= 0 and not keep.all():
+    if padding_idx >= 0 and holds(~keep.all()):
         rows, which = wrap(rows._a[keep]), which[keep]
         if per_sample_weights is not None:
             per_sample_weights = T._gather_index(per_sample_weights, (wrap(keep),))
-    sizes = np.bincount(which, minlength=len(starts))
+    xp = module_of(which)
+    sizes = xp.bincount(which, minlength=len(starts))
     picked = T._embedding(weight, rows, -1, scale)
     if per_sample_weights is not None:
         picked = picked * T.unsqueeze(per_sample_weights, 1)
     if mode == "max":
         places = _largest(picked._a, which, len(starts))
-        largest = np.where(places >= 0, rows._a[np.maximum(places, 0)] if rows._a.size else places, -1)
+        largest = xp.where(places >= 0, rows._a[xp.maximum(places, 0)] if rows._a.size else places, -1)
         return _renamed(T._bag_pick(picked, wrap(places))), which, sizes, largest
     y = T._bag_sum(picked, wrap(which), len(starts))
     if mode == "mean":
-        y = y / wrap(np.maximum(sizes, 1).astype(y._a.dtype)[:, None])
+        y = y / wrap(xp.maximum(sizes, 1).astype(y._a.dtype)[:, None])
     return _renamed(y), which, sizes, None
 
 
@@ -229,7 +252,7 @@ def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
             raise BadValue("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
                            "fixed length sequences. However, found offsets of type <class 'torch.Tensor'>")
         n, length = x._a.shape
-        offsets = wrap(np.arange(n + 1 if include_last else n) * length)
+        offsets = wrap(module_of(x._a).arange(n + 1 if include_last else n) * length)
         flat = None if per_sample_weights is None else T.reshape(per_sample_weights, (-1,))
         return T.reshape(x, (-1,)), offsets, flat
     if x._a.ndim != 1:
@@ -238,10 +261,10 @@ def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
         raise BadValue("offsets has to be a 1D Tensor but got None")
     if offsets._a.ndim != 1:
         raise BadValue("offsets has to be a 1D Tensor")
-    if offsets._a.size and int(offsets._a[0]) != 0:
+    if offsets._a.size and holds(offsets._a[0] != 0):
         raise EngineError("offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
                           f"position 0. However, got {int(offsets._a[0])}\n[ torch.LongTensor{{}} ]")
-    if offsets._a.size and int(offsets._a[-1]) > x._a.size:
+    if offsets._a.size and holds(offsets._a[-1] > x._a.size):
         raise EngineError(f"offsets[-1] can not be greater than input's length {x._a.size} but got offsets[-1] of "
                           f"{int(offsets._a[-1])}")
     return x, offsets, per_sample_weights

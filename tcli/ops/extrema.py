@@ -7,6 +7,7 @@ of the first of equals and give it the whole gradient. A nan is larger and small
 import numpy as np
 
 from ..engine.callables import shortcut
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, EngineError
@@ -52,13 +53,13 @@ def _shared_by_all(k, g, x, x_shape, out):
 def _is_best(xp, x, best: "Index"):
     """Where x is `best`, which may be nan."""
     same = xp.equal(x, best)
-    if (best != best).any():
+    if holds((best != best).any()):
         same |= (x != x) & (best != best)
     return same
 
 
 def _value_op(name: str, ufunc: str, kernel_name: str, word: str, shown: str):
-    @op(name, out="extremum", at="torch tensor", half=False, vjp={"x": _shared},
+    @op(name, fuse=True, out="extremum", at="torch tensor", half=False, vjp={"x": _shared},
         samples=[*DIMS, *MORE_DIMS, f"{TIES}, 1", "ints(2, 3), 1", "b(3), 0"])
     def extreme(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         refuse(x, "c", kernel_name)
@@ -108,7 +109,7 @@ def _shared_array(k, g, x, out):
 
 
 def _whole_op(name: str, ufunc: str):
-    @op(f"_{name}_all", at="", half=False, vjp={"x": _shared_by_all}, raw_vjp={"x": _shared_array},
+    @op(f"_{name}_all", fuse=True, at="", half=False, vjp={"x": _shared_by_all}, raw_vjp={"x": _shared_array},
         grad_name=f"{name.capitalize()}Backward1",
         samples=["r(3, 4)", "r()", TIES])
     def whole(xp, x):

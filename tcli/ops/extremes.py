@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..engine.placement import holds
 from ..engine.registry import op
 from ..errors import EngineError, Unsupported
 from .arrays import bounded, gate, kind_of, named, refuse
@@ -21,8 +22,9 @@ def _share(xp, g, x: "Index", other: "Index"):
     """g where x > other, half of it at ties, 0 where x < other."""
     taken = gate(xp, ~xp.less(x, other), xp.broadcast_to(g, xp.broadcast_shapes(g.shape, x.shape, other.shape)))
     tied = xp.equal(x, other)
-    if xp.any(tied):
-        taken = xp.where(tied, taken * np.float32(0.5) if taken.dtype == np.float32 else taken * 0.5, taken)
+    if holds(xp.any(tied)):
+        taken = xp.where(tied, taken * np.float32(0.5) if taken.dtype == np.float32 else taken * 0.5, taken).astype(
+            taken.dtype, copy=False)
     return taken
 
 
@@ -52,7 +54,7 @@ def minimum(xp, x, other):
     return xp.minimum(x, other)
 
 
-@op("fmax", at="torch tensor", promote="same", samples=PAIRS,
+@op("fmax", fuse=True, at="torch tensor", promote="same", samples=PAIRS,
     vjp={"x": lambda k, g, x, other: k._gate((x >= other) | k.isnan(other), g),
          "other": lambda k, g, x, other: k._gate(~((x >= other) | k.isnan(other)), g)})
 def fmax(xp, x, other):
@@ -65,7 +67,7 @@ def fmax(xp, x, other):
     return xp.fmax(x, other)
 
 
-@op("fmin", at="torch tensor", promote="same", samples=PAIRS,
+@op("fmin", fuse=True, at="torch tensor", promote="same", samples=PAIRS,
     vjp={"x": lambda k, g, x, other: k._gate((x <= other) | k.isnan(other), g),
          "other": lambda k, g, x, other: k._gate(~((x <= other) | k.isnan(other)), g)})
 def fmin(xp, x, other):
@@ -94,7 +96,7 @@ def _within(k, g, x, min, max):
     return k._gate(x >= min, g) if max is None else k._gate(k._between(x, min, max), g)
 
 
-@op("_between", at="", samples=[], nograd=True, promote="compare")
+@op("_between", fuse=True, at="", samples=[], nograd=True, promote="compare")
 def _between(xp, x, low: "Operand", high: "Operand"):
     inside = xp.greater_equal(x, low)
     return inside & xp.less_equal(x, high)
@@ -114,7 +116,7 @@ def _clamp_name(x, min, max) -> str:
     return f"ClampBackward{int(not any(hasattr(bound, '_a') for bound in (min, max)))}"
 
 
-@op("clamp", at="torch tensor tensor_", also=["clip"], promote="same", grad_name=_clamp_name,
+@op("clamp", fuse=True, at="torch tensor tensor_", also=["clip"], promote="same", grad_name=_clamp_name,
     samples=["r(3, 4), -0.5, 0.5", "r(3), min=0", "r(3), max=0.1", "r(3, 4), r(4), r(3, 1)", "r(3), None, r(3)"],
     vjp={"x": _within, "min": _at_low, "max": _at_high}, raw_vjp=True)
 def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
@@ -132,7 +134,7 @@ def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
     return _bounded(xp, x, min, max)
 
 
-@op("clamp_min", at="torch tensor tensor_", promote="same", grad_name=named("ClampMin", 1, 0),
+@op("clamp_min", fuse=True, at="torch tensor tensor_", promote="same", grad_name=named("ClampMin", 1, 0),
     samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
     vjp={"x": lambda k, g, x, min: k._gate(x >= min, g), "min": lambda k, g, x, min: k._gate(x < min, g)}, raw_vjp=True)
 def clamp_min(xp, x, min: "Operand"):
@@ -145,7 +147,7 @@ def clamp_min(xp, x, min: "Operand"):
     return _bounded(xp, x, min, None)
 
 
-@op("clamp_max", at="torch tensor tensor_", promote="same", grad_name=named("ClampMax", 1, 0),
+@op("clamp_max", fuse=True, at="torch tensor tensor_", promote="same", grad_name=named("ClampMax", 1, 0),
     samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
     vjp={"x": lambda k, g, x, max: k._gate(x <= max, g), "max": lambda k, g, x, max: k._gate(x > max, g)}, raw_vjp=True)
 def clamp_max(xp, x, max: "Operand"):

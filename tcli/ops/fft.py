@@ -5,8 +5,6 @@ is the adjoint of another up to weights on the half that is stored, which makes 
 `scale` says how a transform is normed: "none", "root" (1 / sqrt n) or "n" (1 / n).
 """
 
-import sys
-
 import numpy as np
 
 from ..engine import dtypes
@@ -40,8 +38,11 @@ def _fft_c2c(xp, x, dims: "any", scale: "str", forward: "bool"):
 
 
 def _library(xp, x):
-    """SciPy's transforms are two to three times as fast as NumPy's; a small one does not pay for the import."""
-    if xp is np and (x.size >= LARGE or "scipy.fft" in sys.modules):
+    """SciPy's transforms are two to three times as fast as NumPy's; a small one does not pay for the import.
+
+    The size alone decides: the two differ in the signs of zeros.
+    """
+    if xp is np and x.size >= LARGE:
         import scipy.fft as fft
 
         return fft

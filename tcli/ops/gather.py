@@ -4,6 +4,8 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes, wrap_dim
+from ..engine.meta import MetaArray
+from ..engine.placement import has_values, values_of
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import EngineError
@@ -17,7 +19,7 @@ def _check_index(name: str, index) -> None:
 
 
 def _bounds(index, size: int, dim: int) -> None:
-    if index.size and not in_range(index, size):
+    if has_values(index) and index.size and not in_range(values_of(index), size):
         bad = int(index[(index < 0) | (index >= size)].ravel()[0])
         raise EngineError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
 
@@ -97,7 +99,7 @@ def _combine(xp, ufunc: str, out, dim: int, index, values) -> None:
     elif xp is np:
         combine_along(getattr(np, ufunc), out, index, dim, values)
     else:
-        getattr(xp, ufunc).at(out, _places(xp, index, dim), values)
+        reduce_at(xp, ufunc, out, _places(xp, index, dim), values)
 
 
 def _write(xp, out, dim: int, index, values) -> None:
@@ -211,6 +213,17 @@ def scatter_add(x, dim: "Dim", index: "Index", src):
 
 
 # ---------------------------------------------------------------- reductions
+
+def reduce_at(xp, ufunc: str, out, places, src) -> None:
+    """`ufunc.at`; array modules without one for products take them element by element of each place's turn."""
+    if ufunc != "multiply" or xp is np or xp.ndarray is MetaArray:
+        getattr(xp, ufunc).at(out, places, src)
+        return
+    host = [p.get() for p in places]
+    values = out.get()
+    np.multiply.at(values, tuple(host), src.get())
+    out[...] = xp.asarray(values)
+
 
 @op("_scatter_reduce", at="", half=False, grad_name="ScatterReduceBackward0",
     samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2), 'prod', True"],

@@ -10,7 +10,9 @@ from math import prod
 
 import numpy as np
 
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, ShapeError
 from .arrays import refuse
@@ -33,7 +35,7 @@ def _sample_planes(xp, x, places: "Index"):
 def _unsample_planes(xp, g, places: "Index", shape: "any"):
     n, c = shape[:2]
     size = prod(shape[2:])
-    where = places[:, None] + (np.arange(n)[:, None, None] * c + np.arange(c)[None, :, None]) * size
+    where = places[:, None] + (xp.arange(n)[:, None, None] * c + xp.arange(c)[None, :, None]) * size
     return xp.bincount(where.reshape(-1), g.reshape(-1), n * c * size).astype(g.dtype).reshape(shape)
 
 
@@ -47,21 +49,23 @@ def _reflected(at, n: int, align: bool):
     low, span = (0.0, float(n - 1)) if align else (-0.5, float(n))
     if span <= 0:
         return at * 0
+    xp = module_of(at._a)
     a = at._a.astype(np.float64) - low
-    sign = np.where(a < 0, -1.0, 1.0)
-    a = np.abs(a)
-    flips = np.floor(a / span)
+    sign = xp.where(a < 0, -1.0, 1.0)
+    a = xp.abs(a)
+    flips = xp.floor(a / span)
     even = flips % 2 == 0
     # even: a - flips * span, odd: span - (a - flips * span)
-    slope = np.where(even, 1.0, -1.0) * sign
-    shift = np.where(even, -flips * span, (flips + 1) * span) + low - slope * low
+    slope = xp.where(even, 1.0, -1.0) * sign
+    shift = xp.where(even, -flips * span, (flips + 1) * span) + low - slope * low
     return at * wrap(slope.astype(at._a.dtype)) + wrap(shift.astype(at._a.dtype))
 
 
 def _clipped(at, n: int):
     """`at` in [0, n - 1]; no gradient passes where it was cut."""
     inside = wrap(((at._a > 0) & (at._a < n - 1)).astype(at._a.dtype))
-    edge = wrap(np.clip(np.nan_to_num(at._a, nan=-1.0), 0, n - 1) * (1 - inside._a))
+    xp = module_of(at._a)
+    edge = wrap(xp.clip(xp.nan_to_num(at._a, nan=-1.0), 0, n - 1) * (1 - inside._a))
     return T.where(inside != 0, at, edge)
 
 
@@ -77,18 +81,18 @@ def _gathered(x, indices):
     flat, inside = 0, True
     for at, n in zip(indices, spatial, strict=True):
         inside = inside & (at >= 0) & (at < n)
-        flat = flat * n + np.clip(at, 0, n - 1)
+        flat = flat * n + module_of(at).clip(at, 0, n - 1)
     values = T._sample_planes(x, wrap(flat))
-    return values if inside.all() else values * wrap(inside[:, None].astype(values._a.dtype))
+    return values if holds(inside.all()) else values * wrap(inside[:, None].astype(values._a.dtype))
 
 
 def _whole(a):
-    return np.nan_to_num(a, nan=-1e9, posinf=1e9, neginf=-1e9).clip(-1e9, 1e9).astype(np.int64)
+    return module_of(a).nan_to_num(a, nan=-1e9, posinf=1e9, neginf=-1e9).clip(-1e9, 1e9).astype(np.int64)
 
 
 def _multilinear(x, places):
     """The sum over the 2ⁿ corners around each place."""
-    lows = [np.floor(p._a) for p in places]
+    lows = [module_of(p._a).floor(p._a) for p in places]
     fractions = [p - wrap(low) for p, low in zip(places, lows, strict=True)]
     total = None
     for corner in product((0, 1), repeat=len(places)):
@@ -116,7 +120,7 @@ def _cubic_weights(t):
 
 
 def _bicubic(x, places, padding: str, align: bool):
-    lows = [np.floor(p._a) for p in places]
+    lows = [module_of(p._a).floor(p._a) for p in places]
     weights = [_cubic_weights(p - wrap(low)) for p, low in zip(places, lows, strict=True)]
     total = None
     for i, j in product(range(4), repeat=2):

@@ -3,14 +3,16 @@
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.meta import needs_value
 from ..engine.out import c_name
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, EngineError
 from .arrays import not_implemented, refuse
 
 
-@op("bincount", at="torch tensor", nograd=True, half=False, out=False,
+@op("bincount", at="torch tensor", nograd=True, half=False, out=False, shape=needs_value,
     samples=["torch.tensor([1, 0, 1, 3])", "torch.tensor([1, 0, 1]), minlength=5",
              "torch.tensor([1, 0, 1]), torch.tensor([0.5, 1.0, 2.0])",
              "torch.tensor([], dtype=torch.int64), minlength=2"])
@@ -23,7 +25,7 @@ def bincount(xp, x, weights: "Index?" = None, minlength: "int" = 0):
     refuse(x, "bfcV", "bincount_cpu")
     if minlength < 0:
         raise EngineError("minlength should be >= 0")
-    if x.ndim != 1 or x.size and x.min() < 0:
+    if x.ndim != 1 or holds((x < 0).any()):
         raise EngineError("bincount only supports 1-d non-negative integral inputs.")
     if weights is None:
         return xp.bincount(x, minlength=minlength).astype(np.int64, copy=False)
@@ -69,6 +71,7 @@ def _corrected(xp, x, edges, place):
 
 
 @op("histc", out="histogram", at="torch tensor", nograd=True, half=False,
+    shape=lambda xp, x, bins, *_: xp.empty(bins, x.dtype),
     samples=["torch.tensor([1.0, 2.0, 1.0, 3.0]), 3", "r(10), 5, -1, 1", "torch.tensor([2.0, 2.0]), 2", "r(0), 3"])
 def histc(xp, x, bins: "int" = 100, min: "float" = 0, max: "float" = 0):
     """How many elements fall into each of `bins` even parts of [min, max] (of the data's range where they are equal).
@@ -118,7 +121,12 @@ def _counted(xp, x, bins: list, ranges, weight, density: bool):
     return hist.astype(x.dtype), edges
 
 
-@op("_histogramdd", at="", half=False, outs=-1,
+def _shapes(xp, x, bins, *_):
+    sizes = [len(b._a) - 1 if isinstance(b, Tensor) else b for b in bins]
+    return (xp.empty(sizes, x.dtype), *(xp.empty(n + 1, x.dtype) for n in sizes))
+
+
+@op("_histogramdd", at="", half=False, outs=-1, shape=_shapes,
     samples=["torch.tensor([[0.5, 1.0], [2.0, 3.0]]), [2, 3], None, None, False"],
     grad_name="NotImplemented", vjp={"x": not_implemented("derivative for aten::histogram is not implemented")})
 def _histogramdd(xp, x, bins: "any", range: "any", weight: "Index?", density: "any"):

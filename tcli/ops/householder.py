@@ -87,7 +87,7 @@ def _product_gradient(k, g, need, x, tau):
 
 
 @op("linalg_householder_product", at="", also=["linalg.householder_product", "torch.orgqr", "tensor.orgqr"],
-    half=False,
+    half=False, shape=lambda xp, x, tau: xp.empty_like(x), host=True,
     check=_check_product, samples=["r(3, 2), r(2)", "r(3, 3), r(2)", "r(2, 3, 2), r(2, 2)"],
     vjp={"x, tau": _product_gradient})
 def linalg_householder_product(xp, x, tau):
@@ -148,7 +148,8 @@ def _ormqr_gradient(k, g, need, x, tau, other, left, transpose):
     return gx, gtau, (gother if left else k.adjoint_of(gother))
 
 
-@op("ormqr", out="ormqr", at="torch tensor", half=False, check=_check_ormqr,
+@op("ormqr", out="ormqr", at="torch tensor", half=False, host=True,
+    shape=lambda xp, x, tau, other, *_: xp.empty_like(other), check=_check_ormqr,
     samples=["r(3, 2), r(2), r(3, 2)", "r(3, 2), r(2), r(2, 3), False", "r(3, 2), r(2), r(3, 2), True, True"],
     vjp={"x, tau, other": _ormqr_gradient})
 def ormqr(xp, x, tau, other, left: "bool" = True, transpose: "bool" = False):

@@ -11,9 +11,11 @@ from ..engine import dtypes
 from ..engine.args import broadcast_shapes
 from ..engine.callables import finish_view, is_small
 from ..engine.dispatch import assign, bump, cast, check_writable
+from ..engine.placement import has_values, outside, values_of
 from ..engine.registry import T, function, op, ops
 from ..engine.tape import state
 from ..engine.tensor import Tensor, as_tensor, tensor
+from ..engine.waiting import before_write
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .arrays import fill_where
 from .convert import copy_, fill_
@@ -227,7 +229,8 @@ def _fitting(plain: list, gather: list, shape: tuple) -> tuple:
             if at + j >= len(sizes) or sizes[at + j] != n:
                 raise BadIndex(f"The shape of the mask {list(item.shape)} at index {j} does not match the shape of the "
                                f"indexed tensor {sizes} at index {at + j}")
-        arrays += [(int(np.count_nonzero(item)),)] * item.ndim
+        if has_values(item):
+            arrays += [(int(np.count_nonzero(item)),)] * item.ndim
         bounds += [None] * item.ndim
         at += item.ndim
     _check_broadcast(arrays)
@@ -260,7 +263,8 @@ def _check_broadcast(shapes: list) -> None:
 
 
 def _check_bounds(a, size: int, j: int) -> None:
-    if a.size and (a.max() >= size or a.min() < -size):
+    if outside(a, -size, size):
+        a = values_of(a)
         bad = int(a[(a >= size) | (a < -size)].ravel()[0])
         raise BadIndex(f"index {bad} is out of bounds for dimension {j} with size {size}")
 
@@ -319,6 +323,7 @@ def _written(x, index, value) -> bool:
     plain = _plain_index(a, index)
     if plain is None or not flags.c_contiguous or not flags.writeable:
         return False
+    before_write(a)
     a[plain] = value
     bump(x)
     return True

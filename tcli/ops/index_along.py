@@ -4,6 +4,8 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
+from ..engine.device import module_of
+from ..engine.placement import has_values, holds, outside, values_of
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, DTypeError, EngineError
@@ -31,7 +33,7 @@ def index_select(xp, x, dim: "Dim", index: "Index"):
     if not x.ndim:
         return x.reshape(1)[index.reshape(-1)].reshape(())
     n = x.shape[dim]
-    if index.size and not in_range(index, n):
+    if has_values(index) and index.size and not in_range(values_of(index), n):
         if x.ndim == 1 or not x.flags.c_contiguous:
             raise BadIndex("index out of range in self")
         bad = index[(index < 0) | (index >= n)].ravel()[0]
@@ -88,6 +90,9 @@ def _check_vector(name: str, x, dim: int, index, source) -> None:
 def _range(x, dim: int, index):
     """The first index out of range, or None."""
     a, n = index._a, x.shape[dim] if x.ndim else 1
+    if not has_values(a):
+        return None
+    a = values_of(a)
     return int(a[(a < 0) | (a >= n)].ravel()[0]) if a.size and not in_range(a, n) else None
 
 
@@ -97,12 +102,12 @@ def _range(x, dim: int, index):
 def _index_add(xp, x, dim: "Dim", index: "Index", source: "Index", alpha: "Scalar"):
     out = xp.array(x, order="C")
     if alpha != 1:
-        source = source * np.asarray(alpha).astype(source.dtype)
+        source = source * np.asarray(alpha).astype(source.dtype)[()]
     if not out.ndim:
         return out + source.sum(dtype=source.dtype) if out.dtype != np.bool_ else out | source.any()
     if out.dtype == np.bool_:
-        np.logical_or.at(out, _at(dim, index.reshape(-1)), source)
-        return out
+        counts = _index_add(xp, out.astype(np.int64), dim, index, source.astype(np.int64), 1)
+        return counts != 0
     return _add_slices(xp, out, dim, index.reshape(-1), source if source.ndim else source.reshape(1))
 
 
@@ -167,7 +172,7 @@ def _fill_name(x, dim, index, value) -> str:
          "value": lambda k, g, dim, index: k.sum(k.index_select(g, dim, k.unique(index)))})
 def _index_fill(xp, x, dim: "Dim", index: "Index", value: "Operand"):
     out = x.copy()
-    value = np.asarray(value).astype(x.dtype)
+    value = xp.asarray(value).astype(x.dtype)
     if out.ndim:
         out[_at(dim, index.reshape(-1))] = value
     elif index.size:
@@ -190,10 +195,10 @@ def index_fill(x, dim: "Dim", index: "Index", value: "any"):
     if x.ndim and x.is_complex() is False and isinstance(value, complex):
         raise EngineError("index_fill_(): Converting complex Scalar to non-complex type is not supported")
     a, n = index._a, x.shape[dim] if x.ndim else 1
-    if a.size and (a.min() < -n or a.max() >= n):
+    if outside(a, -n, n):
         bad = int(a[(a < -n) | (a >= n)].ravel()[0])
         raise BadIndex(f"index {bad} is out of bounds for dimension {dim} with size {n}")
-    return T._index_fill(x, dim, T.where(index < 0, index + n, index) if a.size and a.min() < 0 else index, value)
+    return T._index_fill(x, dim, T.where(index < 0, index + n, index) if holds((a < 0).any()) else index, value)
 
 
 def _along(x, dim: int, index):
@@ -230,10 +235,10 @@ def index_reduce(x, dim: "Dim", index: "Index", source, reduce: "str", *, includ
 
 def _flat_index(index, n: int):
     a = index._a
-    if a.size and (a.min() < -n or a.max() >= n):
+    if outside(a, -n, n):
         bad = int(a[(a < -n) | (a >= n)].ravel()[0])
         raise BadIndex(f"out of range: tried to access index {bad} on a tensor of {n} elements.")
-    return np.asarray(a)
+    return a
 
 
 @composite("take", out="take", out_apart=True, at="torch tensor",
@@ -326,10 +331,12 @@ def masked_select(x, mask: "Index"):
         raise EngineError("masked_select: expected BoolTensor for mask")
     shape = _common(mask, x)
     x, mask = T.expand(x, shape), T.expand(mask, shape)
-    return T._gather_index(T.reshape(x, (-1,)), (np.flatnonzero(mask._a),))
+    return T._gather_index(T.reshape(x, (-1,)), (module_of(mask._a).flatnonzero(mask._a),))
 
 
-@op("_masked_scatter", at="", half=False, samples=["r(3), torch.tensor([True, False, True]), r(4)"],
+@op("_masked_scatter", at="", half=False,
+    shape=lambda xp, x, mask, source: xp.empty(broadcast_shapes(x.shape, mask.shape), x.dtype),
+    samples=["r(3), torch.tensor([True, False, True]), r(4)"],
     grad_name="MaskedScatterBackward0",
     vjp={"x": lambda k, g, mask: k.masked_fill(g, mask, 0),
          "source": lambda k, g, mask, source_shape: k._masked_gather(g, mask, source_shape)})
@@ -340,7 +347,8 @@ def _masked_scatter(xp, x, mask: "Index", source: "Index"):
     return out
 
 
-@op("_masked_gather", at="", half=False, samples=["r(3), torch.tensor([True, False, True]), (4,)"],
+@op("_masked_gather", at="", half=False, shape=lambda xp, g, mask, shape: xp.zeros(shape, g.dtype),
+    samples=["r(3), torch.tensor([True, False, True]), (4,)"],
     grad_name="MaskedScatterBackwardBackward0",
     vjp={"g": lambda k, gg, g_shape, g_dtype, mask: k._masked_scatter(
         k.zeros(g_shape, dtype=g_dtype, device=gg.device), mask, gg)})
@@ -365,6 +373,6 @@ def masked_scatter(x, mask: "Index", source):
     if mask.dtype is not dtypes.bool_:
         raise EngineError("masked_scatter_ only supports boolean masks, but got mask with dtype "
                           f"{dtypes.scalar_name(mask.dtype)}")
-    if int(T.expand(mask, _common(mask, x))._a.sum()) > source.numel():
+    if holds(T.expand(mask, _common(mask, x))._a.sum() > source.numel()):
         raise EngineError("Number of elements of source < number of ones in mask")
     return T._masked_scatter(x, mask, source)

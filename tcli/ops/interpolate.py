@@ -98,9 +98,9 @@ def _matrix(places, weights, n: int, dtype):
 def _resized(xp, x, axis: int, places, weights):
     n, m = x.shape[axis], len(places)
     if places.shape[1] == 1:
-        return xp.take(x, places[:, 0], axis)
+        return xp.take(x, xp.asarray(places[:, 0]), axis)
     if max(n, m) <= DENSE or places.shape[1] > 4:
-        return along(xp, x, _matrix(places, weights, n, x.dtype), axis)
+        return along(xp, x, xp.asarray(_matrix(places, weights, n, x.dtype)), axis)
     shape = (m, *(1,) * (x.ndim - 1 - axis))
     y = None
     for j in range(places.shape[1]):

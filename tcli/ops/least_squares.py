@@ -5,6 +5,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import BadValue, DTypeError, EngineError, LinAlgError, ShapeError
@@ -132,7 +133,14 @@ def _lstsq_gradient(k, g, need, x, B):
     return gA, (k.mm_tn(inverse, g[0]) if need[1] else None)
 
 
-@op("_lstsq", at="", outs=3, half=False, samples=[],
+def _lstsq_shapes(xp, x, B, rcond):
+    m, n = x.shape[-2:]
+    batch = xp.broadcast_shapes(x.shape[:-2], B.shape[:-2])
+    return (xp.zeros((*batch, n, B.shape[-1]), B.dtype), xp.zeros(batch, np.int64),
+            xp.zeros((*batch, min(m, n)), x.real.dtype))
+
+
+@op("_lstsq", at="", outs=3, half=False, samples=[], shape=_lstsq_shapes,
     grad_name="LinalgLstsqBackward0", vjp={"x, B": _lstsq_gradient})
 def _lstsq(xp, x, B, rcond: "any"):
     """(solution, rank, singular values)."""
@@ -187,7 +195,7 @@ def linalg_lstsq(A, B, rcond: "float?" = None, *, driver: "str?" = None):
     m, n = A.shape[-2:]
     limit = float(np.finfo(A._a.dtype).eps) * max(m, n) if rcond is None else rcond
     solution, rank, values = T._lstsq(A, right, limit)
-    full = bool((rank._a == min(m, n)).all())
+    full = not holds((rank._a != min(m, n)).any())
     if driver == "gels" and not full and A._a.size:
         raise LinAlgError("torch.linalg.lstsq: The least squares solution could not be computed because the input "
                           "matrix does not have full rank (error code: " f"{int(rank._a.min()) + 1}).")

@@ -11,6 +11,7 @@ from math import prod
 import numpy as np
 
 from ..engine import blas, callables, dispatch, dtypes
+from ..engine.cost import matrix_product
 from ..engine.dispatch import FLOATS, TENSORS, new, wrap
 from ..engine.registry import T, op, ops, plan_for, raw_helper, rule_helper
 from ..engine.tape import FLOAT32, FLOAT64, SMALL, state
@@ -44,7 +45,7 @@ def product(xp, a, b):
 
 def _integers(xp, a, b):
     """Integer products: in float64 when no sum can leave its exact range."""
-    if not a.size or not b.size or a.dtype.itemsize < 4:
+    if not a.size or not b.size or a.dtype.itemsize < 4 or xp is not np:
         return xp.matmul(a, b)
     top = max(int(a.max()), -int(a.min())) * max(int(b.max()), -int(b.min())) * a.shape[-1]
     if top >= 1 << 53 or top > np.iinfo(a.dtype).max:
@@ -238,7 +239,8 @@ def _out_rule(x, other) -> str:
     return "product" if x.ndim == other.ndim == 1 else "addmv" if (x.ndim, other.ndim) == (2, 1) else "exact"
 
 
-@op("matmul", out=_out_rule, at="torch tensor linalg", also=["tensor.__matmul__", "tensor.__rmatmul__", "tensor.__imatmul__"],
+@op("matmul", out=_out_rule, at="torch tensor linalg", cost=matrix_product,
+    also=["tensor.__matmul__", "tensor.__rmatmul__", "tensor.__imatmul__"],
     grad_name=_name, check=check_matmul,
     samples=["r(3, 4), r(4, 2)", "r(4), r(4)", "r(3, 4), r(4)", "r(4), r(4, 2)", "r(2, 3, 4), r(4, 5)", "r(2, 3, 4), "
                                                                                                         "r(4)",
@@ -261,7 +263,8 @@ def _check_mm(values: list) -> None:
     check_matrices(values[0]._a, values[1]._a)
 
 
-@op("mm", out="exact", at="torch tensor", check=_check_mm, samples=["r(3, 4), r(4, 2)", "r(2, 0), r(0, 3)", "c(2, 3), c(3, 2)"],
+@op("mm", out="exact", at="torch tensor", cost=matrix_product, check=_check_mm,
+    samples=["r(3, 4), r(4, 2)", "r(2, 0), r(0, 3)", "c(2, 3), c(3, 2)"],
     vjp={"x": lambda k, g, mat2: k.mm_nt(g, mat2), "mat2": lambda k, g, x: k.mm_tn(x, g)}, raw_vjp=True)
 def mm(xp, x, mat2):
     """The product of two matrices.

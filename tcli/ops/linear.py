@@ -7,6 +7,7 @@ import numpy as np
 
 from ..engine import blas, dtypes
 from ..engine.callables import finish, is_small, shortcut
+from ..engine.cost import matrix_product
 from ..engine.registry import T, composite, op, ops
 from ..errors import DTypeError, EngineError, ShapeError
 from .arrays import refuse
@@ -98,7 +99,7 @@ def _raw_weight(k, g, x, weight_shape):
     return g.T.dot(x) if g.ndim == 2 else _weight_of(np, g, x)
 
 
-@op("linear", out="exact", at="F", grad_name=_linear_name,
+@op("linear", out="exact", at="F", cost=matrix_product, grad_name=_linear_name,
     samples=["r(2, 3), r(4, 3), r(4)", "r(2, 3), r(4, 3)", "r(3), r(4, 3), r(4)", "r(2, 2, 3), r(4, 3), r(4)",
              "r(2, 3), r(3)", "r(0, 3), r(4, 3), r(4)"],
     vjp={"x": _linear_x, "weight": _linear_weight, "bias": lambda k, g: g},

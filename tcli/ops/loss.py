@@ -10,7 +10,9 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.callables import finish, is_small, shortcut
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import SMALL
 from ..errors import BadValue, DTypeError, EngineError
@@ -62,6 +64,8 @@ def share(g, shape, reduction: str):
 
 def by_blocks(xp, x, target, reduction: str, values):
     """Reduces `values(x, target)` block by block, so that no temporary leaves the cache."""
+    if xp is not np:
+        return reduce_array(xp, values(x, target), reduction)
     if reduction == "none" or x.size <= 2 * BLOCK or x.shape != target.shape or not (
             x.flags.c_contiguous and target.flags.c_contiguous):
         return reduce_array(xp, values(x, target), reduction)
@@ -104,7 +108,7 @@ def _squared_difference(a, b):
     return d
 
 
-@op("_mse_loss", at="", promote="same", grad_name="MseLossBackward0",
+@op("_mse_loss", fuse=True, at="", promote="same", grad_name="MseLossBackward0",
     samples=["r(2, 3), r(2, 3), 'mean'", "r(2, 3), r(2, 3), 'none'"],
     vjp={"x, target": lambda k, g, need, x, target, reduction, x_shape: _mse_gradients(
         k, need, k._scaled_difference(x, target, share(g, x_shape, reduction) * 2))}, raw_vjp=True)
@@ -117,7 +121,7 @@ def _mse_gradients(k, need, gradient):
     return gradient if need[0] else None, -gradient if need[1] else None
 
 
-@op("_scaled_difference", at="", samples=["r(2, 3), r(2, 3), r()", "r(2, 3), r(2, 3), r(2, 3)"],
+@op("_scaled_difference", fuse=True, at="", samples=["r(2, 3), r(2, 3), r()", "r(2, 3), r(2, 3), r(2, 3)"],
     grad_name="MseLossBackwardBackward0",
     vjp={"x": lambda k, h, g: h * k.conj_of(g), "target": lambda k, h, g: -h * k.conj_of(g),
          "g": lambda k, h, x, target: h * k.conj_of(x - target)})
@@ -170,7 +174,7 @@ def _l1_gradients(k, g, need, x, target, reduction, x_shape):
     return gradient if need[0] else None, -gradient if need[1] else None
 
 
-@op("_l1_loss", at="", promote="same", samples=["r(2, 3), r(2, 3), 'mean'", "r(2, 3), r(2, 3), 'none'"],
+@op("_l1_loss", fuse=True, at="", promote="same", samples=["r(2, 3), r(2, 3), 'mean'", "r(2, 3), r(2, 3), 'none'"],
     grad_name=_l1_name, vjp={"x, target": _l1_gradients}, raw_vjp=True)
 def _l1_loss(xp, x, target, reduction: "str"):
     if reduction == "mean" and x.dtype.kind in "biu":
@@ -324,7 +328,7 @@ def gaussian_nll_loss(x, target, var: "any", full: "bool" = False, eps: "float" 
     if reduction not in NAMES:
         raise BadValue(f"{reduction} is not valid")
     # The clamp guards the value only: gradients pass as if it were not there.
-    var = var + wrap(np.maximum(var._a, np.asarray(eps, var._a.dtype)) - var._a)
+    var = var + wrap(module_of(var._a).maximum(var._a, var._a.dtype.type(eps)) - var._a)
     d = x - target
     loss = 0.5 * (T.log(var) + d * d / var)
     if full:
@@ -337,7 +341,7 @@ def _checked_variance(x, var):
         if var < 0:
             raise BadValue("var has negative entry/entries")
         return T.ones_like(x) * float(var)
-    if (var._a < 0).any():
+    if holds((var._a < 0).any()):
         raise BadValue("var has negative entry/entries")
     have, want = var._a.shape, x._a.shape
     if have == want:

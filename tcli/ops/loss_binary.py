@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..engine.dtypes import scalar_name
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, DTypeError, EngineError
 from .arrays import refuse
@@ -24,7 +25,7 @@ def _bce_target(k, g, x, target, weight, reduction, x_shape):
                                                                      "None, 'mean'"],
     vjp={"x": _bce_x, "target": _bce_target})
 def _bce(xp, x, target, weight: "Index?", reduction: "str"):
-    if x.size and not (x.min() >= 0 and x.max() <= 1):
+    if holds(~((x >= 0) & (x <= 1)).all()):
         raise EngineError("all elements of input should be between 0 and 1")
     with np.errstate(divide="ignore", invalid="ignore"):
         positive, negative = xp.maximum(xp.log(x), -100), xp.maximum(xp.log1p(-x), -100)
@@ -136,7 +137,7 @@ def _kl_target(k, g, x, target, reduction, log_target, x_shape):
     return k.where(target == 0, k.zeros_like(d), d)
 
 
-@op("_kl_div", at="", promote="same", grad_name=_kl_name,
+@op("_kl_div", fuse=True, at="", promote="same", grad_name=_kl_name,
     samples=["r(2, 3), pos(2, 3), 'mean', False", "r(2, 3), r(2, 3), 'none', True"],
     vjp={"x": lambda k, g, target, reduction, log_target, x_shape:
          -(k.exp(target) if log_target else target) * share(g, x_shape, reduction), "target": _kl_target})

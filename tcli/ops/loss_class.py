@@ -10,6 +10,7 @@ import numpy as np
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.dispatch import READY, wrap
 from ..engine.dtypes import of_numpy, scalar_name
+from ..engine.placement import has_values, holds, outside
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import state
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError, Unsupported
@@ -59,13 +60,13 @@ def _places(xp, x, target, ignore_index: int):
     t = t.astype(np.int64, copy=False)
     classes = x.shape[axis]
     ignored = None
-    if t.size and (int(t.max()) >= classes or int(t.min()) < 0) or 0 <= ignore_index < classes:
+    if outside(t, 0, classes) or 0 <= ignore_index < classes:
         mask = t == ignore_index
-        if mask.any():
+        if holds(mask.any()):
             ignored = mask
             t = xp.where(mask, 0, t)
         bad = (t < 0) | (t >= classes)
-        if bad.any():
+        if holds(bad.any()):
             raise BadIndex(f"Target {int(t[bad][0])} is out of bounds.")
     return t if axis == 0 else xp.expand_dims(t, 1), ignored
 
@@ -356,7 +357,7 @@ def _smoothed(x, target, weight, ignore_index, reduction, smoothing):
     sharp = T._nll_loss(logp, target, weight, ignore_index, reduction)
     even = -T.sum(logp if weight is None else logp * _along_classes(weight, x), axis)
     ignored = target._a == ignore_index
-    if ignored.any():
+    if holds(ignored.any()):
         even = T.where(wrap(~ignored), even, T.zeros_like(even))
     if reduction != "none":
         even = T.sum(even)
@@ -366,6 +367,8 @@ def _smoothed(x, target, weight, ignore_index, reduction, smoothing):
 
 
 def _total_weight(x, target, weight, ignore_index: int, ignored) -> float:
+    if not has_values(ignored):
+        return 1.0
     if weight is None:
         return int((~ignored).sum())
     return float(weight._a[target._a[~ignored].astype(np.int64)].astype(np.float64).sum())

@@ -7,6 +7,7 @@ advance together, one frame at a time. The gradient is, as in PyTorch, that of l
 
 import numpy as np
 
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
@@ -18,9 +19,10 @@ from .loss import reduction_of
 def _states(targets, lengths, blank: int):
     """(N, 2 S + 1) labels with blanks between, and where a step may skip a blank."""
     n, longest = targets.shape
-    states = np.full((n, 2 * longest + 1), blank, np.int64)
+    xp = module_of(targets)
+    states = xp.full((n, 2 * longest + 1), blank, np.int64)
     states[:, 1::2] = targets
-    skip = np.zeros(states.shape, bool)
+    skip = xp.zeros(states.shape, bool)
     skip[:, 3::2] = targets[:, 1:] != targets[:, :-1]
     return states, skip
 
@@ -55,10 +57,10 @@ def _alphas(xp, emit, skip, frames, lengths):
 def _betas(xp, emit, skip, frames, lengths):
     beta = xp.full_like(emit, -np.inf)
     n, width = emit.shape[1:]
-    ends = np.arange(width) == 2 * lengths[:, None]
-    ends |= (np.arange(width) == 2 * lengths[:, None] - 1) & (lengths > 0)[:, None]
+    ends = xp.arange(width) == 2 * lengths[:, None]
+    ends |= (xp.arange(width) == 2 * lengths[:, None] - 1) & (lengths > 0)[:, None]
     later = xp.full((n, width), -np.inf, emit.dtype)
-    may_skip = np.zeros_like(skip)
+    may_skip = xp.zeros_like(skip)
     may_skip[:, :-2] = skip[:, 2:]
     for t in range(len(emit) - 1, -1, -1):
         b = xp.logaddexp(later, _shifted(xp, later, -1))
@@ -76,7 +78,8 @@ def _gradient(k, g, log_probs, targets, frames, lengths, blank, zero_infinity, o
 
     (exact,) = autograd.grad([_by_frames(log_probs, targets._a, frames, lengths, blank)], [log_probs], [g],
                              create_graph=True)
-    running = np.arange(log_probs.shape[0])[:, None] < np.asarray(frames)
+    xp = module_of(log_probs._a)
+    running = xp.arange(log_probs.shape[0])[:, None] < xp.asarray(frames)
     if zero_infinity:
         running = running & (out._a != 0)
     return T.where(wrap(running[:, :, None]), exact + T.exp(log_probs) * T.reshape(g, (1, -1, 1)),
@@ -88,22 +91,24 @@ def _by_frames(log_probs, targets, frames, lengths, blank: int):
     states, skip = _states(targets, lengths, blank)
     n, width = states.shape
     never = 1e30
-    at = wrap(np.broadcast_to(states, (len(log_probs), n, width)).copy())
+    xp = module_of(log_probs._a)
+    at = wrap(xp.broadcast_to(states, (len(log_probs), n, width)).copy())
     emit = T.gather(log_probs, 2, at)
     first = np.full((n, width), never)
     first[:, 0] = 0
     first[np.asarray(lengths) > 0, 1:2] = 0
-    may_skip = wrap(np.where(skip, 0, never).astype(log_probs._a.dtype))
+    first = xp.asarray(first)
+    may_skip = wrap(xp.where(skip, 0, never).astype(log_probs._a.dtype))
     alpha = T._basic_index(emit, (0,)) - wrap(first.astype(log_probs._a.dtype))
     for t in range(1, len(log_probs)):
         one = T.constant_pad_nd(alpha, (1, -1), -never)
         two = T.constant_pad_nd(alpha, (2, -2), -never) - may_skip
         step = T.logaddexp(T.logaddexp(alpha, one), two) + T._basic_index(emit, (t,))
-        alpha = T.where(wrap((t < np.asarray(frames))[:, None]), step, alpha)
+        alpha = T.where(wrap(xp.asarray(t < np.asarray(frames))[:, None]), step, alpha)
     ends = np.full((n, width), never)
     for i, length in enumerate(lengths):
         ends[i, max(2 * length - 1, 0):2 * length + 1] = 0
-    return -T.logsumexp(alpha - wrap(ends.astype(log_probs._a.dtype)), 1)
+    return -T.logsumexp(alpha - wrap(xp.asarray(ends.astype(log_probs._a.dtype))), 1)
 
 
 @op("_ctc_loss", at="", outs=1, grad_name="CtcLossBackward0",
@@ -111,13 +116,13 @@ def _by_frames(log_probs, targets, frames, lengths, blank: int):
     vjp={"log_probs": _gradient})
 def _ctc_loss(xp, log_probs, targets: "Index", frames: "any", lengths: "any", blank: "int", zero_infinity: "bool"):
     """The negative log-likelihood of each sample: log_probs (T, N, C), targets (N, S)."""
-    frames, lengths = np.asarray(frames), np.asarray(lengths)
+    frames, lengths = xp.asarray(frames), xp.asarray(lengths)
     states, skip = _states(targets, lengths, blank)
     with np.errstate(invalid="ignore"):
         alpha = _alphas(xp, _emissions(xp, log_probs, states), skip, frames, lengths)
-    n = np.arange(len(lengths))
+    n = xp.arange(len(lengths))
     last = alpha[frames - 1, n]
-    on_label = xp.where(lengths > 0, last[n, np.maximum(2 * lengths - 1, 0)], -np.inf)
+    on_label = xp.where(lengths > 0, last[n, xp.maximum(2 * lengths - 1, 0)], -np.inf)
     total = xp.logaddexp(last[n, 2 * lengths], on_label)
     # Without any frame only an empty target is possible.
     loss = -xp.where(frames == 0, xp.where(lengths == 0, 0.0, -np.inf), total).astype(log_probs.dtype)
@@ -127,17 +132,17 @@ def _ctc_loss(xp, log_probs, targets: "Index", frames: "any", lengths: "any", bl
 @op("_ctc_loss_backward", at="", nograd=True, grad_name="CtcLossBackward0")
 def _ctc_loss_backward(xp, g, log_probs, targets: "Index", loss, frames: "any", lengths: "any", blank: "int",
                        zero_infinity: "bool"):
-    frames, lengths = np.asarray(frames), np.asarray(lengths)
+    frames, lengths = xp.asarray(frames), xp.asarray(lengths)
     states, skip = _states(targets, lengths, blank)
     emit = _emissions(xp, log_probs, states)
     with np.errstate(invalid="ignore"):
         alpha, beta = _alphas(xp, emit, skip, frames, lengths), _betas(xp, emit, skip, frames, lengths)
         share = xp.exp(alpha + beta - emit + loss[:, None])
     # How much of the probability passes through each label at each frame.
-    onehot = (states[:, :, None] == np.arange(log_probs.shape[2])).astype(log_probs.dtype)
+    onehot = (states[:, :, None] == xp.arange(log_probs.shape[2])).astype(log_probs.dtype)
     through = xp.matmul(xp.nan_to_num(share, posinf=np.inf).swapaxes(0, 1), onehot).swapaxes(0, 1)
     d = (xp.exp(log_probs) - through) * g[:, None]
-    running = (np.arange(len(d))[:, None] < frames)[:, :, None]
+    running = (xp.arange(len(d))[:, None] < frames)[:, :, None]
     if zero_infinity:
         running = running & (loss != 0)[:, None]
     return xp.where(running, d, log_probs.dtype.type(0))
@@ -158,7 +163,7 @@ def _padded_targets(targets, lengths: list, n: int):
                               f"{targets.shape[1]} for argument #2 'targets' (while checking arguments for "
                               "ctc_loss_allocate_outputs)")
         return targets[:, :longest].astype(np.int64)
-    out = np.zeros((n, max(lengths, default=0)), np.int64)
+    out = module_of(targets).zeros((n, max(lengths, default=0)), np.int64)
     start = 0
     for i, length in enumerate(lengths):
         out[i, :length] = targets[start:start + length]
@@ -187,7 +192,7 @@ def _ctc(log_probs, targets, input_lengths, target_lengths, blank, reduction: st
     labels = _padded_targets(raw, lengths, n)
     loss = T._ctc_loss(log_probs, wrap(labels), tuple(frames), tuple(lengths), blank, zero_infinity)
     if reduction == "mean":
-        by = wrap(np.maximum(np.asarray(lengths), 1).astype(loss._a.dtype))
+        by = wrap(module_of(loss._a).asarray(np.maximum(np.asarray(lengths), 1).astype(loss._a.dtype)))
         return T.mean(loss / by)
     if reduction == "sum":
         return T.sum(loss)

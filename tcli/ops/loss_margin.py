@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.dtypes import of_numpy, scalar_name
+from ..engine.placement import holds, outside
 from ..engine.registry import T, composite
 from ..errors import BadValue, DTypeError, EngineError, ShapeError
 from .arrays import refuse
@@ -25,7 +27,7 @@ def _hinge(x, target, margin, reduction: str):
     far = T.where(target == -1, T.relu(margin - x), zero)
     # Targets other than 1 and -1 count in both terms.
     other = (target != 1) & (target != -1)
-    if bool(other._a.any()):
+    if holds(other._a.any()):
         far, close = T.where(target != 1, T.relu(margin - x), zero), T.where(target != -1, x, zero)
     return reduced(far + close, reduction)
 
@@ -202,7 +204,7 @@ def _class_rows(x, target, name: str):
 def _check_classes(t, classes: int) -> None:
     if t.dtype != np.int64:
         raise DTypeError(f"expected scalar type Long but found {scalar_name(of_numpy(t.dtype))}")
-    if t.size and (int(t.min()) < 0 or int(t.max()) >= classes):
+    if outside(t, 0, classes):
         raise EngineError("target out of range")
 
 
@@ -235,8 +237,9 @@ def multi_margin_loss(x, target: "Index", p: "Scalar" = 1, margin: "float" = 1.0
     z = T.clamp(margin - own + rows, 0)
     if p == 2:
         z = z * z
-    wrong = np.ones((n, classes), rows._a.dtype)
-    wrong[np.arange(n), t] = 0
+    xp = module_of(rows._a)
+    wrong = xp.ones((n, classes), rows._a.dtype)
+    wrong[xp.arange(n), t] = 0
     if weight is not None:
         z = z * T.reshape(T._gather_index(weight, (wrap(t),)), (n, 1))
     loss = T.sum(z * wrap(wrong), 1) / classes
@@ -268,10 +271,10 @@ def multilabel_margin_loss(x, target: "Index", size_average: "any" = None, reduc
         raise ShapeError(f"inconsistent target size: {list(target._a.shape)} for input of size: {list(x._a.shape)}")
     rows = x if x._a.ndim == 2 else T.reshape(x, (1, -1))
     n, classes = rows._a.shape
-    if t.size and (int(t.min()) < -1 or int(t.max()) >= classes):
+    if outside(t, -1, classes):
         raise EngineError("argument #2 'target' is out of range")
     labelled, others = _label_masks(t, classes, rows._a.dtype)
-    own = T._gather_planes(rows, wrap(np.maximum(t, 0).astype(np.int64)), 1)
+    own = T._gather_planes(rows, wrap(module_of(t).maximum(t, 0).astype(np.int64)), 1)
     z = T.clamp(1 - T.unsqueeze(own, 2) + T.unsqueeze(rows, 1), 0)
     z = z * wrap(labelled[:, :, None] * others[:, None, :])
     loss = T.sum(z, (1, 2)) / classes
@@ -287,10 +290,9 @@ def _need_rows(a) -> None:
 
 def _label_masks(t, classes: int, dtype):
     """(which places of the target name a label, which classes are no label) as numbers."""
-    labelled = np.logical_and.accumulate(t >= 0, axis=1)
-    is_label = np.zeros((len(t), classes), bool)
-    rows, places = np.nonzero(labelled)
-    is_label[rows, t[rows, places]] = True
+    xp = module_of(t)
+    labelled = xp.cumsum(t < 0, axis=1) == 0
+    is_label = ((t[:, :, None] == xp.arange(classes)) & labelled[:, :, None]).any(1)
     return labelled.astype(dtype), (~is_label).astype(dtype)
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..engine.device import module_of
+from ..engine.placement import holds, outside
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError
 from .arrays import not_implemented
@@ -73,6 +75,8 @@ def _lu_gradient(k, g, out0, out1):
 def rows_of(pivots, m: int):
     """Arrays: the order of rows after the exchanges that LAPACK's pivots (counted from 1) name."""
     batch = pivots.shape[:-1]
+    if hasattr(pivots, "place"):
+        return pivots.like((*batch, m), np.int64)
     order = np.broadcast_to(np.arange(m), (*batch, m)).copy()
     for i in np.ndindex(*batch):
         rows = order[i]
@@ -84,8 +88,9 @@ def rows_of(pivots, m: int):
 def _permutation(pivots, m: int, like):
     """The matrix P of A = P @ L @ U as a tensor."""
     order = rows_of(pivots._a, m)
-    P = np.zeros((*order.shape, m), like._a.dtype)
-    np.put_along_axis(P, order[..., None, :], 1, axis=-2)
+    xp = module_of(order)
+    P = xp.zeros((*order.shape, m), like._a.dtype)
+    xp.put_along_axis(P, order[..., None, :], 1, axis=-2)
     return T.to_tensor_like(P, like)
 
 
@@ -96,7 +101,12 @@ def _check_lu(values: list) -> None:
     need_lapack(a, "lu_cpu")
 
 
-@op("_lu_factor", at="", outs=3, half=False, check=_check_lu, grad_name="LinalgLuFactorExBackward0", samples=[],
+def _lu_shapes(xp, x, name):
+    return xp.empty_like(x), xp.empty((*x.shape[:-2], min(x.shape[-2:])), _INFO), xp.empty(x.shape[:-2], _INFO)
+
+
+@op("_lu_factor", at="", outs=3, half=False,
+    shape=_lu_shapes, host=True, check=_check_lu, grad_name="LinalgLuFactorExBackward0", samples=[],
     vjp={"x": _lu_gradient})
 def _lu_factor(xp, x, name: "str"):
     m, n = x.shape[-2:]
@@ -131,7 +141,7 @@ def linalg_lu_factor_ex(A, *, pivot: "bool" = True, check_errors: "bool" = False
 
 
 def _raise_zero(info, name: str) -> None:
-    if info._a.any():
+    if holds(info._a.any()):
         where, i = first_failure(info._a)
         raise EngineError(f"{name}: {where}U[{i},{i}] is zero and using it on lu_solve would result in a division by "
                           "zero. If "
@@ -191,7 +201,7 @@ def lu_unpack(LU_data, LU_pivots: "Index", unpack_data: "bool" = True, unpack_pi
             raise EngineError("torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 "
                               "dtype.\nNote: this function is intended to be used with the output produced by "
                               "torch.linalg.lu_factor")
-        if pivots.size and (pivots.min() < 1 or pivots.max() > m):
+        if outside(pivots, 1, m + 1):
             raise EngineError("pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive.Did you "
                               "properly pass the result of lu_factor?")
     empty = T.to_tensor_like(np.empty(0, LU_data._a.dtype), LU_data)
@@ -339,7 +349,9 @@ def _check_ldl_solve(values: list) -> None:
         raise DTypeError("torch.linalg.ldl_solve: LD dtype " f"{scalar(ld)} does not match b dtype {scalar(b)}")
 
 
-@op("linalg_ldl_solve", out="exact", at="", also=["linalg.ldl_solve"], half=False, check=_check_ldl_solve,
+@op("linalg_ldl_solve", out="exact", at="", also=["linalg.ldl_solve"], half=False, host=True,
+    shape=lambda xp, LD, pivots, B, *_: xp.empty((*xp.broadcast_shapes(LD.shape[:-2], B.shape[:-2]), *B.shape[-2:]), B.dtype),
+    check=_check_ldl_solve,
     samples=["torch.tensor([[2., 0.], [0.5, 3.]], dtype=torch.float64), torch.tensor([1, 2], dtype=torch.int32), "
              "torch.tensor([[1., 2.], [0., 1.]], dtype=torch.float64)"],
     vjp={"LD": LDL_SOLVE, "B": LDL_SOLVE}, grad_name="NotImplemented")

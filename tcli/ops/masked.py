@@ -8,6 +8,7 @@ import math
 
 from ..engine import dtypes
 from ..engine.args import wrap_dim
+from ..engine.placement import holds
 from ..engine.registry import T, composite
 from ..errors import BadValue, EngineError, Unsupported
 
@@ -162,7 +163,7 @@ def masked_median(x, dim: "int" = -1, *, keepdim: "any" = False, dtype: "DType?"
     found = T.nanmedian(_seen(wide, mask, math.nan), _dims(dim, x.ndim)[0], bool(keepdim)).values
     if real:
         return found
-    if T.isnan(found).any():
+    if holds(T.isnan(found)._a.any()):
         raise BadValue("masked median expects no fully masked out rows if dtype is not floating point")
     return found.to(dtype or x.dtype)
 

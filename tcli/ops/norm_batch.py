@@ -12,6 +12,7 @@ from ..engine.dispatch import bump, wrap
 from ..engine.dtypes import scalar_name
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
+from ..engine.waiting import before_write
 from ..errors import BadValue, DTypeError, EngineError
 from .arrays import refuse
 from .norm import dots, need_floating, wide
@@ -102,6 +103,7 @@ def _update_running(running_mean, running_var, mean, rstd, eps: float, n: int, m
         if running is None:
             continue
         a = running._a
+        before_write(a)
         a[...] = ((1 - momentum) * a.astype(np.float64) + momentum * batch).astype(a.dtype)
         bump(running)
 
@@ -206,6 +208,7 @@ def _instance_norm(x, weight, bias, running_mean, running_var, use_input_stats, 
     if use_input_stats:
         for running, moved in ((running_mean, means), (running_var, variances)):
             if running is not None:
+                before_write(running._a)
                 running._a[...] = moved._a.reshape(n, c).mean(0)
                 bump(running)
     return T.reshape(y, x._a.shape)

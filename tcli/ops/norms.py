@@ -37,7 +37,7 @@ def _two(xp, x, dim, keepdim):
     return xp.sqrt(xp.add.reduce(squares, axes(x, dim), None, None, keepdim))
 
 
-@op("_vector_norm", at="", grad_name="LinalgVectorNormBackward0",
+@op("_vector_norm", fuse=True, at="", grad_name="LinalgVectorNormBackward0",
     samples=[*(f"{s}, None, False" for s in P_SAMPLES), "r(3, 4), 2, (1,), True", "r(2, 3, 4), 1, (0, 2), False",
              "torch.zeros(3), 2, None, False", "c(3, 2), 2, (0,), False"],
     vjp={"x": lambda k, g, x, x_shape, out, ord, dim, keepdim: norm_rule(k, g, x, x_shape, out, ord, dim, keepdim)})

@@ -57,7 +57,7 @@ unary("sqrt", "sqrt", "The square root", "sqrt(tensor([4., 2., 0.]))", "tensor([
       lambda k, g, out: g / (k.conj_of(out) * 2), POSITIVE)
 
 
-@op("log10", at=EVERYWHERE, promote="float", samples=list(POSITIVE), raw_vjp=True,
+@op("log10", fuse=True, at=EVERYWHERE, promote="float", samples=list(POSITIVE), raw_vjp=True,
     vjp={"x": lambda k, g, x: g / (k.conj_of(x) * math.log(10))})
 def log10(xp, x):
     """The logarithm to base 10, elementwise.
@@ -106,7 +106,8 @@ unary("atanh", "arctanh", "The inverse of the hyperbolic tangent", "atanh(tensor
       lambda k, g, x: g / k.conj_of(1 - x * x), UNIT, also=["arctanh"])
 
 def _turn(name: str, what: str, factor: float, example: str, shown: str):
-    @op(name, at=EVERYWHERE, promote="float", samples=list(PLAIN[:3]), vjp={"x": lambda k, g: g * factor}, raw_vjp=True)
+    @op(name, fuse=True, at=EVERYWHERE, promote="float", samples=list(PLAIN[:3]), vjp={"x": lambda k, g: g * factor},
+        raw_vjp=True)
     def kernel(xp, x):
         if x.dtype.kind == "c":
             raise EngineError(f"{name} is not supported for complex tensors.")
@@ -124,7 +125,7 @@ _turn("rad2deg", "Radians as degrees", 180 / math.pi, "rad2deg(tensor([3.1415926
       "tensor([180.0000,  57.2958])")
 
 
-@op("_tanh_adjoint", at="", samples=["r(3), unit(3)", "c(3), c(3)"], grad_name="TanhBackwardBackward0",
+@op("_tanh_adjoint", fuse=True, at="", samples=["r(3), unit(3)", "c(3), c(3)"], grad_name="TanhBackwardBackward0",
     vjp={"g": lambda k, gg, out: k._tanh_adjoint(gg, k.conj_of(out)),
          "out": lambda k, gg, g, out: k.conj_of(gg * out) * g * -2})
 def _tanh_adjoint(xp, g, out):
@@ -138,7 +139,7 @@ def _tanh_adjoint(xp, g, out):
 
 # ---------------------------------------------------------------- powers
 
-@op("rsqrt", at=EVERYWHERE, promote="float", samples=POSITIVE, raw_vjp=True,
+@op("rsqrt", fuse=True, at=EVERYWHERE, promote="float", samples=POSITIVE, raw_vjp=True,
     vjp={"x": lambda k, g, out: g * k.conj_of(out * out * out) * -0.5})
 def rsqrt(xp, x):
     """1 / sqrt(x), elementwise.
@@ -194,7 +195,7 @@ def sigmoid(xp, x):
     return _logistic(x) if xp is np else 1 / (1 + xp.exp(-x))
 
 
-@op("_sigmoid_adjoint", at="", samples=["r(3), unit(3)", "c(3), c(3)"], grad_name="SigmoidBackwardBackward0",
+@op("_sigmoid_adjoint", fuse=True, at="", samples=["r(3), unit(3)", "c(3), c(3)"], grad_name="SigmoidBackwardBackward0",
     vjp={"g": lambda k, gg, out: k._sigmoid_adjoint(gg, k.conj_of(out)),
          "out": lambda k, gg, g, out: k.conj_of(gg * (1 - 2 * out)) * g})
 def _sigmoid_adjoint(xp, g, out):
@@ -210,7 +211,7 @@ def _logit_gradient(k, g, x, eps):
     return k.where((x >= eps) & (x <= 1 - eps), slope, 0.0)
 
 
-@op("logit", at="torch tensor tensor_ special", promote="float", vjp={"x": _logit_gradient},
+@op("logit", fuse=True, at="torch tensor tensor_ special", promote="float", vjp={"x": _logit_gradient},
     samples=["torch.tensor([0.2, 0.9])", "pos(3), 0.2", "unit(3), eps=0.1"])
 def logit(xp, x, eps: "float?" = None):
     """log(x / (1 - x)), elementwise; eps keeps x in [eps, 1 - eps] first.
@@ -232,7 +233,7 @@ def _sinc_gradient(k, g, x):
     return k.where(area == 0, 0.0, slope)
 
 
-@op("sinc", at="torch tensor tensor_ special", promote="float", samples=["away(3, 4)", "away()", "c(3)"],
+@op("sinc", fuse=True, at="torch tensor tensor_ special", promote="float", samples=["away(3, 4)", "away()", "c(3)"],
     vjp={"x": _sinc_gradient})
 def sinc(xp, x):
     """sin(pi x) / (pi x), and 1 at 0.

@@ -20,7 +20,7 @@ def _evaluated(xp, x, n, first, following):
     shape = xp.broadcast_shapes(x.shape, degree.shape)
     out = xp.broadcast_to(xp.equal(degree, 0), shape).astype(like.dtype)
     before, p = xp.ones_like(x), first(x)
-    most = int(degree.max()) if degree.size else 0
+    most = int(degree.max()) if degree.size and not hasattr(degree, "place") else 0
     for k in range(1, most + 1):
         out = xp.where(xp.equal(degree, k), p, out)
         before, p = p, following(x, k, p, before)

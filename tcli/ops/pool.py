@@ -132,12 +132,12 @@ def _divisors(spatial, size, kernel, stride, pads, count_pad: bool, divisor) -> 
     return counts
 
 
-def _divide(y, divisors) -> None:
+def _divide(xp, y, divisors) -> None:
     if isinstance(divisors, float):
         y *= y.dtype.type(1 / divisors)
         return
     for i, c in enumerate(reversed(divisors)):
-        y /= c.astype(y.dtype).reshape(-1, *(1,) * i)
+        y /= xp.asarray(c.astype(y.dtype).reshape(-1, *(1,) * i))
 
 
 def _divided_integers(xp, y, divisors):
@@ -145,6 +145,7 @@ def _divided_integers(xp, y, divisors):
     by = np.asarray(1, np.int64)
     for i, c in enumerate(reversed([divisors] if isinstance(divisors, float) else divisors)):
         by = by * np.asarray(c, np.int64).reshape(-1, *(1,) * i)
+    by = xp.asarray(by)
     return xp.sign(y) * xp.sign(by) * (xp.abs(y) // xp.abs(by))
 
 
@@ -171,7 +172,7 @@ def _avg_pool(xp, x, kernel: "any", stride: "any", pads: "any", size: "any", cou
     divisors = _divisors(spatial, size, kernel, stride, pads, count_pad, divisor)
     if y.dtype.kind in "iu":
         return _divided_integers(xp, y, divisors)
-    _divide(y, divisors)
+    _divide(xp, y, divisors)
     return y
 
 
@@ -198,7 +199,7 @@ def _avg_pool_back(xp, g, shape: "any", kernel: "any", stride: "any", pads: "any
     one = _ones(n)
     fitted = overhang(size, kernel, stride, pads, one, spatial)
     g = g.copy()
-    _divide(g, _divisors(spatial, size, kernel, stride, pads, count_pad, divisor))
+    _divide(xp, g, _divisors(spatial, size, kernel, stride, pads, count_pad, divisor))
     x = xp.zeros((*lead, *(m + low + high for m, (low, high) in zip(spatial, fitted, strict=True))), g.dtype)
     for offset in offsets(kernel):
         x[(Ellipsis, *slices(offset, size, stride, one))] += g

@@ -29,6 +29,7 @@ def averages_matrix(m: int, n: int, dtype):
 
 def along(xp, x, matrix, axis: int):
     """x with one axis multiplied by a matrix (new, old)."""
+    matrix = xp.asarray(matrix)
     if axis == x.ndim - 1:
         return xp.matmul(x, matrix.T)
     lead, rest = prod(x.shape[:axis]), prod(x.shape[axis + 1:])
@@ -138,7 +139,7 @@ def _adaptive_max(xp, x, size: "any"):
     n = len(size)
     spatial = x.shape[x.ndim - n:]
     y = x
-    places = xp.broadcast_to(np.arange(prod(spatial)).reshape(spatial), x.shape)
+    places = xp.broadcast_to(xp.arange(prod(spatial)).reshape(spatial), x.shape)
     for d in range(n - 1, -1, -1):
         y, places = _dim_maxima(xp, y, places, x.ndim - n + d, size[d])
     return xp.ascontiguousarray(y), xp.ascontiguousarray(places)
@@ -147,10 +148,9 @@ def _adaptive_max(xp, x, size: "any"):
 def _dim_maxima(xp, y, places, axis: int, n: int):
     m = y.shape[axis]
     first, last = window_bounds(m, n)
-    best = xp.take(y, first, axis)
-    where = xp.take(places, first, axis)
+    best, where = (xp.take(a, xp.asarray(first), axis) for a in (y, places))
     for step in range(1, int((last - first).max(initial=1))):
-        at = np.minimum(first + step, last - 1)
+        at = xp.asarray(np.minimum(first + step, last - 1))
         value, place = xp.take(y, at, axis), xp.take(places, at, axis)
         better = (value > best) | ((value != value) & (best == best))
         # Of equal values the one that comes first in the plane counts.

@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite
 from ..errors import BadValue, EngineError, ShapeError
@@ -16,11 +17,11 @@ from .windows import exact_sizes, offsets
 
 def _starts(samples, n: int, out: int, k: int):
     """(N, C, out): where the windows of each channel begin, for random numbers `samples` (N, C)."""
-    first = np.zeros((*samples.shape, out), np.int64)
+    first = module_of(samples).zeros((*samples.shape, out), np.int64)
     if out > 1:
         alpha = samples.dtype.type((n - k) / (out - 1))
         u = samples[..., None]
-        i = np.arange(out - 1).astype(samples.dtype)
+        i = module_of(samples).arange(out - 1).astype(samples.dtype)
         first[..., :-1] = ((i + u) * alpha).astype(np.int64) - (u * alpha).astype(np.int64)
     if out > 0:
         first[..., -1] = n - k
@@ -36,7 +37,7 @@ def _places(x, samples, kernel, out):
     starts = [None] * n
     for number, d in enumerate(order):
         starts[d] = _starts(samples[..., number], spatial[d], out[d], kernel[d])
-    flat = x.reshape(*x.shape[:2], -1)
+    xp, flat = module_of(x), x.reshape(*x.shape[:2], -1)
     best = where = None
     for offset in offsets(kernel):
         at = 0
@@ -44,12 +45,12 @@ def _places(x, samples, kernel, out):
             shape = (*x.shape[:2], *(out[d] if e == d else 1 for e in range(n)))
             at = at * spatial[d] + (starts[d] + offset[d]).reshape(shape)
         at = at.reshape(*x.shape[:2], -1)
-        values = np.take_along_axis(flat, at, 2)
+        values = xp.take_along_axis(flat, at, 2)
         if best is None:
             best, where = values, at
             continue
         better = (values > best) | (values != values)
-        best, where = np.where(better, values, best), np.where(better, at, where)
+        best, where = xp.where(better, values, best), xp.where(better, at, where)
     return where.reshape(*x.shape[:2], *out)
 
 

@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from ..engine.placement import holds, outside
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import EngineError, ShapeError
@@ -43,7 +44,7 @@ def _codes(xp, x, y, kernel, stride, dilation, size, pads, spatial):
     small = len(steps) < 256
     codes = xp.zeros(y.shape, np.uint8 if small else np.int32)
     hit = xp.empty(y.shape, bool)
-    odd = y.dtype.kind == "f" and y.size and not xp.isfinite(y.min())
+    odd = y.dtype.kind == "f" and y.size and holds(~xp.isfinite(y.min()))
     nan = y != y if odd else None
     for number, step in enumerate(steps):
         part = x[(Ellipsis, *slices(step, size, stride, dilation))]
@@ -51,7 +52,7 @@ def _codes(xp, x, y, kernel, stride, dilation, size, pads, spatial):
         if odd:
             hit |= nan & (part != part)
         if odd or y.dtype.kind != "f":
-            _exclude_outside(hit, step, stride, dilation, size, pads, spatial)
+            _exclude_outside(xp, hit, step, stride, dilation, size, pads, spatial)
         # The first offset scores highest; products and maxima of small numbers have no branches to mispredict.
         score = hit.view(np.uint8) if small else hit.astype(np.int32)
         score *= len(steps) - number
@@ -59,14 +60,14 @@ def _codes(xp, x, y, kernel, stride, dilation, size, pads, spatial):
     return len(steps) - codes, steps
 
 
-def _exclude_outside(hit, offset, stride, dilation, size, pads, spatial) -> None:
+def _exclude_outside(xp, hit, offset, stride, dilation, size, pads, spatial) -> None:
     """Padding is never where a maximum lies, whatever its value."""
     n = len(size)
     for i in range(n):
         at = np.arange(size[i]) * stride[i] + offset[i] * dilation[i] - pads[i][0]
         inside = (at >= 0) & (at < spatial[i])
         if not inside.all():
-            hit &= inside.reshape(-1, *(1,) * (n - 1 - i))
+            hit &= xp.asarray(inside.reshape(-1, *(1,) * (n - 1 - i)))
 
 
 def _places(xp, x, y, kernel, stride, dilation, size, pads, spatial):
@@ -78,7 +79,7 @@ def _places(xp, x, y, kernel, stride, dilation, size, pads, spatial):
               for offset in steps]
     places = xp.take(xp.asarray(shifts), codes)
     for i in range(n):
-        places += (np.arange(size[i]) * (stride[i] * strides[i])).reshape(-1, *(1,) * (n - 1 - i))
+        places += (xp.arange(size[i]) * (stride[i] * strides[i])).reshape(-1, *(1,) * (n - 1 - i))
     return places
 
 
@@ -153,7 +154,7 @@ def _scattered(xp, g, places, spatial, apart: bool = False):
     n = len(spatial)
     planes, per = prod(g.shape[:g.ndim - n]), prod(g.shape[g.ndim - n:])
     size = prod(spatial)
-    flat = (places.reshape(planes, per) + (np.arange(planes) * size)[:, None]).reshape(-1)
+    flat = (places.reshape(planes, per) + (xp.arange(planes) * size)[:, None]).reshape(-1)
     if apart:
         out = xp.zeros(planes * size, g.dtype)
         out[flat] = g.reshape(-1)
@@ -274,7 +275,7 @@ def unpool(n: int, x, indices, kernel_size, stride, padding, output_size):
                     zip(x._a.shape[x._a.ndim - n:], stride, kernel, padding, strict=True))
     size = _unpooled_size(default, stride, output_size, n)
     a = indices._a
-    if a.size and (int(a.min()) < 0 or int(a.max()) >= prod(size)):
+    if outside(a, 0, prod(size)):
         bad = int(a[(a < 0) | (a >= prod(size))][0])
         shown = "x".join(map(str, size if n > 1 else (size[0], 1)))
         raise EngineError(f"Found an invalid max index: {bad} (output volumes are of size {shown})")

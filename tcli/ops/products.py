@@ -4,6 +4,7 @@ from math import prod
 
 from ..engine.args import to_dims
 from ..engine.callables import set_operator
+from ..engine.cost import added_product, matrix_product
 from ..engine.out import write_out
 from ..engine.registry import T, composite, function, op, ops
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError
@@ -30,7 +31,8 @@ def _check_bmm(values: list) -> None:
     check_stacks(a, b)
 
 
-@op("bmm", out="exact", at="torch tensor", check=_check_bmm, samples=["r(2, 3, 4), r(2, 4, 5)", "r(0, 3, 4), r(0, 4, 5)"],
+@op("bmm", out="exact", at="torch tensor", cost=matrix_product, check=_check_bmm,
+    samples=["r(2, 3, 4), r(2, 4, 5)", "r(0, 3, 4), r(0, 4, 5)"],
     vjp={"x": lambda k, g, mat2: k.mm_nt(g, mat2), "mat2": lambda k, g, x: k.mm_tn(x, g)}, raw_vjp=True)
 def bmm(xp, x, mat2):
     """The products of the matrices of two stacks, one by one: (B, n, m), (B, m, p) -> (B, n, p).
@@ -48,7 +50,8 @@ def _check_mv(values: list) -> None:
     check_matrix_vector(a, v)
 
 
-@op("mv", out="addmv", at="torch tensor", check=_check_mv, samples=["r(3, 4), r(4)", "r(0, 4), r(4)", "c(2, 3), c(3)"],
+@op("mv", out="addmv", at="torch tensor", cost=matrix_product, check=_check_mv,
+    samples=["r(3, 4), r(4)", "r(0, 4), r(4)", "c(2, 3), c(3)"],
     vjp={"x": lambda k, g, vec: k.unsqueeze(g, -1) * k.conj_of(vec),
          "vec": lambda k, g, x: k.matmul(k.adjoint_of(x), g)})
 def mv(xp, x, vec):
@@ -67,7 +70,8 @@ def _check_dot(values: list) -> None:
     check_vectors(a, b)
 
 
-@op("dot", out="product", at="torch tensor", check=_check_dot, samples=["r(4), r(4)", "r(0), r(0)", "c(3), c(3)"],
+@op("dot", out="product", at="torch tensor", cost=matrix_product, check=_check_dot,
+    samples=["r(4), r(4)", "r(0), r(0)", "c(3), c(3)"],
     vjp={"x": lambda k, g, tensor: g * k.conj_of(tensor), "tensor": lambda k, g, x: g * k.conj_of(x)}, raw_vjp=True)
 def dot(xp, x, tensor):
     """The sum of the products of two vectors.
@@ -82,7 +86,7 @@ set_operator(ops["mv"], short_way("mv", (2, 1)))
 set_operator(ops["dot"], short_way("dot", (1, 1)))
 
 
-@op("vdot", out="product", at="torch tensor", check=_check_dot, samples=["r(4), r(4)", "c(3), c(3)"],
+@op("vdot", out="product", at="torch tensor", cost=matrix_product, check=_check_dot, samples=["r(4), r(4)", "c(3), c(3)"],
     vjp={"x": lambda k, g, other: k.conj_of(g) * other, "other": lambda k, g, x: g * x})
 def vdot(xp, x, other):
     """The dot product of the conjugate of x and another vector.
@@ -186,7 +190,7 @@ def _check_addmm(values: list) -> None:
     check_matrices(a, b)
 
 
-@op("addmm", out="exact", at="torch tensor tensor_", check=_check_addmm,
+@op("addmm", out="exact", at="torch tensor tensor_", cost=added_product, check=_check_addmm,
     samples=["r(3, 2), r(3, 4), r(4, 2)", "r(2), r(3, 4), r(4, 2), beta=0.5, alpha=2", "r(3, 2), r(3, 4), r(4, 2), "
                                                                                        "beta=0"],
     vjp={**_SUM, "mat1": lambda k, g, mat2, alpha: _scaled(k, k.mm_nt(g, mat2), alpha),
@@ -214,7 +218,7 @@ def _check_baddbmm(values: list) -> None:
     check_stacks(a, b, "baddbmm")
 
 
-@op("baddbmm", out="exact", at="torch tensor tensor_", check=_check_baddbmm,
+@op("baddbmm", out="exact", at="torch tensor tensor_", cost=added_product, check=_check_baddbmm,
     samples=["r(2, 3, 5), r(2, 3, 4), r(2, 4, 5)", "r(5), r(2, 3, 4), r(2, 4, 5), beta=0.5, alpha=2"],
     vjp={**_SUM, "batch1": lambda k, g, batch2, alpha: _scaled(k, k.mm_nt(g, batch2), alpha),
          "batch2": lambda k, g, batch1, alpha: _scaled(k, k.mm_tn(batch1, g), alpha)})
@@ -242,7 +246,7 @@ def _check_addbmm(values: list) -> None:
     no_bool(a, "addmm_impl_cpu_")
 
 
-@op("addbmm", out="addbmm", at="torch tensor tensor_", check=_check_addbmm,
+@op("addbmm", out="addbmm", at="torch tensor tensor_", cost=added_product, check=_check_addbmm,
     samples=["r(3, 5), r(2, 3, 4), r(2, 4, 5)", "r(5), r(2, 3, 4), r(2, 4, 5), beta=0.5, alpha=2"],
     vjp={**_SUM, "batch1": lambda k, g, batch2, alpha: _scaled(k, k.mm_nt(g, batch2), alpha),
          "batch2": lambda k, g, batch1, alpha: _scaled(k, k.mm_tn(batch1, g), alpha)})
@@ -264,7 +268,7 @@ def _check_addmv(values: list) -> None:
     check_matrix_vector(a, v, x)
 
 
-@op("addmv", out="exact", at="torch tensor tensor_", check=_check_addmv,
+@op("addmv", out="exact", at="torch tensor tensor_", cost=added_product, check=_check_addmv,
     samples=["r(3), r(3, 4), r(4)", "r(1), r(3, 4), r(4), beta=0.5, alpha=2", "r(3), r(3, 4), r(4), beta=0"],
     vjp={**_SUM, "mat": lambda k, g, vec, alpha: _scaled(k, k.unsqueeze(g, 1) * k.conj_of(vec), alpha),
          "vec": lambda k, g, mat, alpha: _scaled(k, k.matmul(k.adjoint_of(mat), g), alpha)})

@@ -1,6 +1,7 @@
 """Quantiles with their five ways of interpolating, along a dim or of the whole tensor."""
 
 from ..engine import dtypes
+from ..engine.placement import holds
 from ..engine.registry import T, composite
 from ..engine.tensor import Tensor, as_tensor
 from ..errors import EngineError
@@ -23,7 +24,7 @@ def _checked_q(name: str, x, q):
         raise EngineError(f"{name}() q must be a scalar or 1D tensor")
     if q.dtype is not x.dtype:
         raise EngineError(f"{name}() q tensor must be same dtype as the input tensor")
-    if ((q._a < 0) | (q._a > 1)).any():
+    if holds(((q._a < 0) | (q._a > 1)).any()):
         raise EngineError(f"{name}() q values must be in the range [0, 1]")
     return q
 
@@ -36,7 +37,7 @@ def _ranks(rows, q, skip_nan: bool):
         return q * T.clamp(T.sum(T.logical_not(missing), -1, True) - 1, min=0)
     ranks = T.expand(q * (n - 1), (*rows.shape[:-1], q.shape[0]))
     spoilt = T.any(missing, -1, True)
-    return T.where(spoilt, float(n - 1), ranks) if spoilt._a.any() else ranks
+    return T.where(spoilt, float(n - 1), ranks) if holds(spoilt._a.any()) else ranks
 
 
 def _interpolated(rows, ranks, mode: str):

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ..engine import dtypes, random, samplers
+from ..engine import draws, dtypes, random, samplers
+from ..engine.device import as_device, device_of, module_of, move, seed_devices
 from ..engine.dispatch import check_writable, overwritten, wrap
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import BadValue, DTypeError, EngineError
 from .arrays import not_implemented, refuse
-from .create import made
 
 function("torch.Generator")(random.Generator)
 
@@ -20,7 +20,9 @@ def manual_seed(seed: int):
     >>> manual_seed(0); rand(2)
     tensor([0.4963, 0.7682])
     """
-    return random.manual_seed(int(seed))
+    generator = random.manual_seed(int(seed))
+    seed_devices(random.initial_seed())
+    return generator
 
 
 @function("torch.seed")
@@ -60,7 +62,8 @@ def _new(sampler, size, dtype, generator, device, requires_grad, *parameters):
     for n in size:
         if n < 0:
             raise EngineError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
-    return made(sampler(generator, tuple(size), dtype, *parameters), device, requires_grad)
+    t = wrap(draws.draw(as_device(device), sampler, generator, tuple(size), dtype, *parameters))
+    return t.requires_grad_(True) if requires_grad else t
 
 
 @composite("rand", at="torch", nograd=True, samples=["2, 3", "(0, 3)", "2, dtype=torch.float64"])
@@ -109,13 +112,18 @@ def randperm(n: "int", *, generator: "any" = None, dtype: "DType?" = None, layou
     >>> manual_seed(0); randperm(4)
     tensor([0, 1, 3, 2])
     """
-    return made(samplers.randperm(generator, n, (dtype or dtypes.int64).numpy), device, requires_grad)
+    t = wrap(draws.draw(as_device(device), _permutation, generator, (n,), (dtype or dtypes.int64).numpy))
+    return t.requires_grad_(True) if requires_grad else t
+
+
+def _permutation(generator, shape, dtype):
+    return samplers.randperm(generator, shape[0], dtype)
 
 
 def _like(x, dtype, device, requires_grad, sampler, *parameters):
-    array = np.empty_like(x._a, dtype=(dtype.numpy if dtype else x._a.dtype))
-    samplers.fill(array, sampler, *parameters)
-    return made(array, device, requires_grad)
+    t = T.empty_like(x, dtype=dtype, device=device)
+    draws.fill(t._a, sampler, *parameters)
+    return t.requires_grad_(True) if requires_grad else t
 
 
 @composite("rand_like", at="torch", nograd=True, samples=["r(2, 3)"])
@@ -172,11 +180,19 @@ def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any
     return T._normal(mean, std, generator)
 
 
-@op("_normal", at="", half=False, samples=[],
+def _normal_shape(xp, mean, std, *_):
+    first = mean if hasattr(mean, "dtype") else std
+    return xp.empty(np.broadcast_shapes(getattr(mean, "shape", ()), getattr(std, "shape", ())), first.dtype)
+
+
+@op("_normal", at="", half=False, shape=_normal_shape, samples=[],
     grad_name=lambda mean, std, generator: f"NormalBackward{hasattr(mean, '_a') + 2 * hasattr(std, '_a')}",
     vjp={"mean": lambda k, g: k.zeros_like(g), "std": lambda k, g: k.zeros_like(g)})
 def _normal(xp, mean: "Operand", std: "Operand", generator: "any" = None):
-    return samplers.normal_tensor(generator, mean, std)
+    if xp is np:
+        return samplers.normal_tensor(generator, mean, std)
+    like = _normal_shape(xp, mean, std)
+    return draws.draw(device_of(like), samplers.normal, generator, like.shape, like.dtype) * std + mean
 
 
 @op("bernoulli", out="bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False,
@@ -188,21 +204,30 @@ def bernoulli(xp, x, p: "any" = None, *, generator: "any" = None):
     tensor([0., 1.])
     """
     if p is not None:
-        return samplers.bernoulli(generator, x.shape, x.dtype, p)
-    return samplers.bernoulli_tensor(generator, x)
+        return draws.draw(device_of(x), samplers.bernoulli, generator, x.shape, x.dtype, p)
+    return samplers.bernoulli_tensor(generator, x) if xp is np else _below(x, generator, x.dtype)
 
 
-@composite("multinomial", out="multinomial", at="torch tensor", nograd=True, samples=[])
-def multinomial(x, num_samples: "int", replacement: "bool" = False, *, generator: "any" = None):
+def _below(p, generator, dtype):
+    """1 where a uniform number falls below p."""
+    real = np.dtype(np.float64) if p.dtype == np.float64 else np.dtype(np.float32)
+    return (draws.draw(device_of(p), samplers.uniform, generator, p.shape, real) < p).astype(dtype)
+
+
+
+@op("multinomial", out="multinomial", at="torch tensor", nograd=True, samples=[], half=False, host=True,
+    shape=lambda xp, x, n, *_: xp.empty((*x.shape[:-1], n), np.int64))
+def multinomial(xp, x, num_samples: "int", replacement: "bool" = False, *, generator: "any" = None):
     """Indices drawn with probabilities proportional to the rows of x.
 
     >>> multinomial(tensor([0., 1.]), 1)
     tensor([1])
     """
-    return wrap(samplers.multinomial(generator, x._a, num_samples, replacement))
+    return samplers.multinomial(generator, x, num_samples, replacement)
 
 
-@op("poisson", at="torch", samples=["pos(3)"], half=False, vjp={"x": lambda k, g: k.zeros_like(g)})
+@op("poisson", at="torch", samples=["pos(3)"], half=False, host=True,
+    shape=lambda xp, x, *_: xp.empty_like(x), vjp={"x": lambda k, g: k.zeros_like(g)})
 def poisson(xp, x, generator: "any" = None):
     """Counts with the rates that x gives.
 
@@ -214,7 +239,7 @@ def poisson(xp, x, generator: "any" = None):
     return rejection.poisson(generator, x)
 
 
-@op("binomial", at="torch", samples=[], half=False, nograd=True)
+@op("binomial", at="torch", samples=[], half=False, host=True, shape=lambda xp, count, *_: xp.empty_like(count), nograd=True)
 def binomial(xp, count, prob, generator: "any" = None):
     """Successes in `count` trials that succeed with probability `prob`.
 
@@ -228,7 +253,7 @@ def binomial(xp, count, prob, generator: "any" = None):
 
 # ---------------------------------------------------------------- gamma and Dirichlet
 
-@op("_standard_gamma_grad", at="torch", half=False,
+@op("_standard_gamma_grad", at="torch", half=False, host=True, shape=lambda xp, x, *_: xp.empty_like(x),
     vjp={"x": not_implemented("the derivative for '_standard_gamma_grad' is not implemented.")})
 def _standard_gamma_grad(xp, x, output: "Tensor"):
     """How standard gamma samples `output` move with their concentrations x."""
@@ -237,7 +262,7 @@ def _standard_gamma_grad(xp, x, output: "Tensor"):
     return implicit.gamma_gradient(x, output).astype(x.dtype)
 
 
-@op("_dirichlet_grad", at="torch", half=False,
+@op("_dirichlet_grad", at="torch", half=False, host=True, shape=lambda xp, x, *_: xp.empty_like(x),
     vjp={"x": not_implemented("the derivative for '_dirichlet_grad' is not implemented.")})
 def _dirichlet_grad(xp, x, alpha: "Tensor", total: "Tensor"):
     """How beta samples x move with alpha, over 1 - x: -(d cdf(x) / d alpha) / pdf(x) / (1 - x)."""
@@ -247,6 +272,7 @@ def _dirichlet_grad(xp, x, alpha: "Tensor", total: "Tensor"):
 
 
 @op("_standard_gamma", at="torch", samples=["pos(3).detach()", "pos(2, 3).detach() * 5", "pos(0).detach()"], half=False,
+    host=True, shape=lambda xp, x, *_: xp.empty_like(x),
     vjp={"x": lambda k, g, x, out: g * k._standard_gamma_grad(x, out)})
 def _standard_gamma(xp, x, generator: "any" = None):
     """Gamma samples of rate 1; gradients flow to the concentrations x."""
@@ -261,6 +287,7 @@ def _dirichlet_gradient(k, g, x, out):
 
 
 @op("_sample_dirichlet", at="torch", samples=["pos(3).detach()", "pos(2, 3).detach()"], half=False,
+    host=True, shape=lambda xp, x, *_: xp.empty_like(x),
     vjp={"x": _dirichlet_gradient})
 def _sample_dirichlet(xp, x, generator: "any" = None):
     """Samples of the simplex (last dim) with weights x; gradients flow to the weights."""
@@ -290,14 +317,14 @@ def _fills(name: str, grad_name: str, summary: str):
 @_fills("uniform_", "UniformBackward0", "Fills with uniform numbers in [low, high).")
 def _uniform(a, generator, low=0.0, high=1.0, **names) -> None:
     low, high = names.get("from", low), names.get("to", high)
-    samplers.fill(a, samplers.uniform, low, high, generator=generator)
+    draws.fill(a, samplers.uniform, low, high, generator=generator)
 
 
 @_fills("normal_", "NormalBackward0", "Fills with normal numbers.")
 def _normal(a, generator, mean=0.0, std=1.0) -> None:
     if std < 0:
         raise EngineError(f"normal expects std >= 0.0, but found std {std}")
-    samplers.fill(a, samplers.normal, mean, std, generator=generator)
+    draws.fill(a, samplers.normal, mean, std, generator=generator)
 
 
 @_fills("random_", "RandomBackward0", "Fills with integers: all that the dtype holds, [0, to), or [from, to).")
@@ -305,48 +332,48 @@ def _random(a, generator, low=None, high=None, **names) -> None:
     low, high = names.get("from", low), names.get("to", high)
     if high is None and low is not None:
         low, high = 0, low
-    samplers.fill(a, samplers.random_, low, high, generator=generator)
+    draws.fill(a, samplers.random_, low, high, generator=generator)
 
 
 @_fills("bernoulli_", "BernoulliBackward2", "Fills with 1 with probability p (a number or a tensor), else 0.")
 def _bernoulli(a, generator, p=0.5) -> None:
     if isinstance(p, Tensor):
-        samplers.fill_bernoulli(a, p._a, generator)
+        if type(a) is np.ndarray is type(p._a):
+            samplers.fill_bernoulli(a, p._a, generator)
+        else:
+            a[...] = _below(module_of(a).broadcast_to(move(p._a, device_of(a)), a.shape), generator, a.dtype)
     else:
-        samplers.fill(a, samplers.bernoulli, p, generator=generator)
+        draws.fill(a, samplers.bernoulli, p, generator=generator)
 
 
 @_fills("exponential_", "ExponentialBackward0", "Fills with exponential numbers of a rate.")
 def _exponential(a, generator, lambd=1.0) -> None:
-    samplers.fill(a, samplers.exponential, lambd, generator=generator)
+    draws.fill(a, samplers.exponential, lambd, generator=generator)
 
 
 @_fills("geometric_", "GeometricBackward0", "Fills with the number of trials up to the first success.")
 def _geometric(a, generator, p=0.5) -> None:
     refuse(a, "c", "geometric_cpu")
-    samplers.fill(a, samplers.geometric, p, generator=generator)
+    draws.fill(a, samplers.geometric, p, generator=generator)
 
 
 @_fills("cauchy_", "CauchyBackward0", "Fills with Cauchy numbers.")
 def _cauchy(a, generator, median=0.0, sigma=1.0) -> None:
-    samplers.fill(a, samplers.cauchy, median, sigma, generator=generator)
+    draws.fill(a, samplers.cauchy, median, sigma, generator=generator)
 
 
 @_fills("log_normal_", "LogNormalBackward0", "Fills with the exponentials of normal numbers.")
 def _log_normal(a, generator, mean=1.0, std=2.0) -> None:
-    samplers.fill(a, samplers.log_normal, mean, std, generator=generator)
+    draws.fill(a, samplers.log_normal, mean, std, generator=generator)
 
 
 # ---------------------------------------------------------------- dropout
 
-def _mask(shape, dtype, p: float, like=None):
-    """Kept elements as 1 / (1 - p), dropped ones as 0, drawn as PyTorch draws them: in memory order of `like`."""
-    keep = 1 - p
-    if like is None or like.flags.c_contiguous:
-        noise = samplers.bernoulli(None, shape, dtype, keep)
-    else:
-        noise = samplers.fill(np.empty_like(like), samplers.bernoulli, keep)
-    return noise / np.asarray(keep, dtype) if dtype.itemsize > 2 else (noise.astype(np.float32) / keep).astype(dtype)
+def _mask(x, p: float, shape=None):
+    """Kept elements as 1 / (1 - p), dropped ones as 0, drawn as PyTorch draws them: in memory order of x."""
+    keep, dtype = 1 - p, x.dtype
+    noise = draws.draw_like(x, samplers.bernoulli, keep, shape=shape)
+    return noise / dtype.type(keep) if dtype.itemsize > 2 else (noise.astype(np.float32) / keep).astype(dtype)
 
 
 def _check_probability(p: float) -> None:
@@ -374,7 +401,7 @@ def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False
     if p == 1:
         return x * T.zeros_like(x)
     _need_floats(x)
-    return x * wrap(_mask(x._a.shape, x._a.dtype, p, x._a))
+    return x * wrap(_mask(x._a, p))
 
 
 def _per_channel(name: str, n: int, unbatched: tuple):
@@ -387,7 +414,7 @@ def _per_channel(name: str, n: int, unbatched: tuple):
         _need_floats(x)
         batched = x.unsqueeze(0) if x.ndim in unbatched else x
         shape = tuple(batched.shape[:2]) + (1,) * (batched.ndim - 2)
-        out = batched * wrap(_mask(shape, x._a.dtype, p)) if p < 1 else batched * T.zeros_like(batched)
+        out = batched * wrap(_mask(x._a, p, shape)) if p < 1 else batched * T.zeros_like(batched)
         return out.squeeze(0) if batched is not x else out
 
     drop.__doc__ = f"""Zeroes whole channels with probability p while training.
@@ -406,12 +433,9 @@ def _alpha(x, p: float, shape):
     """Self-normalising dropout: dropped elements become -alpha and the result is scaled back."""
     alpha = 1.7580993408473766
     a = ((alpha ** 2 * p + 1) * (1 - p)) ** -0.5
-    if shape == x._a.shape and not x._a.flags.c_contiguous:
-        noise = samplers.fill(np.empty_like(x._a), samplers.bernoulli, 1 - p)
-    else:
-        noise = samplers.bernoulli(None, shape, x._a.dtype, 1 - p)
-    b = wrap((noise - 1) * np.asarray(alpha * a, x._a.dtype) + np.asarray(alpha * a * p, x._a.dtype))
-    return x * wrap(noise * np.asarray(a, x._a.dtype)) + b
+    noise = draws.draw_like(x._a, samplers.bernoulli, 1 - p, shape=None if shape == x._a.shape else shape)
+    scalar = x._a.dtype.type
+    return x * wrap(noise * scalar(a)) + wrap((noise - 1) * scalar(alpha * a) + scalar(alpha * a * p))
 
 
 @composite("alpha_dropout", at="F", also=["torch.alpha_dropout"], samples=["r(3, 4), 0.5, False"])

@@ -9,7 +9,9 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op, rule_helper
+from ..engine.symbols import NotFusable, rows
 from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
 from .blocks import is_large, is_one_line, reduced
@@ -93,7 +95,7 @@ def _summed(xp, x, dim, keepdim, dtype):
     return in_dtype(reduced(xp.add, x, axes(x, dim), wanted, keepdim), dtype)
 
 
-@op("sum", at="torch tensor", grad_name=numbered("Sum"),
+@op("sum", fuse=True, at="torch tensor", grad_name=numbered("Sum"),
     samples=[*DIMS, *MORE_DIMS, "r(0, 3), 0", *MORE_DIMS, "ints(2, 3), 1", "b(4)"],
     vjp={"x": lambda k, g, x_shape, dim, keepdim: spread(k, g, x_shape, dim, keepdim)}, raw_vjp=True)
 def sum(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
@@ -134,7 +136,8 @@ def _nansum_out(x, *_) -> str | None:
     return None if x.dtype.category < dtypes.FLOAT else "nansum"
 
 
-@op("nansum", out=_nansum_out, at="torch tensor", samples=[*DIMS, *MORE_DIMS, "torch.tensor([[1.0, math.nan], [2.0, 3.0]]), 1"],
+@op("nansum", out=_nansum_out, fuse=True, at="torch tensor",
+    samples=[*DIMS, *MORE_DIMS, "torch.tensor([[1.0, math.nan], [2.0, 3.0]]), 1"],
     vjp={"x": _nansum_rule})
 def nansum(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The sum with nan counted as 0.
@@ -166,7 +169,8 @@ def _mean_rule(k, g, x_shape, dim, keepdim):
     return spread(k, g / n if n else g * float("nan"), x_shape, dim, keepdim)
 
 
-@op("mean", out="real", at="torch tensor", samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule},
+@op("mean", out="real", fuse=True, at="torch tensor", samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"],
+    vjp={"x": _mean_rule},
     raw_vjp=True,
     grad_name=numbered("Mean"))
 def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
@@ -208,10 +212,10 @@ def _product_rule(k, g, x, x_shape, out, dim, keepdim, dtype):
     if dtype is not None:
         x = k.in_real_or_complex(x, dtype)
     zeros = T._is_zero(x)
-    if dim is None and not state.grad and zeros._a.sum() > 1:
+    if dim is None and not state.grad and holds(zeros._a.sum() > 1):
         return k.zeros_like(x)
     g = kept(k, g, x_shape, dim, keepdim)
-    if not zeros._a.any():
+    if not holds(zeros._a.any()):
         return g * k.conj_of(kept(k, out, x_shape, dim, keepdim) / x)
     if dim is None:
         others = k.reshape(k.product_of_others(k.reshape(x, (-1,)), 0), x_shape)
@@ -220,7 +224,7 @@ def _product_rule(k, g, x, x_shape, out, dim, keepdim, dtype):
     return g * k.conj_of(others)
 
 
-@op("_is_zero", at="", nograd=True, half=False, promote="compare")
+@op("_is_zero", fuse=True, at="", nograd=True, half=False, promote="compare")
 def _is_zero(xp, x):
     return xp.equal(x, 0)
 
@@ -233,7 +237,7 @@ def product_of_others(x, dim: int):
     return before * after
 
 
-@op("prod", at="torch tensor", vjp={"x": _product_rule}, grad_name=numbered("Prod"),
+@op("prod", fuse=True, at="torch tensor", vjp={"x": _product_rule}, grad_name=numbered("Prod"),
     samples=["r(3, 2)", "r(3, 4), 1", "r(2, 3), 0, keepdim=True", "r()", "torch.tensor([2.0, 0.0, 3.0])",
              "torch.tensor([[2.0, 0.0], [0.0, 0.0]]), 1", "ints(2, 3), 1"])
 def prod(xp, x, dim: "Dim?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
@@ -252,7 +256,7 @@ def prod(xp, x, dim: "Dim?" = None, keepdim: "bool" = False, *, dtype: "DType?" 
 # ---------------------------------------------------------------- truth
 
 def _truth(name: str, ufunc: str, meaning: str, shown: str):
-    @op(name, out="truth", at="torch tensor", nograd=True, half=False,
+    @op(name, fuse=True, out="truth", at="torch tensor", nograd=True, half=False,
         samples=["b(3, 4)", "b(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "b(0, 3), 0", "b()", "ints(3)"])
     def truth(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         found = x if x.dtype.kind in "biufc" else x != 0  # ml_dtypes' types have no truth of their own
@@ -274,7 +278,7 @@ _truth("all", "logical_and", "all elements are true (not 0)", "tensor([False,  T
 _truth("any", "logical_or", "any element is true (not 0)", "tensor([True, True])")
 
 
-@op("count_nonzero", at="torch tensor", nograd=True, half=False,
+@op("count_nonzero", fuse=True, at="torch tensor", nograd=True, half=False,
     samples=["ints(3, 4)", "ints(3, 4), 1", "ints(2, 3, 4), (0, 2)", "b(5)", "r()"])
 def count_nonzero(xp, x, dim: "Dims?" = None):
     """How many elements are not 0, of the whole tensor or along dims.
@@ -296,7 +300,28 @@ def _logsumexp_rule(k, g, x, x_shape, out, dim, keepdim):
 
 @rule_helper
 def _has_nan(x) -> bool:
-    return bool((x._a != x._a).any())
+    return holds((x._a != x._a).any())
+
+
+def _logsumexp_rows(x, out) -> None:
+    top = x.max(1)
+    top[np.isinf(top)] = 0
+    e = np.subtract(x, top[:, None])
+    np.exp(e, e)
+    np.add(np.log(np.add.reduce(e, 1)), top, out)
+
+
+def _logsumexp_fused(xp, x, dim, keepdim):
+    """Along the last dim row by row; over other dims first the largest elements, then the sums."""
+    if x.ndim and dim == (x.ndim - 1,):
+        return rows(_logsumexp_rows, x, dim=-1, keepdim=keepdim)
+    axis = axes(x, dim)
+    top = x.max(axis=axis, keepdims=True)
+    top = xp.where(xp.isinf(top), xp.zeros((), top.dtype), top)
+    found = xp.log(xp.add.reduce(xp.exp(x - top), axis, None, None, True)) + top
+    if keepdim or not x.ndim:
+        return found
+    raise NotFusable("a shape")
 
 
 def _logsumexp(xp, x, axis):
@@ -324,7 +349,7 @@ def _large_logsumexp(x, axis):
     return logsumexp(x, axis) if type(axis) is int and not is_one_line(x.shape, axis) else None
 
 
-@op("logsumexp", out="real", at="torch tensor special", promote="float", vjp={"x": _logsumexp_rule},
+@op("logsumexp", out="real", fuse=_logsumexp_fused, at="torch tensor special", promote="float", vjp={"x": _logsumexp_rule},
     samples=["r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r(), 0",
              "torch.tensor([[0.0, -math.inf], [1.0, 2.0]]), 1",
              "r(3, 0), 0", "ints(2, 3), 0"])

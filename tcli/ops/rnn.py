@@ -14,6 +14,7 @@ from ..engine.dtypes import scalar_name
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import DTypeError, ShapeError
+from . import lstm_layer as lstm
 
 GATES = {"tanh": 1, "relu": 1, "lstm": 4, "gru": 3}
 
@@ -79,11 +80,13 @@ def _recurrent_layer(xp, gx, h0, c0: "Tensor?", w_hh, b_hh: "Tensor?", mode: "an
     counts the sequences that are still running at each step (None: all)."""
     steps, batch = gx.shape[:2]
     n = h0.shape[1]
+    if mode == "lstm" and sizes is None:
+        return lstm.forward(xp, gx, h0, c0, w_hh, b_hh, reverse)
     y = xp.zeros((steps, batch, n), gx.dtype)
     gates = xp.zeros((steps, batch, 4 if mode in ("lstm", "gru") else 1, n), gx.dtype)
     cells = xp.zeros((steps if mode == "lstm" else 0, batch, n), gx.dtype)
     h, c = h0.copy(), c0.copy() if c0 is not None else xp.zeros((0, n), gx.dtype)
-    w = w_hh.T
+    w = xp.ascontiguousarray(w_hh.T)  # products with transposed weights take twice as long
     for t in range(steps - 1, -1, -1) if reverse else range(steps):
         b = batch if sizes is None else sizes[t]
         gh = xp.matmul(h[:b], w)
@@ -101,6 +104,8 @@ def _recurrent_layer_backward(xp, y, h0, c0: "Tensor?", w_hh, gates, cells, gy: 
                               gc: "Tensor?", mode: "any", reverse: "any", sizes: "any"):
     """Gradients of (gx, h0, c0, w_hh, b_hh)."""
     steps, batch, n = y.shape
+    if mode == "lstm" and sizes is None:
+        return lstm.backward(xp, y, h0, c0, w_hh, gates, cells, gy, gh, gc, reverse)
     d_gates = xp.zeros((steps, batch, GATES[mode] * n), y.dtype)
     d_state = xp.zeros_like(d_gates) if mode == "gru" else d_gates
     dh = xp.zeros((batch, n), y.dtype) if gh is None else gh.copy()

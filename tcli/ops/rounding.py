@@ -30,7 +30,7 @@ _rounder("ceil", "ceil", "rounded up", "tensor([-1.,  1.,  2.])")
 _rounder("trunc", "trunc", "without its fraction", "tensor([-1.,  0.,  1.])", ["fix"])
 
 
-@op("round", out="found", at="torch tensor tensor_ special",
+@op("round", fuse=True, out="found", at="torch tensor tensor_ special",
     grad_name=lambda x, decimals: f"RoundBackward{int(decimals != 0)}",
     samples=["r(3, 4)", "r(3), decimals=1", "torch.tensor([123.0, -155.0]), decimals=-1"],
     vjp={"x": lambda k, g: k.zeros_like(g)})
@@ -49,7 +49,7 @@ def round(xp, x, *, decimals: "int" = 0):
     return xp.rint(x * scale) / scale if decimals > 0 else xp.rint(x / scale) * scale
 
 
-@op("frac", out="found", at=EVERYWHERE, samples=SAMPLES, vjp={"x": lambda k, g: g})
+@op("frac", fuse=True, out="found", at=EVERYWHERE, samples=SAMPLES, vjp={"x": lambda k, g: g})
 def frac(xp, x):
     """The fraction of x, with its sign.
 
@@ -77,7 +77,7 @@ def nan_to_num(xp, x, nan: "float?" = None, posinf: "float?" = None, neginf: "fl
     return xp.nan_to_num(x, nan=nan or 0.0, posinf=posinf, neginf=neginf)
 
 
-@op("_gate", at="", samples=["b(3), r(3)"], vjp={"g": lambda k, gg, mask: k._gate(mask, gg)},
+@op("_gate", fuse=True, at="", samples=["b(3), r(3)"], vjp={"g": lambda k, gg, mask: k._gate(mask, gg)},
     grad_name="MulBackward0")
 def _gate(xp, mask: "Index", g):
     """g where the mask is true, else 0."""
@@ -85,7 +85,8 @@ def _gate(xp, mask: "Index", g):
 
 
 def _test(name: str, what: str, kernel, shown: str, complex_error=None, out: bool | str = True):
-    @op(name, out=out, at="torch tensor", samples=["r(3)", "torch.tensor([math.nan, math.inf, -math.inf, 1.0])", "ints(3)"],
+    @op(name, fuse=name != "isreal", out=out, at="torch tensor",
+        samples=["r(3)", "torch.tensor([math.nan, math.inf, -math.inf, 1.0])", "ints(3)"],
         nograd=True, half=True)
     def declared(xp, x):
         if complex_error is not None and x.dtype.kind == "c":

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.dispatch import is_half
+from ..engine.placement import holds
 from ..engine.registry import T, op
 from ..engine.tape import state
 from ..errors import EngineError, Unsupported
@@ -109,7 +110,7 @@ def _cumprod_rule(k, g, x, x_shape, out, dim, dtype):
     x, out = k.conj_of(x), k.conj_of(out)
     zero = T._is_zero(x)
     weighted = g * out
-    if not zero._a.any():
+    if not holds(zero._a.any()):
         return k._cumsum_back(weighted, dim) / x
     if state.grad:
         return _cumprod_with_zeros(k, g, x, dim)
@@ -154,7 +155,7 @@ def _logcumsumexp_rule(k, g, x, out, dim):
     return positive - k.exp(back(k.where(g < 0, size, low) - out) + x)
 
 
-@op("logcumsumexp", out="scan", at="torch tensor", vjp={"x": _logcumsumexp_rule},
+@op("logcumsumexp", out="scan", at="torch tensor", host=True, vjp={"x": _logcumsumexp_rule},
     samples=["r(3, 4), 0", "r(2, 3), -1", "r(), 0", "r(0, 3), 0"])
 def logcumsumexp(xp, x, dim: "Dim"):
     """log(cumsum(exp(x))) along a dim, without overflow.
@@ -185,7 +186,7 @@ def _complex_logcumsumexp(xp, x, dim: int):
 # ---------------------------------------------------------------- running extrema
 
 def _running(name: str, ufunc: str, better: str, word: str, shown: tuple):
-    @op(name, out="scan", at="torch tensor", outs=2, fields=("values", "indices"), half=False,
+    @op(name, out="scan", at="torch tensor", outs=2, fields=("values", "indices"), half=False, host=True,
         samples=["distinct(3, 4), 0", "r(2, 3), -1", "r(), 0", "torch.tensor([1.0, 1.0, math.nan, 2.0]), 0",
                  "r(0, 2), 0",
                  "torch.tensor([2, 1, 2]), 0"],

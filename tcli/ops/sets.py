@@ -4,6 +4,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.dispatch import cast, result_type
+from ..engine.placement import has_values
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor, as_tensor
 from ..errors import EngineError
@@ -170,8 +171,10 @@ def nonzero_static(x, *, size: "int", fill_value: "int" = -1):
     """
     if size < 0:
         raise EngineError(f"nonzero_static: 'size' must be an non-negative integer, got {size}")
+    if not has_values(x._a):
+        return T.empty((size, x.ndim), dtype=dtypes.int64, device=x.device)
     found = T._places(x)[:size]
-    return T.cat([found, T.full((size - found.shape[0], x.ndim), fill_value, dtype=found.dtype)])
+    return T.cat([found, T.full((size - found.shape[0], x.ndim), fill_value, dtype=found.dtype, device=x.device)])
 
 
 @composite("argwhere", at="torch tensor", nograd=True, out=False,

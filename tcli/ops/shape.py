@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from ..engine import dtypes
+from ..engine import dispatch, dtypes
 from ..engine.args import wrap_dim
 from ..engine.callables import finish_view, is_small, shortcut
 from ..engine.device import as_device, move
 from ..engine.dispatch import assign, execute
 from ..engine.registry import T, composite, op, ops, raw_helper, rule_helper
-from ..engine.storage import channels_last, channels_last_3d, contiguous_format
+from ..engine.storage import channels_last, channels_last_3d, contiguous_format, preserve_format
+from ..engine.symbols import NotFusable
 from ..errors import EngineError, GradError, ShapeError
 from .blocks import is_large, row_major_copy
 
@@ -16,6 +17,8 @@ from .blocks import is_large, row_major_copy
 @rule_helper
 def conj_of(x):
     """The complex conjugate where `x` is complex; real tensors and numbers as they are."""
+    if type(x) is dispatch.Pending:
+        return x
     a = getattr(x, "_a", None)
     if a is None:
         return x.conjugate() if isinstance(x, complex) else x
@@ -28,7 +31,7 @@ raw_helper(lambda g, shape: g.reshape(shape), "reshape")
 
 # ---------------------------------------------------------------- copies and conversions
 
-@op("_cast", at="", samples=["r(3), torch.float64"], half=False, grad_name="ToCopyBackward0",
+@op("_cast", at="", samples=["r(3), torch.float64"], half=False, fuse=True, grad_name="ToCopyBackward0",
     vjp={"x": lambda k, g: g})
 def _cast(xp, x, dtype: "DType"):
     if x.dtype.kind == "c" and dtype.category < dtypes.COMPLEX and dtype is not dtypes.bool_:
@@ -47,7 +50,14 @@ def _move(x, device):
     return T._move_between(x, as_device(device), x.device)
 
 
+def _plain_copy(xp, x, memory_format):
+    if memory_format is not None and memory_format is not preserve_format:
+        raise NotFusable("a layout")
+    return x.copy()
+
+
 @op("clone", at="torch tensor", samples=["r(3, 4)", "r()", "r(3, 4).t()", "r(3).expand(2, 3)"], half=False, raw_vjp=True,
+    fuse=_plain_copy,
     vjp={"x": lambda k, g: g})
 def clone(xp, x, *, memory_format: "any" = None):
     """A copy with its own memory; gradients flow through.

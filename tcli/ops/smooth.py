@@ -22,7 +22,7 @@ def _elu(xp, x, alpha, scale, inside):
     return select(xp, xp.less(x, 0), below, x * scale if scale != 1 else x)
 
 
-@op("_elu_adjoint", at="", samples=["r(3), away(3), 1.0, 1.0, 1.0", "r(3), away(3), 0.5, 1.1, 2.0"],
+@op("_elu_adjoint", fuse=True, at="", samples=["r(3), away(3), 1.0, 1.0, 1.0", "r(3), away(3), 0.5, 1.1, 2.0"],
     grad_name="EluBackwardBackward0",
     vjp={"g": lambda k, gg, x, alpha, scale, inside: k._elu_adjoint(gg, x, alpha, scale, inside),
          "x": lambda k, gg, g, x, alpha, scale, inside: k._gate(
@@ -32,7 +32,7 @@ def _elu_adjoint(xp, g, x, alpha: "float", scale: "float", inside: "float"):
     return select(xp, xp.less_equal(x, 0), g * slope, g * scale if scale != 1 else g)
 
 
-@op("elu", at="F", grad_name=lambda x, alpha, inplace: f"EluBackward{int(inplace)}",
+@op("elu", fuse=True, at="F", grad_name=lambda x, alpha, inplace: f"EluBackward{int(inplace)}",
     samples=["away(3, 4)", "away(3), 0.5"],
     vjp={"x": lambda k, g, x, alpha: k._elu_adjoint(g, x, alpha, 1.0, 1.0)})
 def elu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
@@ -44,7 +44,7 @@ def elu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
     return _elu(xp, x, alpha, 1.0, 1.0)
 
 
-@op("celu", at="torch F", grad_name=lambda x, alpha, inplace: f"CeluBackward{int(inplace)}",
+@op("celu", fuse=True, at="torch F", grad_name=lambda x, alpha, inplace: f"CeluBackward{int(inplace)}",
     samples=["away(3, 4)", "away(3), 0.5"],
     vjp={"x": lambda k, g, x, alpha: k._elu_adjoint(g, x, alpha, 1.0, 1 / alpha)})
 def celu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
@@ -58,7 +58,7 @@ def celu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
     return _elu(xp, x, alpha, 1.0, 1 / alpha)
 
 
-@op("selu", at="torch F", samples=["away(3, 4)"], grad_name=lambda x, inplace: f"EluBackward{int(inplace)}",
+@op("selu", fuse=True, at="torch F", samples=["away(3, 4)"], grad_name=lambda x, inplace: f"EluBackward{int(inplace)}",
     vjp={"x": lambda k, g, x: k._elu_adjoint(g, x, SELU_ALPHA, SELU_SCALE, 1.0)})
 def selu(xp, x, inplace: "bool" = False):
     """elu with the scale and alpha that keep mean 0 and variance 1.
@@ -93,7 +93,7 @@ def _tanh_step(xp, x):
     return (step + 1) * 0.5
 
 
-@op("gelu", out="found", at="F", samples=["r(3, 4)", "r(3), approximate='tanh'", "r()"],
+@op("gelu", out="found", fuse=True, at="F", samples=["r(3, 4)", "r(3), approximate='tanh'", "r()"],
     vjp={"x": lambda k, g, x, approximate: k._gelu_adjoint(g, x, approximate)})
 def gelu(xp, x, *, approximate: "str" = "none"):
     """x times the probability that a normal number is below x; approximate="tanh" is cheaper.
@@ -124,7 +124,7 @@ def _gelu_second(k, gg, g, x, approximate):
     return gg * g * rise * (slope + x * (slope * slope * t * -1 + x * (3 * b * c)))
 
 
-@op("_gelu_adjoint", at="", samples=["r(3), r(3), 'none'", "r(3), r(3), 'tanh'"], grad_name="GeluBackwardBackward0",
+@op("_gelu_adjoint", fuse=True, at="", samples=["r(3), r(3), 'none'", "r(3), r(3), 'tanh'"], grad_name="GeluBackwardBackward0",
     vjp={"g": lambda k, gg, x, approximate: k._gelu_adjoint(gg, x, approximate), "x": _gelu_second})
 def _gelu_adjoint(xp, g, x, approximate: "str"):
     if x.ndim == 0:
@@ -150,7 +150,7 @@ def _logistic(xp, x):
     return 1 / (xp.exp(-x) + 1)
 
 
-@op("silu", at="F", samples=SAMPLES, vjp={"x": lambda k, g, x: k._silu_adjoint(g, x)})
+@op("silu", fuse=True, at="F", samples=SAMPLES, vjp={"x": lambda k, g, x: k._silu_adjoint(g, x)})
 def silu(xp, x, inplace: "bool" = False):
     """x * sigmoid(x).
 
@@ -166,7 +166,7 @@ def _silu_second(k, gg, g, x):
     return k.conj_of(gg * s * (1 - s) * (2 + x * (1 - 2 * s))) * g
 
 
-@op("_silu_adjoint", at="", samples=["r(3), r(3)"], grad_name="SiluBackwardBackward0",
+@op("_silu_adjoint", fuse=True, at="", samples=["r(3), r(3)"], grad_name="SiluBackwardBackward0",
     vjp={"g": lambda k, gg, x: k._silu_adjoint(gg, x), "x": _silu_second})
 def _silu_adjoint(xp, g, x):
     s = _logistic(xp, x)
@@ -184,7 +184,7 @@ def _mish_gradient(k, g, x):
     return g * (t + x * s * (1 - t * t))
 
 
-@op("mish", at="F", samples=SAMPLES, vjp={"x": _mish_gradient})
+@op("mish", fuse=True, at="F", samples=SAMPLES, vjp={"x": _mish_gradient})
 def mish(xp, x, inplace: "bool" = False):
     """x * tanh(softplus(x)).
 
@@ -197,7 +197,7 @@ def mish(xp, x, inplace: "bool" = False):
 
 # ---------------------------------------------------------------- softplus and its kin
 
-@op("softplus", out="found", at="F", samples=[*SAMPLES, "r(3), 2.0", "away(3), 2.0, 1.1"],
+@op("softplus", out="found", fuse=True, at="F", samples=[*SAMPLES, "r(3), 2.0", "away(3), 2.0, 1.1"],
     vjp={"x": lambda k, g, x, beta, threshold: k._where(x * beta > threshold, g, g * k.sigmoid(x * beta))})
 def softplus(xp, x, beta: "Scalar" = 1.0, threshold: "Scalar" = 20.0):
     """log(1 + exp(beta * x)) / beta; x itself where beta * x is above the threshold.
@@ -210,7 +210,7 @@ def softplus(xp, x, beta: "Scalar" = 1.0, threshold: "Scalar" = 20.0):
     return select(xp, xp.greater(scaled, threshold), x, _softplus(xp, scaled) / beta)
 
 
-@op("logsigmoid", out="scan", at="F", samples=SAMPLES, grad_name="LogSigmoidBackward0",
+@op("logsigmoid", out="scan", fuse=True, at="F", samples=SAMPLES, grad_name="LogSigmoidBackward0",
     vjp={"x": lambda k, g, x: g * k.sigmoid(-x)})
 def logsigmoid(xp, x):
     """log(sigmoid(x)), exact for large negative x.
@@ -244,7 +244,7 @@ def tanhshrink(x):
 
 # ---------------------------------------------------------------- rrelu: a random slope
 
-@op("_rrelu", at="", samples=[], grad_name="RreluWithNoiseBackward0", vjp={"x": lambda k, g, noise: g * noise})
+@op("_rrelu", fuse=True, at="", samples=[], grad_name="RreluWithNoiseBackward0", vjp={"x": lambda k, g, noise: g * noise})
 def _rrelu(xp, x, noise: "Index"):
     return x * noise
 

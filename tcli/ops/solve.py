@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from ..engine.args import broadcast_shapes
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import ArgumentError, DTypeError, EngineError, LinAlgError, ShapeError
 from .linalg import scalar
@@ -45,7 +46,7 @@ def _inv_one(a):
 
 
 def _raise_singular(info, name: str = "linalg.inv") -> None:
-    if info._a.any():
+    if holds(info._a.any()):
         where, i = first_failure(info._a)
         raise LinAlgError(f"{name}: {where}The diagonal element {i} is zero, the inversion could not be completed "
                           "because the input matrix is singular.")
@@ -155,7 +156,7 @@ def linalg_solve(A, B, *, left: "bool" = True):
     tensor([1., 2.])
     """
     x, info = _solved(A, B, left)
-    if info._a.any():
+    if holds(info._a.any()):
         where, _ = first_failure(info._a)
         raise LinAlgError(f"torch.linalg.solve: {where}The solver failed because the input matrix is singular.")
     return x

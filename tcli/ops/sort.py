@@ -249,7 +249,9 @@ def _middle(xp, rows, skip_nan: bool):
 def _median_op(name: str, skip_nan: bool):
     capital = name.capitalize()
 
-    @op(f"_{name}_all", at="", grad_name=capital + "Backward0", half=False, samples=["distinct(3, 4)", "r()"],
+    @op(f"_{name}_all", at="",
+        shape=lambda xp, x: xp.empty((), x.dtype), grad_name=capital + "Backward0", half=False,
+        samples=["distinct(3, 4)", "r()"],
         vjp={"x": lambda k, g, x, x_shape, out: _spread_to_equals(k, g, x, x_shape, out)})
     def whole(xp, x):
         refuse(x, "bc", "median_cpu")
@@ -295,7 +297,7 @@ _median_op("nanmedian", True)
 
 # ---------------------------------------------------------------- mode
 
-@op("mode", out="mode", at="torch tensor", half=False, outs=2, fields=("values", "indices"), vjp=PICKED,
+@op("mode", out="mode", at="torch tensor", half=False, outs=2, host=True, fields=("values", "indices"), vjp=PICKED,
     samples=["distinct(3, 4)", TIES, "torch.tensor([[1.0, 2.0], [1.0, 0.0]]), 0, True", "r()", "b(4)"])
 def mode(xp, x, dim: "Dim" = -1, keepdim: "bool" = False):
     """The most frequent element along a dim (the smallest of them), and where it is last.

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
 from . import error_function
@@ -35,7 +36,8 @@ def special_name(name: str) -> str:
 def unary(name: str, function: str, what: str, example: str, shown: str, gradient=None, samples=SAMPLES, also=(),
           at: str = EVERYWHERE, kernel_name: str = "", half: bool = True):
     """Declares a special function of one number; integers go to the default float type."""
-    @op(name, at=at, half=half, also=also, promote="float", samples=list(samples), vjp={"x": gradient} if gradient else None,
+    @op(name, at=at, half=half, also=also, promote="float", fuse=True, samples=list(samples),
+        vjp={"x": gradient} if gradient else None,
         nograd=gradient is None, grad_name=special_name(name) if at == "special" and gradient else None)
     def kernel(xp, x):
         refuse(x, "c" if half else "ch", kernel_name or name + "_cpu")
@@ -50,7 +52,7 @@ def unary(name: str, function: str, what: str, example: str, shown: str, gradien
 
 # ---------------------------------------------------------------- error functions
 
-@op("erf", at=EVERYWHERE, promote="float", samples=list(SAMPLES),
+@op("erf", fuse=True, at=EVERYWHERE, promote="float", samples=list(SAMPLES),
     vjp={"x": lambda k, g, x: g * (k.exp(-x * x) * (2 / math.sqrt(math.pi)))})
 def erf(xp, x):
     """The error function, elementwise.
@@ -159,7 +161,7 @@ def _trigamma(xp, x):
     """zeta(2, x); below 1/2 by reflection."""
     low = xp.less(x, 0.5)
     out = evaluated(xp, "zeta", x.dtype.type(2), xp.where(low, 1 - x, x))
-    if not xp.any(low):
+    if not holds(xp.any(low)):
         return out
     return xp.where(low, (np.pi / xp.sin(np.pi * x)) ** 2 - out, out).astype(x.dtype)
 
@@ -249,7 +251,7 @@ def _xlogy(xp, x, other, logarithm):
     return xp.where(xp.equal(x, 0) & ~xp.isnan(other), xp.zeros((), out.dtype), out)
 
 
-@op("xlogy", at=EVERYWHERE, promote="float", check=some_tensor("xlogy"), grad_name=named("Xlogy", 0, 2, 1),
+@op("xlogy", fuse=True, at=EVERYWHERE, promote="float", check=some_tensor("xlogy"), grad_name=named("Xlogy", 0, 2, 1),
     samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)", "torch.zeros(2), pos(2)"],
     vjp={"x": lambda k, g, x, other: g * k._where((x == 0) & (other <= 0), 0.0, k.log(other))
          if hasattr(other, "dtype") else g * _plain_log(k, x, other),
@@ -269,7 +271,8 @@ def _plain_log(k, x, other):
     return k._where(x == 0, 0.0, -math.inf if other == 0 else math.nan)
 
 
-@op("xlog1py", at="special", promote="float", check=some_tensor("special_xlog1py"), grad_name=named("SpecialXlog1Py", 0, 2, 1),
+@op("xlog1py", fuse=True, at="special", promote="float", check=some_tensor("special_xlog1py"),
+    grad_name=named("SpecialXlog1Py", 0, 2, 1),
     samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)", "torch.zeros(2), pos(2)"],
     vjp={"x": lambda k, g, x, other: g * k._where((x == 0) & (other <= -1), 0.0, k.log1p(other))
          if hasattr(other, "dtype") else g * _plain_log(k, x, other + 1),

@@ -3,6 +3,7 @@
 
 from ..engine import dtypes
 from ..engine.args import to_dims
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
 from .blocks import is_large, is_one_line
@@ -55,11 +56,11 @@ def _variance(xp, x, axis, dim, correction, keepdim):
         if total is not None:
             return total / total.dtype.type(max(n - correction, 0))
     mean = xp.add.reduce(x, axis, None, None, True) / x.dtype.type(n)
-    d = xp.asarray(x - mean)
+    d = xp.asarray(x - mean)  # memory of its own
     if x.dtype.kind == "c":
         d = d.real * d.real + d.imag * d.imag
     else:
-        xp.multiply(d, d, out=d)
+        d *= d
     total = xp.add.reduce(d, axis, None, None, keepdim)
     return total / total.dtype.type(max(n - correction, 0))
 
@@ -78,14 +79,14 @@ def _std_rule(k, g, x, x_shape, out, dim, correction, keepdim):
     return _var_rule(k, g, x, x_shape, dim, correction, keepdim)
 
 
-@op("_var", at="", grad_name="VarBackward0", vjp={"x": _var_rule},
+@op("_var", fuse=True, at="", grad_name="VarBackward0", vjp={"x": _var_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
              "c(4), None, 1, False"])
 def _var(xp, x, dim: "any", correction: "any", keepdim: "any"):
     return _variance(xp, x, axes(x, dim), dim, correction, keepdim)
 
 
-@op("_std", at="", grad_name="StdBackward0", vjp={"x": _std_rule},
+@op("_std", fuse=True, at="", grad_name="StdBackward0", vjp={"x": _std_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
              "torch.ones(3), None, 1, False"])
 def _std(xp, x, dim: "any", correction: "any", keepdim: "any"):
@@ -140,7 +141,7 @@ def _check_weights(name: str, w, n: int, kinds: str, words: str) -> None:
         raise EngineError(f"cov(): expected {name} to have the same numel as there are observations in the input "
                           "but got "
                           f"{w._a.size} != {n}")
-    if (w._a < 0).any():
+    if holds((w._a < 0).any()):
         raise EngineError(f"cov(): {name} cannot be negative")
 
 
@@ -152,7 +153,7 @@ def _weights(n: int, fweights, aweights, like):
     if aweights is not None:
         _check_weights("aweights", aweights, n, "fV", "floating point")
         w = aweights if w is None else w * aweights
-    if w is not None and n and not w._a.sum():
+    if w is not None and n and holds(w._a.sum() == 0):
         raise EngineError("cov(): weights sum to zero, can't be normalized")
     return w
 
@@ -187,8 +188,7 @@ def cov(x, *, correction: "int" = 1, fweights: "Index?" = None, aweights: "Index
         free = total - correction * T.sum(w * aweights) / total if aweights is not None else total - correction
     centred = rows - mean
     weighted = centred if w is None else centred * w
-    value = free if isinstance(free, float) else free.item()
-    if value <= 0:
+    if holds(free <= 0 if isinstance(free, float) else free._a <= 0):
         import warnings
 
         warnings.warn("cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of "

@@ -3,7 +3,9 @@
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
+from ..engine.placement import holds
 from ..engine.registry import T, composite
 from ..errors import BadIndex, EngineError
 
@@ -32,7 +34,7 @@ def _padded(window, win_length: int, n_fft: int):
 
 
 def _ones(win_length: int, like):
-    return wrap(np.ones(win_length, like._a.real.dtype))
+    return wrap(module_of(like._a).ones(win_length, like._a.real.dtype))
 
 
 def _complex_window(x, window) -> bool:
@@ -185,7 +187,7 @@ def _assembled(call: str, frames, weights, n_fft: int, hop: int, center: bool, l
     start = n_fft // 2 if center else 0
     stop = start + length if length is not None else total - n_fft // 2 if center else total
     y, envelope = T._slice(y, -1, start, min(stop, total)), T._slice(envelope, -1, start, min(stop, total))
-    if not (np.abs(envelope._a) > 1e-11).all():
+    if holds(~(np.abs(envelope._a) > 1e-11).all()):
         _fail_overlap(call)
     y = y / envelope
     return T._range_into(y, -1, 0, length) if stop > total else y

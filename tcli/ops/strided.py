@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine.args import wrap_dim
 from ..engine.dispatch import execute
+from ..engine.placement import has_values
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.storage import contiguous_format, root_of
 from ..errors import BadIndex, EngineError
@@ -61,9 +62,10 @@ def _extent(*positions) -> int:
 def _as_strided_adjoint(xp, g, shape: "any", size: "any", stride: "any", offset: "int", layout: "any"):
     mine, theirs = _positions(shape, *layout), _positions(size, stride, offset)
     memory = xp.zeros(_extent(mine, theirs), g.dtype)
+    mine, theirs = xp.asarray(mine), xp.asarray(theirs)
     xp.add.at(memory, theirs, g)
-    if mine.size and np.unique(mine).size != mine.size:  # elements of x share memory: each gets its part
-        memory /= np.maximum(np.bincount(mine.ravel(), minlength=memory.size), 1).astype(memory.real.dtype)
+    if mine.size and has_values(mine) and xp.unique(mine).size != mine.size:  # elements of x share memory: each gets its part
+        memory /= xp.maximum(xp.bincount(mine.ravel(), minlength=memory.size), 1).astype(memory.real.dtype)
     return memory[mine]
 
 
@@ -74,8 +76,8 @@ def _as_strided_copy(xp, x, size: "any", stride: "any", offset: "int", layout: "
     """What the strided view would show if x lay in memory by `layout`."""
     mine, theirs = _positions(x.shape, *layout), _positions(size, stride, offset)
     memory = xp.zeros(_extent(mine, theirs), x.dtype)
-    memory[mine] = x
-    return memory[theirs]
+    memory[xp.asarray(mine)] = x
+    return memory[xp.asarray(theirs)]
 
 
 @composite("as_strided", at="torch tensor", samples=["r(3, 4), (2, 2), (1, 2)", "r(6), (2, 3), (1, 1), 1"], out=False)

@@ -4,6 +4,9 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import wrap_dim
+from ..engine.device import module_of
+from ..engine.dispatch import wrap
+from ..engine.placement import holds
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import as_tensor
 from ..errors import EngineError, Unsupported
@@ -123,9 +126,9 @@ def one_hot(x, num_classes: "int" = -1):
     a = x._a
     if a.size == 0 and num_classes <= 0:
         raise EngineError("Can not infer total number of classes from empty tensor.")
-    if a.size and a.min() < 0:
+    if holds((a < 0).any()):
         raise EngineError("Class values must be non-negative.")
     n = int(a.max()) + 1 if num_classes == -1 else num_classes
-    if a.size and a.max() >= n:
+    if holds((a >= n).any()):
         raise EngineError("Class values must be smaller than num_classes.")
-    return as_tensor((a[..., None] == np.arange(n)).astype(np.int64))
+    return wrap((a[..., None] == module_of(a).arange(n)).astype(np.int64))

@@ -4,6 +4,7 @@ from math import prod
 
 import numpy as np
 
+from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, ShapeError, Unsupported
@@ -212,7 +213,7 @@ def _affine(theta, size, align: bool):
     axes = [_axis(m, align, theta._a.dtype) for m in size[2:]]
     mesh = np.meshgrid(*axes, indexing="ij")[::-1]
     base = np.stack([*mesh, np.ones(size[2:], theta._a.dtype)], -1).reshape(-1, n + 1)
-    grid = T.matmul(wrap(base), T.transpose(theta, 1, 2))
+    grid = T.matmul(wrap(module_of(theta._a).asarray(base)), T.transpose(theta, 1, 2))
     return T.reshape(grid, (size[0], *size[2:], n))
 
 

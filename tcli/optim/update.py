@@ -1,4 +1,4 @@
-"""Updates on raw arrays: in place, block by block, so that all passes over a block find it in the cache.
+"""Updates on raw arrays: in place, block by block, so that all passes over a block find it in the cache, on all threads.
 
 A kernel is `(xp, p, g, *state, *scratch, *numbers)`; it writes into everything but `g`. Halves are
 updated in float32 and rounded once, complex numbers as pairs of real ones.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..engine.blocks import scratch as buffer
 from ..engine.device import module_of
 from ..engine.dispatch import is_half
+from ..engine.threads import spread
+from ..engine.waiting import before_write
 
-BLOCK, SMALL = 32768, 1024
+BLOCK, SMALL = 1 << 16, 1024
 _scratch: dict = {}
 _like: dict = {}
 
@@ -19,6 +22,8 @@ _like: dict = {}
 def run(kernel, arrays: list, scratch: int, *numbers) -> None:
     """Runs a kernel over parameter, gradient and state arrays of one shape."""
     p = arrays[0]
+    for a in (p, *arrays[2:]):
+        before_write(a)
     if type(p) is not np.ndarray:
         xp = module_of(p)
         kernel(xp, *arrays, *[xp.empty_like(p) for _ in range(scratch)], *numbers)
@@ -56,12 +61,14 @@ def _through(kernel, arrays: list, stand_ins: list, scratch: int, numbers: tuple
 
 def _blocks(kernel, flat: list, scratch: int, numbers: tuple) -> None:
     dtype, size = flat[0].dtype, flat[0].size
-    buffers = _scratch.get(dtype)
-    if buffers is None or len(buffers) < scratch:
-        buffers = _scratch[dtype] = [np.empty(BLOCK, dtype) for _ in range(scratch)]
-    for start in range(0, size, BLOCK):
-        stop = min(start + BLOCK, size)
-        kernel(np, *[a[start:stop] for a in flat], *[b[:stop - start] for b in buffers[:scratch]], *numbers)
+
+    def work(blocks) -> None:
+        buffers = [buffer(dtype, BLOCK, j) for j in range(scratch)]
+        for i in blocks:
+            start, stop = i * BLOCK, min((i + 1) * BLOCK, size)
+            kernel(np, *[a[start:stop] for a in flat], *[b[:stop - start] for b in buffers], *numbers)
+
+    spread(-(-size // BLOCK), work)
 
 
 # ---------------------------------------------------------------- what kernels are made of

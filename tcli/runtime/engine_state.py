@@ -21,7 +21,7 @@ class EngineState:
     """A session's side of the engine's settings; `exchange` swaps it with what is in place."""
 
     def __init__(self, where: str, dtype: object, seed: int | None, trace: bool,
-                 show_trace: Callable[[list], None]):
+                 show_trace: Callable[[list], None], observers: list | None = None):
         self.dtype = dtypes.float32 if dtype is None else _dtype(dtype)
         self.devices = [device.as_device(where)]
         if where != "cpu":
@@ -30,11 +30,14 @@ class EngineState:
         # Whether tensors note their place in the program, and whether every backward pass is traced.
         self.positions = self.trace = trace
         self.on_trace = [show_trace]
+        self.observers = [] if observers is None else observers
+        self._in_place = False
         generator = random.Generator()
         if seed is not None:
             generator.manual_seed(seed)
         else:
             generator.seed()
+        self.first_seed = generator.initial_seed()
         self.stream = generator.get_state()
 
     def exchange(self) -> None:
@@ -46,6 +49,23 @@ class EngineState:
         self.positions, state.where = state.where, self.positions
         self.trace, state.trace = state.trace, self.trace
         self.on_trace, tracing.on_trace[:] = tracing.on_trace[:], self.on_trace
+        self._exchange_observers()
+
+    def _exchange_observers(self) -> None:
+        """The list is the caller's, who may change it between programs; observers of others stay."""
+        for each in self.observers:
+            if self._in_place and each in tape.observers:
+                tape.observers.remove(each)
+            elif not self._in_place:
+                tape.observers.append(each)
+        self._in_place = not self._in_place
+
+    def modes_in_place(self) -> tuple[bool, bool]:
+        """Recording and inference, as the running program has them."""
+        return tape.state.grad, tape.state.inference
+
+    def put_modes(self, modes: tuple[bool, bool]) -> None:
+        tape.state.grad, tape.state.inference = modes
 
     def take_stream(self) -> None:
         """Makes this session's random stream the default one."""

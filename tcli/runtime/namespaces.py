@@ -258,6 +258,13 @@ def tree(name: str) -> Tree:
     return found
 
 
+def module_names() -> list[str]:
+    """The names of the tensor modules, for completion."""
+    from . import torch_extras
+
+    return sorted({"torch", *_MAKERS, *("torch." + name for name in torch_extras.SPACES)})
+
+
 class KnownModules:
     """What `import` finds among the tensor modules."""
 

@@ -90,7 +90,7 @@ def _facts(name: str, declared: list, probe: bool) -> Facts:
                   doc.partition("\n")[0], op.family if op is not None else fn.__module__.rpartition(".")[2])
     found.inplace = any(n.endswith("_") and not n.endswith("__") for n in found.names)
     found.out = op is not None and op.takes_out
-    found.fusable = op is not None and bool(op.ufunc or getattr(op, "fuse", None))
+    found.fusable = op is not None and bool(op.fuse)
     found.example = "\n".join(line.strip() for line in doc.split("\n") if line.strip().startswith((">>> ", "... ")))
     found.gradient = op is not None and op.differentiable and not op.nograd
     if probe:

@@ -119,6 +119,10 @@ class _TypeOfTypes(type):
             from .modules import ndarray
 
             return ndarray  # the real class takes any bytes for objects
+        if kind.__name__ == "Tensor" and kind.__module__ == "tcli.engine.tensor":
+            from ..engine.tensor import Tensor
+
+            return Tensor  # also for one whose value is still to be computed
         return kind
 
     def __instancecheck__(cls, value: object) -> bool:

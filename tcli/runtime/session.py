@@ -53,6 +53,8 @@ class Session:
         self.color = "auto"
         # Whether tensors note where in the program they were made.
         self.positions = trace
+        # Called with (node, gradient, produced, seconds) for each node of a backward pass, while a program runs.
+        self.observers: list[Callable] = []
         # Called with the `Trace` of a backward pass.
         self.show_trace: Callable[[object], None] = lambda trace: print(trace, file=sys.stderr)
         # Called when all is loaded that a program needs, before it runs.
@@ -62,8 +64,10 @@ class Session:
         # Called for a name that a program reads and nobody has bound: `_` from stdin.
         self.providers: dict[str, Callable[[], object]] = {}
         self._context = copy_context()
-        self._inside = 0
-        self.access: object = None
+        # A token of the run that is under way; the run that finds another one when it ends was abandoned.
+        self._running: object = None
+        self._modes: tuple | None = None
+        self.access: Any = None
         self.set_access()
         self._clear()
 
@@ -129,14 +133,26 @@ class Session:
 
     def run_code(self, code: CodeType) -> object:
         """Runs compiled code in the session's names; the value of its last bare expression."""
-        self._prepare(code)
+        self.prepare(code)
         self.value = None
         if self.before_program is not None:
             self.before_program()
+        try:
+            self.guarded(exec, code, self.globals)
+        except BaseException as failure:
+            self.globals.pop("__receiver__", None)  # of an echo that was under way
+            if not isinstance(failure, (SystemExit, KeyboardInterrupt)):
+                _show_lines(code)
+            raise
+        value, self.value = self.value, None
+        return value
+
+    def guarded(self, function: Callable, *args: object) -> Any:
+        """`call`, with whatever goes wrong as a TcliError that keeps no frame and so no tensor."""
         failure: Any = None
         cause: BaseException | None = None
         try:
-            self._execute(code)
+            return self.call(function, *args)
         except SystemExit:
             raise
         except KeyboardInterrupt as error:
@@ -145,35 +161,43 @@ class Session:
             failure = mark_interrupt(error)
         except BaseException as error:
             failure, cause = self._failure(error), error
-            source = source_named(code.co_filename)
-            if source is not None:
-                source.show_lines()
-        if failure is not None:
-            self.globals.pop("__receiver__", None)  # of an echo that was under way
-            # Raised outside of the handler: a context would bring the frames back.
-            raise failure from (None if cause is failure else cause)
-        value, self.value = self.value, None
-        return value
+        # Raised outside of the handler: a context would bring the frames back.
+        raise failure from (None if cause is failure else cause)
 
-    def _execute(self, code: CodeType) -> None:
-        """In the session's own context: NumPy's error state and the like stay out of the caller's."""
-        if self._inside:
-            exec(code, self.globals)
-            return
-        self._inside += 1
+    def call(self, function: Callable, *args: object) -> Any:
+        """Calls a function as a program would: in the session's own context, so that NumPy's error state
+        and the like stay out of the caller's, and with the session's settings in place."""
+        if self._running is not None:
+            return function(*args)
+        run = self._running = object()
         if self.engine is not None:
             self._enter_engine()
         try:
-            self._context.run(exec, code, self.globals)
+            return self._context.run(function, *args)
         finally:
-            self._inside -= 1
-            if self.engine is not None:
-                self.engine.exchange()
+            if self._running is run:
+                self._leave()
 
     def _enter_engine(self) -> None:
         self.engine.positions = self.positions
         self.engine.take_stream()
         self.engine.exchange()
+        self._modes = self.engine.modes_in_place()
+
+    def _leave(self) -> None:
+        self._running = None
+        if self.engine is not None:
+            self.engine.exchange()
+
+    def abandon(self) -> None:
+        """Lets go of a run in another thread that cannot be stopped now: when it ends, nothing changes here."""
+        if self._running is None:
+            return
+        self._context = self._context.copy()
+        self.globals.pop("__receiver__", None)
+        if self.engine is not None and self._modes is not None:
+            self.engine.put_modes(self._modes)
+        self._leave()
 
     def _failure(self, error: BaseException) -> TcliError:
         from .failure import from_exception
@@ -182,7 +206,7 @@ class Session:
 
     # ------------------------------------------------------------ what a program finds
 
-    def _prepare(self, code: CodeType) -> None:
+    def prepare(self, code: CodeType) -> None:
         """Binds the tensor names that the code reads; loads the engine only if there are any."""
         free, deleted = free_names(code)
         for name in free:
@@ -207,17 +231,17 @@ class Session:
         """Loads the tensor engine; called when something of it is first needed."""
         if self.bare is not None:
             return
-        self._context.run(_silence_numpy) if not self._inside else _silence_numpy()
+        self._context.run(_silence_numpy) if self._running is None else _silence_numpy()
         from .engine_state import EngineState
         from .namespaces import BareNames
 
-        self.engine = EngineState(self.device, self.dtype, self.seed, self.trace, self._traced)
+        self.engine = EngineState(self.device, self.dtype, self.seed, self.trace, self._traced, self.observers)
         if self.threads is not None:
             from ..engine.threads import set_num_threads
 
             set_num_threads(self.threads)
         self.bare = BareNames(self)
-        if self._inside:
+        if self._running is not None:
             self._enter_engine()
         for name in SHARED:
             self.bind(name)
@@ -301,6 +325,13 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<tcli.Session on {self.device}, {len(self.names())} names>"
+
+
+def _show_lines(code: CodeType) -> None:
+    """Makes the lines of a program that failed known to plain tracebacks."""
+    source = source_named(code.co_filename)
+    if source is not None:
+        source.show_lines()
 
 
 def _variables_of_program(names: dict[str, object]) -> dict[str, object]:

@@ -14,7 +14,6 @@ import numpy as np
 from ..engine import autograd, device, dtypes, format
 from ..engine.tensor import Parameter, Tensor, _legacy, is_tensor
 from ..engine.threads import get_num_threads, set_num_threads
-from ..errors import DeviceError
 
 
 def _constructor(name: str, d: dtypes.dtype) -> type:
@@ -72,6 +71,7 @@ class _Flags(SimpleNamespace):
 
 
 def table() -> dict:
+    from ..engine import fuse, waiting
     from ..engine.dispatch import result_type
 
     found: dict[str, Any] = {
@@ -83,6 +83,7 @@ def table() -> dict:
         set_printoptions=format.set_printoptions, get_num_threads=get_num_threads, set_num_threads=set_num_threads,
         get_num_interop_threads=lambda: 1, set_num_interop_threads=lambda n: None,
         set_default_device=set_default_device, get_default_device=device.default_device,
+        memory_summary=waiting.memory_summary, set_memory_pool=waiting.set_memory_pool, set_fusion=fuse.set_fusion,
         compile=identity_decorator, autocast=_Nothing, typename=typename, is_tensor=is_tensor,
         use_deterministic_algorithms=lambda mode, **kw: None, are_deterministic_algorithms_enabled=lambda: True,
         set_float32_matmul_precision=lambda precision: None, get_float32_matmul_precision=lambda: "highest",
@@ -209,27 +210,9 @@ def variable(data, requires_grad: bool = False, volatile=None):
 
 
 def _cuda() -> dict:
-    def count() -> int:
-        return need().count if device.cuda_is_available() else 0
+    from . import torch_cuda
 
-    def need() -> Any:
-        return device.backend(device.Device("cuda"))
-
-    def name(which=None) -> str:
-        xp = need().xp
-        return xp.cuda.runtime.getDeviceProperties(device.as_device(which or "cuda").index or 0)["name"].decode()
-
-    return {"is_available": device.cuda_is_available, "device_count": count, "synchronize": lambda which=None: _sync(),
-            "empty_cache": lambda: None, "manual_seed": lambda seed: None, "manual_seed_all": lambda seed: None,
-            "current_device": lambda: need().xp.cuda.Device().id, "get_device_name": name, "is_initialized": lambda: False,
-            "memory_allocated": lambda which=None: 0, "max_memory_allocated": lambda which=None: 0, "amp": _amp_space()}
-
-
-def _sync() -> None:
-    if device.cuda_is_available():
-        device.backend(device.Device("cuda")).xp.cuda.Device().synchronize()
-    else:
-        raise DeviceError("Torch not compiled with CUDA enabled")
+    return torch_cuda.names(_amp_space())
 
 
 def _amp_space() -> SimpleNamespace:
@@ -330,6 +313,12 @@ def _linalg() -> dict:
     return {"LinAlgError": LinAlgError}
 
 
+def _profiler() -> dict:
+    from . import profiler
+
+    return profiler.names()
+
+
 def _jit() -> dict:
     from typing import Final
 
@@ -349,7 +338,7 @@ SPACES = {
     "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": _parameter,
     "nn.parallel": _parallel, "nn.attention": _attention,
     "utils.checkpoint": lambda: {"checkpoint": checkpoint, "checkpoint_sequential": checkpoint_sequential},
-     "profiler": lambda: {}, "types": lambda: {"Number": float, "Device": device.Device},
+     "profiler": _profiler, "types": lambda: {"Number": float, "Device": device.Device},
     "return_types": lambda: {}, "overrides": lambda: {}, "multiprocessing": lambda: {}, "sparse": lambda: {},
     "hub": lambda: {}, "nested": lambda: {},
 }

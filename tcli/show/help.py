@@ -37,7 +37,7 @@ def parameters(value: object) -> list[str]:
     """The names of the parameters that a call may give by keyword."""
     op = getattr(value, "op", None)
     if op is not None and hasattr(op, "names"):
-        return list(op.names)
+        return list(op.names[_bound(value):])
     from inspect import Parameter, signature
 
     given = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
@@ -48,7 +48,7 @@ def _parameters(value: object) -> str:
     """What stands between the parentheses of a signature."""
     op = getattr(value, "op", None)
     if op is not None and hasattr(op, "names"):
-        return _op_parameters(op)
+        return _op_parameters(op, _bound(value))
     from inspect import Parameter, signature
 
     try:
@@ -60,10 +60,17 @@ def _parameters(value: object) -> str:
     return str(found.replace(parameters=plain, return_annotation=Parameter.empty))[1:-1]
 
 
-def _op_parameters(op) -> str:
+def _bound(value: object) -> int:
+    """1 for a method of a tensor at hand, whose first parameter is that tensor."""
+    return int(getattr(value, "__self__", None) is not None)
+
+
+def _op_parameters(op, skip: int = 0) -> str:
     """The schema of an op: `x, dim, keepdim=False`; what follows `*` goes by keyword alone."""
     parts = []
     for index, name in enumerate(op.names):
+        if index < skip:
+            continue
         if index == op.n_positional:
             parts.append("*")
         parts.append(name if index < op.required else f"{name}={op.defaults[index]!r}")
@@ -88,3 +95,15 @@ def summary(value: object) -> str:
 
         return type_of(value)
     return documentation(value).partition("\n")[0] or type(value).__name__
+
+
+def source_of(value: object) -> str:
+    """The source text of a function, an op's kernel or a class; empty where there is none."""
+    from inspect import getsource, unwrap
+
+    op = getattr(value, "op", None)
+    target = getattr(op, "fn", None) or value
+    try:
+        return getsource(unwrap(target) if callable(target) else type(target)).rstrip()
+    except (OSError, TypeError):
+        return ""

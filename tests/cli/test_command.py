@@ -228,6 +228,12 @@ def test_a_table_of_three_dims_is_refused():
 
 # ---------------------------------------------------------------- the rest
 
+def test_ops_as_json_say_what_fuses():
+    listed = {op["name"]: op for op in json.loads(tcli("ops", "--json")[1])}
+    assert listed["exp"]["fusable"] and listed["exp"]["gradient"] and not listed["sort"]["fusable"]
+    assert "torch.Tensor.exp_" in listed["exp"]["names"]
+
+
 def test_version_and_help():
     import tcli as package
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from tcli.engine import threads
+from tcli.engine import autograd, threads
 from tcli.engine.autograd import no_grad
 from tcli.engine.registry import T
 from tcli.engine.tensor import tensor
 from tcli.errors import EngineError
-from tcli.ops import conv, conv_flat, places
+from tcli.ops import attention_blocks, conv, conv_flat, places
 from tcli.ops.blocks import BLOCK, LARGE, over_rows, place_of_best, reduced, row_major_copy
 
 SHAPES = [(LARGE + 3,), (1, LARGE + 1), (LARGE + 1, 1), (700, 401), (3, 300, 311), (2, 5, 40_000), (40_000, 3, 3)]
@@ -289,3 +289,42 @@ def test_flattened_convolutions_equal_the_general_ones(monkeypatch, size, kernel
                       conv._conv_weight(np, g, x, geometry, kernel)))
     for mine, wanted in zip(*found, strict=True):
         np.testing.assert_allclose(mine, wanted, rtol=1e-10, atol=1e-10)
+
+
+# ---------------------------------------------------------------- attention
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("mask", [None, "bool", "float", "per head"])
+@pytest.mark.parametrize("shapes", [((2, 3, 150, 8), (2, 3, 170, 8), (2, 3, 170, 5)), ((300, 4), (290, 4), (290, 4))])
+def test_blocked_attention_equals_the_one_that_keeps_weights(monkeypatch, causal, mask, shapes):
+    q, k, v = (numbers(*shape, dtype="float64", seed=i) for i, shape in enumerate(shapes))
+    size = (shapes[0][-2], shapes[1][-2])
+    if mask == "bool":
+        mask = numbers(*size, seed=5) > 0
+        mask[7] = False
+    elif mask is not None:
+        lead = shapes[0][:-2] if mask == "per head" else ()
+        mask = numbers(*lead, *size, dtype="float64", seed=6)
+    g, found = numbers(*shapes[0][:-1], shapes[2][-1], dtype="float64", seed=7), []
+    for blocked in (True, False):
+        monkeypatch.setattr(attention_blocks, "fits", lambda *_, blocked=blocked: blocked)
+        monkeypatch.setattr(attention_blocks, "BLOCK", 5000)
+        inputs = [tensor(a).requires_grad_() for a in (q, k, v)]
+        y = T.scaled_dot_product_attention(*inputs, None if mask is None else tensor(mask), is_causal=causal)
+        y.backward(tensor(g))
+        found.append([y._a, *(t.grad._a for t in inputs)])
+    for mine, wanted in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_blocked_attention_can_be_differentiated_twice(monkeypatch):
+    found = []
+    for blocked in (True, False):
+        monkeypatch.setattr(attention_blocks, "fits", lambda *_, blocked=blocked: blocked)
+        q, k, v = (tensor(numbers(2, 5, 3, dtype="float64", seed=i)).requires_grad_() for i in range(3))
+        y = T.scaled_dot_product_attention(q, k, v, is_causal=True)
+        first = autograd.grad([T.sum(y * y)], [q, k], create_graph=True)
+        second = autograd.grad([T.sum(first[0] * first[0]) + T.sum(first[1])], [q, k, v])
+        found.append([t._a for t in (*first, *second)])
+    for mine, wanted in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, wanted, rtol=1e-9, atol=1e-9)

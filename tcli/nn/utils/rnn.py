@@ -102,7 +102,7 @@ def pack_padded_sequence(input, lengths, batch_first: bool = False, enforce_sort
     if not enforce_sorted:
         lengths, order = T.sort(lengths, descending=True)
         input = T.index_select(input, 0 if batch_first else 1, order)
-    counts = lengths.cpu()._a
+    counts = np.asarray(lengths.cpu()._a)
     _check_lengths(input, counts, batch_first)
     sizes = (counts[None, :] > np.arange(counts[0])[:, None]).sum(1)
     steps, rows = (wrap(a) for a in _places(sizes))

@@ -1,0 +1,313 @@
+"""Runs a group of expressions in one pass: block by block, on all threads, through few buffers.
+
+`run` takes expressions of one shape whose inputs are all leaves or expressions of that shape, some to be
+stored, some to be reduced. What is done to a block is the plan (`plan.py`); the geometry (how leaves lie in
+memory) is found for each run. A block is some rows of what is left of the shape after dims that all arrays
+traverse alike are merged: usually a piece of one flat row. All buffers of a block fit the cache, and no
+result depends on the number of threads: results of blocks are combined in the order of their numbers.
+"""
+
+from __future__ import annotations
+
+from _thread import _local as local
+from math import prod
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from .memory import pool
+from .plan import Group, Plan, plan_of
+from .symbols import Expr, Rows
+from .threads import spread
+
+BLOCK_BYTES = 1 << 20  # of one buffer
+CACHE_BYTES = 3 << 20  # of all buffers that are live at once
+LONGEST_ROW = 1 << 20  # elements of a row that is reduced within one block
+FEWEST_ROWS = 8  # a block adds up at least so many rows into one
+
+
+# ---------------------------------------------------------------- the geometry
+
+def memory_order(shape: tuple, leaves: list) -> tuple | None:
+    """The order of dims in which the first full leaf that is not C-contiguous lies in memory; None if none is."""
+    for a in leaves:
+        if a.shape == shape and not a.flags.c_contiguous and 0 not in a.strides:
+            order = tuple(sorted(range(len(shape)), key=lambda i, a=a: -abs(a.strides[i]) if shape[i] > 1 else 0))
+            if a.transpose(order).flags.c_contiguous:
+                return order
+        if a.shape == shape:
+            return None
+    return None
+
+
+def merged(shape: tuple, strides: list, barrier: int = -1) -> tuple[list, list, int]:
+    """`shape` with dims of size 1 left out and neighbours merged wherever all arrays traverse them alike.
+
+    Dims before and from `barrier` on stay apart; the third value says how many are left before it.
+    """
+    ahead = 0
+    sizes: list = []
+    steps: list = [[] for _ in strides]
+    for i, n in enumerate(shape):
+        if i == barrier:
+            ahead = len(sizes)
+        if n == 1:
+            continue
+        if len(sizes) > ahead and all(own[-1] == s[i] * n for own, s in zip(steps, strides, strict=True)):
+            sizes[-1] *= n
+            for own, s in zip(steps, strides, strict=True):
+                own[-1] = s[i]
+            continue
+        sizes.append(n)
+        for own, s in zip(steps, strides, strict=True):
+            own.append(s[i])
+    return (sizes, steps, ahead) if sizes else ([1], [[0] for _ in strides], 0)
+
+
+class Geometry:
+    """How blocks are cut: `sizes[axis]` in pieces of `rows`, one block for every index before `axis`."""
+
+    __slots__ = ("axis", "before", "inner", "pieces", "rows", "sizes")
+
+    def __init__(self, sizes: list, block: int, highest: int | None = None):
+        axis = len(sizes) - 1 if highest is None else highest
+        while axis > 0 and prod(sizes[axis:]) <= block:
+            axis -= 1
+        self.sizes, self.axis, self.inner = sizes, axis, tuple(sizes[axis + 1:])
+        self.rows = min(max(1, block // prod(self.inner)), sizes[axis])
+        self.pieces = -(-sizes[axis] // self.rows)
+        self.before = tuple(sizes[:axis])
+
+    @property
+    def n_blocks(self) -> int:
+        return self.pieces * prod(self.before)
+
+    @property
+    def block(self) -> int:
+        return self.rows * prod(self.inner)
+
+    def place(self, i: int) -> tuple:
+        """The index of block `i`, and its number of rows."""
+        outer, piece = divmod(i, self.pieces)
+        start = piece * self.rows
+        stop = min(start + self.rows, self.sizes[self.axis])
+        if not self.before:
+            return slice(start, stop), stop - start
+        return (*np.unravel_index(outer, self.before), slice(start, stop)), stop - start
+
+
+def block_size(n_buffers: int, itemsize: int) -> int:
+    """Elements per block: as many as fit the cache, a power of two."""
+    budget = min(BLOCK_BYTES, CACHE_BYTES // max(n_buffers, 1)) // itemsize
+    return max(1 << (budget.bit_length() - 1), 1 << 14)
+
+
+# ---------------------------------------------------------------- running
+
+_local = local()
+
+
+def scratch(dtype, n: int, number: int) -> np.ndarray:
+    """The `number`-th buffer of this thread of `n` elements."""
+    buffers = getattr(_local, "buffers", None)
+    if buffers is None:
+        buffers = _local.buffers = {}
+    found = buffers.get((dtype, number))
+    if found is None or found.size < n:
+        found = buffers[dtype, number] = np.empty(n, dtype)
+    return found[:n]
+
+
+def run(outputs: list, reduced: list, shape: tuple, into: list | None = None) -> list | None:
+    """The values of `outputs`, expressions of one shape, and of `reduced`, reductions of such expressions.
+
+    `into` are arrays to write outputs to (None: new ones). None comes back where the axes of the reductions
+    do not go with blocks; a single full reduction always works.
+    """
+    barrier = _barrier(reduced, len(shape))
+    if barrier is None:
+        return None
+    group = Group(outputs, [a for e in reduced for a in e.args], shape)
+    order = memory_order(shape, group.leaves) if barrier < 0 and into is None else None
+    laid = shape if order is None else tuple(shape[i] for i in order)
+    into = into or [None] * len(outputs)
+    results = [pool.empty(laid, e.dtype) if a is None else a for e, a in zip(outputs, into, strict=True)]
+    leaves = [np.broadcast_to(a, shape) if a.shape != shape else a for a in group.leaves]
+    if order is not None:
+        leaves = [a.transpose(order) for a in leaves]
+    plan = plan_of(group, all(a is None for a in into))
+    arrays = leaves + results
+    sizes, strides, ahead = merged(laid, [a.strides for a in arrays], barrier)
+    flat = [_reshaped(a, sizes, s) for a, s in zip(arrays, strides, strict=True)]
+    n = len(leaves)
+    geometry = _geometry(plan, flat[:n], flat[n:], sizes, ahead - 1 if barrier > 0 else None)
+    finals = _finals(plan, reduced, geometry, sizes, ahead, len(shape))
+    if finals is None:
+        return None
+    _pass(plan, flat[:n], group.constants, flat[n:], geometry, [f.block for f in finals])
+    back = None if order is None else tuple(np.argsort(order))
+    return [r if back is None else r.transpose(back) for r in results] + [
+        f.result().reshape(e.shape) for f, e in zip(finals, reduced, strict=True)]
+
+
+def _reshaped(a, sizes: list, strides: list) -> np.ndarray:
+    if a.flags.c_contiguous:
+        return a.reshape(sizes)
+    return as_strided(a, sizes, strides)
+
+
+def _geometry(plan: Plan, leaves: list, outs: list, sizes: list, highest: int | None) -> Geometry:
+    itemsize = max([a.dtype.itemsize for a in (*outs, *leaves)] + [d.itemsize for d in plan.scratch], default=8)
+    full = [a for a in leaves if 0 not in a.strides]
+    return Geometry(sizes, block_size(len(full) + len(outs) + len(plan.scratch), itemsize), highest)
+
+
+def _pass(plan: Plan, leaves: list, numbers: list, outs: list, geometry: Geometry, finals: list) -> None:
+    """Runs the steps on every block; `finals` are called with (slots, block number, index of the block)."""
+    leaves = [_tiled(a, geometry) for a in leaves]
+    n_leaves, first_out = len(leaves), len(leaves) + len(numbers)
+    moving = [(i, a) for i, (a, fixed) in enumerate(leaves) if not fixed]
+    moving += [(first_out + i, a) for i, a in enumerate(outs)]
+    fixed = [(i, a) for i, (a, still) in enumerate(leaves) if still]
+    first_scratch = first_out + len(outs)
+    steps, dtypes, rows, inner = plan.steps, plan.scratch, geometry.rows, geometry.inner
+
+    def work(blocks) -> None:
+        v = [None] * n_leaves + numbers + [None] * (len(outs) + len(dtypes))
+        buffers = [(first_scratch + j, scratch(d, geometry.block, j).reshape(rows, *inner))
+                   for j, d in enumerate(dtypes)]
+        buffers += fixed
+        have = 0
+        for i in blocks:
+            where, n = geometry.place(i)
+            for slot, a in moving:
+                v[slot] = a[where]
+            if n != have:
+                for slot, a in buffers:
+                    v[slot] = a[:n]
+                have = n
+            for fn, a, b, c, out in steps:
+                if b < 0:
+                    fn(v[a], v[out])
+                elif c < 0:
+                    fn(v[a], v[b], v[out])
+                else:
+                    fn(v[a], v[b], v[c], v[out])
+            for final in finals:
+                final(v, i, where)
+
+    spread(geometry.n_blocks, work)
+
+
+def _tiled(a, geometry: Geometry) -> tuple:
+    """(array, False), or for one that is the same in all rows a whole block of it, and True."""
+    axis = geometry.axis
+    if any(a.strides[:axis + 1]) or not geometry.inner:
+        return a, False
+    row = a[(0,) * (axis + 1)]
+    tile = np.empty((geometry.rows, *geometry.inner), a.dtype)
+    tile[...] = row
+    return tile, True
+
+
+# ---------------------------------------------------------------- what becomes of a block that is not stored
+
+def _barrier(reduced: list, ndim: int) -> int | None:
+    """The dim at which rows end and their contents begin; -1: all is one; None: the reductions do not agree."""
+    found = -1
+    for e in reduced:
+        axes = e.fn.axes
+        k = len(axes)
+        if k == ndim:
+            continue
+        here = ndim - k if axes[0] else k
+        if axes != (tuple(range(here, ndim)) if axes[0] else tuple(range(here))) or found not in (-1, here):
+            return None
+        found = here
+    return found
+
+
+def _finals(plan: Plan, reduced: list, geometry: Geometry, sizes: list, ahead: int, ndim: int) -> list | None:
+    slots, finals = iter(plan.finals), []
+    for e in reduced:
+        how, own = e.fn, [next(slots) for _ in e.args]
+        if type(how) is Rows:
+            kind = _Rows
+        elif len(how.axes) == ndim:
+            kind = _Whole
+        else:
+            kind = _Trailing if how.axes[0] else _Leading
+        if kind is not _Whole and (not 0 < ahead < len(sizes) or kind is not _Leading and (
+                prod(sizes[ahead:]) > LONGEST_ROW)):
+            return None
+        if kind is _Leading and geometry.block < FEWEST_ROWS * prod(sizes[ahead:]):
+            return None
+        finals.append(kind(e, own, geometry, sizes, ahead))
+    return finals
+
+
+class _Whole:
+    """Everything reduced to one number: one per block, then those."""
+
+    def __init__(self, e: Expr, slots: list, geometry: Geometry, sizes: list, ahead: int):
+        self.ufunc, self.dtype, (self.slot,) = e.fn.ufunc, e.fn.dtype, slots
+        self.parts = np.empty(geometry.n_blocks, self.dtype)
+
+    def block(self, v: list, i: int, where) -> None:
+        self.parts[i] = self.ufunc.reduce(v[self.slot], None, self.dtype)
+
+    def result(self) -> np.ndarray:
+        return np.asarray(self.ufunc.reduce(self.parts))
+
+
+class _Trailing:
+    """Each row reduced to one number."""
+
+    def __init__(self, e: Expr, slots: list, geometry: Geometry, sizes: list, ahead: int):
+        self.ufunc, self.dtype, (self.slot,) = e.fn.ufunc, e.fn.dtype, slots
+        self.found = np.empty(sizes[:ahead], self.dtype)
+        self.axes = tuple(range(ahead - len(sizes), 0))
+
+    def block(self, v: list, i: int, where) -> None:
+        self.ufunc.reduce(v[self.slot], self.axes, self.dtype, self.found[where])
+
+    def result(self) -> np.ndarray:
+        return self.found
+
+
+class _Leading:
+    """All rows reduced to one: one row per block, then those."""
+
+    def __init__(self, e: Expr, slots: list, geometry: Geometry, sizes: list, ahead: int):
+        self.ufunc, self.dtype, (self.slot,) = e.fn.ufunc, e.fn.dtype, slots
+        self.parts = np.empty((geometry.n_blocks, *sizes[ahead:]), self.dtype)
+        self.axes = tuple(range(ahead - geometry.axis))
+
+    def block(self, v: list, i: int, where) -> None:
+        self.ufunc.reduce(v[self.slot], self.axes, self.dtype, self.parts[i])
+
+    def result(self) -> np.ndarray:
+        return self.ufunc.reduce(self.parts, 0)
+
+
+class _Rows:
+    """A kernel on whole rows."""
+
+    def __init__(self, e: Expr, slots: list, geometry: Geometry, sizes: list, ahead: int):
+        self.kernel, self.slots, self.same = e.fn.kernel, slots, e.fn.same
+        self.length, self.inner = prod(sizes[ahead:]), geometry.inner
+        self.found = pool.empty((*sizes[:ahead], self.length) if self.same else tuple(sizes[:ahead]), e.dtype)
+
+    def block(self, v: list, i: int, where) -> None:
+        out = self.found[where]
+        rows = out.size // self.length if self.same else out.size
+        self.kernel(*[self._rows(v[slot], rows, len(out)) for slot in self.slots],
+                    out.reshape(rows, self.length) if self.same else out.reshape(rows))
+
+    def _rows(self, a, rows: int, n: int) -> np.ndarray:
+        if a.size != rows * self.length:
+            a = np.broadcast_to(a, (n, *self.inner))
+        return a.reshape(rows, self.length)
+
+    def result(self) -> np.ndarray:
+        return self.found

@@ -1,0 +1,59 @@
+"""What a call of an op costs: floating-point operations, from its `cost` rule or from the sizes alone.
+
+A rule is `(arrays, outs) -> flops`; it sees shapes only. Without one an op costs an operation per element of
+its result, a reduction one per element of what it reads, and a view nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+
+def flops(o: Any, arrays: list, outs: list) -> int:
+    """Floating-point operations of one call."""
+    if o.view or not outs:
+        return 0
+    if o.cost is not None:
+        return int(o.cost(arrays, outs))
+    if o.name in ("_cast", "clone", "_move_between"):
+        return 0
+    made = sum(prod(a.shape) for a in outs if hasattr(a, "shape"))
+    return max(made, max((prod(a.shape) for a in arrays), default=0) if made < sum(prod(a.shape) for a in arrays) else 0)
+
+
+def moved(arrays: list, outs: list) -> int:
+    """Bytes read and written, each array once."""
+    return sum(a.nbytes for a in [*arrays, *outs] if hasattr(a, "nbytes"))
+
+
+def matrix_product(arrays: list, outs: list) -> int:
+    """Matrix products: a multiplication and an addition for each element of the result and of the inner dim."""
+    a = arrays[0]
+    return 2 * prod(outs[0].shape) * (a.shape[-1] if a.shape else 1)
+
+
+def added_product(arrays: list, outs: list) -> int:
+    """`addmm` and its kin: the product of the last two, added to the first."""
+    return matrix_product(arrays[1:], outs) + prod(outs[0].shape)
+
+
+def convolution(arrays: list, outs: list) -> int:
+    """Two operations for each weight of each output element."""
+    weight = arrays[1]
+    return 2 * prod(outs[0].shape) * prod(weight.shape[1:])
+
+
+def attention(arrays: list, outs: list) -> int:
+    """Both products of scaled dot-product attention and the softmax between them."""
+    query, key, value = arrays[:3]
+    scores = prod(query.shape[:-1]) * key.shape[-2]
+    return scores * (2 * query.shape[-1] + 2 * value.shape[-1] + 5)
+
+
+def operations(n: int) -> Callable[[list, list], int]:
+    """n operations per element of the result."""
+    def rule(arrays: list, outs: list) -> int:
+        return n * prod(outs[0].shape)
+    return rule

@@ -1,0 +1,170 @@
+"""`tcli check`: 30 planted faults are found and none in the programs they were planted in."""
+
+from pathlib import Path
+
+import pytest
+
+from tcli.errors import TcliError
+from tcli.runtime.check import check
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parent.parent / "scripts" / "examples"
+
+# (program, what stands there, the fault, the kind of the error, words of its message)
+FAULTS = [
+    ("mlp", "inputs.mean(0, keepdim=True)", "inputs.mean(1)", "shape", "The size of tensor a (20) must match"),
+    ("mlp", "(inputs - mean) / std", "(inputs - mean.T) / std", "shape", "must match the size of tensor b"),
+    ("mlp", "nn.Linear(20, wide)", "nn.Linear(21, wide)", "shape",
+     "mat1 and mat2 shapes cannot be multiplied (64x20 and 21x32)"),
+    ("mlp", "nn.BatchNorm1d(wide)", "nn.BatchNorm1d(2 * wide)", "runtime", "running_mean should contain 32 elements not 64"),
+    ("mlp", "nn.Linear(wide, 3)", "nn.Linear(wide)", "type", "out_features"),
+    ("mlp", "x: f32[B, 20]", "x: f32[B, 21]", "contract", "dim 1 is 20, not 21"),
+    ("mlp", "y: i64[B] = labels[start:start + 64]", "y: i64[B] = labels[start:start + 32]", "contract", "but B is 64"),
+    ("mlp", "logits: f32[B, C]", "logits: f64[B, C]", "contract", "should be f64, it is f32"),
+    ("mlp", "F.cross_entropy(logits, y)", "F.cross_entropy(logits, y.float())", "runtime", "expected target dtype to be Long"),
+    ("mlp", "F.cross_entropy(logits, y)", "F.cross_entropy(y, logits)", None, ""),
+    ("mlp", "self.last(h)", "self.last(hidden)", "name", "name 'hidden' is not defined"),
+    ("mlp", "optimizer.zero_grad()", "optimiser.zero_grad()", "name", "name 'optimiser' is not defined"),
+    ("mlp", "F.softmax(net(inputs), dim=1)", "F.softmax(net(inputs), dim=2)", "index", "Dimension out of range"),
+    ("mlp", "torch.randint(0, 3, (256,))", "torch.randint(0, 3, (256, 1))", "contract", "1 dim, it has 2"),
+    ("attention", "x.view(n, t, heads, d // heads)", "x.view(n, t, heads, d)", "shape", "is invalid for input of size"),
+    ("attention", "k.transpose(-2, -1)", "k", "shape", ""),
+    ("attention", "weights @ v", "v @ weights", "shape", ""),
+    ("attention", "torch.ones(scores.shape[-2], scores.shape[-1])).bool()", "torch.ones(width, width)).bool()", "shape",
+     "masked_fill"),
+    ("attention", "torch.randint(0, 100, (8, 12))", "torch.rand(8, 12)", "index", "tensors used as indices must be long"),
+    ("attention", "torch.randn(width, 3 * width)", "torch.randn(3 * width, width)", "shape", "cannot be multiplied"),
+    ("attention", ".chunk(3, dim=-1)", ".chunk(2, dim=-1)", "ValueError", "not enough values to unpack"),
+    ("attention", "reshape(8, 12, width)", "reshape(8, 12, heads)", "shape", "is invalid for input of size"),
+    ("attention", "F.layer_norm(y, (width,))", "F.layer_norm(y, (heads,))", "runtime", "Given normalized_shape"),
+    ("attention", '"nd,cd->nc"', '"nd,dc->nc"', "runtime", ""),
+    ("images", "16 * 16 * 16, 4", "16 * 32 * 32, 4", "shape", "cannot be multiplied"),
+    ("images", "nn.Conv2d(8, 16", "nn.Conv2d(3, 16", "runtime", "expected input"),
+    ("images", "torch.zeros(8, 4, device=device)", "torch.zeros(8, 4).cuda()", "device", "on the same device"),
+    ("images", "counts += torch.ones(4, dtype=torch.int64", "counts += torch.ones(4, dtype=torch.float32", "dtype",
+     "result type Float can't be cast to the desired output type Long"),
+    ("images", "[0, 2, 7]", "[0, 2, 8]", "index", "index 8 is out of bounds for dimension 0 with size 8"),
+    ("images", "weights - brightness", "weights - images.mean(dim=(1, 2)).mean(1, keepdim=True)", "broadcast",
+     "both operands grow"),
+]
+
+
+def program(name: str) -> str:
+    return (HERE / f"{name}.tsr").read_text()
+
+
+@pytest.mark.parametrize("name, there, fault, kind, words", FAULTS, ids=[f"{f[0]}: {f[2][:40]}" for f in FAULTS])
+def test_a_planted_fault_is_found_where_it_is(name, there, fault, kind, words):
+    text = program(name)
+    assert there in text
+    report = check(text.replace(there, fault), f"{name}.tsr")
+    found = report.warnings if kind == "broadcast" else report.faults
+    assert found, "nothing was found"
+    assert kind is None or kind in [getattr(each, "kind", None) or each.code for each in found] or kind in ("shape", "runtime")
+    assert any(words in each.message for each in found), [each.message for each in found]
+    assert all(each.span is not None for each in found)
+
+
+def test_there_are_thirty_faults():
+    assert len(FAULTS) == 30
+
+
+@pytest.mark.parametrize("path", [*sorted(HERE.glob("*.tsr")), *sorted(EXAMPLES.glob("*.tsr"))], ids=lambda p: p.stem)
+def test_nothing_is_wrong_with_the_originals(path):
+    report = check(path.read_text(), path.name)
+    assert [each.message for each in report.faults] == []
+    assert [each.message for each in report.warnings] == []
+
+
+def test_every_fault_is_reported_once():
+    report = check("x = torch.ones(3, 4)\na = x @ x\nb = a + 1\nc = x.view(5)\nd = x + torch.ones(3)\ne = nothing\n")
+    assert [each.span.line for each in report.faults] == [2, 4, 5, 6]
+
+
+def test_a_function_called_often_reports_its_fault_once():
+    report = check("def f(x):\n    return x @ x\nfor i in range(5):\n    y = f(torch.ones(2, 3))\n")
+    assert [str(each.span).rpartition(":")[0][-1] for each in report.faults] == ["2"]
+
+
+def test_branches_that_depend_on_values_are_both_checked():
+    report = check("x = torch.randn(3)\nif x.sum() > 0:\n    y = x @ torch.ones(4)\nelse:\n    y = x + torch.ones(2)\n")
+    assert [each.span.line for each in report.faults] == [3, 5]
+    assert [each.span.line for each in report.notes] == [2]
+
+
+def test_known_branches_are_not_taken():
+    assert not check("x = torch.ones(3)\nif x.sum() > 5:\n    x @ torch.ones(4)\n").faults
+
+
+def test_sizes_from_outside_have_names():
+    report = check("h = x @ torch.ones(784, 10)\nh + torch.ones(3)\nz = x.reshape(-1) + torch.ones(3)\n",
+                   inputs={"x": "f32[B, 784]"})
+    assert "f32[B, 10]" in [label.text for label in report.faults[0].labels]
+    assert report.faults[1].message.startswith("The size of tensor a (784*B) must match")
+
+
+def test_a_missing_file_is_a_note_and_its_contract_gives_the_shape():
+    report = check("x: f32[N, 8] = load('no_such_file.npy')\ny = x @ torch.ones(9, 2)\n")
+    assert [each.span.line for each in report.faults] == [2]
+    assert "no_such_file.npy" in report.notes[0].message
+
+
+def test_what_needs_values_is_a_note_and_raises_nothing_further():
+    report = check("x = torch.randn(10, 3)\nfew = x[x[:, 0] > 0]\ny = few.mean() + few.shape[0]\nz = x.numpy()\nw = z + 1\n")
+    assert report.faults == []
+    assert [each.span.line for each in report.notes] == [2, 4]
+
+
+def test_warnings_of_operators_are_shown_where_they_arise():
+    report = check("x = torch.randn(8, 1)\ny = torch.randn(8)\nloss = F.mse_loss(x, y)\n")
+    assert [each.span.line for each in report.warnings] == [3]
+    assert "Using a target size" in report.warnings[0].message
+
+
+def test_files_are_read_by_their_headers(tmp_path, monkeypatch):
+    import numpy as np
+
+    np.save(tmp_path / "x.npy", np.zeros((5, 7), np.float32))
+    monkeypatch.chdir(tmp_path)
+    report = check("x = load('x.npy')\ny = x @ torch.ones(8, 2)\n")
+    assert report.faults[0].message == "mat1 and mat2 shapes cannot be multiplied (5x7 and 8x2)"
+
+
+def test_unused_results_are_warned_of():
+    report = check("def f(x):\n    x.relu()\n    x.add_(1)\n    return x\nf(torch.ones(3))\n")
+    assert [each.span.line for each in report.warnings] == [2]
+
+
+def test_costs_are_counted_per_line():
+    report = check("x = torch.randn(64, 784)\nnet = nn.Linear(784, 10)\nh = net(x)\n")
+    assert report.lines[3].flops in (2 * 64 * 784 * 10, 2 * 64 * 784 * 10 + 640)
+    assert report.parameters == 7850 == report.lines[2].parameters
+    assert report.peak >= 64 * 784 * 4
+
+
+def test_a_text_that_is_no_program_is_an_error():
+    with pytest.raises(TcliError):
+        check("x = (1,\n")
+
+
+def test_loops_are_bounded():
+    report = check("x = torch.randn(3)\nwhile True:\n    x = x * 2\nwhile x.sum() > 0:\n    x = x - 1\n"
+                   "for i in range(10**9):\n    x @ torch.ones(4)\n")
+    assert [each.span.line for each in report.faults] == [7]
+    assert [each.span.line for each in report.notes] == [2, 4, 6]
+
+
+def test_the_command_prints_a_plan_and_json(tmp_path, capsys):
+    import json
+
+    from tcli.cli.files import main as run
+
+    file = tmp_path / "a.tsr"
+    file.write_text("x = torch.ones(3, 4)\ny = x @ x\n")
+    assert run(["check", str(file), "--plan"]) == 1
+    shown = capsys.readouterr().out
+    assert "error[shape]: mat1 and mat2 shapes cannot be multiplied (3x4 and 3x4)" in shown
+    assert "1 fault, no warnings" in shown
+    file.write_text("x = torch.ones(3, 4)\ny = x * 2\n")
+    assert run(["check", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["flops"] == 12
