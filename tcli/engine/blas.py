@@ -1,26 +1,64 @@
-"""BLAS threads: the command starts NumPy with one, which is quicker, and the first large product gets them all."""
+"""BLAS threads: all of them for large products, one for the others.
+
+A BLAS library splits even small products among threads, whose waiting for each other costs more than it
+gains and, where other programs run, many times more. So one thread is the rule, and whoever is about to
+compute a large product enters `threads_for(work)`. The command starts NumPy with one thread, which is
+quicker; threadpoolctl is loaded for the first product that gains from a second.
+"""
 
 from __future__ import annotations
 
 import os
 
 MARK = "TCLI_RAISE_THREADS"  # set by the command when it held the number down at the start
-LARGE = 1 << 20  # multiplications from which a second thread gains more than the import below costs
+LARGE = 1 << 24  # multiplications from which a second thread gains something
 
-_held = [MARK in os.environ]
+_wide = [MARK not in os.environ]  # whether BLAS has more than one thread now
+_libraries: list = []
 
 
-def expect(work: int) -> None:
-    """Called before a product of `work` multiplications: lets BLAS use every processor from the first large one on."""
-    if not _held[0] or work < LARGE:
-        return
-    _held[0] = False
-    from threadpoolctl import threadpool_limits
+class _Few:
+    """One thread, which is how things are between large products."""
 
-    affinity = getattr(os, "sched_getaffinity", None)
-    threadpool_limits(len(affinity(0)) if affinity else os.cpu_count() or 1, "blas")
+    def __enter__(self) -> None:
+        if _wide[0]:
+            _switch(False)
+
+    def __exit__(self, *_exc: object) -> None:
+        pass
+
+
+class _All:
+    """Every thread while this is entered."""
+
+    def __enter__(self) -> None:
+        _switch(True)
+
+    def __exit__(self, *_exc: object) -> None:
+        _switch(False)
+
+
+one_thread, _all = _Few(), _All()
+
+
+def threads_for(work: int) -> _Few | _All:
+    """What to enter for a product of `work` multiplications: `with threads_for(m * k * n): ...`."""
+    return _all if work >= LARGE else one_thread
 
 
 def settled() -> None:
-    """Called when a program sets the number itself: it stays what it is."""
-    _held[0] = False
+    """Called when a program has set the number of threads, the library's included."""
+    _wide[0] = True
+
+
+def _switch(wide: bool) -> None:
+    from .threads import get_num_threads
+
+    if not _libraries:
+        from threadpoolctl import ThreadpoolController
+
+        _libraries.extend(c for c in ThreadpoolController().lib_controllers if c.user_api == "blas")
+    count = get_num_threads() if wide else 1
+    for library in _libraries:
+        library.set_num_threads(count)
+    _wide[0] = wide

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..engine.blas import one_thread
 from .blocks import parallel, several_threads
-from .linalg import one_thread
 
 BLOCK = 1 << 16  # weights held at a time
 LARGE = 1 << 16  # weights of one head from which this pays: smaller matrices go through one product for all heads
@@ -61,7 +61,7 @@ def _over_heads(n: int, fn) -> None:
         for i in range(n):
             fn(i)
         return
-    with one_thread():
+    with one_thread:
         parallel(n, fn)
 
 

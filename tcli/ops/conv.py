@@ -74,10 +74,10 @@ def _conv(xp, x, weight, bias: "Tensor?", geometry: "any", size: "any"):
 
 def _product(xp, w, cols, y) -> None:
     """y = w @ cols for (m, groups) matrices; one large product where the images are small."""
-    blas.expect(w.shape[1] * cols.size)
-    if w.shape[0] == 1:
-        w, cols, y = w[0], cols[:, 0], y[:, 0]
-    xp.matmul(w, cols, out=y)
+    with blas.threads_for(w.shape[1] * cols.size):
+        if w.shape[0] == 1:
+            w, cols, y = w[0], cols[:, 0], y[:, 0]
+        xp.matmul(w, cols, out=y)
 
 
 def _forward_depthwise(xp, x, weight, y, geometry) -> None:
@@ -138,11 +138,11 @@ def _back_product(xp, g, weight, groups: int, start: int, stop: int, out=None):
     w = weight.reshape(groups, n_out, -1).swapaxes(1, 2)
     part = g[start:stop]
     part = part.reshape(part.shape[0], groups, n_out, -1)
-    blas.expect(w.shape[1] * part.size)
-    if groups == 1:
-        r = xp.matmul(w[0], part[:, 0], out=None if out is None else out[:, 0])
-        return r[:, None]
-    return xp.matmul(w, part, out=out)
+    with blas.threads_for(w.shape[1] * part.size):
+        if groups == 1:
+            r = xp.matmul(w[0], part[:, 0], out=None if out is None else out[:, 0])
+            return r[:, None]
+        return xp.matmul(w, part, out=out)
 
 
 def _spread(xp, g, weight, x, geometry) -> None:

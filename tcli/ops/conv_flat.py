@@ -13,8 +13,8 @@ from math import prod
 
 import numpy as np
 
+from ..engine.blas import one_thread
 from .blocks import parallel, several_threads
-from .linalg import one_thread
 from .windows import offsets
 
 COLUMNS = 1 << 18  # elements of the columns held at a time
@@ -97,7 +97,7 @@ def _over_images(n: int, step: int, fn) -> None:
         for b in range(count):
             one(b)
         return
-    with one_thread():
+    with one_thread:
         parallel(count, one)
 
 

@@ -18,29 +18,28 @@ from ..engine.tape import FLOAT32, FLOAT64, SMALL, state
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, ShapeError, Unsupported
 
-SLICE = 1 << 18  # multiplications from which a BLAS library starts threads
-LARGE = 1 << 27  # and from which they pay within one matrix of a stack
+STACKED = 8  # within one matrix of a stack threads pay from so many times more on
 
 
 # ---------------------------------------------------------------- arrays
 
 def product(xp, a, b):
     """The matrix product of two arrays with at least one dim each."""
-    blas.expect(a.size * b.shape[-1])
     if a.ndim <= 2 and b.ndim <= 2:
-        if a.dtype.kind in "iu" and a.size * b.shape[-1] > 4096:
+        work = a.size * b.shape[-1]
+        if a.dtype.kind in "iu" and work > 4096:
             return _integers(xp, a, b)
-        return xp.dot(a, b)
+        with blas.threads_for(work):
+            return xp.dot(a, b)
     if b.ndim <= 2:  # one product of all rows instead of one per matrix of the stack
-        flat = xp.dot(a.reshape(prod(a.shape[:-1]), a.shape[-1]), b)
+        with blas.threads_for(a.size * b.shape[-1]):
+            flat = xp.dot(a.reshape(prod(a.shape[:-1]), a.shape[-1]), b)
         return flat.reshape(a.shape[:-1] + b.shape[1:])
     if a.dtype.kind in "iu":
         return _integers(xp, a, b)
     work = a.shape[-1] * b.shape[-1] * (a.shape[-2] if a.ndim > 1 else 1)
-    if xp is np and SLICE < work < LARGE:
-        with one_thread():
-            return np.matmul(a, b)
-    return xp.matmul(a, b)
+    with blas.threads_for(work // STACKED):
+        return xp.matmul(a, b)
 
 
 def _integers(xp, a, b):
@@ -51,25 +50,6 @@ def _integers(xp, a, b):
     if top >= 1 << 53 or top > np.iinfo(a.dtype).max:
         return xp.matmul(a, b)
     return product(xp, a.astype(np.float64), b.astype(np.float64)).astype(a.dtype)
-
-
-class one_thread:
-    """While this is entered BLAS computes with one thread."""
-
-    libraries = None
-
-    def __enter__(self):
-        if one_thread.libraries is None:
-            from threadpoolctl import ThreadpoolController
-
-            one_thread.libraries = [c for c in ThreadpoolController().lib_controllers if c.user_api == "blas"]
-        self.before = [c.num_threads for c in one_thread.libraries]
-        for c in one_thread.libraries:
-            c.set_num_threads(1)
-
-    def __exit__(self, *_exc):
-        for c, n in zip(one_thread.libraries, self.before, strict=True):
-            c.set_num_threads(n)
 
 
 # ---------------------------------------------------------------- gradients
@@ -84,7 +64,8 @@ def _plain(x, y) -> bool:
 def mm_nt(a, b):
     """a @ b^H for matrices or stacks of them."""
     if _plain(a._a, b._a):
-        return wrap(a._a.dot(b._a.T))
+        with blas.threads_for(a._a.size * b._a.shape[0]):
+            return wrap(a._a.dot(b._a.T))
     return T.matmul(a, T.adjoint_of(b))
 
 
@@ -92,7 +73,8 @@ def mm_nt(a, b):
 def mm_tn(a, b):
     """a^H @ b for matrices or stacks of them."""
     if _plain(a._a, b._a):
-        return wrap(a._a.T.dot(b._a))
+        with blas.threads_for(a._a.size * b._a.shape[1]):
+            return wrap(a._a.T.dot(b._a))
     return T.matmul(T.adjoint_of(a), b)
 
 

@@ -120,11 +120,12 @@ def linear(xp, x, weight, bias: "Tensor?" = None):
         return xp.matmul(x, weight)
     if bias is not None and bias.ndim != 1 or bias is not None and bias.shape[0] != weight.shape[0]:
         _check_bias(x, weight, bias)
-    blas.expect(x.size * weight.shape[0])
-    if len(shape) <= 2:
-        y = xp.matmul(x, weight.T)
-    else:
-        y = xp.matmul(x.reshape(-1, shape[-1]) if x.size else xp.zeros((_rows(x), shape[-1]), x.dtype), weight.T)
+    rows = x
+    if len(shape) > 2:
+        rows = x.reshape(-1, shape[-1]) if x.size else xp.zeros((_rows(x), shape[-1]), x.dtype)
+    with blas.threads_for(x.size * weight.shape[0]):
+        y = xp.matmul(rows, weight.T)
+    if len(shape) > 2:
         y = y.reshape(*shape[:-1], weight.shape[0])
     if bias is not None:
         y += bias
