@@ -75,7 +75,8 @@ def model_summary(model, input_shape=None, depth: int = 3, *, dtypes=None, **opt
     activations  40 B of results, 60 B saved for backward
     """
     if not isinstance(model, Module):
-        raise ArgumentError(f"model_summary() takes a module first, not {_said(model)}", help="model_summary(model, (1, 3, 32, 32))")
+        raise ArgumentError(f"model_summary() takes a module first, not {_said(model)}",
+                            help="model_summary(model, (1, 3, 32, 32))")
     _refuse_lazy(model)
     args = () if input_shape is None else _inputs(input_shape, dtypes)
     watch = _Watch(model, max(0, depth))

@@ -22,7 +22,8 @@ def names_for(session) -> dict[str, object]:
     from .model_summary import model_summary
 
     pictures = Pictures(session)
-    return {"model_summary": model_summary} | {name: getattr(pictures, name) for name in ("summary", "deep", "heat", "hist", "spark", "plot", "scatter", "imshow")}
+    drawing = ("summary", "deep", "heat", "hist", "spark", "plot", "scatter", "imshow")
+    return {"model_summary": model_summary} | {name: getattr(pictures, name) for name in drawing}
 
 
 class Pictures:
