@@ -59,21 +59,7 @@ class ModelSummary:
 
 
 def model_summary(model, input_shape=None, depth: int = 3, *, dtypes=None, **options) -> ModelSummary:
-    """The layers of a module as a table: output shapes, parameters, floating-point operations and memory.
-
-    input_shape: the shape of the input, a list of shapes, or a tensor or several; without it the table has no shapes.
-    depth: levels below the model that are shown. dtypes: those of inputs given by shape (float32). options: keyword
-    arguments of `forward`. Raises what the model raises on such shapes, with the layer's name.
-
-    >>> print(model_summary(nn.Linear(3, 2), (5, 3)))
-    layer   output     params  flops  output bytes
-    Linear  f32[5, 2]       8     60          40 B
-    <BLANKLINE>
-    parameters   8 (32 B), all trainable
-    input        f32[5, 3] (60 B)
-    flops        60 (30 mult-adds in products)
-    activations  40 B of results, 60 B saved for backward
-    """
+    """What a program calls as `model_summary`; see `pictures`."""
     if not isinstance(model, Module):
         raise ArgumentError(f"model_summary() takes a module first, not {_said(model)}",
                             help="model_summary(model, (1, 3, 32, 32))")
@@ -138,7 +124,7 @@ def _without_memory(given: Any, kind: Any) -> Tensor:
         if any(n < 0 for n in given):
             raise BadValue(f"a shape has no negative sizes: {list(given)}")
         shape, numpy_dtype = tuple(given), (dtypes.as_dtype(kind) if kind is not None else dtypes.get_default_dtype()).numpy
-    t = object.__new__(Tensor)
+    t: Any = object.__new__(Tensor)
     t._a, t._v = device.module_for(META).empty(shape, numpy_dtype), [0]
     return t
 
@@ -148,7 +134,7 @@ def _without_memory(given: Any, kind: Any) -> Tensor:
 @contextmanager
 def _on_shapes(model: Module) -> Iterator[dict]:
     """Inside, the tensors of the model have no memory, and new ones are made without. Gives their arrays: id -> array."""
-    held = {id(t): t for module in model.modules() for t in _held_by(module)}
+    held: dict[int, Any] = {id(t): t for module in model.modules() for t in _held_by(module)}
     before = [(t, t._a, t._v) for t in held.values()]
     modes = [(module, module.training) for module in model.modules()]
     stream, devices = random.get_rng_state(), list(device._default_stack)
@@ -182,7 +168,8 @@ class _Watch:
     """The rows of a model, and what the run tells of them."""
 
     def __init__(self, model: Module, depth: int):
-        self.model, self.rows = model, []
+        self.model = model
+        self.rows: list[Layer] = []
         self.row_of: dict[Module, Layer] = {}
         self.names: dict[Module, str] = {}
         self.under_way: list[Module] = []
@@ -273,7 +260,7 @@ def _sizes(module: Module) -> tuple[int, int]:
 
 def _is_product(name: str) -> bool:
     """Whether the operations of an op are multiplications, each followed by an addition."""
-    found = ops.get(name) or ops.get("_" + name)
+    found: Any = ops.get(name) or ops.get("_" + name)
     return found is not None and found.cost in (cost.matrix_product, cost.added_product,
                                               cost.convolution, cost.attention, cost.recurrence)
 

@@ -19,11 +19,9 @@ MOST = 1_000_000  # values that a picture looks at; more are sampled evenly
 
 def names_for(session) -> dict[str, object]:
     """The functions for the programs of one session."""
-    from .model_summary import model_summary
-
     pictures = Pictures(session)
-    drawing = ("summary", "deep", "heat", "hist", "spark", "plot", "scatter", "imshow")
-    return {"model_summary": model_summary} | {name: getattr(pictures, name) for name in drawing}
+    drawing = ("summary", "model_summary", "deep", "heat", "hist", "spark", "plot", "scatter", "imshow")
+    return {name: getattr(pictures, name) for name in drawing}
 
 
 class Pictures:
@@ -61,6 +59,26 @@ class Pictures:
             from ..show.summary import summary
 
             print(summary(_tensor(x)))
+
+    def model_summary(self, model, input_shape=None, depth: int = 3, *, dtypes=None, **options):
+        """The layers of a module as a table: output shapes, parameters, floating-point operations and memory.
+
+        input_shape: the shape of the input, a list of shapes, or a tensor or several; without it the table has no shapes.
+        depth: levels below the model that are shown. dtypes: those of inputs given by shape (float32). options: keyword
+        arguments of `forward`. Raises what the model raises on such shapes, with the layer's name.
+
+        >>> print(model_summary(nn.Linear(3, 2), (5, 3)))
+        layer   output     params  flops  output bytes
+        Linear  f32[5, 2]       8     60          40 B
+        <BLANKLINE>
+        parameters   8 (32 B), all trainable
+        input        f32[5, 3] (60 B)
+        flops        60 (30 mult-adds in products)
+        activations  40 B of results, 60 B saved for backward
+        """
+        from .model_summary import model_summary
+
+        return model_summary(model, input_shape, depth, dtypes=dtypes, **options)
 
     def deep(self, x, depth: int = 1, limit: int = 12) -> None:
         """Prints the summary line of `x` and of its parts along the first `depth` dims, at most `limit` of each.

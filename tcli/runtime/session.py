@@ -233,6 +233,7 @@ class Session:
             return
         self._context.run(_silence_numpy) if self._running is None else _silence_numpy()
         from .engine_state import EngineState
+        from .expansion_note import ExpansionNotes
         from .namespaces import BareNames
 
         self.engine = EngineState(self.device, self.dtype, self.seed, self.trace, self._traced, self.observers)
@@ -240,11 +241,17 @@ class Session:
             from ..engine.threads import set_num_threads
 
             set_num_threads(self.threads)
+        if not self.quiet:
+            self.engine.expanded = ExpansionNotes(self._note)
         self.bare = BareNames(self)
         if self._running is not None:
             self._enter_engine()
         for name in SHARED:
             self.bind(name)
+
+    def _note(self, line: str) -> None:
+        sys.stdout.flush()
+        print(line, file=sys.stderr)
 
     def _traced(self, rows: list) -> None:
         """Shows a traced backward pass, with the program's names for its leaves."""

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
 
 class StepRow:
-    """One parameter at one step. `update`: the norm of what was added to it; `ratio`: that, by the norm of the weights."""
+    """One parameter at one step.
 
-    __slots__ = ("grad_norm", "inf", "mark", "name", "nan", "norm", "ratio", "shape", "update", "zeros")
+    reached: whether it has a gradient. update: the norm of what was added to it; ratio: that, by the norm of the weights.
+    """
+
+    __slots__ = ("grad_norm", "inf", "mark", "name", "nan", "norm", "ratio", "reached", "shape", "update",
+                 "zeros")
 
     def __init__(self, name: str, parameter: Any, before: Any):
         after, gradient = _host(parameter), None if parameter.grad is None else _host(parameter.grad)
@@ -28,7 +32,8 @@ class StepRow:
         self.norm, self.update = _norm(after), _norm(after - before)
         known = _norm(before)
         self.ratio = self.update / known if known else float("inf") if self.update else 0.0
-        self.grad_norm = None if gradient is None else _norm(gradient)
+        self.grad_norm = 0.0 if gradient is None else _norm(gradient)
+        self.reached = gradient is not None
         self.zeros = 0.0 if gradient is None or not gradient.size else float((gradient == 0).mean())
         both = after if gradient is None else np.concatenate((after.ravel(), gradient.ravel()))
         self.nan, self.inf = int(np.isnan(both).sum()), int(np.isinf(both).sum())
@@ -62,8 +67,9 @@ class _Watch:
 
     def __init__(self, every: int, names: Callable, show: Callable):
         self.every, self.names, self.show = every, names, show
-        self.steps, self.before = count(1), None
-        self.step, self.handles = 0, []
+        self.steps, self.step = count(1), 0
+        self.before: list | None = None
+        self.handles: list = []
 
     def before_step(self, optimizer, args, kwargs) -> None:
         self.step = next(self.steps)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from ..engine import questions, tracing
+from ..engine import tracing
 from ..engine.tensor import Tensor
 from ..errors import BadValue
-from .lost_gradient import cause
 from .program_names import variables_of_program
-from .steps import watch_steps
 
 
 class Trace:
@@ -104,12 +102,17 @@ def names_for(session) -> dict:
 
     def why_no_grad(x):
         """Why a tensor has no gradient: the line of the program that lost it, or where its gradient comes from."""
+        from ..engine import questions
+        from .lost_gradient import cause
+
         said = questions.why_no_grad(x)
         found = cause(x, variables_of_program(session.globals)) if not x.requires_grad and x.grad is None else None
         return f"{said}: {found}" if found else said + _NO_HISTORY if said == "it does not require a gradient" else said
 
     def why_nan(x):
         """The op that first made a NaN or an infinity of finite numbers: its line, and the range of its operands."""
+        from ..engine import questions
+
         names = leaf_names(variables_of_program(session.globals))
         return questions.why_nan(x, lambda leaf: names.get(id(leaf)))
 
@@ -118,6 +121,8 @@ def names_for(session) -> dict:
 
         Gradient norm, weight norm, the ratio of the update to the weight, zeros, NaN. Returns a handle: `.remove()` ends it.
         """
+        from .steps import watch_steps
+
         return watch_steps(optimizer, every, lambda: leaf_names(variables_of_program(session.globals)), session.show_steps)
 
     return {"trace": trace, "why_no_grad": why_no_grad, "why_nan": why_nan, "trace_steps": trace_steps}

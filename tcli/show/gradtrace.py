@@ -78,7 +78,7 @@ def steps_table(step: int, rows: Iterable) -> str:
     for row in rows:
         broken = ", ".join(f"{count} {word}" for count, word in ((row.nan, "NaN"), (row.inf, "Inf")) if count)
         zeros = f"{100 * row.zeros:.0f} % zero" if row.zeros else ""
-        lines.append((row.name, "none" if row.grad_norm is None else figure(row.grad_norm), figure(row.norm), figure(row.ratio),
+        lines.append((row.name, figure(row.grad_norm) if row.reached else "none", figure(row.norm), figure(row.ratio),
                       ", ".join(part for part in (zeros, broken) if part), row.mark))
     widths = [max(len(line[i]) for line in lines) for i in range(6)]
     return "\n".join("  ".join(_fit(cell, widths[i], right=i in (1, 2, 3)) for i, cell in enumerate(line)).rstrip()
