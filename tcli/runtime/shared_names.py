@@ -106,9 +106,9 @@ def _progress(session) -> dict:
 
 
 def _probes(session) -> dict:
-    from .probes import peek, show
+    from .probes import help, peek, show
 
-    return {"peek": peek, "show": show}
+    return {"peek": peek, "show": show, "help": help}
 
 
 def _pictures(session) -> dict:
