@@ -42,7 +42,9 @@ def plain(value: object) -> str:
 
 def shown(value: object, *, color: bool = False, form: str = "short", header: bool = True, full: bool = False) -> str:
     """For a person: a tensor with its header line, its numbers in a format of `:fmt`, all of them if `full`."""
-    if not is_tensor(value) or (value.ndim == 0 and value.grad_fn is None and form == "short"):
+    if not is_tensor(value):
+        return plain(value) if full or not isinstance(value, (dict, list, tuple)) else _collection(value)
+    if value.ndim == 0 and value.grad_fn is None and form == "short":
         return plain(value)
     from ..show.screen import Screen
     from ..show.tensor import header as header_of
@@ -51,6 +53,13 @@ def shown(value: object, *, color: bool = False, form: str = "short", header: bo
     screen, names = Screen.of(sys.stdout, "auto" if color else "never"), dim_names(value)
     numbers = render(value, screen, Look(form, rows=None) if full else Look(form), names)
     return f"{screen.paint(header_of(value, names), '36')}\n{numbers}" if header else numbers
+
+
+def _collection(value: object) -> str:
+    """A line for each tensor where written out they would fill the screen."""
+    from ..show.collection import is_large, lines
+
+    return "\n".join(lines(value)) if is_large(value) else plain(value)
 
 
 def echoed(value: object, *, color: bool = False, form: str = "short", header: bool = True,

@@ -31,6 +31,7 @@ from .dispatch import (
     wrap,
 )
 from .meta import MetaArray
+from .notes import note_expansion
 from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
@@ -222,7 +223,10 @@ def _binary(o: Op, ufunc):
 
     def slow(x, other):
         if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):
-            return call(o, (x, other), {})
+            result = call(o, (x, other), {})
+            if isinstance(x, Tensor) and isinstance(other, Tensor):
+                note_expansion(x, other, result)
+            return result
         return NotImplemented
 
     def fn(x, other):
@@ -233,16 +237,16 @@ def _binary(o: Op, ufunc):
                 d = b.dtype
                 if kind in READY:
                     a = x._a
-                    if a.dtype is not d or d is not FLOAT32 and d is not FLOAT64 and d not in others or \
-                            a.size + b.size > SMALL:
+                    both = a.size + b.size
+                    if a.dtype is not d or d is not FLOAT32 and d is not FLOAT64 and d not in others or both > SMALL:
                         return slow(x, other)
                     needs = x._rg or other._rg
                 elif (kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64) and b.size <= SMALL:
-                    a, needs = x, other._rg
+                    a, needs, both = x, other._rg, SMALL
                 else:
                     return slow(x, other)
             elif (kind2 is float or kind2 is int) and kind in READY:
-                a, b, needs = x._a, other, x._rg
+                a, b, needs, both = x._a, other, x._rg, SMALL
                 if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or a.size > SMALL:
                     return slow(x, other)
             else:
@@ -255,6 +259,8 @@ def _binary(o: Op, ufunc):
         t = new(Tensor)
         t._a = r if type(r) is ndarray else wrap(r)._a
         t._v = [0]
+        if r.size > both:
+            note_expansion(x, other, t)
         if state.grad:
             if needs and plans is not None:
                 record_binary(o, plans, x, other, t, extras)

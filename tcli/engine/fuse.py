@@ -207,7 +207,9 @@ peek = _Peek
 
 
 def wanted(o, values: list) -> bool:
-    """Whether an op should wait: one of its operands does, or is large."""
+    """Whether an op should wait: one of its operands does, or is large; never once fusion is switched off."""
+    if not settings.on:
+        return False
     minimum = dispatch.LARGE
     for i in o.tensor_slots:
         t = values[i]

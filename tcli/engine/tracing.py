@@ -1,8 +1,8 @@
 """The gradient trace: one row per op of a backward pass, measured while it runs.
 
 `trace_rows(loss)` runs the backward pass without touching any `.grad` and keeps the graph;
-`traced_backward` is `backward(trace=True)`, which accumulates as always. Rows come in the order of a
-tree walk from the loss; each node appears once, where it is first reached.
+`traced_backward` is `backward(trace=True)`, which accumulates as always. Rows come in the order of the
+tree of `trace_order`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import numpy as np
 
 from . import dtypes, tape
 from .device import CPU, move
-from .tape import AccumulateGrad, Pick, Saved
+from .tape import AccumulateGrad, Saved
+from .trace_order import inputs_of, tree_walk
 
 VANISHING, EXPLODING = 1e-7, 1e4
 _BINS = 8
@@ -20,13 +21,16 @@ on_trace: list = []  # called with the rows of a traced backward pass
 
 
 class TraceRow:
-    """One op (or leaf) of a backward pass; sizes in bytes, time in seconds. `inputs`: the rows its gradient flows to."""
+    """One op (or leaf) of a backward pass; sizes in bytes, time in seconds. `inputs`: the rows its gradient flows to.
 
-    __slots__ = ("depth", "dtype_shape", "grad_norm", "inf", "inputs", "leaf", "mark", "name", "nan", "op", "saved_bytes",
-                 "seconds", "span", "spark", "text", "variable", "zeros")
+    depth, chained: its place in the tree of `trace_order`.
+    """
 
-    def __init__(self, node, g, depth: int, seconds: float):
-        self.depth, self.seconds = depth, seconds
+    __slots__ = ("chained", "depth", "dtype_shape", "grad_norm", "inf", "inputs", "leaf", "mark", "name", "nan", "op",
+                 "saved_bytes", "seconds", "span", "spark", "text", "variable", "zeros")
+
+    def __init__(self, node, g, depth: int, seconds: float, chained: bool = False):
+        self.depth, self.seconds, self.chained = depth, seconds, chained
         self.leaf = type(node) is AccumulateGrad
         self.variable = node.variable if self.leaf else None
         self.op = op_label(node)
@@ -49,11 +53,12 @@ class TraceRow:
         self.zeros = float((values == 0).mean()) if values.size else 0.0
         self.grad_norm = float(np.sqrt((finite ** 2).sum())) if not self.nan else float("nan")
         self.spark = _sparkline(finite)
-        self.mark = _mark(self.grad_norm, self.zeros, values.size)
+        self.mark = "nan" if self.nan or self.inf else mark_of(self.grad_norm, values.size)
 
 
-def _mark(norm: float, zeros: float, count: int) -> str:
-    if count and (norm < VANISHING):
+def mark_of(norm: float, count: int) -> str:
+    """Whether a gradient of `count` numbers vanishes or explodes."""
+    if count and norm < VANISHING:
         return "vanishing"
     return "exploding" if norm > EXPLODING else ""
 
@@ -104,7 +109,7 @@ def trace_rows(loss, gradient=None) -> list[TraceRow]:
 def traced_backward(roots, nodes, seeds, retain_graph: bool, create_graph: bool) -> None:
     """An ordinary backward pass whose rows go to `on_trace`."""
     measured = _Measured()
-    saved = {id(n): saved_bytes(n) for n in _reachable(nodes)}
+    saved = {id(n): saved_bytes(n) for n in reachable(nodes)}
     leaves = _leaves(nodes)
     before = {leaf: leaf.variable.grad for leaf in leaves}
     for leaf in leaves:
@@ -142,7 +147,7 @@ class _Measured:
         self.found[node] = (next((x for x in g if x is not None), None) if type(g) is list else g, seconds)
 
 
-def _reachable(nodes) -> list:
+def reachable(nodes) -> list:
     seen, stack, order = set(), [n for n in nodes if n is not None], []
     while stack:
         node = stack.pop()
@@ -155,25 +160,15 @@ def _reachable(nodes) -> list:
 
 
 def _leaves(nodes) -> list:
-    return [n for n in _reachable(nodes) if type(n) is AccumulateGrad]
+    return [n for n in reachable(nodes) if type(n) is AccumulateGrad]
 
 
 def _rows(roots, measured: _Measured, leaf_gradients: dict) -> list[TraceRow]:
-    rows, seen = [], set()
-    stack = [(node, 0) for node in reversed(roots)]
-    while stack:
-        node, depth = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if type(node) is Pick:
-            stack.append((node.parent, depth))
-            continue
+    rows = []
+    for node, depth, chained in tree_walk(roots):
         g, seconds = measured.found.get(node, (leaf_gradients.get(node), 0.0))
-        rows.append(TraceRow(node, g, depth, seconds))
+        rows.append(TraceRow(node, g, depth, seconds, chained))
         measured.order.append(node)
-        # A chain is drawn flat: only where the graph forks does the tree grow to the right.
-        stack.extend((edge, depth + 1) for edge in reversed(node.edges) if edge is not None)
     _connect(rows, measured.order)
     return rows
 
@@ -182,41 +177,4 @@ def _connect(rows: list[TraceRow], order: list) -> None:
     """Gives each row the numbers of the rows that it feeds."""
     number = {node: i for i, node in enumerate(order)}
     for row, node in zip(rows, order, strict=True):
-        edges = (edge.parent if type(edge) is Pick else edge for edge in node.edges if edge is not None)
-        row.inputs = [number[edge] for edge in edges if edge in number]
-
-
-# ---------------------------------------------------------------- questions about a graph
-
-def why_no_grad(t) -> str:
-    """Why a tensor has no gradient, or where its gradient comes from."""
-    if t.grad is not None:
-        return "it has a gradient"
-    if t.dtype.category < dtypes.FLOAT:
-        return f"its dtype is {t.dtype!r}: only floating-point and complex tensors can require gradients"
-    if not t._rg:
-        return "it does not require a gradient: it was made without requires_grad=True, detached, or computed under no_grad"
-    if t._node is not None:
-        return f"it is no leaf: it was made by {op_label(t._node)}{_at(t._node)}; call retain_grad() before backward()"
-    return "it is a leaf that requires a gradient, but no backward() has reached it yet"
-
-
-def why_nan(t) -> str:
-    """The first op of a tensor's history whose output holds NaN or Inf although its inputs were finite."""
-    guilty = None
-    for node in sorted(_reachable([tape.edge_of(t)]) if t._rg else [], key=lambda n: n.seq):
-        for saved in getattr(node, "saved", None) or ():
-            if type(saved) is Saved and saved.array.dtype.kind in "fc" and not np.isfinite(saved.array).all():
-                guilty = node
-                break
-        if guilty is not None:
-            return f"first seen at {op_label(guilty)}{_at(guilty)}"
-    if t._a.dtype.kind in "fc" and not np.isfinite(t._a).all():
-        return "its own values are not finite" + (f": made by {op_label(t._node)}{_at(t._node)}" if t._node is not None
-                                                   else "; it is a leaf")
-    return "all of its values are finite"
-
-
-def _at(node) -> str:
-    span = node.span()
-    return f" at {span.line}:{span.column}: {span.text}" if span is not None else ""
+        row.inputs = [number[edge] for edge in inputs_of(node) if edge in number]

@@ -7,7 +7,7 @@ when another session ran in between.
 
 from __future__ import annotations
 
-from ..engine import device, dtypes, random, tape, tracing
+from ..engine import device, dtypes, notes, random, tape, tracing
 from ..errors import BadValue
 
 TYPE_CHECKING = False
@@ -31,6 +31,7 @@ class EngineState:
         self.positions = self.trace = trace
         self.on_trace = [show_trace]
         self.observers = [] if observers is None else observers
+        self.expanded: Callable | None = None  # is told when an op expands both of its operands
         self._in_place = False
         generator = random.Generator()
         if seed is not None:
@@ -48,6 +49,7 @@ class EngineState:
         self.modes, (state.grad, state.inference) = (state.grad, state.inference), self.modes
         self.positions, state.where = state.where, self.positions
         self.trace, state.trace = state.trace, self.trace
+        self.expanded, notes.expanded = notes.expanded, self.expanded
         self.on_trace, tracing.on_trace[:] = tracing.on_trace[:], self.on_trace
         self._exchange_observers()
 

@@ -8,7 +8,8 @@ numbers of a node are worked out at once instead, so that no large gradient is h
 from __future__ import annotations
 
 from ..engine import tape
-from ..engine.tape import AccumulateGrad, Pick
+from ..engine.tape import AccumulateGrad
+from ..engine.trace_order import inputs_of, tree_walk
 from ..engine.tracing import TraceRow, saved_bytes
 
 TYPE_CHECKING = False
@@ -48,32 +49,20 @@ class LastBackward:
                 self.reached.setdefault(edge, []).append(r)
 
     def rows(self) -> list[TraceRow]:
-        rows: list[TraceRow] = []
-        seen: set = set()
-        stack = [(node, 0) for node in reversed(self._roots())]
-        while stack:
-            node, depth = stack.pop()
-            if type(node) is Pick:
-                node = node.parent
-            if node is None or node in seen or not (node in self.passed or node in self.reached):
-                continue
-            seen.add(node)
-            rows.append(self._row(node, depth))
-            stack.extend((edge, depth + 1) for edge in reversed(node.edges))
-        return rows
+        walk = tree_walk(self._roots(), lambda node: node in self.passed or node in self.reached)
+        return [self._row(node, depth, chained) for node, depth, chained in walk]
 
     def _roots(self) -> list:
         """The nodes that no other node of the pass leads to."""
-        below = {edge.parent if type(edge) is Pick else edge for node in self.passed for edge in node.edges
-                 if edge is not None}
+        below = {child for node in self.passed for child in inputs_of(node)}
         return [node for node in self.passed if node not in below]
 
-    def _row(self, node: Any, depth: int) -> TraceRow:
+    def _row(self, node: Any, depth: int, chained: bool) -> TraceRow:
         if type(node) is AccumulateGrad:
             return TraceRow(node, _total(self.reached[node], node.shape), depth, 0.0)
         found, seconds, nbytes = self.passed[node]
         row = found if type(found) is TraceRow else TraceRow(node, found, depth, seconds)
-        row.depth, row.saved_bytes = depth, nbytes
+        row.depth, row.chained, row.saved_bytes = depth, chained, nbytes
         return row
 
 

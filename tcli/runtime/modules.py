@@ -44,7 +44,8 @@ _NAMES = {
     "dataclasses": "FrozenInstanceError InitVar KW_ONLY MISSING field fields is_dataclass",
     "gc": "collect", "platform": "system machine python_version",
     "os": "", "os.path": "", "sys": "", "pathlib": "", "numpy": "", "__future__": "*", "argparse": "", "inspect": "",
-    "tqdm": "", "tqdm.auto": "", "tqdm.notebook": "", "logging": "", "safetensors": "", "safetensors.torch": "",
+    "tqdm": "", "tqdm.auto": "", "tqdm.notebook": "", "torchinfo": "", "logging": "", "safetensors": "",
+    "safetensors.torch": "",
     "csv": "DictReader DictWriter Error QUOTE_ALL QUOTE_MINIMAL QUOTE_NONE QUOTE_NONNUMERIC reader writer",
     "io": "BytesIO StringIO", "struct": "Struct calcsize error iter_unpack pack unpack unpack_from",
     "uuid": "UUID uuid4", "weakref": "WeakKeyDictionary WeakSet WeakValueDictionary ref", "typing_extensions": "",
@@ -424,6 +425,12 @@ def _tqdm(modules: Modules) -> dict[str, object]:
     return {"tqdm": tqdm, "trange": trange}
 
 
+def _torchinfo(modules: Modules) -> dict[str, object]:
+    from .model_summary import ModelSummary, model_summary, summary
+
+    return {"summary": summary, "ModelStatistics": ModelSummary, "model_summary": model_summary}
+
+
 def _logging(modules: Modules) -> dict[str, object]:
     from .logs import Logs
 
@@ -451,5 +458,6 @@ _SPECIAL = {
     "abc": _abc, "argparse": _argparse, "collections": _collections, "dataclasses": _dataclasses, "enum": _enum,
     "functools": _functools, "inspect": _inspect, "logging": _logging, "numpy": _numpy, "operator": _operator, "os": _os,
     "os.path": _os_path, "pathlib": _pathlib, "safetensors": _safetensors, "safetensors.torch": _safetensors_torch,
-    "sys": _sys, "tqdm": _tqdm, "tqdm.auto": _tqdm, "tqdm.notebook": _tqdm, "types": _types, "typing": _typing,
+    "sys": _sys, "torchinfo": _torchinfo, "tqdm": _tqdm, "tqdm.auto": _tqdm, "tqdm.notebook": _tqdm, "types": _types,
+    "typing": _typing,
     "typing_extensions": _typing_extensions, "warnings": _warnings}

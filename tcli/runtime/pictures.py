@@ -1,4 +1,4 @@
-"""The functions that draw: `summary deep heat hist spark plot scatter imshow`.
+"""The functions that draw: `summary deep heat hist spark plot scatter imshow`, and `model_summary`.
 
 Takes what a program has (tensors, arrays, lists), hands NumPy arrays to `show`, prints what comes back on stdout.
 Only `spark` gives its text back instead, since it is one line and fits into an f-string.
@@ -20,7 +20,8 @@ MOST = 1_000_000  # values that a picture looks at; more are sampled evenly
 def names_for(session) -> dict[str, object]:
     """The functions for the programs of one session."""
     pictures = Pictures(session)
-    return {name: getattr(pictures, name) for name in ("summary", "deep", "heat", "hist", "spark", "plot", "scatter", "imshow")}
+    drawing = ("summary", "model_summary", "deep", "heat", "hist", "spark", "plot", "scatter", "imshow")
+    return {name: getattr(pictures, name) for name in drawing}
 
 
 class Pictures:
@@ -36,26 +37,64 @@ class Pictures:
 
     # ------------------------------------------------------------ words
 
-    def summary(self, x) -> None:
+    def summary(self, x, input_size=None, depth: int = 3, **options) -> None:
         """Prints what a tensor is: shape, device, range, moments, quantiles, zeros, bytes and layout.
+
+        A module is shown as by `model_summary(x, input_size, depth)`; a dict or list of tensors has a line for each.
 
         >>> summary(tensor([1., 2., 4.]))
         f32[3]  cpu  |  1.00 … 4.00  mean 2.33  std 1.53
         12 B  strides (1,)  0 % zero
         quantiles  0: 1.00  1 %: 1.02  25 %: 1.50  50 %: 2.00  75 %: 3.00  99 %: 3.96  100 %: 4.00
         """
-        from ..show.summary import summary
+        if _is_module(x):
+            from .model_summary import model_summary
 
-        print(summary(_tensor(x)))
+            print(model_summary(x, input_size, depth, **options).text(self._screen().width))
+        elif _is_entries(x):
+            from ..show.collection import lines
+
+            print("\n".join(lines(x, 1)))
+        else:
+            from ..show.summary import summary
+
+            print(summary(_tensor(x)))
+
+    def model_summary(self, model, input_shape=None, depth: int = 3, *, dtypes=None, **options):
+        """The layers of a module as a table: output shapes, parameters, floating-point operations and memory.
+
+        input_shape: the shape of the input, a list of shapes, or a tensor or several; without it the table has no shapes.
+        depth: levels below the model that are shown. dtypes: those of inputs given by shape (float32). options: keyword
+        arguments of `forward`. Raises what the model raises on such shapes, with the layer's name.
+
+        >>> print(model_summary(nn.Linear(3, 2), (5, 3)))
+        layer   output     params  flops  output bytes
+        Linear  f32[5, 2]       8     60          40 B
+        <BLANKLINE>
+        parameters   8 (32 B), all trainable
+        input        f32[5, 3] (60 B)
+        flops        60 (30 mult-adds in products)
+        activations  40 B of results, 60 B saved for backward
+        """
+        from .model_summary import model_summary
+
+        return model_summary(model, input_shape, depth, dtypes=dtypes, **options)
 
     def deep(self, x, depth: int = 1, limit: int = 12) -> None:
         """Prints the summary line of `x` and of its parts along the first `depth` dims, at most `limit` of each.
+
+        Of a module, a table, a dict or a list of tensors: a line for each entry, `depth` levels deep.
 
         >>> deep(arange(6).view(2, 3))
         i64[2, 3]  cpu  |  0 … 5  mean 2.50  std 1.87
           [0]  i64[3]  cpu  |  0 … 2  mean 1.00  std 1.00
           [1]  i64[3]  cpu  |  3 … 5  mean 4.00  std 1.00
         """
+        if _is_module(x) or _is_entries(x):
+            from ..show.collection import lines
+
+            print("\n".join(lines(x, max(1, depth), limit)))
+            return
         from ..show.summary import deep
 
         print("\n".join(deep(_tensor(x), depth, limit)))
@@ -149,6 +188,20 @@ class Pictures:
 
 
 # ---------------------------------------------------------------- from a program's values to arrays
+
+def _is_module(x) -> bool:
+    from ..nn.module import Module
+
+    return isinstance(x, Module)
+
+
+def _is_entries(x) -> bool:
+    """A collection of named or numbered parts, not a list of numbers or of rows."""
+    from ..engine.tensor import Tensor
+    from ..show.collection import is_collection
+
+    return is_collection(x) and (not isinstance(x, (list, tuple)) or any(isinstance(each, (Tensor, dict)) for each in x))
+
 
 def _tensor(x):
     from ..engine.tensor import as_tensor

@@ -1,13 +1,20 @@
-"""`tqdm` for programs: counts what a loop has done; on a terminal the bar is drawn by rich, else nothing is.
+"""`tqdm` and `track` for programs: count what a loop has done; on a terminal the bar is drawn by rich, else nothing is.
 
-The bar goes to stderr: stdout carries results.
+The bar goes to stderr: stdout carries results. It is drawn at most twenty times a second, so a short loop body pays little.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from time import monotonic
 from typing import Any
+
+from ..errors import ArgumentError
+
+PAUSE = 0.05  # seconds between two drawings
+PATIENCE = 1.0  # seconds that something may take before it is said
 
 
 class tqdm:
@@ -19,6 +26,7 @@ class tqdm:
             total = len(iterable)
         self.iterable, self.total, self.desc, self.leave = iterable, total, desc or "", leave
         self.n, self.postfix, self.disable = initial, "", bool(disable)
+        self._drawn = 0.0
         self._bar = None if disable or not sys.stderr.isatty() else _open_bar(self.desc, total, initial, leave)
 
     def __iter__(self) -> Iterator:
@@ -41,7 +49,8 @@ class tqdm:
     def update(self, n: float = 1) -> None:
         """Counts `n` more steps."""
         self.n += n
-        self._draw()
+        if self._bar is not None and monotonic() - self._drawn >= PAUSE:
+            self._draw()
 
     def reset(self, total: float | None = None) -> None:
         """Starts counting anew."""
@@ -58,7 +67,7 @@ class tqdm:
     def set_postfix(self, ordered_dict: dict | None = None, refresh: bool = True, **values) -> None:
         """Values shown after the bar, numbers with three digits."""
         shown = {**(ordered_dict or {}), **values}
-        self.set_postfix_str(", ".join(f"{k}={f'{v:.3g}' if isinstance(v, int | float) else v}" for k, v in shown.items()))
+        self.set_postfix_str(_values(shown))
 
     def set_postfix_str(self, text: str = "", refresh: bool = True) -> None:
         """The text after the bar."""
@@ -71,8 +80,9 @@ class tqdm:
 
     def close(self) -> None:
         """Ends the bar."""
-        draw, self._bar = self._bar, None
-        if draw is not None:
+        if self._bar is not None:
+            self._draw()
+            draw, self._bar = self._bar, None
             draw(None)
 
     @staticmethod
@@ -82,6 +92,7 @@ class tqdm:
 
     def _draw(self) -> None:
         if self._bar is not None:
+            self._drawn = monotonic()
             self._bar({"completed": self.n, "total": self.total, "description": self.desc, "postfix": self.postfix})
 
 
@@ -90,13 +101,90 @@ def trange(*args, **options) -> tqdm:
     return tqdm(range(*args), **options)
 
 
+class track(tqdm):
+    """A loop with a progress bar on stderr: rate, remaining time and, by name, functions whose values are shown live.
+
+    iterable: what is looped over. text: stands before the bar. total: the number of steps, where len() does not tell it.
+    Off the terminal nothing is drawn and no function called.
+
+    >>> for epoch in track(range(3), "training", loss=lambda: loss):
+    ...     loss = 1 / (epoch + 1)
+    """
+
+    def __init__(self, iterable: Iterable, text: str = "", *, total: float | None = None, **live: Callable[[], Any]):
+        for name, function in live.items():
+            if not callable(function):
+                raise ArgumentError(f"track(): {name} must be a function that gives the value to show",
+                                    help=f"{name}=lambda: {name}")
+        self._live = live
+        super().__init__(iterable, text, total)
+
+    def _draw(self) -> None:
+        if self._bar is not None and self._live:
+            self.postfix = _values({name: function() for name, function in self._live.items()})
+        super()._draw()
+
+
+def _values(shown: dict) -> str:
+    return ", ".join(f"{name}={_short(value)}" for name, value in shown.items())
+
+
+def _short(value: Any) -> str:
+    """A number with three digits, a tensor of one number as that number."""
+    value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+    return f"{value:.3g}" if isinstance(value, int | float) else str(value)
+
+
+@contextmanager
+def said_while_long(text: str, after: float = PATIENCE) -> Iterator[None]:
+    """On a terminal, tells on stderr what is under way, and for how long, once it takes more than a moment."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    from threading import Event, Thread
+
+    over, start = Event(), monotonic()
+
+    def tell() -> None:
+        pause = after
+        while not over.wait(pause):
+            pause = 0.2
+            print(f"\r{text} … {monotonic() - start:.0f} s\x1b[K", end="", file=sys.stderr, flush=True)
+        if pause != after:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    teller = Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
+
+
 def _open_bar(desc: str, total: float | None, done: Any, leave: bool) -> Callable[[dict | None], None]:
     """Starts a bar of rich; gives a function that draws it anew, or ends it. Nothing else of rich gets out."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
 
-    progress = Progress(TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-                        TimeRemainingColumn(), TextColumn("{task.fields[postfix]}", markup=False),
+    class Rate(ProgressColumn):
+        """Steps per second, or seconds per step."""
+
+        def render(self, task: Any) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if not speed else f"{speed:.3g}/s" if speed >= 1 else f"{1 / speed:.3g} s each")
+
+    progress = Progress(TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), Rate(),
+                        TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[postfix]}", markup=False),
                         console=Console(stderr=True), transient=not leave)
     progress.start()
     task = progress.add_task(desc, total=total, completed=done, postfix="")

@@ -18,12 +18,12 @@ from itertools import count
 from opcode import opmap
 
 from ..errors import TcliError, UnknownName
-from ..source import Source, is_program_code, source_named
+from ..source import Source, source_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import CodeType, FrameType
+    from types import CodeType
     from typing import Any
 
 _sequence = count(1)
@@ -98,7 +98,7 @@ class Session:
         """Runs a program; returns the value of its last statement if that is a bare expression."""
         source = Source(text, name or f"<tsr {next(_sequence)}>").register()
         code, shows = self.compile(source)
-        if "trace" in text:
+        if "trace" in text or "why_" in text:
             self.positions = True
         value = self.run_code(code)
         return value if shows else None
@@ -233,6 +233,7 @@ class Session:
             return
         self._context.run(_silence_numpy) if self._running is None else _silence_numpy()
         from .engine_state import EngineState
+        from .expansion_note import ExpansionNotes
         from .namespaces import BareNames
 
         self.engine = EngineState(self.device, self.dtype, self.seed, self.trace, self._traced, self.observers)
@@ -240,17 +241,31 @@ class Session:
             from ..engine.threads import set_num_threads
 
             set_num_threads(self.threads)
+        if not self.quiet:
+            self.engine.expanded = ExpansionNotes(self._note)
         self.bare = BareNames(self)
         if self._running is not None:
             self._enter_engine()
         for name in SHARED:
             self.bind(name)
 
+    def _note(self, line: str) -> None:
+        sys.stdout.flush()
+        print(line, file=sys.stderr)
+
     def _traced(self, rows: list) -> None:
         """Shows a traced backward pass, with the program's names for its leaves."""
+        from .program_names import variables_of_program
         from .tracing import Trace, named
 
-        self.show_trace(Trace(named(rows, _variables_of_program(self.globals))))
+        self.show_trace(Trace(named(rows, variables_of_program(self.globals))))
+
+    def show_steps(self, step: int, rows: list) -> None:
+        """Shows what a step of an optimizer did, on stderr."""
+        from ..show.gradtrace import steps_table
+
+        sys.stdout.flush()
+        print(steps_table(step, rows), file=sys.stderr)
 
     def import_module(self, name: str) -> object:
         """The module a program gets for an import, or None if programs cannot have it."""
@@ -332,17 +347,6 @@ def _show_lines(code: CodeType) -> None:
     source = source_named(code.co_filename)
     if source is not None:
         source.show_lines()
-
-
-def _variables_of_program(names: dict[str, object]) -> dict[str, object]:
-    """The globals and the variables of every function of the program that is running."""
-    found: dict[str, object] = dict(names)
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if is_program_code(frame.f_code) and frame.f_globals is names:
-            found |= frame.f_locals
-        frame = frame.f_back
-    return found
 
 
 def _silence_numpy() -> None:

@@ -66,7 +66,7 @@ def table(session) -> dict:
     from ..engine.autograd import backward
 
     found = {"backward": backward}
-    for provider in (_from_traces, _from_files, _probes, _pictures):
+    for provider in (_from_traces, _from_files, _probes, _pictures, _progress):
         found.update(provider(session))
     return found
 
@@ -82,7 +82,27 @@ def _from_files(session) -> dict:
         from ..io import program_functions
     except ImportError:
         return {}
-    return program_functions(session)
+    found = program_functions(session)
+    return found | {"load": _patient(found["load"])}
+
+
+def _patient(load):
+    """`load` that tells, on a terminal, when it takes long."""
+    from functools import wraps
+
+    from .progress import said_while_long
+
+    @wraps(load)
+    def patient(path, *args, **kwargs):
+        with said_while_long(f"loading {path}"):
+            return load(path, *args, **kwargs)
+    return patient
+
+
+def _progress(session) -> dict:
+    from .progress import track
+
+    return {"track": track}
 
 
 def _probes(session) -> dict:

@@ -1,10 +1,11 @@
-"""`trace(loss)`, `why_no_grad(x)` and `why_nan(x)`: the gradient trace with the program's own names."""
+"""`trace(loss)`, `trace_steps(optimizer)`, `why_no_grad(x)` and `why_nan(x)`, with the program's own names."""
 
 from __future__ import annotations
 
 from ..engine import tracing
 from ..engine.tensor import Tensor
 from ..errors import BadValue
+from .program_names import variables_of_program
 
 
 class Trace:
@@ -99,4 +100,32 @@ def names_for(session) -> dict:
         found = Trace(named(tracing.trace_rows(loss, gradient), session.globals))
         return found if format is None else found.to(format)
 
-    return {"trace": trace, "why_no_grad": tracing.why_no_grad, "why_nan": tracing.why_nan}
+    def why_no_grad(x):
+        """Why a tensor has no gradient: the line of the program that lost it, or where its gradient comes from."""
+        from ..engine import questions
+        from .lost_gradient import cause
+
+        said = questions.why_no_grad(x)
+        found = cause(x, variables_of_program(session.globals)) if not x.requires_grad and x.grad is None else None
+        return f"{said}: {found}" if found else said + _NO_HISTORY if said == "it does not require a gradient" else said
+
+    def why_nan(x):
+        """The op that first made a NaN or an infinity of finite numbers: its line, and the range of its operands."""
+        from ..engine import questions
+
+        names = leaf_names(variables_of_program(session.globals))
+        return questions.why_nan(x, lambda leaf: names.get(id(leaf)))
+
+    def trace_steps(optimizer, every: int = 1):
+        """Shows, after each `every`-th step of an optimizer, a line for each parameter on stderr.
+
+        Gradient norm, weight norm, the ratio of the update to the weight, zeros, NaN. Returns a handle: `.remove()` ends it.
+        """
+        from .steps import watch_steps
+
+        return watch_steps(optimizer, every, lambda: leaf_names(variables_of_program(session.globals)), session.show_steps)
+
+    return {"trace": trace, "why_no_grad": why_no_grad, "why_nan": why_nan, "trace_steps": trace_steps}
+
+
+_NO_HISTORY = ": it was made without requires_grad=True, detached, or computed under no_grad"

@@ -13,6 +13,7 @@ from types import FrameType
 
 import numpy as np
 
+from ..engine import fuse
 from ..engine.registry import Op
 from ..engine.tape import Node
 from ..engine.tensor import Tensor
@@ -45,6 +46,7 @@ class Trap:
 
     def __init__(self) -> None:
         self.kinds: tuple[str, ...] = ()
+        self._fusion: bool | None = None  # whether ops on large tensors waited before
         self._looking = False
         self._operators: dict[str, Callable] = {}
 
@@ -52,6 +54,9 @@ class Trap:
         self.clear()
         self.kinds = kinds
         if kinds:
+            # An op that waits would make its NaN somewhere else in the program.
+            self._fusion = fuse.settings.on
+            fuse.set_fusion(False)
             setattr(Tensor, _SLOT, property(_stored, self._store))
             self._operators = {name: getattr(Tensor, name) for name in _IN_PLACE}
             for name, operator in self._operators.items():
@@ -59,6 +64,9 @@ class Trap:
 
     def clear(self) -> None:
         self.kinds = ()
+        if self._fusion is not None:
+            fuse.set_fusion(self._fusion)
+            self._fusion = None
         for name, operator in self._operators.items():
             setattr(Tensor, name, operator)
         self._operators = {}

@@ -1,8 +1,10 @@
 """A gradient trace as text, a rich tree or data.
 
-     4:46  F.cross_entropy(h, y)  f32[]        |g| 1.00             1.1 KB  31 us
-     2:18  └─ x @ w               f32[64, 10]  |g| 0.109  0 % zero  2.5 KB  64 us
-              └─ w (leaf)         f32[784, 10] |g| 3.27             31 KB
+     4:46  F.cross_entropy(h, y)  f32[]         |g| 1.00           1.1 KB  31 us
+     2:18  x @ w + b              f32[64, 10]   |g| 0.109                  64 us
+           ├─ b (leaf)            f32[10]       |g| 0.071
+     2:18  x @ w                  f32[64, 10]   |g| 0.109          2.5 KB  64 us
+           └─ w (leaf)            f32[784, 10]  |g| 3.27
 
 Takes rows (`engine.tape.TraceRow` or anything with its attributes) in the order of the backward
 pass, each with its depth; gives text. Prints nothing and computes no gradient.
@@ -15,6 +17,8 @@ from collections.abc import Iterable
 from .place import short
 from .units import duration, figure, size
 
+_TITLE = 24  # columns that titles keep before others give way: sparkline, time, saved bytes
+_LEAST_NEEDED = (5, 7, 6)
 MAX_DEPTH = 24  # deeper rows are drawn at this depth: a chain of a thousand ops stays readable
 _MARKS = {"vanishing": "33", "exploding": "31", "nan": "1;31"}
 
@@ -24,14 +28,35 @@ def render(rows: Iterable, *, color: bool = False, width: int = 100) -> str:
     rows = list(rows)
     if not rows:
         return "no gradient: nothing here requires one"
-    cells = [_cells(row, stem) for row, stem in zip(rows, _stems(rows), strict=True)]
+    titles = _titles(rows)
+    cells = [_cells(row, stem + title) for row, stem, title in zip(rows, _stems(rows), titles, strict=True)]
     widths = [max(len(each[column]) for each in cells) for column in range(len(cells[0]))]
-    widths[1] = max(12, min(widths[1], width - sum(widths) + widths[1] - 2 * len(widths)))
+    for column in _LEAST_NEEDED:
+        if _room(widths, width) >= min(widths[1], _TITLE):
+            break
+        widths[column] = 0
+    widths[1] = max(12, min(widths[1], _room(widths, width)))
     lines = []
     for row, each in zip(rows, cells, strict=True):
         line = "  ".join(_fit(text, widths[i], right=i in (0, 6, 7)) for i, text in enumerate(each) if widths[i])
         lines.append(_colored(line.rstrip(), mark_of(row)) if color else line.rstrip())
     return "\n".join(lines)
+
+
+def _room(widths: list[int], width: int) -> int:
+    """The columns that are left for the titles."""
+    others = [each for column, each in enumerate(widths) if each and column != 1]
+    return width - sum(others) - 2 * len(others)
+
+
+def _titles(rows: list) -> list[str]:
+    """What each row is called; where one line of the source made several ops, the op is named."""
+    ops: dict = {}
+    for row in rows:
+        if not row.leaf:
+            ops.setdefault((place_of(row), row.text), set()).add(row.op)
+    return [f"{row.op}  {title_of(row)}" if not row.leaf and row.text and len(ops[place_of(row), row.text]) > 1
+            else title_of(row) for row in rows]
 
 
 def table(rows: Iterable) -> str:
@@ -47,16 +72,29 @@ def table(rows: Iterable) -> str:
                      for line in lines)
 
 
+def steps_table(step: int, rows: Iterable) -> str:
+    """What a step of an optimizer did: one line for each parameter."""
+    lines = [(f"step {step}", "|g|", "|w|", "update", "", "")]
+    for row in rows:
+        broken = ", ".join(f"{count} {word}" for count, word in ((row.nan, "NaN"), (row.inf, "Inf")) if count)
+        zeros = f"{100 * row.zeros:.0f} % zero" if row.zeros else ""
+        lines.append((row.name, figure(row.grad_norm) if row.reached else "none", figure(row.norm), figure(row.ratio),
+                      ", ".join(part for part in (zeros, broken) if part), row.mark))
+    widths = [max(len(line[i]) for line in lines) for i in range(6)]
+    return "\n".join("  ".join(_fit(cell, widths[i], right=i in (1, 2, 3)) for i, cell in enumerate(line)).rstrip()
+                     for line in lines)
+
+
 def as_json(rows: Iterable) -> list[dict]:
     """The trace as data: one dictionary per row."""
     out = []
     for row in rows:
         names = ("op", "text", "dtype_shape", "grad_norm", "zeros", "nan", "inf", "saved_bytes", "seconds",
-                 "depth", "name", "leaf", "mark", "inputs")
+                 "depth", "chained", "name", "leaf", "mark", "inputs")
         span = row.span
         out.append({"line": span.line if span else None, "column": span.column if span else None,
                     "file": span.source.name if span else None,
-                    **{name: getattr(row, name, None) for name in names}})
+                    **{name: getattr(row, name, None) for name in names}, "mark": mark_of(row)})
     return out
 
 
@@ -106,19 +144,20 @@ def _rich_style(mark: str) -> str:
 
 
 def _stems(rows: list) -> list[str]:
-    """The branches in front of each row: a line goes on where a later sibling follows."""
+    """The branches in front of each row: a line goes on where a later branch, or the chain that it left, follows."""
     stems, goes_on = [], set()
     for row in reversed(rows):
-        depth = min(row.depth, MAX_DEPTH)
+        depth, chained = min(row.depth, MAX_DEPTH), getattr(row, "chained", False)
         stem = "".join("│  " if level in goes_on else "   " for level in range(1, depth))
-        stems.append(stem + (("├─ " if depth in goes_on else "└─ ") if depth else ""))
-        goes_on = {level for level in goes_on if level <= depth} | {depth}
+        own = ("│  ", "   ") if chained else ("├─ ", "└─ ")
+        stems.append(stem + (own[depth not in goes_on] if depth else ""))
+        goes_on = {level for level in goes_on if level <= depth} | {depth + 1 if chained else depth}
     return stems[::-1]
 
 
-def _cells(row, stem: str) -> list[str]:
-    return [place_of(row), stem + title_of(row), row.dtype_shape, f"|g| {figure(row.grad_norm)}", health(row),
-            getattr(row, "spark", "") or "", saved_of(row), _time(row), getattr(row, "mark", "") or ""]
+def _cells(row, title: str) -> list[str]:
+    return [place_of(row), title, row.dtype_shape, f"|g| {figure(row.grad_norm)}", health(row),
+            getattr(row, "spark", "") or "", saved_of(row), _time(row), mark_of(row)]
 
 
 def place_of(row) -> str:
@@ -129,7 +168,7 @@ def title_of(row) -> str:
     """Source text for an op, the name for a parameter."""
     text = " ".join((row.text or row.op or "").split())
     if row.leaf:
-        return f"{row.name or text or 'leaf'} (leaf)"
+        return f"{row.name or row.text or 'unnamed'} (leaf)"
     return text
 
 

@@ -16,13 +16,13 @@ BINS = 8
 MIN_FOR_HISTOGRAM = 8
 
 
-def header(tensor: object, names: tuple | None = None) -> str:
-    """The summary line; `names` are dimension names bound by a contract."""
+def header(tensor: object, names: tuple | None = None, limit: int = SAMPLE) -> str:
+    """The summary line; `names` are dimension names bound by a contract, `limit` the most values looked at."""
     parts = [type_of(tensor, names), str(tensor.device)]
     grad = gradient_of(tensor)
     if grad:
         parts.append(grad)
-    numbers = statistics(tensor)
+    numbers = statistics(tensor, limit)
     return "  ".join(parts) + (f"  |  {numbers}" if numbers else "")
 
 
@@ -54,13 +54,13 @@ def _name_of(node: object) -> str:
     return "".join("_" + c.lower() if c.isupper() else c for c in words).lstrip("_")
 
 
-def statistics(tensor: object) -> str:
+def statistics(tensor: object, limit: int = SAMPLE) -> str:
     """Range, moments, NaN and Inf counts and a sparkline, over the finite values."""
     if str(tensor.device).startswith("meta"):
         return "no values"
     if 0 in tensor.shape:
         return "empty"
-    values, sampled = sample_of(tensor)
+    values, sampled = sample_of(tensor, limit)
     kind = values.dtype.kind
     if kind == "b":
         return _about(sampled) + f"{100 * values.mean():.3g} % True"
@@ -73,13 +73,30 @@ def _about(sampled: bool) -> str:
     return "~ " if sampled else ""
 
 
-def sample_of(tensor: object) -> tuple:
-    """(NumPy values, whether they are a sample): flat, at most SAMPLE of them."""
-    flat = tensor.detach().reshape(-1) if tensor.is_contiguous() else tensor.detach()
-    count = tensor.numel()
-    if count > SAMPLE:
-        flat = flat.reshape(-1)[::-(-count // SAMPLE)]
-    return host_values(flat).reshape(-1), count > SAMPLE
+def sample_of(tensor: object, limit: int = SAMPLE) -> tuple:
+    """(NumPy values, whether they are a sample): flat, at most `limit` of them."""
+    part, count = tensor.detach(), tensor.numel()
+    if count > limit:
+        part = part.reshape(-1)[::-(-count // limit)] if part.is_contiguous() else _thinned(part, limit)
+    return host_values(part).reshape(-1), count > limit
+
+
+def _thinned(tensor: object, limit: int) -> object:
+    """Every so many-th place along the dims: a view, since the whole in one row would be a copy."""
+    steps = [1] * tensor.ndim
+    sizes = list(tensor.shape)
+    while _product(sizes) > limit:
+        dim = max(range(len(sizes)), key=sizes.__getitem__)
+        steps[dim] += 1
+        sizes[dim] = -(-tensor.shape[dim] // steps[dim])
+    return tensor[tuple(slice(None, None, step) for step in steps)]
+
+
+def _product(sizes: list[int]) -> int:
+    total = 1
+    for each in sizes:
+        total *= each
+    return total
 
 
 def host_values(tensor: object):

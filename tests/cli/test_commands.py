@@ -13,6 +13,7 @@ from tcli.cli import commands, interrupt, journal, preferences, timing
 from tcli.cli.options import Settings
 from tcli.cli.preferences import Preferences
 from tcli.cli.repl import Repl
+from tcli.engine import fuse
 from tcli.runtime.session import Session
 from tcli.runtime.trap import Trap
 
@@ -194,6 +195,15 @@ def test_trap_stops_at_the_op_that_makes_a_nan(prompt):
         assert "makes" in prompt.say(made)
     prompt.say(":trap off")
     assert "makes" not in prompt.say("x.log()")
+
+
+def test_trap_finds_the_line_where_large_tensors_would_wait(prompt):
+    prompt.say("x = torch.zeros(1 << 20) - 1")
+    prompt.say(":trap nan")
+    assert "log makes NaN: 1048576 of 1048576 values" in prompt.say("a = x * 2\nc = torch.log(a + 1)\nd = (c * 2).sum().item()")
+    prompt.say(":trap off")
+    assert prompt.session.run("torch.log(x)").isnan().all()
+    assert fuse.settings.on
 
 
 def test_formats_change_the_echo_and_not_print(prompt):

@@ -502,3 +502,14 @@ def test_the_suite_passes_when_everything_waits(tmp_path):
          "tests/test_transcripts.py"], cwd=ROOT, capture_output=True, text=True, timeout=500,
         env={**os.environ, "TCLI_FUSE_MIN": "1", "PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("write", ["k.add_(1)", "k += 1", "k[0] = 1", "k.mul_(k)"])
+@pytest.mark.parametrize("count", [3, 1 << 20])
+def test_the_culprit_of_a_write_in_place_is_named_with_both_lines(write, count):
+    session = tcli.Session(trace=True)
+    with pytest.raises(tcli.TcliError) as caught:
+        session.run(f"w = ones({count}, requires_grad=True)\nk = (w * 2).exp()\n{write}\nk.sum().backward()", "c.tsr")
+    saved, written = caught.value.notes
+    assert saved == "the value was saved for the backward pass by '(w * 2).exp()' at c.tsr:2:5"
+    assert "c.tsr:3:1" in written

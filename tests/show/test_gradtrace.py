@@ -3,8 +3,12 @@
 from textwrap import dedent
 from types import SimpleNamespace
 
+import pytest
+
+import tcli
 from tcli.show.gradtrace import as_json, render, tree
 from tcli.source import Source, Span
+from tests.show.golden import check
 
 SOURCE = Source("h = x @ w\nF.cross_entropy(h, y)", "mlp.tsr")
 
@@ -38,7 +42,8 @@ def test_nothing_to_show_is_said():
 def test_broken_gradients_are_counted_and_marked():
     text = render([row("x", 0, nan=3, inf=1, mark="exploding")])
     assert "3 NaN, 1 Inf" in text
-    assert text.endswith("exploding")
+    assert text.endswith("nan")
+    assert render([row("x", 0, mark="exploding")]).endswith("exploding")
 
 
 def test_colour_only_where_something_is_wrong():
@@ -71,3 +76,56 @@ def test_rich_draws_the_same_rows():
     console = Console(file=StringIO(), width=100, color_system=None)
     console.print(tree(ROWS))
     assert "└── net.b (leaf)" in console.file.getvalue()
+
+
+def trace_of(program, width=80):
+    session = tcli.Session(seed=0, trace=True)
+    session.run(program, "t.tsr")
+    for each in session["t"].rows:
+        each.seconds = 0.0
+    return render(session["t"].rows, width=width)
+
+
+RESIDUAL = """
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+    def forward(self, x):
+        return x + self.b(self.a(x).relu())
+net = nn.Sequential(Block(), Block())
+t = trace(net(ones(2, 4)).sum())
+"""
+RECURRENT = """
+u, v = randn(3, 3, requires_grad=True), randn(2, 3, requires_grad=True)
+h = zeros(1, 3)
+for i in range(3):
+    h = torch.tanh(ones(1, 2) @ v + h @ u)
+t = trace(h.sum() * 3 + (h * h).exp().mean())
+"""
+PLAIN = "net = nn.Sequential(*[nn.Sequential(nn.Linear(2, 2), nn.Tanh()) for i in range(3)])\nt = trace(net(ones(2, 2)).sum())"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_chains_stay_flat(width):
+    check(f"trace_chains_{width}", "\n\n".join(trace_of(program, width) for program in (RESIDUAL, RECURRENT, PLAIN)))
+
+
+@pytest.mark.parametrize("program", [
+    "net = nn.Sequential(*[nn.Linear(2, 2) for i in range(100)])\nt = trace(net(ones(2, 2)).sum())",
+    "w = ones(3, requires_grad=True)\nx = w\nfor i in range(100):\n    x = x + (x * w).tanh()\nt = trace(x.sum())"])
+def test_a_hundred_layers_are_two_levels_deep(program):
+    session = tcli.Session(trace=True)
+    session.run(program)
+    rows = session["t"].rows
+    assert len(rows) > 200
+    assert max(each.depth for each in rows) <= 2
+    assert max(map(len, render(rows, width=80).split("\n"))) <= 80
+
+
+def test_each_op_has_one_row():
+    session = tcli.Session(trace=True)
+    session.run("w = ones(3, requires_grad=True)\na = w.exp()\nvalues, places = (a * w).sort()\n"
+                "t = trace((values * a).sum() + w.sum())")
+    ops = [each.op for each in session["t"].rows]
+    assert sorted(ops) == ["add", "exp", "leaf", "mul", "mul", "sort", "sum", "sum"]

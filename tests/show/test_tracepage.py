@@ -33,9 +33,9 @@ def test_the_text_forms_look_as_they_did(format, trace):
 
 def test_json_has_every_row_and_what_it_feeds(trace):
     rows = json.loads(trace.to("json"))
-    assert [row["op"] for row in rows if not row["leaf"]] == ["add", "sum", "mul", "relu", "matmul", "sum"]
+    assert [row["op"] for row in rows if not row["leaf"]] == ["add", "sum", "sum", "mul", "relu", "matmul"]
     leaf = next(i for i, row in enumerate(rows) if row["leaf"])
-    assert [row["op"] for row in rows if leaf in row["inputs"]] == ["matmul", "sum"]
+    assert [row["op"] for row in rows if leaf in row["inputs"]] == ["sum", "matmul"]
     assert rows[leaf]["name"] == "w"
 
 
