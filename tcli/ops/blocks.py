@@ -11,11 +11,11 @@ from math import prod
 
 import numpy as np
 
+from ..engine.sums import block_sum, line_sums
+
 BLOCK = 1 << 17  # elements
 LARGE = 1 << 18  # elements from which a second thread pays
-FEW = 32  # elements of a row that is as well added up one by one
 COLUMNS = 256  # the fewest columns that rows are cut into
-LANES = 1 << 10  # columns in which a block is added up
 STRIP = 256  # the length of the strips in which transposed arrays are copied
 
 
@@ -130,20 +130,6 @@ def _whole(ufunc: np.ufunc, flat: np.ndarray, dtype):
         parts[start // BLOCK] = block_sum(flat[start:stop]) if lanes else ufunc.reduce(flat[start:stop], 0, dtype)
     over_rows(flat.size, 1, part)
     return ufunc.reduce(np.asarray(parts))
-
-
-def block_sum(x: np.ndarray):
-    """The sum of a vector of BLOCK elements or fewer, in columns where it can: NumPy has no faster addition."""
-    return np.add.reduce(np.add.reduce(x.reshape(-1, LANES), 0) if x.size % LANES == 0 else x)
-
-
-def line_sums(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """The sums along dim 1 of slabs, which keeps size 1: rows are multiplied by ones, which is faster than adding them up."""
-    if x.ndim > 2 or x.dtype.char not in "fd" or x.shape[1] < FEW:
-        return np.add.reduce(x, 1, None, out, True)
-    out = np.empty((len(x), 1), x.dtype) if out is None else out
-    np.vecdot(x, np.ones(x.shape[1], x.dtype), out[:, 0])
-    return out
 
 
 def _along(ufunc: np.ufunc, x: np.ndarray, dim: int, dtype) -> np.ndarray:

@@ -9,9 +9,9 @@ from math import prod
 import numpy as np
 
 from ..engine.registry import T, composite, op
+from ..engine.sums import line_sums
 from ..errors import BadValue, EngineError, ShapeError
 from .arrays import refuse
-from .blocks import line_sums
 
 
 def window_bounds(m: int, n: int):

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .blocks import BLOCK, block_sum, in_columns, in_order, is_one_line, line_sums, over_rows, over_slabs, reduced, slabs
+from ..engine.sums import block_sum, line_sums
+from .blocks import BLOCK, in_columns, in_order, is_one_line, over_rows, over_slabs, reduced, slabs
 
 CALM = 1e20  # sums of exponentials below this, and above its inverse, need no shift
 
@@ -143,18 +144,25 @@ def logsumexp(x: np.ndarray, dim: int) -> np.ndarray:
     source = slabs(x, dim)
     out = np.empty((len(source), 1, *source.shape[2:]), x.dtype)
 
-    def block(part: slice) -> None:
-        lines = source[part]
-        total = line_sums(np.exp(lines))
-        if _is_calm(total):
-            np.log(total, out=out[part])
-            return
-        top = _finite_or_zero(np.maximum.reduce(lines, 1, keepdims=True))
-        e = lines - top
-        total = line_sums(np.exp(e, out=e))
-        np.add(np.log(total, out=total), top, out=out[part])
-    over_slabs(x.shape, dim, block)
+    over_slabs(x.shape, dim, lambda part: logsumexp_of_lines(source[part], out[part]))
     return _kept(out, x, dim)
+
+
+def logsumexp_of_lines(x: np.ndarray, out: np.ndarray) -> None:
+    """The same along dim 1, written to `out`, which keeps it as size 1."""
+    if len(x) == 1 and x.size > BLOCK and x.ndim == 2:
+        found = logsumexp_of_all(x[0])
+        if found is not None:
+            out[...] = found
+            return
+    total = line_sums(np.exp(x))
+    if _is_calm(total):
+        np.log(total, out=out)
+        return
+    top = _finite_or_zero(np.maximum.reduce(x, 1, keepdims=True))
+    e = x - top
+    total = line_sums(np.exp(e, out=e))
+    np.add(np.log(total, out=total), top, out=out)
 
 
 def _is_calm(total) -> bool:
