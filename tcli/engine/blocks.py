@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from .memory import pool
 from .plan import Group, Plan, plan_of
+from .sums import block_sum, line_sums
 from .symbols import Expr, Rows
 from .threads import spread
 
@@ -254,7 +255,9 @@ class _Whole:
         self.parts = np.empty(geometry.n_blocks, self.dtype)
 
     def block(self, v: list, i: int, where) -> None:
-        self.parts[i] = self.ufunc.reduce(v[self.slot], None, self.dtype)
+        a = v[self.slot]
+        added = self.ufunc is np.add and a.dtype == self.dtype and a.dtype.kind == "f"
+        self.parts[i] = block_sum(a) if added else self.ufunc.reduce(a, None, self.dtype)
 
     def result(self) -> np.ndarray:
         return np.asarray(self.ufunc.reduce(self.parts))
@@ -269,7 +272,11 @@ class _Trailing:
         self.axes = tuple(range(ahead - len(sizes), 0))
 
     def block(self, v: list, i: int, where) -> None:
-        self.ufunc.reduce(v[self.slot], self.axes, self.dtype, self.found[where])
+        a, out = v[self.slot], self.found[where]
+        if self.ufunc is np.add and a.dtype == self.dtype and a.dtype.kind == "f" and a.flags.c_contiguous:
+            line_sums(a.reshape(out.size, -1), out.reshape(-1, 1))
+        else:
+            self.ufunc.reduce(a, self.axes, self.dtype, out)
 
     def result(self) -> np.ndarray:
         return self.found

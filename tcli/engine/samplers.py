@@ -22,6 +22,7 @@ from .mapping import active, check_draw, mapped
 from .random import Generator
 
 _CHUNK = 1 << 16
+_SHUFFLE_AT_ONCE = 2000  # elements from which a shuffle without a loop is the faster one
 # Bits of the significand, with the hidden one.
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 _FLOAT_MAX = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
@@ -458,11 +459,37 @@ def randperm(generator: Generator | None, count: int, dtype: np.dtype) -> np.nda
     if count < 2:
         return np.arange(count).astype(dtype)
     steps = np.arange(count - 1)
-    targets = generator.words(count - 1) % (count - steps).astype(np.uint32)
-    order = list(range(count))
-    for i, target in enumerate((targets + steps).tolist()):
+    targets = generator.words(count - 1) % (count - steps).astype(np.uint32) + steps
+    return (_shuffled if count < _SHUFFLE_AT_ONCE else _shuffled_at_once)(targets).astype(dtype)
+
+
+def _shuffled(targets: np.ndarray) -> np.ndarray:
+    """0..n after step i has swapped the elements at i and targets[i], for all i in turn."""
+    order = list(range(len(targets) + 1))
+    for i, target in enumerate(targets.tolist()):
         order[i], order[target] = order[target], order[i]
-    return np.array(order).astype(dtype)
+    return np.array(order)
+
+
+def _shuffled_at_once(targets: np.ndarray) -> np.ndarray:
+    """The same without a loop over steps.
+
+    A place that no step has touched holds its own number; otherwise it holds what the last step that aimed at it had
+    at its own place, which in turn came from an earlier step: chains of steps, followed by doubling.
+    """
+    count = len(targets) + 1
+    steps = np.arange(count - 1)
+    ordered = np.sort(targets << 32 | steps)
+    place, step = ordered >> 32, ordered & 0xFFFFFFFF
+    again = np.flatnonzero(place[1:] == place[:-1])
+    start = np.arange(count)  # of the chain that brought step i what it finds at its own place
+    moves = targets != steps
+    start[targets[moves]] = steps[moves]  # the last one stays
+    while not np.array_equal(start, further := start[start]):
+        start = further
+    order = np.append(targets, start[-1])
+    order[step[again + 1]] = start[step[again]]
+    return order
 
 
 def _check_randperm(count: int, dtype: np.dtype) -> None:

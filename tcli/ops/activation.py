@@ -11,6 +11,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.callables import is_small, shortcut
 from ..engine.registry import T, composite, op
+from ..engine.sums import line_sums
 from ..engine.symbols import NotFusable, rows
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, refuse, select
@@ -249,23 +250,23 @@ def _shifted(xp, x, dim, kernel: str):
 def _softmax_rows(x, out) -> None:
     np.subtract(x, x.max(1, keepdims=True), out)
     np.exp(out, out)
-    np.divide(out, np.add.reduce(out, 1, keepdims=True), out)
+    np.divide(out, line_sums(out), out)
 
 
 def _log_softmax_rows(x, out) -> None:
     np.subtract(x, x.max(1, keepdims=True), out)
-    np.subtract(out, np.log(np.add.reduce(np.exp(out), 1, keepdims=True)), out)
+    np.subtract(out, np.log(line_sums(np.exp(out))), out)
 
 
 def _softmax_adjoint_rows(g, y, out) -> None:
     np.multiply(g, y, out)
-    total = np.add.reduce(out, 1, keepdims=True)
+    total = line_sums(out)
     np.multiply(y, np.subtract(g, total), out)
 
 
 def _log_softmax_adjoint_rows(g, y, out) -> None:
     np.exp(y, out)
-    np.multiply(out, np.add.reduce(g, 1, keepdims=True), out)
+    np.multiply(out, line_sums(g), out)
     np.subtract(g, out, out)
 
 

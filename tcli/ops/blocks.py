@@ -11,6 +11,8 @@ from math import prod
 
 import numpy as np
 
+from ..engine.sums import block_sum, line_sums
+
 BLOCK = 1 << 17  # elements
 LARGE = 1 << 18  # elements from which a second thread pays
 COLUMNS = 256  # the fewest columns that rows are cut into
@@ -122,8 +124,10 @@ def reduced(ufunc: np.ufunc, x, dim, dtype=None, keepdim: bool = False):
 def _whole(ufunc: np.ufunc, flat: np.ndarray, dtype):
     parts = [None] * -(-flat.size // BLOCK)
 
+    lanes = ufunc is np.add and flat.dtype.char in "fd" and dtype in (None, flat.dtype)
+
     def part(start: int, stop: int) -> None:
-        parts[start // BLOCK] = ufunc.reduce(flat[start:stop], 0, dtype)
+        parts[start // BLOCK] = block_sum(flat[start:stop]) if lanes else ufunc.reduce(flat[start:stop], 0, dtype)
     over_rows(flat.size, 1, part)
     return ufunc.reduce(np.asarray(parts))
 
@@ -131,6 +135,10 @@ def _whole(ufunc: np.ufunc, flat: np.ndarray, dtype):
 def _along(ufunc: np.ufunc, x: np.ndarray, dim: int, dtype) -> np.ndarray:
     before, n, behind = sides(x.shape, dim)
     source = slabs(x, dim)
+    if behind == 1 and ufunc is np.add and dtype in (None, x.dtype):
+        out = np.empty((before, 1), x.dtype)
+        over_rows(before, n, lambda start, stop: line_sums(source[start:stop], out[start:stop]))
+        return out[:, 0]
     if behind == 1 or n * behind <= BLOCK:
         out = np.empty((before, behind) if behind > 1 else before, _result_dtype(ufunc, x, dtype))
         over_rows(before, n * behind, lambda start, stop: ufunc.reduce(source[start:stop], 1, dtype, out[start:stop]))

@@ -18,6 +18,7 @@ from .blocks import parallel, several_threads
 from .windows import offsets
 
 COLUMNS = 1 << 18  # elements of the columns held at a time
+DEEP = 1 << 16  # elements of the images of a block that all offsets of a kernel pass over
 WASTE = 1.6  # the most places per window
 
 
@@ -158,3 +159,54 @@ def backward_weight(g: np.ndarray, x: np.ndarray, kernel: tuple, geometry: tuple
         parts[i // step] = total
     _over_images(len(x), step, some)
     return sum(parts[1:], parts[0]).reshape(n_out, x.shape[1] // groups, *kernel)
+
+
+# ---------------------------------------------------------------- a kernel for each channel
+
+def _few_images(layout: Layout, n: int, channels: int) -> int:
+    """How many images stay in cache while all offsets of the kernel pass over them."""
+    return max(1, min(n, DEEP // max(1, channels * prod(layout.full))))
+
+
+def forward_depthwise(x: np.ndarray, weight: np.ndarray, y: np.ndarray, geometry: tuple) -> None:
+    """Writes the convolution of each channel with its own kernel into y (N, C, *out)."""
+    layout = Layout(x.shape[2:], weight.shape[2:], y.shape[2:], geometry)
+    factors = weight.reshape(len(weight), -1, 1, 1)
+
+    def some(i: int, j: int) -> None:
+        images = layout.padded(x[i:j])
+        total = images[:, :, :layout.length] * factors[:, 0]
+        scaled = np.empty_like(total)
+        for k, first in enumerate(layout.starts[1:], 1):
+            total += np.multiply(images[:, :, first:first + layout.length], factors[:, k], out=scaled)
+        y[i:j] = layout.windows(total).swapaxes(0, 1)
+    _over_images(len(x), _few_images(layout, *x.shape[:2]), some)
+
+
+def backward_input_depthwise(g: np.ndarray, weight: np.ndarray, size: tuple, geometry: tuple) -> np.ndarray:
+    """The gradient of x (N, C, *size)."""
+    layout = Layout(size, weight.shape[2:], g.shape[2:], geometry)
+    factors = weight.reshape(len(weight), -1, 1, 1)
+    x = np.empty((*g.shape[:2], *size), g.dtype)
+
+    def some(i: int, j: int) -> None:
+        runs, images = layout.spread(g[i:j]), layout.empty_images(len(weight), j - i, g.dtype)
+        scaled = np.empty_like(runs)
+        for k, first in enumerate(layout.starts):
+            images[:, :, first:first + layout.length] += np.multiply(runs, factors[:, k], out=scaled)
+        x[i:j] = layout.inside(images).swapaxes(0, 1)
+    _over_images(len(g), _few_images(layout, *g.shape[:2]), some)
+    return x
+
+
+def backward_weight_depthwise(g: np.ndarray, x: np.ndarray, kernel: tuple, geometry: tuple) -> np.ndarray:
+    """The gradient of the weight (C, 1, *kernel): one dot product for each image, channel and offset."""
+    layout = Layout(x.shape[2:], kernel, g.shape[2:], geometry)
+    found = np.empty((len(layout.starts), x.shape[1], len(x)), g.dtype)
+
+    def some(i: int, j: int) -> None:
+        images, runs = layout.padded(x[i:j]), layout.spread(g[i:j])
+        for k, first in enumerate(layout.starts):
+            np.vecdot(images[:, :, first:first + layout.length], runs, found[k, :, i:j])
+    _over_images(len(x), _few_images(layout, *x.shape[:2]), some)
+    return np.ascontiguousarray(found.sum(2).T).reshape(x.shape[1], 1, *kernel)

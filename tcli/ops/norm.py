@@ -13,6 +13,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.dispatch import is_half
 from ..engine.registry import T, composite, op
+from ..engine.sums import line_sums
 from ..engine.tape import state
 from ..errors import BadValue, EngineError, ShapeError
 from .arrays import refuse
@@ -23,6 +24,11 @@ BLOCK = 1 << 16
 def wide(x):
     """Half types as float32, the rest as it is; None stays None."""
     return x.astype(np.float32) if x is not None and is_half(x.dtype) else x
+
+
+def row_means(xp, x):
+    """The means of rows that are not empty, (rows, 1)."""
+    return (line_sums(x) if xp is np else x.sum(1, keepdims=True)) / x.dtype.type(x.shape[1])
 
 
 def dots(xp, a, b):
@@ -45,6 +51,21 @@ def _affine(y, affine, weight, bias):
         view *= weight.reshape(wshape)
     if bias is not None:
         view += bias.reshape(wshape)
+
+
+def _channel_affine(xp, y, affine, weight, bias, rows: int, b: slice) -> None:
+    """Applies a weight and a bias per channel to a block of rows, of which each is some channels of a sample."""
+    (n, channels, inner), _ = affine
+    per_sample = rows // n
+    view = y.reshape(len(y), channels // per_sample, inner)
+    for values, ufunc in ((weight, xp.multiply), (bias, xp.add)):
+        if values is not None:
+            ufunc(view, _channel_rows(xp, values, rows, per_sample, b), out=view)
+
+
+def _channel_rows(xp, values, rows: int, per_sample: int, b: slice):
+    """(rows of the block, channels of a row, 1) from one value per channel."""
+    return values.reshape(per_sample, -1)[xp.arange(*b.indices(rows)) % per_sample][..., None]
 
 
 def _row_gradients(k, g, need, x, weight, rows, eps, affine, out1, out2):
@@ -96,15 +117,15 @@ def _row_norm(xp, x, weight: "Tensor?", bias: "Tensor?", rows: "int", eps: "floa
     for b in blocks(rows, length):
         part, out = x2[b], y[b]
         m, r = mean[b], rstd[b]
-        xp.mean(part, 1, keepdims=True, out=m) if length else m.fill(np.nan)
+        m[...] = row_means(xp, part) if length else np.nan
         xp.subtract(part, m, out=out)
         variance = dots(xp, out, out) / y.dtype.type(length) if length else 0
         r[:, 0] = 1 / xp.sqrt(variance + y.dtype.type(eps))
         out *= r
         if whole:
             _affine(out, affine, weight, bias)
-    if not whole and y.size:
-        _affine(y, affine, weight, bias)
+        elif length:
+            _channel_affine(xp, out, affine, weight, bias, rows, b)
     y = y.reshape(x.shape)
     return y.astype(x.dtype, copy=False), mean.reshape(stats), rstd.reshape(stats)
 
@@ -117,20 +138,20 @@ def _row_norm_backward(xp, g, x, weight: "Tensor?", mean, rstd, rows: "int", aff
     x2, g2 = source.reshape(rows, length), g.reshape(rows, length)
     mean, rstd = mean.reshape(rows, 1), rstd.reshape(rows, 1)
     gx = xp.empty((rows, length), source.dtype)
-    whole = len(shape) == 2
     n_weight = prod(wshape)
     gw, gb = xp.zeros(n_weight, gx.dtype), xp.zeros(n_weight, gx.dtype)
-    for b in blocks(rows, length):
-        xhat, gb2 = x2[b] - mean[b], g2[b]
-        xhat *= rstd[b]
-        if whole and need[1]:
-            gw += xp.einsum("ij,ij->j", gb2, xhat)
-        if whole and need[2]:
-            gb += gb2.sum(0)
-        if need[0]:
-            _block_gradient(xp, gb2, xhat, rstd[b], _weight_rows(xp, weight, affine, rows, length, b), gx[b])
-    if not whole:
-        _channel_gradients(xp, g2, x2, mean, rstd, affine, need, gw, gb)
+    if len(shape) > 2 and gx.size:
+        _channel_gradients(xp, g2, x2, weight, mean, rstd, affine, gx, gw, gb)
+    else:
+        for b in blocks(rows, length):
+            xhat, part = x2[b] - mean[b], g2[b]
+            xhat *= rstd[b]
+            if need[1]:
+                gw += xp.einsum("ij,ij->j", part, xhat)
+            if need[2]:
+                gb += part.sum(0)
+            if need[0]:
+                _block_gradient(xp, part, xhat, rstd[b], None if weight is None else weight.reshape(1, length), gx[b])
     return gx.reshape(x.shape), gw.reshape(_weight_shape(weight, wshape)), gb.reshape(_weight_shape(weight, wshape))
 
 
@@ -138,22 +159,10 @@ def _weight_shape(weight, wshape) -> tuple:
     return weight.shape if weight is not None else (prod(wshape),)
 
 
-def _weight_rows(xp, weight, affine, rows: int, length: int, b: slice):
-    """The weight as it multiplies a block of rows."""
-    if weight is None:
-        return None
-    shape, wshape = affine
-    if len(shape) == 2:
-        return weight.reshape(1, length)
-    per_sample = rows // shape[0]
-    full = xp.broadcast_to(weight.reshape(wshape[1:]), shape[1:]).reshape(per_sample, length)
-    return full[np.arange(*b.indices(rows)) % per_sample]
-
-
 def _block_gradient(xp, g, xhat, rstd, weight, out) -> None:
     n = g.dtype.type(g.shape[1])
     h = g if weight is None else xp.multiply(g, weight)
-    a = h.sum(1, keepdims=True) / n
+    a = row_means(xp, h)
     c = dots(xp, h, xhat)[:, None] / n
     xp.multiply(xhat, c, out=out)
     xp.subtract(h, out, out=out)
@@ -161,14 +170,27 @@ def _block_gradient(xp, g, xhat, rstd, weight, out) -> None:
     out *= rstd
 
 
-def _channel_gradients(xp, g2, x2, mean, rstd, affine, need, gw, gb) -> None:
-    """Gradients of weights that differ from channel to channel of a row."""
-    shape, wshape = affine
-    axes = tuple(i for i, n in enumerate(wshape) if n == 1)
-    if need[1]:
-        gw += (((x2 - mean) * rstd).reshape(shape) * g2.reshape(shape)).sum(axes).reshape(-1)
-    if need[2]:
-        gb += g2.reshape(shape).sum(axes).reshape(-1)
+def _channel_gradients(xp, g2, x2, weight, mean, rstd, affine, gx, gw, gb) -> None:
+    """All three gradients where weights differ from channel to channel of a row, from two sums per channel."""
+    n, channels, inner = affine[0]
+    rows, length = x2.shape
+    per_row = channels * n // rows
+    one, total, product = xp.ones(inner, x2.dtype), xp.empty((rows, per_row), x2.dtype), xp.empty((rows, per_row), x2.dtype)
+    for b in blocks(rows, length):
+        g, xhat = g2[b].reshape(-1, per_row, inner), (x2[b] - mean[b]) * rstd[b]
+        total[b] = dots(xp, g, one)
+        product[b] = dots(xp, g, xhat.reshape(g.shape))
+        factor = rstd[b][..., None] if weight is None else _channel_rows(xp, weight, rows, rows // n, b) * rstd[b][..., None]
+        scale = factor[..., 0]
+        a = (total[b] * scale).sum(1, keepdims=True) / length
+        c = (product[b] * scale).sum(1, keepdims=True) / length
+        xhat *= -c
+        xhat -= a
+        out = gx[b].reshape(g.shape)
+        xp.multiply(g, factor, out=out)
+        out += xhat.reshape(g.shape)
+    gw += product.reshape(n, channels).sum(0)
+    gb += total.reshape(n, channels).sum(0)
 
 
 # ---------------------------------------------------------------- layer_norm

@@ -15,6 +15,7 @@ import numpy as np
 from .blocks import in_order, over_rows
 
 FLATTEN_FROM = 1 << 12  # elements of an index
+LINE = 256  # elements of an index along the last dim that are worth a call
 SPARSE_FROM = 1 << 18  # elements added by rows from which a sparse product is faster, its import included
 
 
@@ -45,21 +46,44 @@ def places_along(index: np.ndarray, shape: tuple, dim: int, first: int = 0) -> n
     return np.add(scaled, lead, dtype=np.int64)
 
 
+def _by_lines(index: np.ndarray, shape: tuple, dim: int) -> bool:
+    """Whether each line of the index goes with a line of the last dim, long enough for a call of its own."""
+    return index.ndim > 1 and dim % len(shape) == len(shape) - 1 and index.shape[:-1] == shape[:-1] and (
+        index.shape[-1] >= LINE)
+
+
+def _over_lines(fn, *arrays: np.ndarray) -> None:
+    """`fn(line of each array)` for all lines of the last dim."""
+    lines = [a.reshape(-1, a.shape[-1]) for a in arrays]
+
+    def some(start: int, stop: int) -> None:
+        for each in zip(*[a[start:stop] for a in lines], strict=True):
+            fn(*each)
+    over_rows(len(lines[0]), arrays[1].shape[-1], some)
+
+
 def take_along(x: np.ndarray, index: np.ndarray, dim: int) -> np.ndarray:
     """The elements of x that `index` names along `dim`."""
     out = np.empty(index.shape, x.dtype)
+    if _by_lines(index, x.shape, dim):
+        _over_lines(lambda line, picks, found: line.take(picks, None, found, "wrap"), x, index, out)
+        return out
     flat = np.ascontiguousarray(x).reshape(-1)
 
     def rows(start: int, stop: int) -> None:
         places = index[start:stop] if x.ndim == 1 else places_along(index[start:stop], x.shape, dim, start)
-        flat.take(places, out=out[start:stop], mode="clip")  # the index was checked; "raise" would copy the output
+        flat.take(places, out=out[start:stop], mode="wrap")  # the index was checked; "raise" would copy the output
     over_rows(index.shape[0], prod(index.shape[1:]), rows)
     return out
 
 
 def write_along(out: np.ndarray, index: np.ndarray, dim: int, values) -> None:
     """Writes values (an array of the shape of the index, or a number) into a contiguous `out`; the last one stays."""
-    flat, one = out.reshape(-1), not isinstance(values, np.ndarray)
+    one = not isinstance(values, np.ndarray)
+    if not one and _by_lines(index, out.shape, dim):
+        _over_lines(lambda line, picks, new: line.__setitem__(picks, new), out, index, values)
+        return
+    flat = out.reshape(-1)
 
     def rows(start: int, stop: int) -> None:
         flat[places_along(index[start:stop], out.shape, dim, start)] = values if one else values[start:stop]
@@ -128,7 +152,7 @@ def take_rows(x: np.ndarray, index: np.ndarray, dims: int) -> np.ndarray:
     target = out.reshape(-1, *rest)
 
     def part(start: int, stop: int) -> None:
-        source.take(rows[start:stop], 0, target[start:stop], "clip")
+        source.take(rows[start:stop], 0, target[start:stop], "wrap")
     if out.size:
         over_rows(len(rows), per_row, part)
     return out

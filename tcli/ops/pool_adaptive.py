@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from ..engine.registry import T, composite, op
+from ..engine.sums import line_sums
 from ..errors import BadValue, EngineError, ShapeError
 from .arrays import refuse
 
@@ -47,6 +48,10 @@ def _name(x, size, *_rest) -> str:
     vjp={"x": lambda k, g, x_shape, size: k._adaptive_avg_back(g, x_shape[len(x_shape) - len(size):])})
 def _adaptive_avg(xp, x, size: "any"):
     n = len(size)
+    if xp is np and set(size) == {1}:
+        lead = x.shape[:x.ndim - n]
+        lines = x.reshape(prod(lead), prod(x.shape[x.ndim - n:]))
+        return (line_sums(lines) / x.dtype.type(lines.shape[1])).reshape(*lead, *size)
     for d in range(n - 1, -1, -1):
         axis = x.ndim - n + d
         x = along(xp, x, averages_matrix(x.shape[axis], size[d], x.dtype), axis)
@@ -57,6 +62,10 @@ def _adaptive_avg(xp, x, size: "any"):
     vjp={"g": lambda k, h, g_shape, spatial: k._adaptive_avg(h, g_shape[len(g_shape) - len(spatial):])})
 def _adaptive_avg_back(xp, g, spatial: "any"):
     n = len(spatial)
+    if xp is np and set(g.shape[g.ndim - n:]) == {1}:
+        out = np.empty((*g.shape[:g.ndim - n], *spatial), g.dtype)
+        out[...] = g / g.dtype.type(prod(spatial))
+        return out
     for d in range(n - 1, -1, -1):
         axis = g.ndim - n + d
         g = along(xp, g, averages_matrix(spatial[d], g.shape[axis], g.dtype).T, axis)

@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..engine.sums import block_sum, line_sums
 from .blocks import BLOCK, in_columns, in_order, is_one_line, over_rows, over_slabs, reduced, slabs
 
-CALM = 50  # sums of exponentials below exp(CALM) need no shift
+CALM = 1e20  # sums of exponentials below this, and above its inverse, need no shift
 
 
 def _over_column_rows(x: np.ndarray, dim: int, fn: Callable[[int, slice, int], object]) -> int:
@@ -56,10 +57,10 @@ def _softmax_of_rows(x: np.ndarray, out: np.ndarray, dim: int, log: bool) -> Non
         e = target[part]
         np.subtract(source[part], np.maximum.reduce(source[part], 1, keepdims=True), out=e)
         if log:
-            e -= np.log(np.add.reduce(np.exp(e), 1, keepdims=True))
+            e -= np.log(line_sums(np.exp(e)))
         else:
             np.exp(e, out=e)
-            e /= np.add.reduce(e, 1, keepdims=True)
+            e /= line_sums(e)
     over_slabs(x.shape, dim, block)
 
 
@@ -94,7 +95,7 @@ def _softmax_of_all(x: np.ndarray, out: np.ndarray, log: bool) -> None:
     def exponential(start: int, stop: int) -> None:
         e = np.subtract(x[start:stop], top, out=out[start:stop])
         e = np.exp(e) if log else np.exp(e, out=e)
-        sums[start // BLOCK] = np.add.reduce(e)
+        sums[start // BLOCK] = block_sum(e)
 
     def scale(start: int, stop: int) -> None:
         if log:
@@ -116,7 +117,7 @@ def softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
 
     def block(part: slice) -> None:
         t = np.multiply(grad[part], value[part], out=target[part])
-        t -= value[part] * np.add.reduce(t, 1, keepdims=True)
+        t -= value[part] * line_sums(t)
     over_slabs(out.shape, dim, block)
     return r
 
@@ -128,7 +129,7 @@ def log_softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
 
     def block(part: slice) -> None:
         t = np.exp(value[part], out=target[part])
-        t *= np.add.reduce(grad[part], 1, keepdims=True)
+        t *= line_sums(grad[part])
         np.subtract(grad[part], t, out=t)
     over_slabs(out.shape, dim, block)
     return r
@@ -143,24 +144,30 @@ def logsumexp(x: np.ndarray, dim: int) -> np.ndarray:
     source = slabs(x, dim)
     out = np.empty((len(source), 1, *source.shape[2:]), x.dtype)
 
-    def block(part: slice) -> None:
-        lines = source[part]
-        top = _finite_or_zero(np.maximum.reduce(lines, 1, keepdims=True))
-        e = _exponentials(lines, top)
-        total = np.add.reduce(e, 1, keepdims=True)
-        np.log(total, out=total)
-        np.add(total, top, out=out[part])
-    over_slabs(x.shape, dim, block)
+    over_slabs(x.shape, dim, lambda part: logsumexp_of_lines(source[part], out[part]))
     return _kept(out, x, dim)
 
 
-def _exponentials(x: np.ndarray, top: np.ndarray) -> np.ndarray:
-    """exp(x - top); where no sum of exp(x) can overflow or vanish `top` becomes 0, which saves a pass."""
-    if np.abs(top).max() < CALM:
-        top[...] = 0
-        return np.exp(x)
+def logsumexp_of_lines(x: np.ndarray, out: np.ndarray) -> None:
+    """The same along dim 1, written to `out`, which keeps it as size 1."""
+    if len(x) == 1 and x.size > BLOCK and x.ndim == 2:
+        found = logsumexp_of_all(x[0])
+        if found is not None:
+            out[...] = found
+            return
+    total = line_sums(np.exp(x))
+    if _is_calm(total):
+        np.log(total, out=out)
+        return
+    top = _finite_or_zero(np.maximum.reduce(x, 1, keepdims=True))
     e = x - top
-    return np.exp(e, out=e)
+    total = line_sums(np.exp(e, out=e))
+    np.add(np.log(total, out=total), top, out=out)
+
+
+def _is_calm(total) -> bool:
+    """Whether sums of exponentials are so far from overflow and underflow that taking out the maximum changes nothing."""
+    return bool(total.min() > 1 / CALM and total.max() < CALM)
 
 
 def _finite_or_zero(top: np.ndarray) -> np.ndarray:
@@ -170,28 +177,31 @@ def _finite_or_zero(top: np.ndarray) -> np.ndarray:
 
 def _logsumexp_of_columns(x: np.ndarray, dim: int) -> np.ndarray:
     source, sums = slabs(x, dim), _parts(x, dim)
-    top = _finite_or_zero(slabs(reduced(np.maximum, x, dim, None, True), dim))
-    calm = np.abs(top).max() < CALM
-    if calm:
-        top[...] = 0
 
-    def exponential(i: int, part: slice, j: int) -> None:
-        e = np.exp(source[i, part]) if calm else source[i, part] - top[i]
-        np.add.reduce(e if calm else np.exp(e, out=e), 0, out=sums[i, j])
-    _over_column_rows(x, dim, exponential)
-    total = np.add.reduce(sums, 1, keepdims=True)
-    return _kept(np.log(total) + top, x, dim)
+    def sums_from(top) -> np.ndarray:
+        def exponential(i: int, part: slice, j: int) -> None:
+            e = np.exp(source[i, part]) if top is None else source[i, part] - top[i]
+            np.add.reduce(e if top is None else np.exp(e, out=e), 0, out=sums[i, j])
+        _over_column_rows(x, dim, exponential)
+        return np.add.reduce(sums, 1, keepdims=True)
+    total = sums_from(None)
+    if _is_calm(total):
+        return _kept(np.log(total), x, dim)
+    top = _finite_or_zero(slabs(reduced(np.maximum, x, dim, None, True), dim))
+    return _kept(np.log(sums_from(top)) + top, x, dim)
 
 
 def logsumexp_of_all(x: np.ndarray):
     """The same over a vector, or None where a block holds infinities or nan."""
     count = -(-x.size // BLOCK)
-    tops, sums = np.empty(count, x.dtype), np.empty(count, x.dtype)
+    tops, sums = np.zeros(count, x.dtype), np.empty(count, x.dtype)
 
     def block(start: int, stop: int) -> None:
         part, i = x[start:stop], start // BLOCK
-        tops[i] = np.maximum.reduce(part)
-        sums[i] = np.add.reduce(_exponentials(part, tops[i:i + 1]))
+        sums[i] = block_sum(np.exp(part))
+        if not _is_calm(sums[i]):
+            tops[i] = np.maximum.reduce(part)
+            sums[i] = block_sum(np.exp(part - tops[i]))
     over_rows(x.size, 1, block)
     if not np.isfinite(tops).all():
         return None
@@ -208,10 +218,9 @@ def squares_of_all(x: np.ndarray) -> float:
 
     def block(start: int, stop: int) -> None:
         part, i = x[start:stop], start // BLOCK
-        mean = np.add.reduce(part) / x.dtype.type(stop - start)
+        mean = block_sum(part) / x.dtype.type(stop - start)
         d = part - mean
-        np.multiply(d, d, out=d)
-        means[i], squares[i] = mean, np.add.reduce(d)
+        means[i], squares[i] = mean, block_sum(np.multiply(d, d, out=d))
     over_rows(x.size, 1, block)
     sizes = np.full(count, BLOCK, np.float64)
     sizes[-1] = x.size - BLOCK * (count - 1)
@@ -228,8 +237,8 @@ def squares(x: np.ndarray, dim: int) -> np.ndarray:
     out = np.empty((len(source), 1, *source.shape[2:]), x.dtype)
 
     def block(part: slice) -> None:
-        d = source[part] - np.add.reduce(source[part], 1, keepdims=True) / n
-        np.add.reduce(np.multiply(d, d, out=d), 1, out=out[part], keepdims=True)
+        d = source[part] - line_sums(source[part]) / n
+        line_sums(np.multiply(d, d, out=d), out[part])
     over_slabs(x.shape, dim, block)
     return _kept(out, x, dim)
 

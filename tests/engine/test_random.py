@@ -192,3 +192,11 @@ def test_bad_parameters(call, message):
 def test_types_without_a_kernel():
     with pytest.raises(NotImplementedError, match="\"normal_kernel_cpu\" not implemented for 'Long'"):
         samplers.normal(Generator(), (2,), I64)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 40, 1000, 5000])
+def test_a_shuffle_without_a_loop_is_the_shuffle_step_by_step(count):
+    steps = np.arange(count - 1)
+    for seed in range(5):
+        targets = steps + np.random.default_rng(seed).integers(0, 2**32, count - 1) % (count - steps)
+        assert np.array_equal(samplers._shuffled_at_once(targets), samplers._shuffled(targets))

@@ -328,3 +328,46 @@ def test_blocked_attention_can_be_differentiated_twice(monkeypatch):
         found.append([t._a for t in (*first, *second)])
     for mine, wanted in zip(*found, strict=True):
         np.testing.assert_allclose(mine, wanted, rtol=1e-9, atol=1e-9)
+
+
+# ---------------------------------------------------------------- lines, and a kernel for each channel
+
+@pytest.mark.parametrize("dtype", ["float32", "complex128", "int8", "bool"])
+@pytest.mark.parametrize("shape", [(3, 300), (2, 5, 500), (700, 700)])
+def test_indices_along_long_lines(shape, dtype):
+    x = numbers(*shape).astype(dtype)
+    index = np.random.default_rng(1).integers(0, shape[-1], (*shape[:-1], 400))
+    values = numbers(*index.shape, seed=2).astype(dtype)
+    wanted = x.copy()
+    for line in np.ndindex(*shape[:-1]):
+        wanted[line][index[line]] = values[line]
+    for k, v in ((index, values), (np.asfortranarray(index), np.asfortranarray(values))):
+        assert np.array_equal(places.take_along(x, k, -1), np.take_along_axis(x, index, -1))
+        written = x.copy()
+        places.write_along(written, k, len(shape) - 1, v)
+        assert np.array_equal(written, wanted)
+
+
+@pytest.mark.parametrize("kernel", [(3, 3), (5, 1), (2, 4)])
+@pytest.mark.parametrize(("pad", "dilation"), [(0, 1), (1, 1), (2, 2)])
+def test_depthwise_convolutions_over_runs(monkeypatch, kernel, pad, dilation):
+    def results():
+        x, w, b = (tensor(numbers(*s, dtype="float64")).requires_grad_() for s in ((9, 40, 11, 13), (40, 1, *kernel), (40,)))
+        y = T.conv2d(x, w, b, padding=pad, dilation=dilation, groups=40)
+        autograd.backward(y, tensor(numbers(*y.shape, dtype="float64", seed=1)))
+        return [y, x.grad, w.grad, b.grad]
+    found = results()
+    monkeypatch.setattr(conv_flat, "fits", lambda *_: False)
+    for a, b in zip(found, results(), strict=True):
+        close(a, b.detach()._a, 1e-10)
+
+
+@pytest.mark.parametrize("shift", [-300.0, -60.0, 0.0, 60.0, 300.0])
+def test_logsumexp_of_infinities_and_nan(shift):
+    a = numbers(700, 401) + np.float32(shift)
+    a[3] = -np.inf
+    a[4, 5], a[6, 7] = np.inf, np.nan
+    with np.errstate(all="ignore"):
+        for dim in (0, 1):
+            close(T.logsumexp(tensor(a), dim), np.logaddexp.reduce(a.astype(np.float64), dim), 1e-5)
+        close(T.logsumexp(tensor(a[8:].reshape(-1)), 0), np.logaddexp.reduce(a[8:].astype(np.float64), None), 1e-5)
