@@ -32,6 +32,8 @@ def run(argv: list[str]) -> int:
         settings = parse(argv)
         if settings.help:
             return _app(["--help"])
+        if settings.install_completion:
+            return _install_completion(settings.install_completion)
         from .run import execute
 
         return execute(settings)
@@ -48,6 +50,18 @@ def _app(argv: list[str]) -> int:
     from .app import main as app
 
     return app(argv)
+
+
+def _install_completion(shell: str) -> int:
+    from ..errors import FileError
+    from .install_completion import install
+
+    try:
+        print(install(shell))
+    except FileError as error:
+        print(f"tcli: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _internal(error: Exception) -> int:

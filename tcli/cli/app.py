@@ -101,7 +101,11 @@ def ops(pattern: Annotated[str, typer.Argument(help="Only names that contain thi
     from .ops import listing
 
     Session().load_engine()
-    print(listing(pattern, as_json))
+    found = listing(pattern, as_json)
+    if not found:
+        print(f"tcli: no operator has {pattern!r} in its name; tcli ops lists them all", file=sys.stderr)
+        raise typer.Exit(1)
+    print(found)
 
 
 @app.command(help=COMMANDS["explain"])

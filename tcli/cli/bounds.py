@@ -34,7 +34,10 @@ def _reserve() -> int:
 
 
 class OutOfTime(EngineError):
-    """The program ran longer than `--timeout` allows."""
+    """The program ran longer than `--timeout` allows.
+
+    The place is that of the line that was running. A call that does not come back is ended a second later.
+    """
 
     code = "timeout"
 

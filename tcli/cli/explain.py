@@ -20,6 +20,21 @@ def kinds() -> dict[str, type[TcliError]]:
     return dict(sorted(found.items()))
 
 
+# Kinds that live beside what raises them: their pages have no example, for it takes an option or a command.
+_ELSEWHERE = {"timeout": ("tcli.cli.bounds", "OutOfTime"), "trap": ("tcli.runtime.trap", "Trapped"),
+              "gradcheck": ("tcli.func.gradcheck", "GradcheckError"), "broadcast": ("tcli.runtime.check", "BroadcastWarning"),
+              "unused": ("tcli.runtime.check", "UnusedWarning"), "values": ("tcli.runtime.check", "Note"),
+              "warning": ("tcli.runtime.check", "ProgramWarning")}
+
+
+def every_kind() -> dict[str, type[TcliError]]:
+    """Code -> class, those of options, commands and `tcli check` included."""
+    from importlib import import_module
+
+    elsewhere = {code: getattr(import_module(home), name) for code, (home, name) in _ELSEWHERE.items()}
+    return dict(sorted((kinds() | elsewhere).items()))
+
+
 def parts(kind: type[TcliError]) -> tuple[str, str, str]:
     """(summary, text, example) of a kind's page."""
     lines = [line[4:] if line.startswith("    ") else line for line in (kind.__doc__ or "").rstrip().split("\n")]
@@ -44,12 +59,12 @@ def page(code: str, *, width: int = 80, color: bool = False) -> str:
     """The page of a code; KeyError if there is none."""
     from ..show.diagnostic import render
 
-    summary, text, example = parts(kinds()[code])
-    error = failure_of(example)
+    summary, text, example = parts(every_kind()[code])
+    error = failure_of(example) if example else None
     shown = render(error, width=width - 4, color=color) if error is not None else ""
     text = "\n\n".join(textwrap.fill(each.replace("\n", " "), width) for each in text.split("\n\n"))
-    title = textwrap.fill(f"error[{code}]: {summary}", width)
-    blocks = [title, text, "For example", _indented(example), "gives", _indented(shown)]
+    title = textwrap.fill(f"{every_kind()[code].word}[{code}]: {summary}", width)
+    blocks = [title, text, *(["For example", _indented(example), "gives", _indented(shown)] if example else [])]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -59,8 +74,8 @@ def _indented(text: str) -> str:
 
 def overview() -> Iterator[str]:
     """A line for each kind."""
-    width = max(map(len, kinds()))
-    for code, kind in kinds().items():
+    width = max(map(len, every_kind()))
+    for code, kind in every_kind().items():
         yield f"{code:<{width}}  {parts(kind)[0]}"
 
 
@@ -69,8 +84,8 @@ def explain(code: str | None) -> int:
     if not code:
         print("\n".join(overview()))
         return 0
-    code = code.removeprefix("error[").removesuffix("]")
-    if code not in kinds():
+    code = code.partition("[")[2].removesuffix("]") or code
+    if code not in every_kind():
         import builtins
 
         from ..show.suggest import did_you_mean
@@ -78,7 +93,7 @@ def explain(code: str | None) -> int:
         if isinstance(getattr(builtins, code, None), type) and issubclass(getattr(builtins, code), BaseException):
             code = "python"
         else:
-            hint = did_you_mean(code, kinds())
+            hint = did_you_mean(code, every_kind())
             said = f": {hint}" if hint else "; tcli explain lists them"
             print(f"tcli: there is no error kind {code!r}{said}", file=sys.stderr)
             return 2

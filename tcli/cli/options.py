@@ -27,15 +27,18 @@ class UsageError(Exception):
 
 
 class Option:
-    """A flag (`kind` bool), an option with a value (str, int, float) or a repeatable one (list)."""
+    """A flag (`kind` bool), an option with a value (str, int, float) or a repeatable one (list).
 
-    __slots__ = ("choices", "default", "flags", "help", "kind", "metavar", "name")
+    optional: what the value is where none follows.
+    """
 
-    def __init__(self, flags: str, kind: type, help: str, *, metavar: str = "", choices=(), default=None):
+    __slots__ = ("choices", "default", "flags", "help", "kind", "metavar", "name", "optional")
+
+    def __init__(self, flags: str, kind: type, help: str, *, metavar: str = "", choices=(), default=None, optional=None):
         self.flags = flags.split()
         name = self.flags[0].lstrip("-").replace("-", "_")
         self.name = "in_format" if name == "in" else name  # `in` is a word of Python
-        self.kind, self.help, self.metavar, self.choices = kind, help, metavar, choices
+        self.kind, self.help, self.metavar, self.choices, self.optional = kind, help, metavar, choices, optional
         self.default = default if default is not None else {bool: False}.get(kind)
 
 
@@ -70,6 +73,8 @@ OPTIONS = (
     Option("--max-memory", str, "The most memory to use, such as 2GB.", metavar="SIZE"),
     Option("--timeout", float, "Stop after so many seconds.", metavar="SECONDS"),
     Option("--threads", int, "The most threads a computation may use.", metavar="N"),
+    Option("--install-completion", str, "Write the completion file of a shell (without SHELL the one in use).",
+           metavar="[SHELL]", choices=("bash", "zsh", "fish"), optional="auto"),
     Option("--version -V", bool, "Show the version."),
     Option("--help -h", bool, "Show this help."),
 )
@@ -133,6 +138,9 @@ def _take_option(settings: Settings, word: str, rest: list[str]) -> bool:
         elif has_value:
             raise UsageError(f"{flag} takes no value")
         setattr(settings, option.name, True)
+        return True
+    if not has_value and option.optional is not None and (not rest or rest[0].startswith("-")):
+        setattr(settings, option.name, option.optional)
         return True
     if not has_value:
         if not rest:

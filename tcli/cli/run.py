@@ -161,7 +161,7 @@ def read_program(path: str) -> str:
         with open(path, encoding="utf-8-sig") as file:
             return file.read()
     except OSError as error:
-        raise FileError(f"cannot open {path}: {error.strerror}", help=_similar_file(path)) from None
+        raise FileError(f"cannot open {path}: {error.strerror}", help=_similar_file(path) or _similar_command(path)) from None
     except UnicodeDecodeError as error:
         raise FileError(f"{path} is not a text file: byte {error.start} is not UTF-8",
                         help=_hint_for_data(path)) from None
@@ -176,6 +176,17 @@ def _similar_file(path: str) -> str | None:
     except OSError:
         return None
     return f"did you mean '{os.path.join(folder, found)}'?" if found else None
+
+
+def _similar_command(word: str) -> str | None:
+    """For `tcli expain` and `tcli version`."""
+    from ..show.suggest import nearest
+    from .options import COMMANDS, OPTIONS
+
+    if any(f"--{word}" in option.flags for option in OPTIONS):
+        return f"did you mean 'tcli --{word}'?"
+    found = nearest(word, COMMANDS) if word.isalpha() else None
+    return f"did you mean the command '{found}'?" if found else None
 
 
 def _hint_for_data(path: str) -> str | None:
@@ -207,7 +218,8 @@ def report(error: TcliError, settings: Settings) -> None:
     else:
         from ..show.diagnostic import render
 
-        text = render(error, color=wants_color(settings, sys.stderr), width=terminal_width())
+        # In a file a message stays one line, so that it can be searched for.
+        text = render(error, color=wants_color(settings, sys.stderr), width=terminal_width(), wrap=is_terminal(sys.stderr))
     print(text, file=sys.stderr)
 
 

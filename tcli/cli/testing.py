@@ -43,9 +43,12 @@ def run_tests(choices: Choices) -> int:
         for problem in problems:
             print("\n".join("     " + line for line in problem.splitlines()))
     seconds = time.monotonic() - start
-    word = "files" if failed > 1 else "file"
-    print(f"{len(files)} files, {checked} results, {failed or 'no'} {word} failed, {seconds:.1f} s")
+    print(f"{_count(len(files), 'file')}, {_count(checked, 'result')}, {_count(failed, 'file')} failed, {seconds:.1f} s")
     return 1 if failed else 0
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 def _files(words: list[str]) -> list[str]:

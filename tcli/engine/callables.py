@@ -354,11 +354,11 @@ def _single(o: Op):
             options = memory.get(key)
             if options is None:
                 options = _options(o, x, args, kwargs, memory, key)
-                if options is None:
-                    return slow(o, args, kwargs)
                 kernel = _kernel(o)
-            r = kernel(np, a, *options)
+            r = kernel(np, a, *options) if options is not None else None
         except Exception:
+            r = None
+        if r is None:
             return slow(o, args, kwargs)
         t = new(Tensor)
         t._a = r if type(r) is ndarray else asarray(r)

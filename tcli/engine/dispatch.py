@@ -9,7 +9,7 @@ from weakref import ref
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError
+from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError, Unsupported
 from . import dtypes, placement
 from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
 from .device import device_of, move
@@ -467,7 +467,7 @@ def _explain(o: Op, kernel_values: list, error: Exception):
         broadcast_shapes(*(a.shape for a in arrays))
     kinds = {dtypes.scalar_name(dtypes.of_numpy(a.dtype)) for a in arrays}
     if isinstance(error, TypeError) and len(kinds) == 1:
-        raise DTypeError(f"\"{o.name}\" not implemented for '{kinds.pop()}'") from error
+        raise Unsupported(f"\"{o.name.lstrip('_')}\" not implemented for '{kinds.pop()}'") from error
     shapes = ", ".join(str(list(a.shape)) for a in arrays)
     raise EngineError(f"{o.name}(): cannot be computed for {shapes or 'these arguments'}",
                       notes=[str(error)]) from error

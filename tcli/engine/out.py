@@ -1,14 +1,15 @@
 """The `out=` form of an op: which dtypes a given tensor may have, how it is resized, what it may overlap.
 
 An op's declaration says in `out` what dtype it asks of the tensor: True (any dtype that the result can be cast
-to) or a word of `RULES`, each of which stands for "exactly the dtype of the result" and has its own message.
+to), a word of `RULES` (each stands for "exactly the dtype of the result" and has its own message), a word of
+`KERNELS`, a tuple of words (one for each result), or a function of the arguments that gives one of these.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, EngineError, GradError
+from ..errors import ArgumentError, DTypeError, EngineError, GradError, Unsupported
 from . import dtypes
 from .device import device_of, module_of, move
 from .dispatch import Tensor, bump, execute, struct
@@ -41,9 +42,32 @@ RULES = {
     "searchsorted": "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) "
                     "depending on whether out_int32 flag is True, but we got output tensor's dtype {Have} and "
                     "out_int32 flag is False",
+    "addmv": "addmv input tensors must have the same dtype, but got {Have}, {Want}, and {Want}",
+    "addbmm": "self and mat2 must have the same dtype, but got {Have} and {Want}",
+    "heaviside": "heaviside is not yet implemented for tensors with different dtypes.",
+    "mantissa": "torch.frexp() expects mantissa to have dtype {want} but got {have}",
+    "exponent": "torch.frexp() expects exponent to have int dtype but got {have}",
+    "ormqr": "torch.ormqr: Expected input and result to have the same dtype, but input has dtype{Want} and result has "
+             "dtype {Have}",
+    "vecdot": "linalg.vecdot: Expected out of dtype{Want} but found {Have}",
+    "multi_dot": "multi_dot(): expected out tensor to have dtype {want} but got {have}",
+    "norm": "{linalg} expected out tensor dtype {Want} but got: {Have}",
+    "of type": "expected scalar type {Want} but found {Have}",
     "float_power": "the output given to float_power has dtype {Have} but the operation's result requires dtype {Want}",
     "histogram": "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {want} and hist "
                  "{have}",
+}
+
+_NO_KERNEL = "\"{kernel}\" not implemented for '{Have}'"
+# The kernel works in the dtype of the given tensor: the kinds of dtypes that it refuses and how, and to which kinds
+# the result cannot be cast. Every other dtype will do, even where an imaginary part gets lost.
+KERNELS = {
+    "real": ("", "", "biu"),
+    "real fft": ("biuc", "{fft} expects a floating point output tensor, but got {Have}", ""),
+    "nansum": ("biuc", _NO_KERNEL.replace("{kernel}", "nansum_cpu"), ""),
+    "std": ("c", _NO_KERNEL.replace("{kernel}", "std_cpu"), "biu"),
+    "bernoulli": ("c", _NO_KERNEL.replace("{kernel}", "bernoulli_tensor_cpu_self_"), ""),
+    "normal": ("biu", _NO_KERNEL.replace("{kernel}", "normal_kernel_cpu"), ""),
 }
 
 
@@ -56,12 +80,14 @@ def into_out(o: Op, values: list, out):
     if state.grad and (any(t._rg for t in outs) or any(t._rg for t in values if isinstance(t, Tensor))):
         raise GradError(f"{o.name}(): functions with out=... arguments don't support automatic differentiation, but one "
                         "of the arguments requires grad.")
+    rule = o.out_rule(*values) if callable(o.out_rule) else o.out_rule
     _take_dtype(o, values, outs[0])
     result = execute(o, values)
     results = result if isinstance(result, (tuple, list)) else (result,)
-    for t, r in zip(outs, results, strict=True):
+    rules = rule if isinstance(rule, tuple) else (rule,) * len(outs)
+    for t, r, rule in zip(outs, results, rules, strict=True):
         _check_overlap(o, values, t, r)
-        write_out(o.name, t, r, o.out_rule)
+        write_out(o.name, t, r, rule)
     if o.fields and len(outs) > 1:
         return struct(o.name + "_out", o.fields)(outs)
     return out if not isinstance(out, list) else tuple(out)
@@ -82,7 +108,15 @@ def _take_dtype(o: Op, values: list, out) -> None:
 
 def _check_dtype(name: str, rule: str | None, out, result) -> None:
     have, want = result.dtype, out.dtype
-    if rule is None:
+    if rule in KERNELS:
+        refused, message, uncastable = KERNELS[rule]
+        kind = "f" if want.numpy.kind == "V" else want.numpy.kind
+        if kind in refused:
+            error = Unsupported if "not implemented" in message else DTypeError
+            raise error(message.format(fft=name.removeprefix("fft_").replace("2", "n"), Have=dtypes.scalar_name(want)))
+        if kind not in uncastable:
+            return
+    if rule is None or rule in KERNELS:
         if have.category > want.category:
             raise DTypeError(f"result type {dtypes.scalar_name(have)} can't be cast to the desired output type "
                              f"{dtypes.scalar_name(want)}")
@@ -91,7 +125,7 @@ def _check_dtype(name: str, rule: str | None, out, result) -> None:
         return
     names = {"have": c_name(out.dtype), "want": c_name(result.dtype),
              "Have": dtypes.scalar_name(out.dtype), "Want": dtypes.scalar_name(result.dtype)}
-    raise DTypeError(RULES[rule].format(name=name, **names))
+    raise DTypeError(RULES[rule].format(name=name, linalg=name.replace("_", ".", 1), **names))
 
 
 def c_name(d: dtypes.dtype) -> str:
@@ -132,7 +166,8 @@ def write_out(name: str, out, result, rule: str | None = None) -> None:
             warn_resized(out, result)
         out._a = module_of(out._a).empty(result._a.shape, out._a.dtype)
     before_write(out._a)
-    out._a[...] = move(result._a, device_of(out._a))
+    value = result._a.real if result._a.dtype.kind == "c" and out._a.dtype.kind != "c" else result._a
+    out._a[...] = move(value, device_of(out._a))
     bump(out)
 
 

@@ -35,6 +35,7 @@ the kernels. A rule asks for names that its twin in `vjp` asks for too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -90,9 +91,12 @@ functions: dict[str, object] = {}  # plain functions on tensors that are no ops:
 function_samples: dict[str, tuple[str, ...]] = {}  # calls that show them, by the same paths
 
 
+OutRule = bool | str | tuple | Callable  # see `out`
+
+
 def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = None, vjp=None, nograd: bool = False,
        samples=(), errors=(), view: bool = False, half: bool = True, ufunc: str | None = None, ref=None, cost=None,
-       shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: bool | str | None = None,
+       shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: OutRule | None = None,
        out_apart: bool = False, same_dtype: str | None = None, check=None, host: bool = False, fuse=None):
     """Declares an op by its kernel `(xp, args...) -> array` (or a tuple of arrays when outs > 1).
 
@@ -112,7 +116,7 @@ def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = No
 
 
 def composite(name: str, at: str = "torch tensor", *, also=(), samples=(), errors=(), nograd: bool = False,
-              grad_name=None, out: bool | str = True, out_apart: bool = False,
+              grad_name=None, out: OutRule = True, out_apart: bool = False,
               same_dtype: str | None = None, promote: str | None = None, fields=None):
     """Declares an op written with other ops: `(tensors...) -> tensor(s)`; it needs no gradient rule."""
     def declare(fn):
@@ -127,7 +131,7 @@ def composite(name: str, at: str = "torch tensor", *, also=(), samples=(), error
 
 
 def _out_words(o: Op, out, apart: bool) -> None:
-    o.takes_out, o.out_rule, o.out_apart = bool(out), out if isinstance(out, str) else None, apart
+    o.takes_out, o.out_rule, o.out_apart = bool(out), None if isinstance(out, bool) else out, apart
 
 
 rule_helpers: dict[str, object] = {}

@@ -605,10 +605,19 @@ def _check_multinomial(p: np.ndarray, samples: int, replacement: bool) -> None:
         raise EngineError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
     if p.shape[-1] > 2**24:
         raise EngineError("number of categories cannot exceed 2^24")
-    if p.size and not (np.isfinite(p) & (p >= 0)).all():
-        raise EngineError("probability tensor contains either `inf`, `nan` or element < 0")
+    _check_probabilities(p, once=not replacement or samples == 1)
     if p.size and not (p != 0).any(-1).all():
         raise EngineError("invalid multinomial distribution (sum of probabilities <= 0)")
+
+
+def _check_probabilities(p: np.ndarray, once: bool) -> None:
+    if not p.size or (np.isfinite(p) & (p >= 0)).all():
+        return
+    if once:
+        raise EngineError("probability tensor contains either `inf`, `nan` or element < 0")
+    first = p[~(np.isfinite(p) & (p >= 0))][0]
+    raise EngineError("invalid multinomial distribution (encountering probability entry "
+                      f"{'< 0' if np.isfinite(first) else '= infinity or NaN'})")
 
 
 # In place, on arrays of any strides.

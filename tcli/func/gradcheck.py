@@ -12,7 +12,11 @@ from .trees import flatten
 
 
 class GradcheckError(EngineError):
-    """The analytical and the numerical gradient differ."""
+    """The analytical and the numerical gradient differ.
+
+    `torch.autograd.gradcheck` compares the gradients of a function with differences of its values. Inputs should be float64:
+    differences of float32 values are too coarse. A function with a kink at the input has no gradient to compare there.
+    """
 
     code = "gradcheck"
 

@@ -21,7 +21,7 @@ def writing(path: str):
         yield from _straight(path)  # /dev/stdout, a named pipe
         return
     temporary = f"{target}.{os.getpid()}.tmp"
-    _remove(temporary)  # of a process with this number that was killed
+    _remove_orphans(target)
     try:
         with open(temporary, "xb") as stream:
             _keep_mode(target, stream)
@@ -38,6 +38,29 @@ def writing(path: str):
     except BaseException:
         _remove(temporary)
         raise
+
+
+def _remove_orphans(target: str) -> None:
+    """Temporary files beside the target whose process is gone: it was killed while it wrote."""
+    folder, name = os.path.split(target)
+    with suppress(OSError):
+        for entry in os.listdir(folder):
+            pid = entry[len(name) + 1:-len(".tmp")]
+            if entry.startswith(name + ".") and entry.endswith(".tmp") and pid.isdigit() and not _runs(int(pid)):
+                _remove(os.path.join(folder, entry))
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process of this number may still be writing; this one is not, yet."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
 
 
 def _straight(path: str):

@@ -46,6 +46,15 @@ class Sets:
         """A photograph, uint8 (64, 96, 3)."""
         return _load("flower")
 
+    def shakespeare(self) -> str:
+        """The beginning of "Coriolanus", 24000 characters."""
+        import os
+
+        from . import ASSETS
+
+        with open(os.path.join(ASSETS, "shakespeare.txt"), encoding="utf-8") as file:
+            return file.read()
+
     def spiral(self, n: int = 200, classes: int = 2, noise: float = 0.05):
         """n points on the arms of a spiral: X (n, 2), y (n,), one class an arm."""
         from ..engine.registry import T

@@ -32,7 +32,7 @@ def _gated(mask, g):
 
 
 @op("relu", fuse=True, at="torch tensor tensor_ F", samples=SAMPLES, ufunc=lambda a: CLIP(a, *_BOUNDS[a.dtype]),
-    vjp={"x": lambda k, g, out: k.linked(k._relu_adjoint(g, out), out)}, raw_vjp={"x": lambda k, g, out: _gated(out > 0, g)})
+    vjp={"x": lambda k, g, out: k.linked(k._relu_adjoint(g, out), out)}, raw_vjp={"x": lambda k, g, out: _gated(out != 0, g)})
 def relu(xp, x, inplace: "bool" = False):
     """The larger of x and 0, elementwise; the gradient at 0 is 0.
 
@@ -49,11 +49,11 @@ def relu(xp, x, inplace: "bool" = False):
 @op("_relu_adjoint", fuse=True, at="", samples=["r(3), pos(3)"], grad_name="ThresholdBackwardBackward0",
     vjp={"g": lambda k, gg, out: k._relu_adjoint(gg, out)})
 def _relu_adjoint(xp, g, out: "Index"):
-    return gate(xp, xp.greater(out, 0), g)
+    return gate(xp, xp.not_equal(out, 0), g)  # so that the gradient at nan passes
 
 
 @op("threshold", fuse=True, at="torch F", samples=["away(3, 4), 0.1, 5.0"],
-    vjp={"x": lambda k, g, x, threshold: k.linked(k._gate(x > threshold, g), x)})
+    vjp={"x": lambda k, g, x, threshold: k.linked(k._gate(~(x <= threshold), g), x)})
 def threshold(xp, x, threshold: "Scalar", value: "Scalar", inplace: "bool" = False):
     """x where it is larger than the threshold, else value.
 
@@ -136,7 +136,7 @@ def hardsigmoid(xp, x, inplace: "bool" = False):
 
 def _hardswish_gradient(k, g, x):
     inner = g * (x / 3 + 0.5)
-    return k._gate(x > -3, k._where(x < 3, inner, g))
+    return k._where(x <= -3, 0.0, k._where(abs(x) < 3, inner, g))
 
 
 @op("hardswish", fuse=True, at="F", samples=["away(3, 4)", "torch.tensor([-4.0, -3.0, 3.0, 4.0])"],
@@ -151,7 +151,7 @@ def hardswish(xp, x, inplace: "bool" = False):
     return x * bounded(xp, x + 3, 0, 6) / 6
 
 
-@op("hardshrink", fuse=True, at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
+@op("hardshrink", out="found", fuse=True, at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
     vjp={"x": lambda k, g, x, lambd: k.linked(k._gate((x < -lambd) | (x > lambd), g), x)})
 def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     """x outside [-lambd, lambd], 0 inside.
@@ -163,7 +163,7 @@ def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     return gate(xp, ~(xp.greater_equal(x, -lambd) & xp.less_equal(x, lambd)), x)
 
 
-@op("softshrink", fuse=True, at="F", samples=["away(3, 4)", "r(3), 0.3"],
+@op("softshrink", out="found", fuse=True, at="F", samples=["away(3, 4)", "r(3), 0.3"],
     vjp={"x": lambda k, g, x, lambd: k.linked(k._gate((x < -lambd) | (x > lambd), g), x)})
 def softshrink(xp, x, lambd: "float" = 0.5):
     """x drawn lambd towards 0, and 0 where it is nearer than that.

@@ -21,9 +21,12 @@ _BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtyp
 
 
 def refuse(x, kinds: str, kernel: str) -> None:
-    """Raises when the dtype kind of `x` is one of `kinds`, in the words of PyTorch's kernels."""
+    """Raises when the dtype kind of `x` is one of `kinds`, in the words of PyTorch's kernels; h is for the 16-bit floats."""
     d = getattr(x, "dtype", None)
-    if d is not None and ("f" if d.kind == "V" else d.kind) in kinds:
+    if d is None:
+        return
+    kind = "f" if d.kind == "V" else d.kind
+    if kind in kinds or "h" in kinds and kind == "f" and d.itemsize == 2:
         raise Unsupported(f"\"{kernel}\" not implemented for '{dtypes.scalar_name(dtypes.of_numpy(d))}'")
 
 

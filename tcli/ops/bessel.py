@@ -9,13 +9,13 @@ PLAIN = ("torch.tensor([0.5, 1.0, 3.0])",)
 
 def _i1_gradient(k, g, x, out):
     slope = k.i0(x) - out / k._where(x == 0, 1.0, x)
-    return g * k._where(x == 0, 0.5, slope)
+    return g * k._where(abs(x) > 0, slope, 0.5)
 
 
 def _i1e_gradient(k, g, x, out):
     safe = k._where(x == 0, 1.0, x)
     slope = k.i0e(x) - out * (k.sgn(x) + k.reciprocal(safe))
-    return g * k._where(x == 0, 0.5, slope)
+    return g * k._where(abs(x) > 0, slope, 0.5)
 
 
 unary("i0", "i0", "The modified Bessel function of the first kind, order 0",
@@ -43,30 +43,30 @@ for _name, _function, _shown in (
         ("scaled_modified_bessel_k1", "k1e", "[2.7310, 1.6362]")):
     unary(_name, _function, f"{_KIND[_name[:-1]]}, order {_name[-1]}", f"special.{_name}(tensor([0.5, 1.]))",
           f"tensor({_shown})",
-          samples=PLAIN, at="special")
+          samples=PLAIN, at="special", half=False)
 
 
-@op("spherical_bessel_j0", at="special", promote="float", samples=PLAIN, nograd=True)
+@op("spherical_bessel_j0", half=False, at="special", promote="float", samples=PLAIN, nograd=True)
 def spherical_bessel_j0(xp, x):
     """sin(x) / x, and 1 at 0.
 
     >>> special.spherical_bessel_j0(tensor([0., 1.]))
     tensor([1.0000, 0.8415])
     """
-    refuse(x, "c", "spherical_bessel_j0_cpu")
+    refuse(x, "ch", "spherical_bessel_j0_cpu")
     zero = xp.equal(x, 0)
     out = (xp.sin(x) + zero) / (x + zero)
     return xp.where(xp.isinf(x), x.dtype.type(0), out)
 
 
-@op("airy_ai", at="special", promote="float", host=True, samples=PLAIN, nograd=True)
+@op("airy_ai", half=False, at="special", promote="float", host=True, samples=PLAIN, nograd=True)
 def airy_ai(xp, x):
     """The Airy function Ai.
 
     >>> special.airy_ai(tensor([0., 1.]))
     tensor([0.3550, 0.1353])
     """
-    refuse(x, "c", "airy_ai_cpu")
+    refuse(x, "ch", "airy_ai_cpu")
     out = xp.asarray(special(xp).airy(x)[0]).astype(x.dtype, copy=False)
     return xp.where(xp.greater(x, 103.892) & xp.isfinite(x), x.dtype.type(0), out)
 

@@ -127,7 +127,7 @@ def _one_dtype(values: list) -> None:
         raise EngineError("heaviside is not yet implemented for tensors with different dtypes.")
 
 
-@op("heaviside", fuse=True, check=_one_dtype, grad_name="NotImplemented", at=EVERYWHERE, promote="same",
+@op("heaviside", out="heaviside", fuse=True, check=_one_dtype, grad_name="NotImplemented", at=EVERYWHERE, promote="same",
     samples=["torch.tensor([-1.0, 0.0, 2.0]), torch.tensor(0.5)"],
     vjp={"x": HEAVISIDE, "values": HEAVISIDE})
 def heaviside(xp, x, values):
@@ -189,13 +189,16 @@ def ldexp(x, other):
     >>> ldexp(tensor([1., 3.]), tensor([2, -1]))
     tensor([4.0000, 1.5000])
     """
+    if x.is_floating_point():
+        refuse(other._a, "b", "ldexp_cpu_exp")
     factor = T.pow(2.0, other)
     if x.is_floating_point() and not (other.is_floating_point() or other.is_complex()):
         factor = factor.to(x.dtype)
     return x * factor
 
 
-@op("frexp", at="torch tensor", outs=2, fields=("mantissa", "exponent"), samples=["away(3, 4)", "away()"],
+@op("frexp", out=("mantissa", "exponent"), at="torch tensor", outs=2, fields=("mantissa", "exponent"),
+    samples=["away(3, 4)", "away()"],
     vjp={"x": lambda k, g, out1: g[0] / k.exp2(out1) if g[0] is not None else None})
 def frexp(xp, x):
     """(mantissa, exponent) with x = mantissa * 2 ** exponent and the mantissa in [0.5, 1).

@@ -59,7 +59,7 @@ def linalg_cholesky_ex_ok(x):
 DEFINITE = "torch.cov(r(3, 8))"
 
 
-@composite("linalg_cholesky", at="", also=["linalg.cholesky"],
+@composite("linalg_cholesky", out="exact", at="", also=["linalg.cholesky"],
            samples=[DEFINITE, DEFINITE + ", upper=True", "torch.cov(c(3, 8))"])
 def linalg_cholesky(A, *, upper: "bool" = False):
     """The lower triangular L with A = L @ L^H (or the upper U with A = U^H @ U); raises where there is none.
@@ -73,7 +73,7 @@ def linalg_cholesky(A, *, upper: "bool" = False):
     return L
 
 
-@composite("linalg_cholesky_ex", at="", also=["linalg.cholesky_ex"], fields=("L", "info"), samples=[DEFINITE])
+@composite("linalg_cholesky_ex", out="exact", at="", also=["linalg.cholesky_ex"], fields=("L", "info"), samples=[DEFINITE])
 def linalg_cholesky_ex(A, *, upper: "bool" = False, check_errors: "bool" = False):
     """(L, info): info is 0, or the order of the leading minor that is not positive.
 

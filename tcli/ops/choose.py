@@ -119,24 +119,30 @@ def _fill_value(xp, x, value):
     if getattr(value, "ndim", 0):
         raise EngineError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                           f"{value.ndim} dimension(s).")
-    wanted = dtypes.of_numpy(x.dtype)
     if hasattr(value, "place"):
         return value.astype(x.dtype)
     number = value.item() if hasattr(value, "item") else value
+    _check_fits(number, dtypes.of_numpy(x.dtype))
+    return xp.asarray(number).astype(x.dtype)
+
+
+def _check_fits(number, wanted) -> None:
     if not _fits(number, wanted):
-        names = {"int64": "int64_t", "uint8": "uint8_t", "int16": "int16_t", "int8": "int8_t", "int32": "int"}
+        names = {"int64": "int64_t", "uint8": "uint8_t", "int16": "int16_t", "int8": "int8_t", "int32": "int",
+                 "float16": "float", "bfloat16": "float"}
         raise EngineError("value cannot be converted to type "
                           f"{names.get(wanted.name) or dtypes.C_NAMES[wanted.name]} without overflow")
-    return xp.asarray(number).astype(x.dtype)
 
 
 def _fits(number, wanted) -> bool:
     """Whether C++ converts the number to this dtype without overflow; fractions may get lost."""
     if isinstance(number, complex) and wanted.category < dtypes.COMPLEX:
-        return False
+        if number.imag:
+            return False
+        number = number.real
     if wanted.category == dtypes.INTEGER:
         info = dtypes.iinfo(wanted)
-        low = info.min if wanted.is_signed else -info.max
+        low = info.min if wanted.is_signed or isinstance(number, float) else -info.max
         return math.isfinite(number) and low <= number <= info.max
     if wanted.category == dtypes.FLOAT and math.isfinite(number):
         return -dtypes.finfo(wanted).max <= number <= dtypes.finfo(wanted).max
@@ -160,7 +166,8 @@ def _same_floats(values: list) -> None:
     refuse(start._a, "biu", "lerp_kernel_" + ("tensor" if tensor_weight else "scalar"))
 
 
-@op("lerp", fuse=True, out="found", at="torch tensor tensor_", promote="same", check=_same_floats,
+@op("lerp", fuse=True, out=lambda x, end, weight: "found" if hasattr(weight, "_a") else None,
+    at="torch tensor tensor_", promote="same", check=_same_floats,
     grad_name=lambda x, end, weight: f"LerpBackward{int(hasattr(weight, '_a'))}",
     samples=["r(3, 4), r(3, 4), 0.3", "r(3), r(3), r(3)", "r(2, 3), r(3), r()", "r(3), r(3), 0.8",
              "c(3), c(3), c(3)"],
@@ -180,6 +187,16 @@ def lerp(xp, x, end, weight: "Operand"):
     return xp.where(xp.absolute(weight) < 0.5, x + weight * span, end - span * (1 - weight))
 
 
+def _factor(value, d):
+    """A number as PyTorch's kernels take it: in the dtype of the tensors, its fraction cut off where they are integers."""
+    if type(value) is int and d.kind not in "iu":
+        return value
+    wanted = dtypes.of_numpy(d)
+    _check_fits(value, wanted)
+    value = value.real if isinstance(value, complex) and not wanted.is_complex else value
+    return np.asarray(int(value)).astype(d)[()] if wanted.category == dtypes.INTEGER else value
+
+
 def _scaled(value, product):
     return product if value == 1 else product * value
 
@@ -197,9 +214,7 @@ def addcmul(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     tensor([5.0000, 8.5000])
     """
     refuse(x, "b", "addcmul_cpu_out")
-    if x.dtype.kind in "iu" and isinstance(value, float):
-        raise EngineError("value cannot be converted to type int64_t without overflow")
-    return x + _scaled(value, tensor1 * tensor2)
+    return x + _scaled(_factor(value, x.dtype), tensor1 * tensor2)
 
 
 def _divides_reals(values: list) -> None:
@@ -224,4 +239,4 @@ def addcdiv(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     >>> addcdiv(tensor([1., 1.]), tensor([2., 3.]), tensor([4., 6.]), value=2)
     tensor([2., 2.])
     """
-    return x + _scaled(value, tensor1) / tensor2
+    return x + _scaled(_factor(value, x.dtype), tensor1) / tensor2

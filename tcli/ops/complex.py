@@ -9,6 +9,7 @@ from ..engine import dtypes
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor, as_tensor
 from ..errors import ArgumentError, EngineError, ShapeError
+from .arrays import refuse
 
 COMPLEX = ["c(3, 4)", "c()", "c(0, 2)"]
 
@@ -115,7 +116,7 @@ def _both_real(x, other) -> None:
                           "argument")
 
 
-@op("complex", out="complex", at="torch", samples=["r(3, 4), r(3, 4)", "r(3, 1), r(4)", "r(), r()"],
+@op("complex", half=False, out="complex", at="torch", samples=["r(3, 4), r(3, 4)", "r(3, 1), r(4)", "r(), r()"],
     vjp={"real": lambda k, g: k.real(g), "imag": lambda k, g: k.imag(g)})
 def complex(xp, real, imag):
     """The complex numbers with these real and imaginary parts.
@@ -130,7 +131,7 @@ def complex(xp, real, imag):
     return out
 
 
-@op("polar", out="complex", at="torch", samples=["pos(3, 4), r(3, 4)", "pos(3, 1), r(4)"],
+@op("polar", half=False, out="complex", at="torch", samples=["pos(3, 4), r(3, 4)", "pos(3, 1), r(4)"],
     vjp={"abs": lambda k, g, out: k.real(k.conj(g) * k.sgn(out)),
          "angle": lambda k, g, out: k.real(k.conj(g) * (out * 1j))})
 def polar(xp, abs, angle):
@@ -140,6 +141,7 @@ def polar(xp, abs, angle):
     tensor([1.0000e+00+0.j, 1.5100e-07+2.j])
     """
     _both_real(abs, angle)
+    refuse(abs, "h", "polar_cpu")
     return complex(xp, abs * xp.cos(angle), abs * xp.sin(angle))
 
 

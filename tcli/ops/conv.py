@@ -306,6 +306,10 @@ def convolve(name: str, n: int, x, weight, bias, stride, padding, dilation, grou
     if weight._a.ndim < 3:
         raise EngineError("weight should have at least three dimensions")
     if weight._a.ndim != n + 2:
+        if padding == "same":
+            raise ShapeError(f"Expected {weight._a.ndim}-dimensional input for {weight._a.ndim}-dimensional weight"
+                             f"{list(weight._a.shape)}, but got {x._a.ndim}-dimensional input of size {list(x._a.shape)} "
+                             "instead")
         raise EngineError(f"expected stride to be a single integer value or a list of {weight._a.ndim - 2} values to "
                           "match the convolution dimensions, but got "
                           f"stride={list(sizes(stride, n, name, 'stride'))}")

@@ -6,12 +6,13 @@ import numpy as np
 
 from ..engine import device as device_module
 from ..engine import dtypes
+from ..engine.args import type_name
 from ..engine.callables import shortcut
 from ..engine.device import CPU, as_device, backend, default_device, move
 from ..engine.dispatch import wrap
 from ..engine.registry import composite, function
 from ..engine.tensor import Tensor, as_tensor, tensor
-from ..errors import BadValue, EngineError, Unsupported
+from ..errors import ArgumentError, BadValue, EngineError, Unsupported
 
 
 def made(array, device=None, requires_grad: bool = False):
@@ -281,6 +282,21 @@ def eye(n: "int", m: "int?" = None, *, dtype: "DType?" = None, layout: "any" = N
     return make(lambda xp: xp.eye(n, m, dtype=_type(dtype)), device, requires_grad)
 
 
+def _ends(name: str, start, end) -> list:
+    """The ends of a range as numbers."""
+    wrong = [f"{word} with {t.ndim} dimension(s)" for word, t in (("start", start), ("end", end)) if getattr(t, "ndim", 0)]
+    if wrong:
+        raise EngineError(f"{name} only supports 0-dimensional start and end tensors, but got {' and '.join(wrong)}.")
+    return [_number(name, "start", start), _number(name, "end", end)]
+
+
+def _number(name: str, word: str, value):
+    value = value.item() if hasattr(value, "item") else value
+    if not isinstance(value, (int, float, complex)):
+        raise ArgumentError(f"{name}(): argument '{word}' must be Number, not {type_name(value)}")
+    return value
+
+
 def _line(xp, start, end, steps: int, real):
     """PyTorch fills the first half from the start and the second half from the end."""
     if steps <= 1:
@@ -293,13 +309,16 @@ def _line(xp, start, end, steps: int, real):
 
 
 @composite("linspace", at="torch", nograd=True, samples=["0, 1, 5", "-2, 3, 1", "3, 7, 0", "0.1, 0.7, 7"])
-def linspace(start: "Scalar", end: "Scalar", steps: "int", *, dtype: "DType?" = None, layout: "any" = None,
+def linspace(start: "any", end: "any", steps: "int", *, dtype: "DType?" = None, layout: "any" = None,
              device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """`steps` numbers from start to end, both included, at equal distances.
 
     >>> linspace(0, 1, 3)
     tensor([0.0000, 0.5000, 1.0000])
     """
+    start, end = _ends("linspace", start, end)
+    if dtype is dtypes.bool_:
+        raise Unsupported("\"linspace_cpu\" not implemented for 'Bool'")
     if steps < 0:
         raise EngineError("number of steps must be non-negative")
     if dtype is None and isinstance(start, complex) | isinstance(end, complex):
@@ -310,13 +329,14 @@ def linspace(start: "Scalar", end: "Scalar", steps: "int", *, dtype: "DType?" = 
 
 
 @composite("logspace", at="torch", nograd=True, samples=["0, 2, 3", "-1, 1, 4, 2.0", "0, 1, 1"])
-def logspace(start: "Scalar", end: "Scalar", steps: "int", base: "Scalar" = 10.0, *, dtype: "DType?" = None,
+def logspace(start: "any", end: "any", steps: "int", base: "Scalar" = 10.0, *, dtype: "DType?" = None,
              layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """`steps` numbers from base**start to base**end at equal distances of their logs.
 
     >>> logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
+    start, end = _ends("logspace", start, end)
     if steps < 0:
         raise EngineError("number of steps must be non-negative")
     target = _type(dtype)

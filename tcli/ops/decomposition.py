@@ -129,7 +129,7 @@ def _svdvals(xp, x):
 _WIDE_TALL = ["r(2, 3)", "r(3, 2)", "r(2, 3, 3)"]
 
 
-@composite("linalg_svd", at="", also=["linalg.svd"], fields=("U", "S", "Vh"),
+@composite("linalg_svd", out="exact", at="", also=["linalg.svd"], fields=("U", "S", "Vh"),
            samples=["r(3, 3)", "r(3, 2), False", "r(3, 4), full_matrices=False", "r(2, 2, 2), False", "r(7, 4), False",
                     "r(3, 8), False", "r(2, 6, 5), False", "c(3, 3).detach()", "r(0, 3)"])
 def linalg_svd(A, full_matrices: "bool" = True, *, driver: "str?" = None):
@@ -144,7 +144,7 @@ def linalg_svd(A, full_matrices: "bool" = True, *, driver: "str?" = None):
     return T._svd(A, full_matrices)
 
 
-@composite("linalg_svdvals", at="", also=["linalg.svdvals"], samples=[*_WIDE_TALL, "r(0, 2)", "c(2, 3)"])
+@composite("linalg_svdvals", out="exact", at="", also=["linalg.svdvals"], samples=[*_WIDE_TALL, "r(0, 2)", "c(2, 3)"])
 def linalg_svdvals(A, *, driver: "str?" = None):
     """The singular values, largest first.
 
@@ -154,7 +154,7 @@ def linalg_svdvals(A, *, driver: "str?" = None):
     return T._svd(A, False)[1] if A._rg else T._svdvals(A)
 
 
-@composite("svd", at="torch tensor", fields=("U", "S", "V"), samples=["r(3, 2)", "r(3, 3), False"])
+@composite("svd", out="exact", at="torch tensor", fields=("U", "S", "V"), samples=["r(3, 2)", "r(3, 3), False"])
 def svd(x, some: "bool" = True, compute_uv: "bool" = True):
     """x = U @ diag(S) @ V^H: the older form of `linalg.svd`, which returns V itself.
 
@@ -210,7 +210,7 @@ def _eigh(xp, x, UPLO: "str"):
 SYMMETRIC = "torch.cov(r(2, 6))"
 
 
-@composite("linalg_eigh", at="", also=["linalg.eigh"], fields=("eigenvalues", "eigenvectors"),
+@composite("linalg_eigh", out="exact", at="", also=["linalg.eigh"], fields=("eigenvalues", "eigenvectors"),
            samples=[SYMMETRIC, SYMMETRIC + ", 'U'", "torch.cov(r(5, 9))", "torch.cov(r(6, 9)), 'U'",
                     "torch.cov(c(4, 9)).detach()"])
 def linalg_eigh(A, UPLO: "str" = "L"):
@@ -229,7 +229,7 @@ def _eigvalsh(xp, x, UPLO: "str"):
     return xp.linalg.eigvalsh(x, UPLO.upper())
 
 
-@composite("linalg_eigvalsh", at="", also=["linalg.eigvalsh"],
+@composite("linalg_eigvalsh", out="exact", at="", also=["linalg.eigvalsh"],
            samples=["torch.cov(r(3, 6))", SYMMETRIC + ", 'U'", "torch.cov(c(3, 6))"])
 def linalg_eigvalsh(A, UPLO: "str" = "L"):
     """The eigenvalues of symmetric or Hermitian matrices, rising.
@@ -357,7 +357,7 @@ def _qr_mode(mode: str) -> str:
     return mode
 
 
-@composite("linalg_qr", at="", also=["linalg.qr"], fields=("Q", "R"),
+@composite("linalg_qr", out="exact", at="", also=["linalg.qr"], fields=("Q", "R"),
            samples=["r(3, 2)", "r(3, 3)", "r(2, 3)", "r(2, 3, 3)"])
 def linalg_qr(A, mode: "str" = "reduced"):
     """A = Q @ R with orthonormal columns in Q and an upper triangular R.
@@ -371,7 +371,7 @@ def linalg_qr(A, mode: "str" = "reduced"):
     return T._qr(A, _qr_mode(mode))
 
 
-@composite("qr", at="torch tensor", fields=("Q", "R"), samples=["r(3, 2)", "r(3, 3), False"])
+@composite("qr", out="exact", at="torch tensor", fields=("Q", "R"), samples=["r(3, 2)", "r(3, 3), False"])
 def qr(x, some: "bool" = True):
     """x = Q @ R: the older form of `linalg.qr`.
 

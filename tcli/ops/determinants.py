@@ -43,7 +43,7 @@ def _det(xp, x):
     return xp.linalg.det(x)
 
 
-@composite("linalg_det", at="", also=["linalg.det", "torch.det", "tensor.det"],
+@composite("linalg_det", out="exact", at="", also=["linalg.det", "torch.det", "tensor.det"],
            samples=["r(3, 3)", "r(2, 2, 2)", "r(1, 1)", "r(0, 0)", "c(2, 2)"])
 def linalg_det(A):
     """The determinant of square matrices.
@@ -75,7 +75,7 @@ def _slogdet(xp, x):
     return xp.asarray(sign), xp.asarray(logabsdet)
 
 
-@composite("linalg_slogdet", at="", also=["linalg.slogdet"], fields=("sign", "logabsdet"),
+@composite("linalg_slogdet", out="exact", at="", also=["linalg.slogdet"], fields=("sign", "logabsdet"),
            samples=["r(3, 3)", "r(2, 2, 2)", "r(0, 0)", "c(2, 2)"])
 def linalg_slogdet(A):
     """(sign, logarithm of the absolute value) of the determinant.

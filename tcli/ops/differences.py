@@ -8,7 +8,7 @@ from ..errors import BadIndex, EngineError
 from .along import part
 
 
-@composite("diff", out="scan", at="torch tensor",
+@composite("diff", out=lambda x, n, *_: None if n else "scan", at="torch tensor",
            samples=["r(5)", "r(3, 4), 2", "r(3, 4), 1, 0", "r(3), prepend=r(1), append=r(2)", "b(4)", "r(2), 3"])
 def diff(x, n: "int" = 1, dim: "int" = -1, prepend: "Index?" = None, append: "Index?" = None):
     """The n-th differences of neighbours along a dim.
@@ -139,7 +139,7 @@ def _uneven_slopes(x, dim: int, points, order: int):
     return T.cat([first, inner, last], dim)
 
 
-def _spacings(x, spacing, dims: tuple) -> list:
+def _spacings(x, spacing, dims: tuple, given: bool) -> list:
     if isinstance(spacing, Tensor) and not spacing.ndim:
         spacing = spacing.item()
     if spacing is None:
@@ -149,9 +149,12 @@ def _spacings(x, spacing, dims: tuple) -> list:
     if len(spacing) == 1 and len(dims) == 1:
         return list(spacing)
     if len(spacing) != len(dims):
-        raise EngineError("torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal "
-                          f"to {len(dims)} = "
-                          "'self.dim() if dim is unspecified else len(dim)', but got a list of length "
+        if given:
+            raise EngineError("torch.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments "
+                              f"to have the same length, but got a spacing argument of length {len(spacing)} and a dim "
+                              f"argument of length {len(dims)}.")
+        raise EngineError("torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to "
+                          f"'self.dim() = {len(dims)}', since dim argument was not given, but got a list of length "
                           f"{len(spacing)}")
     return list(spacing)
 
@@ -173,10 +176,10 @@ def gradient(x, *, spacing: "any" = 1, dim: "Dims?" = None, edge_order: "int" = 
     for d in dims:
         if x.shape[d] < edge_order + 1:
             raise EngineError("torch.gradient expected each dimension size to be at least edge_order+1")
-    if x.dtype.category < dtypes.FLOAT:
+    if x.dtype.category == dtypes.INTEGER:
         x = T._cast(x, dtypes.get_default_dtype())
     found = []
-    for d, step in zip(dims, _spacings(x, spacing, dims), strict=True):
+    for d, step in zip(dims, _spacings(x, spacing, dims, dim is not None), strict=True):
         if isinstance(step, Tensor) and not step.ndim:
             step = step.item()
         found.append(_uneven_slopes(x, d, step, edge_order) if isinstance(step, Tensor) else _slopes(x, d, step,

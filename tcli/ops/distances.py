@@ -9,13 +9,14 @@ from ..engine.device import module_of
 from ..engine.dispatch import result_type, wrap
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
-from ..errors import EngineError
+from ..errors import DTypeError, EngineError
+from .arrays import refuse
 from .norms import vector_norm
 
 MM_FROM = 25  # rows from which Euclidean distances come from a matrix product
 
 
-@composite("dist", at="torch tensor", grad_name="DistBackward0", out=False, promote="same",
+@composite("dist", at="torch tensor", grad_name="DistBackward0", out=False,
            samples=["r(3, 4), r(3, 4)", "r(3, 4), r(4), 1", "r(3), r(3), math.inf", "r(3), r(3), 0",
                     "r(3), r(3), 2.5"])
 def dist(x, other, p: "Scalar" = 2):
@@ -50,7 +51,7 @@ def cosine_similarity(x1, x2, dim: "int" = 1, eps: "float" = 1e-08):
     tensor([0.7071])
     """
     common = result_type((x1, x2))
-    if common.category < dtypes.FLOAT:
+    if common.category != dtypes.FLOAT:
         raise EngineError("expected common dtype to be floating point, yet common dtype is "
                           f"{dtypes.scalar_name(common)}")
     shape = broadcast_shapes(x1._a.shape, x2._a.shape)
@@ -107,6 +108,9 @@ def _check_cdist(x1, x2, p, compute_mode) -> None:
         if x.dtype.category != dtypes.FLOAT:
             raise EngineError(f"cdist only supports floating-point dtypes, {which} got: "
                               f"{dtypes.C_NAMES[x.dtype.name]}")
+    refuse(x1._a, "h", "cdist")
+    if x1.dtype is not x2.dtype:
+        raise DTypeError(f"expected scalar type {dtypes.scalar_name(x1.dtype)} but found {dtypes.scalar_name(x2.dtype)}")
     if x1.shape[-1] != x2.shape[-1]:
         raise EngineError(f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}")
     if p < 0:
@@ -155,6 +159,7 @@ def pdist(x, p: "float" = 2):
         raise EngineError("pdist only supports floating-point dtypes")
     if p < 0:
         raise EngineError("pdist only supports non-negative p values")
+    refuse(x._a, "h", "pdist")
     first, second = (wrap(module_of(x._a).asarray(i)) for i in np.triu_indices(x.shape[0], 1))
     difference = x[first] - x[second]
     return vector_norm(difference, p, (1,), False) if difference._a.size else T.sum(difference, 1)

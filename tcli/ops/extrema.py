@@ -163,7 +163,8 @@ def _place_by_rows(xp, name: str, x, dim: int):
 def _extremum(name: str, other: str, word: str, shown: tuple):
     whole, along, two = "_" + name + "_all", "_" + name + "_dim", other
 
-    @composite(name, at="torch tensor", fields=("values", "indices"),
+    @composite(name, out=lambda x, dim, *_: "exact" if isinstance(dim, int) else None, at="torch tensor",
+               fields=("values", "indices"),
                samples=["r(3, 4)", "r(3, 4), 1", "r(2, 3, 2), dim=-1, keepdim=True", "r(3), r(2, 3)", TIES,
                         f"{TIES}, 1", "r(), 0",
                         "ints(2, 3)", "b(3), 0"])

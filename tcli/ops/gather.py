@@ -9,6 +9,7 @@ from ..engine.placement import has_values, values_of
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import EngineError
+from .arrays import refuse
 from .places import combine_along, in_range, take_along, write_along
 
 
@@ -234,6 +235,8 @@ def _scatter_reduce(xp, x, dim: "Dim", index: "Index", src: "Index", reduce: "st
         return found.reshape(())
     if not index.size:
         return x.copy()
+    if reduce in _UNORDERED:
+        refuse(x, _UNORDERED[reduce], f"scatter_gather_tensor_cpu_reduce_{reduce}")
     if x.dtype == np.bool_:
         # Sums and maxima of truth values are `or`, products and minima `and`: the same as in small integers.
         wide = _scatter_reduce(xp, x.astype(np.uint8), dim, index, src.astype(np.int64), reduce, include_self)
@@ -250,6 +253,9 @@ def _scatter_reduce(xp, x, dim: "Dim", index: "Index", src: "Index", reduce: "st
         count = xp.maximum(count, 1)
         out = out // count if x.dtype.kind in "iu" else out / count
     return out
+
+
+_UNORDERED = {"mean": "b", "amax": "c", "amin": "c"}  # the dtype kinds that a reduction does not take
 
 
 def _lowest(d):

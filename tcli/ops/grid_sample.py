@@ -162,7 +162,7 @@ def _check(x, grid, mode: str, padding: str) -> None:
 def sample(x, grid, mode: str, padding: str, align: bool):
     _check(x, grid, mode, padding)
     n = x._a.ndim - 2
-    refuse(x._a, "biu", "grid_sampler_2d_cpu_kernel_impl" if n == 2 else "grid_sampler3d_cpu")
+    refuse(x._a, "biuc", "grid_sampler_2d_cpu_kernel_impl" if n == 2 else "grid_sampler3d_cpu")
     out = grid._a.shape[1:-1]
     if not x._a.size or not grid._a.size:
         return T.reshape(T.sum(x) * 0, ()) * wrap(np.zeros((*x._a.shape[:2], *out), x._a.dtype))

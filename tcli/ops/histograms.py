@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from ..engine import dtypes
 from ..engine.meta import needs_value
+from ..engine.out import c_name
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
-from ..errors import EngineError
+from ..errors import DTypeError, EngineError
 from .arrays import not_implemented, refuse
 
 
@@ -128,7 +130,12 @@ def _shapes(xp, x, bins, *_):
     samples=["torch.tensor([[0.5, 1.0], [2.0, 3.0]]), [2, 3], None, None, False"],
     grad_name="NotImplemented", vjp={"x": not_implemented("derivative for aten::histogram is not implemented")})
 def _histogramdd(xp, x, bins: "any", range: "any", weight: "Index?", density: "any"):
-    refuse(x, "biuc", "histogramdd")
+    refuse(x, "biuc" if any(hasattr(b, "_a") for b in bins) else "biuch", "histogramdd")
+    for d, b in enumerate(bins):
+        if hasattr(b, "_a") and b._a.dtype != x.dtype:
+            raise DTypeError("torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with "
+                             f"dtype {c_name(dtypes.of_numpy(x.dtype))} and bins for dimension {d} with dtype "
+                             f"{c_name(b.dtype)}")
     hist, edges = _counted(xp, x, bins, range, weight, density)
     return (hist, *edges)
 

@@ -120,7 +120,7 @@ def _check_ormqr(values: list) -> None:
     if c.shape[dim] < tau.shape[-1]:
         raise ShapeError(f"torch.ormqr: other.shape[{dim}] must be greater than or equal to tau.shape[-1]")
     if tau.shape[-1] > a.shape[-1]:
-        raise ShapeError("torch.ormqr: tau.shape[-1] must be less than or equal to input.shape[-1]")
+        raise ShapeError(f"torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{dim}], input.shape[-1])")
     for word, t in (("tau", tau), ("other", c)):
         if t.dtype != a.dtype:
             raise DTypeError(f"torch.ormqr: Expected input and {word} to have the same dtype, but input has dtype "
@@ -148,7 +148,7 @@ def _ormqr_gradient(k, g, need, x, tau, other, left, transpose):
     return gx, gtau, (gother if left else k.adjoint_of(gother))
 
 
-@op("ormqr", at="torch tensor", half=False, host=True,
+@op("ormqr", out="ormqr", at="torch tensor", half=False, host=True,
     shape=lambda xp, x, tau, other, *_: xp.empty_like(other), check=_check_ormqr,
     samples=["r(3, 2), r(2), r(3, 2)", "r(3, 2), r(2), r(2, 3), False", "r(3, 2), r(2), r(3, 2), True, True"],
     vjp={"x, tau, other": _ormqr_gradient})

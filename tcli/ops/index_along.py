@@ -9,6 +9,7 @@ from ..engine.placement import has_values, holds, outside, values_of
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, DTypeError, EngineError
+from .arrays import refuse
 from .places import FLATTEN_FROM, combine_along, in_range, take_along, take_rows
 
 
@@ -223,6 +224,8 @@ def index_reduce(x, dim: "Dim", index: "Index", source, reduce: "str", *, includ
     if source.dtype is not x.dtype:
         raise EngineError("index_reduce(): self and source expected to have the same dtype, but got (self) "
                           f"{dtypes.scalar_name(x.dtype)} and (source) {dtypes.scalar_name(source.dtype)}")
+    if x.ndim < 2:
+        refuse(x._a, "bc", "index_func_")
     if not x.ndim:
         return T._scatter_reduce(x, dim, index, source, reduce, include_self)
     return T.scatter_reduce(x, dim, _along(x, dim, index), source, reduce, include_self=include_self)

@@ -239,7 +239,7 @@ def resize(x, size, factor, mode: str, align, recompute, antialias: bool):
     if any(m <= 0 for m in (*size, *x._a.shape[2:])):
         raise EngineError(f"Input and output sizes should be greater than 0, but got input ({_dims(x._a.shape[2:])}) "
                           f"and output ({_dims(size)})")
-    refuse(x._a, "bi", "adaptive_avg_pool2d" if mode == "area" else "compute_indices_weights_" + mode)
+    refuse(x._a, "bic", "adaptive_avg_pool2d" if mode == "area" else "compute_indices_weights_" + mode)
     if mode == "area":
         return T._adaptive_avg(x, size)
     return T._upsample(x, mode, size, bool(align), factors, antialias)

@@ -235,7 +235,11 @@ def _name(x, other) -> str:
     return _FLAT_NAMES.get(dims) or ("CloneBackward0" if dims[0] == 2 else "UnsafeViewBackward0")
 
 
-@op("matmul", at="torch tensor linalg", cost=matrix_product,
+def _out_rule(x, other) -> str:
+    return "product" if x.ndim == other.ndim == 1 else "addmv" if (x.ndim, other.ndim) == (2, 1) else "exact"
+
+
+@op("matmul", out=_out_rule, at="torch tensor linalg", cost=matrix_product,
     also=["tensor.__matmul__", "tensor.__rmatmul__", "tensor.__imatmul__"],
     grad_name=_name, check=check_matmul,
     samples=["r(3, 4), r(4, 2)", "r(4), r(4)", "r(3, 4), r(4)", "r(4), r(4, 2)", "r(2, 3, 4), r(4, 5)", "r(2, 3, 4), "

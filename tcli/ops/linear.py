@@ -99,7 +99,7 @@ def _raw_weight(k, g, x, weight_shape):
     return g.T.dot(x) if g.ndim == 2 else _weight_of(np, g, x)
 
 
-@op("linear", at="F", cost=matrix_product, grad_name=_linear_name,
+@op("linear", out="exact", at="F", cost=matrix_product, grad_name=_linear_name,
     samples=["r(2, 3), r(4, 3), r(4)", "r(2, 3), r(4, 3)", "r(3), r(4, 3), r(4)", "r(2, 2, 3), r(4, 3), r(4)",
              "r(2, 3), r(3)", "r(0, 3), r(4, 3), r(4)"],
     vjp={"x": _linear_x, "weight": _linear_weight, "bias": lambda k, g: g},

@@ -15,7 +15,8 @@ from ..engine.dispatch import wrap
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import SMALL
-from ..errors import BadValue, DTypeError, EngineError, Unsupported
+from ..errors import BadValue, DTypeError, EngineError
+from .arrays import refuse
 
 NAMES = ("none", "mean", "sum")
 BLOCK = 1 << 17
@@ -87,8 +88,7 @@ def same_shapes(x, target):
 
 
 def _need_float(x, name: str) -> None:
-    if x.dtype.kind in "biu":
-        raise Unsupported(f"\"{name}\" not implemented for '{dtypes.scalar_name(dtypes.of_numpy(x.dtype))}'")
+    refuse(x, "biu", name)
 
 
 def _weighted(loss, weight, x, reduction: str):
@@ -143,6 +143,7 @@ def mse_loss(x, target, size_average: "any" = None, reduce: "any" = None, reduct
     """
     reduction = reduction_of(reduction, size_average, reduce)
     x, target = same_shapes(x, target)
+    refuse(x._a, "c", "mse_cpu")
     if weight is not None:
         return _weighted(T.square(x - target), weight, x, reduction)
     return T._mse_loss(x, target, reduction)
@@ -153,7 +154,7 @@ def _quick_mse(x, target, *, reduction="mean"):
     if not (is_small(x) and is_small(target)):
         return NotImplemented
     a, b = x._a, target._a
-    if a.dtype is not b.dtype or a.shape != b.shape or a.size > SMALL or reduction not in NAMES:
+    if a.dtype is not b.dtype or a.dtype.kind == "c" or a.shape != b.shape or a.size > SMALL or reduction not in NAMES:
         return NotImplemented
     d = a - b
     return finish(MSE, (x, target, reduction), reduce_array(np, d * d, reduction), x._rg or target._rg)
@@ -246,6 +247,7 @@ def smooth_l1_loss(x, target, size_average: "any" = None, reduce: "any" = None, 
     """
     reduction = reduction_of(reduction, size_average, reduce)
     x, target = same_shapes(x, target)
+    refuse(x._a, "c", "smooth_l1_cpu")
     if beta < 0:
         raise EngineError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
@@ -263,6 +265,7 @@ def huber_loss(x, target, reduction: "any" = "mean", delta: "float" = 1.0, weigh
     """
     reduction = reduction_of(reduction)
     x, target = same_shapes(x, target)
+    refuse(x._a, "c", "huber_cpu")
     if delta <= 0:
         raise EngineError("huber_loss does not support non-positive values for delta.")
     if weight is None:
@@ -318,6 +321,9 @@ def gaussian_nll_loss(x, target, var: "any", full: "bool" = False, eps: "float" 
     """
     if x._a.dtype.kind in "iu" and not isinstance(var, (int, float)):
         raise DTypeError("result type Float can't be cast to the desired output type long int")
+    refuse(x._a, "c", "lt_cpu")
+    if x._a.dtype.kind == "b":
+        raise DTypeError("result type Float can't be cast to the desired output type bool")
     var = _checked_variance(x, var)
     if reduction not in NAMES:
         raise BadValue(f"{reduction} is not valid")

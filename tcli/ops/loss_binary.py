@@ -6,6 +6,7 @@ from ..engine.dtypes import scalar_name
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, DTypeError, EngineError
+from .arrays import refuse
 from .loss import _warn, reduce_array, reduction_of, share
 
 
@@ -55,6 +56,7 @@ def binary_cross_entropy(x, target, weight: "Tensor?" = None, size_average: "any
         raise DTypeError(f"Found dtype {scalar_name(target.dtype)} but expected {scalar_name(x.dtype)}")
     if x._a.dtype.kind in "biu":
         raise EngineError("all elements of input should be between 0 and 1")
+    refuse(x._a, "c", "binary_cross_entropy")
     return T._bce(x, target, weight, reduction)
 
 

@@ -12,6 +12,7 @@ from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import EngineError
+from .arrays import refuse
 from .loss import reduction_of
 
 
@@ -175,6 +176,7 @@ def _ctc(log_probs, targets, input_lengths, target_lengths, blank, reduction: st
     if not batched:
         log_probs = T.unsqueeze(log_probs, 1)
     frames, lengths = _ints(input_lengths), _ints(target_lengths)
+    refuse(log_probs._a, "biuch", "ctc_loss_cpu")
     steps, n, classes = log_probs._a.shape
     if not 0 <= blank < classes:
         raise EngineError("blank must be in label range")

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
-from ..engine.dtypes import scalar_name
+from ..engine.dtypes import of_numpy, scalar_name
 from ..engine.placement import holds, outside
 from ..engine.registry import T, composite
 from ..errors import BadValue, DTypeError, EngineError, ShapeError
@@ -198,9 +198,14 @@ def _class_rows(x, target, name: str):
         raise ShapeError("multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
                          f"samples (batch size). Expected target size [{n}], but got {list(target._a.shape)}. Input "
                          f"has shape {list(x._a.shape)}.")
+    return rows, t
+
+
+def _check_classes(t, classes: int) -> None:
+    if t.dtype != np.int64:
+        raise DTypeError(f"expected scalar type Long but found {scalar_name(of_numpy(t.dtype))}")
     if outside(t, 0, classes):
         raise EngineError("target out of range")
-    return rows, t
 
 
 @composite("multi_margin_loss", at="F", samples=["r(3, 4), torch.tensor([0, 3, 1])",
@@ -220,13 +225,14 @@ def multi_margin_loss(x, target: "Index", p: "Scalar" = 1, margin: "float" = 1.0
     if weight is not None and weight._a.ndim != 1:
         raise BadValue("weight must be one-dimensional")
     _need_rows(x._a)
-    refuse(x._a, "biu", "multi_margin_loss_cpu_kernel")
+    refuse(x._a, "biuh", "multi_margin_loss_cpu_kernel")
     if weight is not None and weight.dtype is not x.dtype:
         raise DTypeError(f"expected scalar type {scalar_name(x.dtype)} but found {scalar_name(weight.dtype)}")
     rows, t = _class_rows(x, target, "multi_margin_loss")
     n, classes = rows._a.shape
     if weight is not None and weight._a.shape != (classes,):
         raise ShapeError(f"inconsistent weight size, expected {classes} but got {list(weight._a.shape)}")
+    _check_classes(t, classes)
     own = T._gather_planes(rows, wrap(t[:, None]), 1)
     z = T.clamp(margin - own + rows, 0)
     if p == 2:
@@ -237,7 +243,7 @@ def multi_margin_loss(x, target: "Index", p: "Scalar" = 1, margin: "float" = 1.0
     if weight is not None:
         z = z * T.reshape(T._gather_index(weight, (wrap(t),)), (n, 1))
     loss = T.sum(z * wrap(wrong), 1) / classes
-    if reduction == "none" and x._a.ndim < 2:
+    if reduction == "none" and not target._a.ndim:
         loss = T.reshape(loss, ())
     return _renamed(reduced(loss, reduction), "MultiMarginLossBackward0")
 
@@ -259,7 +265,7 @@ def multilabel_margin_loss(x, target: "Index", size_average: "any" = None, reduc
     """
     reduction = reduction_of(reduction, size_average, reduce)
     _need_rows(x._a)
-    refuse(x._a, "biu", "multilabel_margin_loss_forward_out_frame")
+    refuse(x._a, "biuh", "multilabel_margin_loss_forward_out_frame")
     t = target._a.reshape(-1, target._a.shape[-1] if target._a.ndim else 1)
     if target._a.shape != x._a.shape:
         raise ShapeError(f"inconsistent target size: {list(target._a.shape)} for input of size: {list(x._a.shape)}")

@@ -126,7 +126,7 @@ def _need_pivot(pivot: bool) -> None:
         raise EngineError("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
 
 
-@composite("linalg_lu_factor_ex", at="", also=["linalg.lu_factor_ex"], fields=("LU", "pivots", "info"),
+@composite("linalg_lu_factor_ex", out="exact", at="", also=["linalg.lu_factor_ex"], fields=("LU", "pivots", "info"),
            samples=["r(3, 3)"])
 def linalg_lu_factor_ex(A, *, pivot: "bool" = True, check_errors: "bool" = False):
     """(LU, pivots, info): both triangles in one matrix, the rows exchanged, and the first zero pivot or 0.
@@ -150,7 +150,7 @@ def _raise_zero(info, name: str) -> None:
                           "linalg.lu_factor_ex(A, pivot)")
 
 
-@composite("linalg_lu_factor", at="", also=["linalg.lu_factor"], fields=("LU", "pivots"),
+@composite("linalg_lu_factor", out="exact", at="", also=["linalg.lu_factor"], fields=("LU", "pivots"),
            samples=["r(3, 3)", "r(2, 3)", "r(3, 2)", "r(2, 2, 2)"])
 def linalg_lu_factor(A, *, pivot: "bool" = True):
     """(LU, pivots): both triangular factors in one matrix and the rows exchanged, for `lu_solve`.
@@ -187,7 +187,7 @@ def lu(A, pivot: "bool" = True, get_infos: "bool" = False):
 
 # ---------------------------------------------------------------- the factors themselves
 
-@composite("lu_unpack", at="torch", fields=("P", "L", "U"), samples=["r(3, 3), " + PIVOTS, "r(3, 4), " + PIVOTS])
+@composite("lu_unpack", out="exact", at="torch", fields=("P", "L", "U"), samples=["r(3, 3), " + PIVOTS, "r(3, 4), " + PIVOTS])
 def lu_unpack(LU_data, LU_pivots: "Index", unpack_data: "bool" = True, unpack_pivots: "bool" = True):
     """(P, L, U) with A = P @ L @ U from what `linalg.lu_factor` returns.
 
@@ -216,7 +216,8 @@ def lu_unpack(LU_data, LU_pivots: "Index", unpack_data: "bool" = True, unpack_pi
     return P, L, U
 
 
-@composite("linalg_lu", at="", also=["linalg.lu"], fields=("P", "L", "U"), samples=["r(3, 3)", "r(2, 3)", "r(3, 2)"])
+@composite("linalg_lu", out="exact", at="", also=["linalg.lu"], fields=("P", "L", "U"),
+           samples=["r(3, 3)", "r(2, 3)", "r(3, 2)"])
 def linalg_lu(A, *, pivot: "bool" = True):
     """A = P @ L @ U: a permutation, a unit lower and an upper triangular matrix.
 
@@ -253,7 +254,7 @@ def _check_lu_solve(LU, pivots, B, left: bool) -> None:
         raise ShapeError("linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix")
 
 
-@composite("linalg_lu_solve", at="", also=["linalg.lu_solve"], grad_name="LinalgLuSolveBackward0",
+@composite("linalg_lu_solve", out="exact", at="", also=["linalg.lu_solve"], grad_name="LinalgLuSolveBackward0",
            samples=[f"r(3, 3) + 3 * torch.eye(3), {PIVOTS}, {rest}" for rest in ("r(3, 2)", "r(2, 3), left=False",
                                                                                    "r(3, 2), adjoint=True")])
 def linalg_lu_solve(LU, pivots: "Index", B, *, left: "bool" = True, adjoint: "bool" = False):
@@ -280,7 +281,7 @@ def _lu_solved(P, L, U, B, adjoint: bool):
     return T.matmul(P, solve(T.adjoint_of(L), half, upper=True, unitriangular=True))
 
 
-@composite("lu_solve", at="torch tensor", grad_name="LinalgLuSolveBackward0",
+@composite("lu_solve", out="exact", at="torch tensor", grad_name="LinalgLuSolveBackward0",
            samples=["r(3, 2), r(3, 3) + 3 * torch.eye(3), " + PIVOTS])
 def lu_solve(b, LU_data, LU_pivots: "Index"):
     """The X of A @ X = b from the LU factors of A: the older form of `linalg.lu_solve`.
@@ -315,8 +316,8 @@ def _ldl(xp, x, hermitian: "bool"):
     return tuple(each(xp, one, ((n, n), (n,), ()), (x.dtype, _INFO, _INFO), x))
 
 
-@composite("linalg_ldl_factor_ex", at="", also=["linalg.ldl_factor_ex"], fields=("LD", "pivots", "info"), samples=[],
-           nograd=True)
+@composite("linalg_ldl_factor_ex", out="exact", at="", also=["linalg.ldl_factor_ex"], fields=("LD", "pivots", "info"),
+           samples=[], nograd=True)
 def linalg_ldl_factor_ex(A, *, hermitian: "bool" = False, check_errors: "bool" = False):
     """(LD, pivots, info) of the decomposition of a symmetric matrix, in LAPACK's packed form.
 
@@ -326,7 +327,8 @@ def linalg_ldl_factor_ex(A, *, hermitian: "bool" = False, check_errors: "bool" =
     return T._ldl(A, hermitian)
 
 
-@composite("linalg_ldl_factor", at="", also=["linalg.ldl_factor"], fields=("LD", "pivots"), samples=[], nograd=True)
+@composite("linalg_ldl_factor", out="exact", at="", also=["linalg.ldl_factor"], fields=("LD", "pivots"),
+           samples=[], nograd=True)
 def linalg_ldl_factor(A, *, hermitian: "bool" = False):
     """(LD, pivots) of the decomposition of a symmetric matrix, for `ldl_solve`.
 
@@ -348,8 +350,9 @@ def _check_ldl_solve(values: list) -> None:
         raise DTypeError("torch.linalg.ldl_solve: LD dtype " f"{scalar(ld)} does not match b dtype {scalar(b)}")
 
 
-@op("linalg_ldl_solve", at="", also=["linalg.ldl_solve"], half=False, host=True, shape=lambda xp, LD, pivots, B, *_: xp.empty((
-    *xp.broadcast_shapes(LD.shape[:-2], B.shape[:-2]), *B.shape[-2:]), B.dtype), check=_check_ldl_solve,
+@op("linalg_ldl_solve", out="exact", at="", also=["linalg.ldl_solve"], half=False, host=True,
+    shape=lambda xp, LD, pivots, B, *_: xp.empty((*xp.broadcast_shapes(LD.shape[:-2], B.shape[:-2]), *B.shape[-2:]), B.dtype),
+    check=_check_ldl_solve,
     samples=["torch.tensor([[2., 0.], [0.5, 3.]], dtype=torch.float64), torch.tensor([1, 2], dtype=torch.int32), "
              "torch.tensor([[1., 2.], [0., 1.]], dtype=torch.float64)"],
     vjp={"LD": LDL_SOLVE, "B": LDL_SOLVE}, grad_name="NotImplemented")

@@ -69,7 +69,7 @@ def _extreme(x, dim: int, ord, keepdim: bool = False):
     return (T.amax if ord > 0 else T.amin)(x, dim, keepdim)
 
 
-@composite("linalg_matrix_norm", at="", also=["linalg.matrix_norm"],
+@composite("linalg_matrix_norm", out="norm", at="", also=["linalg.matrix_norm"],
            samples=["r(3, 4)", "r(3, 4), 'nuc'", "r(3, 4), 2", "r(3, 4), -2", "r(3, 4), 1", "r(3, 4), -1",
                     "r(3, 4), math.inf",
                     "r(3, 4), -math.inf", "r(2, 3, 4), 2, (0, 1)", "r(2, 3, 4), 1, (0, -1), True", "r(2, 3, 4), "
@@ -86,7 +86,7 @@ def linalg_matrix_norm(A, ord: "any" = "fro", dim: "any" = (-2, -1), keepdim: "b
     return _matrix_norm(A, ord, dim, keepdim, dtype)
 
 
-@composite("linalg_norm", at="", also=["linalg.norm"],
+@composite("linalg_norm", out="norm", at="", also=["linalg.norm"],
            samples=["r(3)", "r(3, 4)", "r(3), 1", "r(3, 4), 'nuc'", "r(3, 4), 2", "r(3, 4), 2, 1", "r(2, 3, 4), 1, "
                                                                                                    "(0, 2)",
                     "r(2, 3, 4), keepdim=True", "r(3, 4), -math.inf", "r(3, 4), 3, (1,), True"])

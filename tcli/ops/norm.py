@@ -14,7 +14,7 @@ from ..engine import dtypes
 from ..engine.dispatch import is_half
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
-from ..errors import BadValue, EngineError, ShapeError, Unsupported
+from ..errors import BadValue, EngineError, ShapeError
 from .arrays import refuse
 
 BLOCK = 1 << 16
@@ -194,8 +194,7 @@ def _normalized(name: str, x, normalized_shape, weight, bias=None) -> tuple:
 
 
 def need_floating(x, kernel: str) -> None:
-    if x._a.dtype.kind in "biu":
-        raise Unsupported(f"\"{kernel}\" not implemented for '{dtypes.scalar_name(x.dtype)}'")
+    refuse(x._a, "biuc", kernel)
 
 
 def _layer_norm(x, normalized_shape, weight, bias, eps):
@@ -275,7 +274,7 @@ def native_group_norm(x, weight: "Tensor?", bias: "Tensor?", N: "int", C: "int",
     >>> native_group_norm(ones(1, 2, 3), None, None, 1, 2, 3, 1, 1e-5)[1]
     tensor([[1.]])
     """
-    refuse(x._a, "biu", "GroupNormKernelImpl")
+    refuse(x._a, "biuc", "GroupNormKernelImpl")
     return _group_norm(x, weight, bias, N, C, HxW, group, eps)
 
 
@@ -291,6 +290,7 @@ def rms_norm(x, normalized_shape: "any", weight: "Tensor?" = None, eps: "float?"
     tensor([0.8485, 1.1314])
     """
     shape = _normalized("rms_norm", x, normalized_shape, weight)
+    refuse(x._a, "biu", "rms_norm")
     dims = tuple(range(-len(shape), 0))
     kept = x.dtype
     if is_half(x._a.dtype):

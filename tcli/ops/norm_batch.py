@@ -164,6 +164,7 @@ def batch_norm(x, running_mean: "Tensor?", running_var: "Tensor?", weight: "Tens
         return T.clone(x)
     if training:
         _need_several(x)
+    refuse(x._a, "c", "batch_norm")
     _check_dtypes(x, weight, bias, running_mean, running_var)
     return normalise_channels(x, running_mean, running_var, weight, bias, training, momentum, eps)[0]
 
@@ -251,7 +252,7 @@ def local_response_norm(x, size: "int", alpha: "float" = 1e-4, beta: "float" = 0
                        "dimensions)")
     if not x._a.size:
         return x
-    refuse(x._a, "b", "avg_pool2d" if len(shape) == 3 else "avg_pool3d_out_frame")
+    refuse(x._a, "bc", "avg_pool2d" if len(shape) == 3 else "avg_pool3d_out_frame")
     # Channels beyond the ends count as zeros in the mean.
     rows = T.reshape(x * x, (shape[0], 1, shape[1], -1))
     rows = T.constant_pad_nd(rows, (0, 0, size // 2, (size - 1) // 2), 0.0)

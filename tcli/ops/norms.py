@@ -114,7 +114,7 @@ def vector_norm(x, ord, dim, keepdim: bool, dtype=None):
     return T._vector_norm(x, ord, dim, keepdim)
 
 
-@composite("linalg_vector_norm", at="", also=["linalg.vector_norm"],
+@composite("linalg_vector_norm", out="exact", at="", also=["linalg.vector_norm"],
            samples=["r(3, 4)", "r(3, 4), 2, 1", "r(2, 3, 4), 1, (0, 2), keepdim=True", "r(), 2", *P_SAMPLES,
                     "c(3), 3"])
 def linalg_vector_norm(x, ord: "Scalar" = 2, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):

@@ -28,10 +28,10 @@ def _evaluated(xp, x, n, first, following):
 
 
 def _polynomial(name: str, what: str, first, following, shown: str):
-    @op(name, at="special", promote="float", nograd=True, samples=SAMPLES, check=some_tensor("special_" + name))
+    @op(name, at="special", promote="float", nograd=True, half=False, samples=SAMPLES, check=some_tensor("special_" + name))
     def kernel(xp, x: "Operand", n: "Operand"):
         for v in (x, n):
-            refuse(v, "c", name + "_cpu")
+            refuse(v, "ch", name + "_cpu")
         return _evaluated(xp, x, n, first, following)
 
     kernel.__doc__ = f"""The {what} of degree n at x, elementwise.

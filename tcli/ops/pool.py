@@ -25,17 +25,18 @@ def pooled_size(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
 
 def check_pool(name: str, n: int, x, kernel, stride, padding, dilation, ceil_mode: bool) -> tuple:
     """Raises PyTorch's errors; returns the spatial size of the result."""
+    plain = name == "max_pool1d"  # which has checks of its own
     if n > 1:
-        _check_padding(name, kernel, padding, dilation)
+        _check_padding(kernel, padding, dilation)
     _check_rank(name, n, x)
-    if any(s <= 0 for s in stride):
-        raise EngineError("stride should not be zero" if n != 1 else f"{name}() stride must be greater than zero, "
-                                                                     f"but got {stride[0]}")
-    if any(k <= 0 for k in kernel):
-        raise EngineError("kernel size should be greater than zero, but got " + _words(kernel, "k"))
-    if any(d <= 0 for d in dilation):
-        raise EngineError("dilation should be greater than zero, but got " + _words(dilation, "dilation"))
-    _check_padding(name, kernel, padding, dilation)
+    if plain:
+        _check_max_pool1d(kernel[0], stride[0], padding[0], dilation[0])
+    if not all(stride):
+        raise EngineError("stride should not be zero")
+    for word, short, values in (("kernel size", "k", kernel), ("stride", "d", stride), ("dilation", "dilation", dilation)):
+        if any(v <= 0 for v in values):
+            raise EngineError(f"{word} should be greater than zero, but got " + _words(values, short))
+    _check_padding(kernel, padding, dilation)
     size = tuple(pooled_size(m, k, s, p, d, ceil_mode) for m, k, s, p, d in
                  zip(x.shape[x.ndim - n:], kernel, stride, padding, dilation, strict=True))
     if any(s < 1 for s in size):
@@ -43,16 +44,26 @@ def check_pool(name: str, n: int, x, kernel, stride, padding, dilation, ceil_mod
     return size
 
 
-def _check_padding(name: str, kernel, padding, dilation) -> None:
+def _check_padding(kernel, padding, dilation) -> None:
     for k, p in zip(kernel, padding, strict=True):
         if p < 0:
             raise EngineError(f"pad must be non-negative, but got pad: {p}")
         if 2 * p > k:
-            if name == "max_pool1d":
-                raise EngineError(f"max_pool1d() padding should be at most half of kernel size, but got padding={p} "
-                                  f"and kernel_size={k}")
             raise EngineError(f"pad should be at most half of effective kernel size, but got pad={p}, "
                               f"kernel_size={k} and dilation={dilation[0]}")
+
+
+def _check_max_pool1d(kernel: int, stride: int, padding: int, dilation: int) -> None:
+    for word, value in (("kernel_size", kernel), ("stride", stride)):
+        if value <= 0:
+            raise EngineError(f"max_pool1d() {word} must be greater than zero, but got {value}")
+    if padding < 0:
+        raise EngineError(f"max_pool1d() padding must be non-negative, but got {padding}")
+    if 2 * padding > kernel:
+        raise EngineError(f"max_pool1d() padding should be at most half of kernel size, but got padding={padding} and "
+                          f"kernel_size={kernel}")
+    if dilation <= 0:
+        raise EngineError(f"max_pool1d() dilation must be greater than zero, but got {dilation}")
 
 
 def _check_rank(name: str, n: int, x) -> None:
@@ -61,11 +72,23 @@ def _check_rank(name: str, n: int, x) -> None:
                          f"(while checking arguments for {name})")
     if n == 2 and x.ndim < 3 and name == "max_pool2d":
         raise ShapeError("non-empty 3D or 4D (batch mode) tensor expected for input")
+    if n == 3:
+        _check_volume(name, x)
     fits = x.ndim == n + 2 and all(x.shape[1:]) or x.ndim == n + 1 and x.size
     if not fits:
         start = "max_pool1d: " if name == "max_pool1d" else ""
         raise ShapeError(f"{start}Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size "
                          f"for input, but got:{list(x.shape)}")
+
+
+def _check_volume(name: str, x) -> None:
+    if x.ndim not in (4, 5):
+        raise ShapeError("non-empty 4D or 5D (batch mode) tensor expected for input")
+    own = x.shape[x.ndim - 4:]
+    if 0 in own:
+        start = "avg_pool3d()" if name == "avg_pool3d" else "max_pool3d_with_indices_out_cpu_template()"
+        raise ShapeError(f"{start}: Expected input's non-batch dimensions to have positive length, but input has a shape of "
+                         f"{list(x.shape)} and non-batch dimension 0 has length zero!")
 
 
 def _too_small(name: str, n: int, x, kernel, size) -> str:
@@ -81,6 +104,7 @@ def _too_small(name: str, n: int, x, kernel, size) -> str:
 
 
 def _words(values, start: str) -> str:
+    values = (1, *values) if len(values) == 1 else values  # PyTorch pools lines as images of height 1
     letters = "THW"[-len(values):]
     return " ".join(f"{start}{letter}: {v}" for letter, v in zip(letters, values, strict=True))
 
@@ -190,7 +214,7 @@ def average(name: str, n: int, x, kernel_size, stride, padding, ceil_mode: bool,
     if divisor == 0:
         raise EngineError("divisor must be not zero")
     size = check_pool(name, n, x._a, kernel, stride, padding, _ones(n), ceil_mode)
-    refuse(x._a, "b", "avg_pool3d_out_frame" if n == 3 else "avg_pool2d")
+    refuse(x._a, "bch" if n == 3 else "bc", "avg_pool3d_out_frame" if n == 3 else "avg_pool2d")
     pads = tuple((p, p) for p in padding)
     return T._avg_pool(x, kernel, stride, pads, size, count_pad, divisor)
 
@@ -209,7 +233,7 @@ def avg_pool1d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, 
     return y
 
 
-@composite("avg_pool2d", at="F", samples=["r(2, 3, 4, 6), 2", "r(1, 2, 5, 5), 3, 2, 1, count_include_pad=False",
+@composite("avg_pool2d", out="exact", at="F", samples=["r(2, 3, 4, 6), 2", "r(1, 2, 5, 5), 3, 2, 1, count_include_pad=False",
                                           "r(1, 2, 6, 5), (3, 2), (2, 1), (1, 0), True",
                                           "r(2, 4, 4), 2, divisor_override=3"])
 def avg_pool2d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, ceil_mode: "bool" = False,
@@ -222,7 +246,7 @@ def avg_pool2d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, 
     return average("avg_pool2d", 2, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-@composite("avg_pool3d", at="F", samples=["r(1, 2, 2, 4, 4), 2",
+@composite("avg_pool3d", out="exact", at="F", samples=["r(1, 2, 2, 4, 4), 2",
                                           "r(1, 1, 3, 4, 5), (2, 2, 3), 1, (1, 0, 1), True, False"])
 def avg_pool3d(x, kernel_size: "any", stride: "any" = None, padding: "any" = 0, ceil_mode: "bool" = False,
                count_include_pad: "bool" = True, divisor_override: "int?" = None):

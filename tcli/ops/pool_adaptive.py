@@ -70,7 +70,8 @@ def _target(name: str, n: int, x, output_size) -> tuple:
     if len(size) == 1 and n > 1:
         size = size * n
     if len(size) != n:
-        raise EngineError(f"{name}: output_size must be {n}" if n > 1 else "'output_size' should contain one int")
+        raise EngineError(f"{name}(): internal error: output_size.size() must be {n}" if "max" in name and n > 1 else
+                          f"{name}: output_size must be {n}" if n > 1 else "'output_size' should contain one int")
     if n > 1 and isinstance(output_size, (tuple, list)) and x._a.ndim <= n:
         raise BadValue(f"Input dimension should be at least {n + 1}")
     if x._a.ndim not in (n + 1, n + 2):
@@ -83,9 +84,12 @@ def _target(name: str, n: int, x, output_size) -> tuple:
         at = next(i for i, m in enumerate(x._a.shape) if i and m == 0)
         raise ShapeError(f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has "
                          f"sizes {list(x._a.shape)} with dimension {at} being empty")
-    refuse(x._a, "biu", f"{name[:-2]}{max(n, 2)}d" + ("_cpu" if n == 3 else ""))
+    refuse(x._a, "biuc", f"{name[:-2]}{max(n, 2)}d" + ("_cpu" if n == 3 else ""))
     spatial = x._a.shape[x._a.ndim - n:]
     size = tuple(m if s is None else int(s) for s, m in zip(size, spatial, strict=True))
+    if any(s < 0 for s in size) and "max" in name:
+        shape = [*x._a.shape[:-n], *((1,) if n == 1 else ()), *size]
+        raise EngineError(f"Trying to create tensor with negative dimension {next(s for s in size if s < 0)}: {shape}")
     if any(s < 0 for s in size):
         raise EngineError(f"{name}: elements of output_size must be greater than or equal to 0 "
                           "but received {" + ", ".join(map(str, size)) + "}")

@@ -11,6 +11,7 @@ from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite
 from ..errors import BadValue, EngineError, ShapeError
+from .arrays import refuse
 from .windows import exact_sizes, offsets
 
 
@@ -58,6 +59,7 @@ def _fractional(name: str, n: int, x, kernel_size, output_size, output_ratio, sa
         raise BadValue(f"{name} requires specifying either an output_size or an output_ratio")
     if x._a.ndim not in (n + 1, n + 2):
         raise ShapeError(f"{name}: Expected {n + 1}D or {n + 2}D tensor, but got: {list(x._a.shape)}")
+    refuse(x._a, "c", f"fractional_max_pool{n}d_out_frame")
     batched = x._a.ndim == n + 2
     if not batched:
         x = T.unsqueeze(x, 0)

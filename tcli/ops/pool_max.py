@@ -180,9 +180,10 @@ def maximum(name: str, n: int, x, kernel_size, stride, padding, dilation, ceil_m
     kernel = exact_sizes(kernel_size, n, name, "kernel_size")
     stride = kernel if stride is None or stride == () or stride == [] else exact_sizes(stride, n, name, "stride")
     padding, dilation = exact_sizes(padding, n, name, "padding"), exact_sizes(dilation, n, name, "dilation")
-    size = check_pool(name, n, x._a, kernel, stride, padding, dilation, ceil_mode)
     plain = n == 1 and not indices
-    refuse(x._a, "biu" if plain else "b", "max_pool1d_impl" if plain else f"max_pool{max(n, 2)}d")
+    checked = name if plain or n > 1 else "max_pool1d_with_indices"
+    size = check_pool(checked, n, x._a, kernel, stride, padding, dilation, ceil_mode)
+    refuse(x._a, "biuc" if plain else "bc", "max_pool1d_impl" if plain else f"max_pool{max(n, 2)}d")
     pads = tuple((p, p) for p in padding)
     if indices:
         return T._max_pool_indices(x, kernel, stride, pads, dilation, size)

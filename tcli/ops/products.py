@@ -50,7 +50,8 @@ def _check_mv(values: list) -> None:
     check_matrix_vector(a, v)
 
 
-@op("mv", at="torch tensor", cost=matrix_product, check=_check_mv, samples=["r(3, 4), r(4)", "r(0, 4), r(4)", "c(2, 3), c(3)"],
+@op("mv", out="addmv", at="torch tensor", cost=matrix_product, check=_check_mv,
+    samples=["r(3, 4), r(4)", "r(0, 4), r(4)", "c(2, 3), c(3)"],
     vjp={"x": lambda k, g, vec: k.unsqueeze(g, -1) * k.conj_of(vec),
          "vec": lambda k, g, x: k.matmul(k.adjoint_of(x), g)})
 def mv(xp, x, vec):
@@ -96,7 +97,7 @@ def vdot(xp, x, other):
     return product(xp, xp.conj(x), other)
 
 
-@composite("inner", out="tensordot",
+@composite("inner", out=lambda x, other: "tensordot" if x.ndim and other.ndim else None,
     at="torch tensor", samples=["r(3), r(3)", "r(2, 3), r(4, 3)", "r(), r(3)", "r(2, 2, 3), r(3)"])
 def inner(x, other):
     """Dot products along the last dims: every row of x with every row of other.
@@ -245,7 +246,7 @@ def _check_addbmm(values: list) -> None:
     no_bool(a, "addmm_impl_cpu_")
 
 
-@op("addbmm", at="torch tensor tensor_", cost=added_product, check=_check_addbmm,
+@op("addbmm", out="addbmm", at="torch tensor tensor_", cost=added_product, check=_check_addbmm,
     samples=["r(3, 5), r(2, 3, 4), r(2, 4, 5)", "r(5), r(2, 3, 4), r(2, 4, 5), beta=0.5, alpha=2"],
     vjp={**_SUM, "batch1": lambda k, g, batch2, alpha: _scaled(k, k.mm_nt(g, batch2), alpha),
          "batch2": lambda k, g, batch1, alpha: _scaled(k, k.mm_tn(batch1, g), alpha)})
@@ -350,7 +351,7 @@ def _check_chain(tensors: list) -> None:
                              "cannot be multiplied")
 
 
-@composite("linalg_multi_dot", at="", also=["linalg.multi_dot"],
+@composite("linalg_multi_dot", out="multi_dot", at="", also=["linalg.multi_dot"],
            samples=["[r(2, 3), r(3, 4), r(4, 2)]", "[r(3), r(3, 4)]", "[r(3), r(3, 4), r(4, 2), r(2)]"])
 def linalg_multi_dot(tensors: "Tensors"):
     """The product of several matrices in the cheapest order; the first and last may be vectors.

@@ -7,8 +7,8 @@ from ..engine.device import as_device, device_of, module_of, move, seed_devices
 from ..engine.dispatch import check_writable, overwritten, wrap
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
-from ..errors import BadValue, EngineError
-from .arrays import not_implemented
+from ..errors import BadValue, DTypeError, EngineError
+from .arrays import not_implemented, refuse
 
 function("torch.Generator")(random.Generator)
 
@@ -158,10 +158,12 @@ def randint_like(x, low: "int", high: "int?" = None, *, dtype: "DType?" = None, 
     tensor([4., 9., 3.])
     """
     low, high = (0, low) if high is None else (low, high)
+    if (dtype or x.dtype).is_complex:
+        raise EngineError("check_random_bounds handles only integral, floating-point and boolean types")
     return _like(x, dtype, device, requires_grad, samplers.randint, low, high)
 
 
-@composite("normal", at="torch", nograd=True,
+@composite("normal", out="normal", at="torch", nograd=True,
            samples=["0.0, 1.0, (3,)", "r(3, 2), 1.5", "0.0, pos(3)", "r(3), pos(2, 3)"])
 def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any" = None, dtype: "DType?" = None,
            layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
@@ -173,6 +175,8 @@ def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any
     if size is not None:
         size = (size,) if isinstance(size, int) else tuple(size)
         return _new(samplers.normal, size, _float_type(dtype), generator, device, requires_grad, mean, std)
+    if isinstance(std, Tensor) and std.is_complex():
+        raise EngineError("normal expects standard deviation to be non-complex")
     return T._normal(mean, std, generator)
 
 
@@ -191,7 +195,7 @@ def _normal(xp, mean: "Operand", std: "Operand", generator: "any" = None):
     return draws.draw(device_of(like), samplers.normal, generator, like.shape, like.dtype) * std + mean
 
 
-@op("bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False,
+@op("bernoulli", out="bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False,
     vjp={"x": lambda k, g: k.zeros_like(g)})
 def bernoulli(xp, x, p: "any" = None, *, generator: "any" = None):
     """1 with the probability that x gives, else 0.
@@ -349,6 +353,7 @@ def _exponential(a, generator, lambd=1.0) -> None:
 
 @_fills("geometric_", "GeometricBackward0", "Fills with the number of trials up to the first success.")
 def _geometric(a, generator, p=0.5) -> None:
+    refuse(a, "c", "geometric_cpu")
     draws.fill(a, samplers.geometric, p, generator=generator)
 
 
@@ -376,6 +381,13 @@ def _check_probability(p: float) -> None:
         raise BadValue(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
+def _need_floats(x) -> None:
+    """The mask has the dtype of the tensor and is scaled in place."""
+    refuse(x._a, "c", "bernoulli_scalar_cpu_")
+    if x.dtype.category < dtypes.FLOAT:
+        raise DTypeError(f"result type Float can't be cast to the desired output type {dtypes.scalar_name(x.dtype)}")
+
+
 @composite("dropout", at="torch F", samples=["r(3, 4), 0.5, False", "r(3, 4), 0.0, True"])
 def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False):
     """Zeroes each element with probability p while training and scales the others by 1 / (1 - p).
@@ -388,6 +400,7 @@ def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False
         return x
     if p == 1:
         return x * T.zeros_like(x)
+    _need_floats(x)
     return x * wrap(_mask(x._a, p))
 
 
@@ -398,6 +411,7 @@ def _per_channel(name: str, n: int, unbatched: tuple):
         _check_probability(p)
         if not training or p == 0:
             return x
+        _need_floats(x)
         batched = x.unsqueeze(0) if x.ndim in unbatched else x
         shape = tuple(batched.shape[:2]) + (1,) * (batched.ndim - 2)
         out = batched * wrap(_mask(x._a, p, shape)) if p < 1 else batched * T.zeros_like(batched)
@@ -434,6 +448,7 @@ def alpha_dropout(x, p: "float" = 0.5, training: "bool" = False, inplace: "any" 
     _check_probability(p)
     if not training or p == 0:
         return x
+    _need_floats(x)
     return x * T.zeros_like(x) if p == 1 else _alpha(x, p, x._a.shape)
 
 

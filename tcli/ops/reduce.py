@@ -132,7 +132,12 @@ def _nansum_rule(k, g, x, x_shape, dim, keepdim):
     return k.where(k.isnan(x), 0.0, spread(k, g, x_shape, dim, keepdim))
 
 
-@op("nansum", fuse=True, at="torch tensor", samples=[*DIMS, *MORE_DIMS, "torch.tensor([[1.0, math.nan], [2.0, 3.0]]), 1"],
+def _nansum_out(x, *_) -> str | None:
+    return None if x.dtype.category < dtypes.FLOAT else "nansum"
+
+
+@op("nansum", out=_nansum_out, fuse=True, at="torch tensor",
+    samples=[*DIMS, *MORE_DIMS, "torch.tensor([[1.0, math.nan], [2.0, 3.0]]), 1"],
     vjp={"x": _nansum_rule})
 def nansum(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The sum with nan counted as 0.
@@ -164,7 +169,8 @@ def _mean_rule(k, g, x_shape, dim, keepdim):
     return spread(k, g / n if n else g * float("nan"), x_shape, dim, keepdim)
 
 
-@op("mean", fuse=True, at="torch tensor", samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule},
+@op("mean", out="real", fuse=True, at="torch tensor", samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"],
+    vjp={"x": _mean_rule},
     raw_vjp=True,
     grad_name=numbered("Mean"))
 def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
@@ -183,7 +189,7 @@ def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?"
     return in_dtype(xp.true_divide(total, total.dtype.type(n)), dtype)
 
 
-@composite("nanmean", at="torch tensor",
+@composite("nanmean", out=_nansum_out, at="torch tensor",
            samples=[*DIMS, *MORE_DIMS, "torch.tensor([[1.0, math.nan], [2.0, 3.0]]), 1"])
 def nanmean(x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The mean of the elements that are not nan.
@@ -343,7 +349,7 @@ def _large_logsumexp(x, axis):
     return logsumexp(x, axis) if type(axis) is int and not is_one_line(x.shape, axis) else None
 
 
-@op("logsumexp", fuse=_logsumexp_fused, at="torch tensor special", promote="float", vjp={"x": _logsumexp_rule},
+@op("logsumexp", out="real", fuse=_logsumexp_fused, at="torch tensor special", promote="float", vjp={"x": _logsumexp_rule},
     samples=["r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r(), 0",
              "torch.tensor([[0.0, -math.inf], [1.0, 2.0]]), 1",
              "r(3, 0), 0", "ints(2, 3), 0"])

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.dispatch import cast, result_type
 from ..engine.placement import has_values
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor, as_tensor
@@ -135,7 +136,13 @@ def _places(xp, x):
     return out
 
 
-@composite("nonzero", out="nonzero", at="torch tensor", nograd=True,
+def _nonzero_out(x, as_tuple: bool) -> str:
+    if as_tuple:
+        raise EngineError("nonzero does not support the out kwarg when as_tuple is True")
+    return "nonzero"
+
+
+@composite("nonzero", out=_nonzero_out, at="torch tensor", nograd=True,
            samples=["torch.tensor([0, 1, 0, 2])", "torch.tensor([[0, 1], [2, 0]])",
                     "torch.tensor([[0, 1], [2, 0]]), as_tuple=True",
                     "torch.tensor(3)", "b(2, 3)"])
@@ -229,15 +236,12 @@ def _check_search(boundaries, x, name: str = "torch.searchsorted()") -> None:
                               "tensor and input value tensor must match, but we got boundaries tensor "
                               f"{list(boundaries.shape)} "
                               f"and input value tensor {list(x.shape)}")
-        if x.ndim and x.dtype is not boundaries.dtype:
-            raise EngineError(f"{name}: boundary tensor and input value tensor should have same dtype, but got "
-                              "boundary "
-                              f"tensor dtype {dtypes.C_NAMES[boundaries.dtype.name]} and input value tensor dtype "
-                              f"{dtypes.C_NAMES[x.dtype.name]}")
 
 
 @op("_search", at="", nograd=True, half=False, samples=["torch.tensor([1, 3, 5]), torch.tensor([2, 3]), 'left'"])
 def _search(xp, boundaries, x: "Index", side: "any"):
+    if x.size:
+        refuse(x, "bc", "searchsorted_out_cpu")
     if boundaries.dtype.kind == "V":
         boundaries, x = boundaries.astype(np.float32), x.astype(np.float32)
     if boundaries.ndim == 1:
@@ -272,7 +276,9 @@ def searchsorted(sorted_sequence, x: "any", *, out_int32: "bool" = False, right:
         sorted_sequence = T._take_along(sorted_sequence, sorter, -1)
     x = x if isinstance(x, (Tensor, int, float)) else as_tensor(x)
     _check_search(sorted_sequence, x)
-    found = T._search(sorted_sequence, x if isinstance(x, Tensor) else as_tensor(x), side)
+    x = x if isinstance(x, Tensor) else as_tensor(x)
+    common = result_type([sorted_sequence, x])
+    found = T._search(cast(sorted_sequence, common), cast(x, common), side)
     return found.to(dtypes.int32) if out_int32 else found
 
 

@@ -1,10 +1,13 @@
 """Window functions: torch.hann_window and torch.signal.windows."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..engine import dtypes
 from ..engine.registry import composite, function
-from ..errors import BadValue, EngineError
+from ..engine.storage import strided
+from ..errors import ArgumentError, BadValue, EngineError
 from .create import made
 
 
@@ -102,12 +105,21 @@ def kaiser_window(window_length: "int", periodic: "bool" = True, beta: "float" =
 
 # ---------------------------------------------------------------- torch.signal.windows
 
-def _signal(name: str, make):
+def _signal(name: str, make, base: str | None = None, check=None):
+    """Declares a window; `base` is the function whose name PyTorch's messages have, `check` looks at its parameters."""
+    base = base or name
+
     @function("signal.windows." + name)
     def window(M: int, *parameters, sym: bool = True, dtype=None, layout=None, device=None, requires_grad: bool = False,
                **named):
         if M < 0:
-            raise BadValue(f"{name} requires non-negative window length, got M={M}")
+            raise BadValue(f"{base} requires non-negative window length, got M={M}")
+        if layout not in (None, strided):
+            raise BadValue(f"{base} is implemented for strided tensors only, got: {layout}")
+        if dtype not in (None, dtypes.float32, dtypes.float64):
+            raise BadValue(f"{base} expects float32 or float64 dtypes, got: {dtype}")
+        if check is not None:
+            check(*parameters, sym=sym, **named)
         return _window(name, M, not sym, lambda n: make(n, *parameters, **named), dtype, device, requires_grad)
 
     window.__name__ = window.__qualname__ = name
@@ -119,18 +131,42 @@ def _gaussian(n: int, *, std: float = 1.0) -> np.ndarray:
     return np.exp(-(x / (std * np.sqrt(2))) ** 2)
 
 
+def _check_gaussian(*, std: float = 1.0, sym: bool) -> None:
+    if std <= 0:
+        raise BadValue(f"Standard deviation must be positive, got: {std} instead.")
+
+
 def _exponential(n: int, *, center: float | None = None, tau: float = 1.0) -> np.ndarray:
     return np.exp(-np.abs(np.arange(n) - ((n - 1) / 2 if center is None else center)) / tau)
 
 
-_signal("hann", lambda n: _cosines(n, (0.5, 0.5)))
-_signal("hamming", lambda n: _cosines(n, (0.54, 0.46)))
+def _check_exponential(*, center: float | None = None, tau: float = 1.0, sym: bool) -> None:
+    if tau <= 0:
+        raise BadValue(f"Tau must be positive, got: {tau} instead.")
+    if sym and center is not None:
+        raise BadValue("Center must be None for symmetric windows")
+
+
+def _check_kaiser(*, beta: float = 12.0, sym: bool) -> None:
+    if beta < 0:
+        raise BadValue(f"beta must be non-negative, got: {beta} instead.")
+
+
+def _check_cosines(*, a, sym: bool) -> None:
+    if not isinstance(a, Iterable):
+        raise ArgumentError("Coefficients must be a list/tuple")
+    if not a:
+        raise BadValue("Coefficients cannot be empty")
+
+
+_signal("hann", lambda n: _cosines(n, (0.5, 0.5)), "general_cosine")
+_signal("hamming", lambda n: _cosines(n, (0.54, 0.46)), "general_cosine")
 _signal("blackman", lambda n: _cosines(n, (0.42, 0.5, 0.08)))
-_signal("nuttall", lambda n: _cosines(n, (0.3635819, 0.4891775, 0.1365995, 0.0106411)))
+_signal("nuttall", lambda n: _cosines(n, (0.3635819, 0.4891775, 0.1365995, 0.0106411)), "general_cosine")
 _signal("bartlett", np.bartlett)
 _signal("cosine", lambda n: np.sin(np.pi * (np.arange(n) + 0.5) / n))
-_signal("gaussian", _gaussian)
-_signal("exponential", _exponential)
-_signal("kaiser", lambda n, *, beta=12.0: np.kaiser(n, beta))
-_signal("general_hamming", lambda n, *, alpha=0.54: _cosines(n, (alpha, 1 - alpha)))
-_signal("general_cosine", lambda n, *, a: _cosines(n, a))
+_signal("gaussian", _gaussian, check=_check_gaussian)
+_signal("exponential", _exponential, check=_check_exponential)
+_signal("kaiser", lambda n, *, beta=12.0: np.kaiser(n, beta), check=_check_kaiser)
+_signal("general_hamming", lambda n, *, alpha=0.54: _cosines(n, (alpha, 1 - alpha)), "general_cosine")
+_signal("general_cosine", lambda n, *, a: _cosines(n, a), check=_check_cosines)

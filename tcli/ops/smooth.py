@@ -2,7 +2,7 @@
 
 import math
 
-from ..engine import samplers
+from ..engine import dtypes, samplers
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
 from .arrays import bounded, refuse, select
@@ -26,10 +26,10 @@ def _elu(xp, x, alpha, scale, inside):
     grad_name="EluBackwardBackward0",
     vjp={"g": lambda k, gg, x, alpha, scale, inside: k._elu_adjoint(gg, x, alpha, scale, inside),
          "x": lambda k, gg, g, x, alpha, scale, inside: k._gate(
-             x <= 0, gg * g * k.exp(k.clamp_max(x, 0) * inside) * (alpha * scale * inside * inside))})
+             x < 0, gg * g * k.exp(k.clamp_max(x, 0) * inside) * (alpha * scale * inside * inside))})
 def _elu_adjoint(xp, g, x, alpha: "float", scale: "float", inside: "float"):
     slope = xp.exp(bounded(xp, x, None, 0) * inside) * (alpha * scale * inside)
-    return select(xp, xp.greater(x, 0), g * scale if scale != 1 else g, g * slope)
+    return select(xp, xp.less_equal(x, 0), g * slope, g * scale if scale != 1 else g)
 
 
 @op("elu", fuse=True, at="F", grad_name=lambda x, alpha, inplace: f"EluBackward{int(inplace)}",
@@ -93,7 +93,7 @@ def _tanh_step(xp, x):
     return (step + 1) * 0.5
 
 
-@op("gelu", fuse=True, at="F", samples=["r(3, 4)", "r(3), approximate='tanh'", "r()"],
+@op("gelu", out="found", fuse=True, at="F", samples=["r(3, 4)", "r(3), approximate='tanh'", "r()"],
     vjp={"x": lambda k, g, x, approximate: k._gelu_adjoint(g, x, approximate)})
 def gelu(xp, x, *, approximate: "str" = "none"):
     """x times the probability that a normal number is below x; approximate="tanh" is cheaper.
@@ -197,7 +197,7 @@ def mish(xp, x, inplace: "bool" = False):
 
 # ---------------------------------------------------------------- softplus and its kin
 
-@op("softplus", fuse=True, at="F", samples=[*SAMPLES, "r(3), 2.0", "away(3), 2.0, 1.1"],
+@op("softplus", out="found", fuse=True, at="F", samples=[*SAMPLES, "r(3), 2.0", "away(3), 2.0, 1.1"],
     vjp={"x": lambda k, g, x, beta, threshold: k._where(x * beta > threshold, g, g * k.sigmoid(x * beta))})
 def softplus(xp, x, beta: "Scalar" = 1.0, threshold: "Scalar" = 20.0):
     """log(1 + exp(beta * x)) / beta; x itself where beta * x is above the threshold.
@@ -210,7 +210,7 @@ def softplus(xp, x, beta: "Scalar" = 1.0, threshold: "Scalar" = 20.0):
     return select(xp, xp.greater(scaled, threshold), x, _softplus(xp, scaled) / beta)
 
 
-@op("logsigmoid", fuse=True, at="F", samples=SAMPLES, grad_name="LogSigmoidBackward0",
+@op("logsigmoid", out="scan", fuse=True, at="F", samples=SAMPLES, grad_name="LogSigmoidBackward0",
     vjp={"x": lambda k, g, x: g * k.sigmoid(-x)})
 def logsigmoid(xp, x):
     """log(sigmoid(x)), exact for large negative x.
@@ -272,4 +272,5 @@ def rrelu(x, lower: "Scalar" = 1 / 8, upper: "Scalar" = 1 / 3, training: "bool" 
         raise EngineError("Lower bound should be less than or equal to the upper bound")
     if not training:
         return T.leaky_relu(x, (lower + upper) / 2)
+    refuse(x._a, "biuc" if x.dtype is not dtypes.float16 else "h", "rrelu_with_noise_out_cpu")
     return T._rrelu(x, T._rrelu_noise(x.detach(), lower, upper, generator))

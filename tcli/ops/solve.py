@@ -53,7 +53,7 @@ def _raise_singular(info, name: str = "linalg.inv") -> None:
                           "because the input matrix is singular.")
 
 
-@composite("linalg_inv", at="", also=["linalg.inv", "torch.inverse", "tensor.inverse"],
+@composite("linalg_inv", out="exact", at="", also=["linalg.inv", "torch.inverse", "tensor.inverse"],
            samples=[REGULAR, "r(2, 2, 2) + 3 * torch.eye(2)", "r(0, 0)", "c(2, 2) + 3 * torch.eye(2)"])
 def linalg_inv(A):
     """The inverse of square matrices; raises where one is singular.
@@ -67,7 +67,7 @@ def linalg_inv(A):
     return inverse
 
 
-@composite("linalg_inv_ex", at="", also=["linalg.inv_ex"], fields=("inverse", "info"), samples=[REGULAR])
+@composite("linalg_inv_ex", out="exact", at="", also=["linalg.inv_ex"], fields=("inverse", "info"), samples=[REGULAR])
 def linalg_inv_ex(A, *, check_errors: "bool" = False):
     """(inverse, info): info is 0 for a regular matrix, else the index of the pivot that is zero.
 
@@ -147,7 +147,7 @@ def _solved(A, B, left: bool):
     return x, info
 
 
-@composite("linalg_solve", at="", also=["linalg.solve"],
+@composite("linalg_solve", out="exact", at="", also=["linalg.solve"],
            samples=[REGULAR + ", r(3, 2)", REGULAR + ", r(3)", "r(2, 2, 2) + 3 * torch.eye(2), r(2, 3)",
                     REGULAR + ", r(2, 3), left=False", "c(2, 2) + 3 * torch.eye(2), c(2)"])
 def linalg_solve(A, B, *, left: "bool" = True):
@@ -163,7 +163,7 @@ def linalg_solve(A, B, *, left: "bool" = True):
     return x
 
 
-@composite("linalg_solve_ex", at="", also=["linalg.solve_ex"], fields=("result", "info"),
+@composite("linalg_solve_ex", out="exact", at="", also=["linalg.solve_ex"], fields=("result", "info"),
            samples=[REGULAR + ", r(3, 2)"])
 def linalg_solve_ex(A, B, *, left: "bool" = True, check_errors: "bool" = False):
     """(X, info): info is 0 for a regular matrix, else the index of the pivot that is zero.
@@ -206,7 +206,8 @@ def _triangular_both(k, g, need, x, upper, left, unitriangular, out):
 _TRIANGLE = "r(3, 3) + 3 * torch.eye(3), "
 
 
-@op("linalg_solve_triangular", cost=triangular, at="", also=["linalg.solve_triangular"], half=False, check=_check_triangular,
+@op("linalg_solve_triangular", cost=triangular, out="of type", at="", also=["linalg.solve_triangular"],
+    half=False, check=_check_triangular,
     samples=[_TRIANGLE + "r(3, 2), upper=True", _TRIANGLE + "r(3, 2), upper=False",
              _TRIANGLE + "r(2, 3), upper=True, left=False",
              _TRIANGLE + "r(3, 2), upper=False, unitriangular=True"],
@@ -248,7 +249,7 @@ def _trsm(a, b, upper: bool, unit: bool):
     return getattr(blas, SINGLE[a.dtype] + "trsm")(1, a, b, lower=not upper, diag=unit)
 
 
-@composite("triangular_solve", at="torch tensor", fields=("solution", "cloned_coefficient"),
+@composite("triangular_solve", out="exact", at="torch tensor", fields=("solution", "cloned_coefficient"),
            samples=["r(3, 2), r(3, 3) + 3 * torch.eye(3)", "r(3, 2), r(3, 3) + 3 * torch.eye(3), False",
                     "r(3, 2), r(3, 3) + 3 * torch.eye(3), True, True"])
 def triangular_solve(b, A, upper: "bool" = True, transpose: "bool" = False, unitriangular: "bool" = False):

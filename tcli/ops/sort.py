@@ -226,7 +226,8 @@ def kthvalue(xp, x, k: "int", dim: "Dim" = -1, keepdim: "bool" = False):
     values=tensor(2.),
     indices=tensor(2))
     """
-    refuse(x, "bc", "kthvalue_cpu")
+    if x.ndim:
+        refuse(x, "bc", "kthvalue_cpu")
     if not 1 <= k <= (x.shape[dim] if x.ndim else 1):
         raise EngineError(f"kthvalue(): selected number k out of range for dimension {dim}")
     return _chosen(xp, x, k - 1, dim, keepdim, ties.kth(k - 1))

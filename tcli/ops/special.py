@@ -34,13 +34,13 @@ def special_name(name: str) -> str:
 
 
 def unary(name: str, function: str, what: str, example: str, shown: str, gradient=None, samples=SAMPLES, also=(),
-          at: str = EVERYWHERE, kernel_name: str = ""):
+          at: str = EVERYWHERE, kernel_name: str = "", half: bool = True):
     """Declares a special function of one number; integers go to the default float type."""
-    @op(name, at=at, also=also, promote="float", fuse=True, samples=list(samples),
+    @op(name, at=at, half=half, also=also, promote="float", fuse=True, samples=list(samples),
         vjp={"x": gradient} if gradient else None,
         nograd=gradient is None, grad_name=special_name(name) if at == "special" and gradient else None)
     def kernel(xp, x):
-        refuse(x, "c", kernel_name or name + "_cpu")
+        refuse(x, "c" if half else "ch", kernel_name or name + "_cpu")
         return evaluated(xp, function, x)
 
     kernel.__doc__ = f"""{what}, elementwise.
@@ -68,7 +68,7 @@ unary("erfc", "erfc", "1 - erf(x), exact for large x", "erfc(tensor([0., 2.]))",
       lambda k, g, x: g * (k.exp(-x * x) * (-2 / math.sqrt(math.pi))), kernel_name="erfc_vml_cpu")
 unary("erfcx", "erfcx", "exp(x^2) * erfc(x), which does not underflow", "special.erfcx(tensor([0., 5.]))",
       "tensor([1.0000, 0.1107])",
-      lambda k, g, x, out: g * (x * out * 2 - 2 / math.sqrt(math.pi)), at="special")
+      lambda k, g, x, out: g * (x * out * 2 - 2 / math.sqrt(math.pi)), at="special", half=False)
 
 
 @op("erfinv", at=EVERYWHERE, promote="float", samples=list(UNIT),
@@ -91,10 +91,11 @@ unary("ndtr", "ndtr", "The probability that a normal number is below x", "specia
       kernel_name="erf_vml_cpu")
 unary("ndtri", "ndtri", "The x below which a normal number is with this probability",
       "special.ndtri(tensor([0.5, 0.975]))", "tensor([0.0000, 1.9600])",
-      lambda k, g, out: g * (k.exp(out * out * 0.5) * math.sqrt(2 * math.pi)), ["torch.tensor([0.1, 0.5, 0.9])"], at="special")
+      lambda k, g, out: g * (k.exp(out * out * 0.5) * math.sqrt(2 * math.pi)), ["torch.tensor([0.1, 0.5, 0.9])"], at="special",
+      half=False)
 unary("log_ndtr", "log_ndtr", "The logarithm of ndtr(x), exact far in the tail",
       "special.log_ndtr(tensor([0., -20.]))", "tensor([  -0.6931, -203.9172])",
-      lambda k, g, x: g / k.erfcx(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi), at="special")
+      lambda k, g, x: g / k.erfcx(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi), at="special", half=False)
 
 
 @op("entr", at="special", grad_name="SpecialEntrBackward0", promote="float", samples=["pos(3, 4)", "pos()"],
@@ -222,7 +223,7 @@ def igammac(xp, x, other):
     return evaluated(xp, "gammaincc", x, other)
 
 
-@op("zeta", at="special", promote="float", check=some_tensor("special_zeta"),
+@op("zeta", at="special", promote="float", half=False, check=some_tensor("special_zeta"),
     samples=["3.0, pos(3)", "torch.tensor([2.0, 4.0]), 1"],
     grad_name=named("SpecialZeta", 0, 2, 1),
     vjp={"x": not_implemented("the derivative for 'zeta' is not implemented."),
@@ -234,7 +235,7 @@ def zeta(xp, x: "Operand", other: "Operand"):
     tensor([1.6449, 1.0823])
     """
     for v in (x, other):
-        refuse(v, "c", "zeta_cpu")
+        refuse(v, "ch", "zeta_cpu")
     like = next(v for v in (x, other) if hasattr(v, "dtype"))
     return evaluated(xp, "zeta", xp.asarray(x, like.dtype), xp.asarray(other, like.dtype))
 
@@ -248,10 +249,6 @@ def _xlogy(xp, x, other, logarithm):
     x, other = xp.asarray(x, like.dtype), xp.asarray(other, like.dtype)
     out = x * getattr(xp, logarithm)(other)
     return xp.where(xp.equal(x, 0) & ~xp.isnan(other), xp.zeros((), out.dtype), out)
-
-
-def _nonzero(x):
-    return (x != 0).to(x.dtype) if hasattr(x, "dtype") else float(x != 0)
 
 
 @op("xlogy", fuse=True, at=EVERYWHERE, promote="float", check=some_tensor("xlogy"), grad_name=named("Xlogy", 0, 2, 1),
@@ -276,8 +273,9 @@ def _plain_log(k, x, other):
 
 @op("xlog1py", fuse=True, at="special", promote="float", check=some_tensor("special_xlog1py"),
     grad_name=named("SpecialXlog1Py", 0, 2, 1),
-    samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)"],
-    vjp={"x": lambda k, g, x, other: g * k.xlog1py(_nonzero(x), other),
+    samples=["r(3, 4), pos(4)", "r(3), 2.0", "1.5, pos(3)", "torch.zeros(2), pos(2)"],
+    vjp={"x": lambda k, g, x, other: g * k._where((x == 0) & (other <= -1), 0.0, k.log1p(other))
+         if hasattr(other, "dtype") else g * _plain_log(k, x, other + 1),
          "other": lambda k, g, x, other: g * (x / (other + 1))})
 def xlog1py(xp, x: "Operand", other: "Operand"):
     """x * log1p(other), and 0 where x is 0.

@@ -229,7 +229,8 @@ def _named_split(name: str, dim: int, at_least: int):
         where = 0 if name == "hsplit" and x.ndim == 1 else dim
         n = next((v for v in (indices_or_sections, indices, sections) if v is not None), None)
         if not isinstance(n, (int, tuple, list, Tensor)):
-            raise ArgumentError(f"{name}(): argument 'indices_or_sections' must be int or tuple of ints, not {type_name(n)}")
+            raise ArgumentError(f"{name}() received an invalid combination of arguments - got (Tensor, {type_name(n)}), but "
+                                "expected one of:\n * (Tensor input, int sections)\n * (Tensor input, tuple of ints indices)")
         if isinstance(n, int) and (n == 0 or x.shape[where] % n):
             raise EngineError(f"torch.{name} attempted to split along dimension {where}, but the size of the dimension "
                               f"{x.shape[where]} is not divisible by the split_size {n}!")

@@ -96,7 +96,8 @@ def _std(xp, x, dim: "any", correction: "any", keepdim: "any"):
 def _spread_op(name: str, word: str, shown: str):
     run = "_" + name
 
-    @composite(name, at="torch tensor", samples=OPTIONS)
+    @composite(name, out=lambda x, dim, *_: "real" if dim is None or x.ndim < 2 or x.dtype.is_complex else "std",
+               at="torch tensor", samples=OPTIONS)
     def single(x, dim: "any" = None, unbiased: "bool?" = None, keepdim: "bool" = False, *, correction: "any" = None):
         return getattr(T, run)(x, *_options(name, x, dim, unbiased, correction), keepdim)
 

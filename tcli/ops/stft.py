@@ -101,6 +101,8 @@ def stft(x, n_fft: "int", hop_length: "int?" = None, win_length: "int?" = None, 
                 window)
     if whole and onesided:
         raise EngineError("Cannot have onesided output if window or input is complex")
+    if x._a.dtype.itemsize == 2 and not whole:
+        raise EngineError(f"MKL FFT doesn't support tensors of type: {dtypes.scalar_name(x.dtype)}")
     if align_to_window and win < n_fft:
         signal = T.pad(signal, ((n_fft - win) // 2,) * 2)
     frames = T.unfold(signal, -1, n_fft, hop)

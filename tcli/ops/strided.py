@@ -262,7 +262,7 @@ def slice_scatter(x, src, dim: "Dim" = 0, start: "int?" = None, end: "int?" = No
     return _scattered(x, src, "_slice", dim, *slice(start, end, step).indices(x.shape[dim]))
 
 
-@composite("as_strided_scatter", at="torch tensor", samples=["r(6), r(2, 2), (2, 2), (1, 2), 1"])
+@composite("as_strided_scatter", at="torch tensor", samples=["ints(6), ints(2, 2), (2, 2), (1, 2), 1"])
 def as_strided_scatter(x, src, size: "Shape", stride: "Shape", storage_offset: "int?" = None):
     """A copy of x with src where `as_strided` would look.
 

@@ -4,6 +4,7 @@ from ..engine import dtypes
 from ..engine.args import broadcast_shapes, wrap_dim
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError
+from .arrays import refuse
 from .linalg import no_bool, scalar
 from .matrices import need_float, need_square
 
@@ -23,7 +24,7 @@ def _cross(xp, x, other, dim: "int"):
     return xp.moveaxis(out, 0, dim)
 
 
-@composite("linalg_cross", at="", also=["linalg.cross"], grad_name="LinalgCrossBackward0",
+@composite("linalg_cross", out="exact", at="", also=["linalg.cross"], grad_name="LinalgCrossBackward0",
            samples=["r(2, 3), r(2, 3)", "r(3, 2), r(3, 1), dim=0", "r(1, 3), r(4, 3)", "c(3), c(3)"])
 def linalg_cross(x, other, *, dim: "int" = -1):
     """The cross product along a dim of size 3; other dims broadcast.
@@ -39,10 +40,9 @@ def linalg_cross(x, other, *, dim: "int" = -1):
         raise ShapeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[d]} and "
                          f"{b.shape[d]}")
     shape = broadcast_shapes(a.shape, b.shape)
-    if "b" in a.dtype.kind + b.dtype.kind and a.dtype == b.dtype:
-        from ..errors import Unsupported
-
-        raise Unsupported("\"cross\" not implemented for 'Bool'")
+    refuse(a, "b", "cross")
+    if a.dtype != b.dtype:
+        raise DTypeError(f"expected scalar type {dtypes.scalar_name(x.dtype)} but found {dtypes.scalar_name(other.dtype)}")
     return T._cross(x, other, d - a.ndim + len(shape))
 
 
@@ -63,7 +63,7 @@ def cross(x, other, dim: "int?" = None):
 
 # ---------------------------------------------------------------- dot and Kronecker products
 
-@composite("linalg_vecdot", at="", also=["linalg.vecdot"],
+@composite("linalg_vecdot", out="vecdot", at="", also=["linalg.vecdot"],
            samples=["r(2, 3), r(2, 3)", "r(3, 2), r(3, 1), dim=0", "c(2, 3), c(3)", "r(3), r(3)"])
 def linalg_vecdot(x, y, *, dim: "int" = -1):
     """The sum of conj(x) * y along a dim; other dims broadcast.
@@ -99,7 +99,14 @@ def kron(x, other):
 
 # ---------------------------------------------------------------- powers of matrices
 
-@composite("linalg_matrix_power", at="", also=["torch.matrix_power", "tensor.matrix_power", "linalg.matrix_power"],
+def _power_out(A, n: int) -> str | None:
+    """Powers that are squares of squares are copied into `out`, the others multiplied into it."""
+    n = abs(n) if n != -1 else 2
+    return "exact" if n == 2 or n & (n - 1) else None
+
+
+@composite("linalg_matrix_power", out=_power_out, at="",
+           also=["torch.matrix_power", "tensor.matrix_power", "linalg.matrix_power"],
            samples=["r(3, 3), 2", "r(2, 3, 3), 5", "r(3, 3), 0", "r(3, 3), 1", "r(3, 3) + 3 * torch.eye(3), -2",
                     "r(0, 0), 3"])
 def linalg_matrix_power(A, n: "int"):
@@ -189,8 +196,9 @@ def linalg_vander(x, *, N: "int?" = None):
             [1, 2, 4],
             [1, 3, 9]])
     """
-    if x._a.dtype.kind == "b":
-        raise EngineError("linalg.vander supports floating point, complex, and integer tensors, but got Bool")
+    if x._a.dtype.kind == "b" or x._a.dtype.kind in "fV" and x._a.dtype.itemsize == 2:
+        raise EngineError("linalg.vander supports floating point, complex, and integer tensors, but got "
+                          f"{dtypes.scalar_name(x.dtype)}")
     n = N if N is not None else x.shape[-1] if x.ndim else 1
     if n <= 1:
         raise EngineError("N must be greater than 1.")

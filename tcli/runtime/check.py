@@ -50,18 +50,37 @@ class Remark(TcliError):
 
 
 class BroadcastWarning(Remark):
+    """Both operands of an operator grow when they are broadcast, though nobody asked for it.
+
+    `tcli check` warns of (N,) - (N, 1), which gives (N, N): usually a `squeeze` or `keepdim=True` is missing. An index with
+    None says that it is meant.
+    """
+
     code = "broadcast"
 
 
 class UnusedWarning(Remark):
+    """The result of a call in a function is used by nobody.
+
+    `tcli check` warns of `x.exp()` as a statement of its own: the operator gives a new tensor, and `x` stays what it was.
+    """
+
     code = "unused"
 
 
 class ProgramWarning(Remark):
+    """A warning that the program or an operator gave while `tcli check` ran it on shapes."""
+
     code = "warning"
 
 
 class Note(Remark):
+    """Something depends on values, which `tcli check` does not have.
+
+    Both branches of a condition are checked then, a loop is left after some turns, and what comes out of `nonzero` or of a
+    mask has an unknown size.
+    """
+
     code, word = "values", "note"
 
 

@@ -25,7 +25,7 @@ class Tree(ModuleType):
         self.__dict__["_finders"] = finders
 
     def __getattr__(self, name: str):
-        if not name.startswith("__"):
+        if not name.startswith("__") or name == "__version__":
             for finder in self.__dict__["_finders"]:
                 try:
                     value = finder.find(name)

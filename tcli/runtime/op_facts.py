@@ -40,9 +40,10 @@ class Facts:
     inplace: bool = False
     out: bool = False
     example: str = ""
+    doc: str = ""  # the docstring, for the reference; not in the JSON
 
     def as_dict(self) -> dict[str, object]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "doc"}
 
 
 def torch_name(path: str) -> str:
@@ -88,6 +89,7 @@ def _facts(name: str, declared: list, probe: bool) -> Facts:
     doc = (op.doc if op is not None else fn.__doc__ or "").strip()
     found = Facts(name, [torch_name(p) for each in declared for p in each[1]], signature(fn, name),
                   doc.partition("\n")[0], op.family if op is not None else fn.__module__.rpartition(".")[2])
+    found.doc = doc
     found.inplace = any(n.endswith("_") and not n.endswith("__") for n in found.names)
     found.out = op is not None and op.takes_out
     found.fusable = op is not None and bool(op.fuse)

@@ -35,7 +35,7 @@ def label(failure: TcliError, values: dict[str, object]) -> None:
         loose = ", ".join(f"{name} {text}" for part, name, text in placed if part is None)
         if loose and _is_stage(failure.span):
             loose = "piped in: " + ", ".join(text for part, _, text in placed if part is None)
-        elif loose and op_name:
+        elif loose and op_name and op_name[0] != "_":  # else it is a name inside tcli, which says nothing
             loose = f"{op_name}: {loose}"
         failure.notes[:0] = [loose] if loose else []
     if not failure.operands and node is not None:

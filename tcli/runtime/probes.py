@@ -1,4 +1,4 @@
-"""`peek` and `show`: look at a value in the middle of a pipe. They print on stderr and pass the value on."""
+"""`peek` and `show`: look at a value in the middle of a pipe. They print on stderr and pass the value on. And `help`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ def show(value, label: str = ""):
     line, text = _line(value), str(value)
     _say(label, line if line == text else f"{line}\n{text}")
     return value
+
+
+def help(value, /) -> None:
+    """Prints the help page of a value; `softmax?` does the same.
+
+    >>> help(relu)
+    relu(x, inplace=False)
+    <BLANKLINE>
+        max(x, 0).
+    <BLANKLINE>
+        >>> relu(tensor([-1., 2.]))
+        tensor([0., 2.])
+    """
+    from ..show.help import page
+
+    print(page(value))
 
 
 def _say(label: str, text: str) -> None:

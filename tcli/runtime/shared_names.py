@@ -86,9 +86,9 @@ def _from_files(session) -> dict:
 
 
 def _probes(session) -> dict:
-    from .probes import peek, show
+    from .probes import help, peek, show
 
-    return {"peek": peek, "show": show}
+    return {"peek": peek, "show": show, "help": help}
 
 
 def _pictures(session) -> dict:

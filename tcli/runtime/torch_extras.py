@@ -329,10 +329,16 @@ def _jit() -> dict:
                    "annotate": lambda kind, value: value, "isinstance": isinstance, "Final": Final}
 
 
+def _version() -> dict:
+    from .namespaces import TORCH_VERSION
+
+    return {"__version__": TORCH_VERSION, "cuda": None, "hip": None, "git_version": ""}
+
+
 SPACES = {
     "autograd": _autograd, "cuda": _cuda, "backends": _backends, "random": _random, "utils": _utils, "signal": _signal,
     "linalg": _linalg, "jit": _jit, "testing": lambda: {"assert_close": assert_close},
-    "version": lambda: {"cuda": None, "hip": None, "git_version": ""},
+    "version": _version,
     "amp": lambda: {"autocast": _Nothing, "GradScaler": _GradScaler}, "mps": lambda: {"is_available": lambda: False},
     "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},
     "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": _parameter,

@@ -31,7 +31,11 @@ _IN_PLACE = ("__iadd__", "__isub__", "__imul__", "__itruediv__")
 
 
 class Trapped(EngineError):
-    """An op made a NaN or an infinity while `:trap` was set."""
+    """An op made a NaN or an infinity while `:trap` was set.
+
+    `:trap nan,inf` at the prompt stops a program at the op that first makes one; `:trap off` lets them pass again. After the
+    fact, `why_nan(x)` finds that op in the history of a result.
+    """
 
     code = "trap"
 

@@ -24,12 +24,27 @@ MAX_CALLS = 5
 _STYLES = {"error": "1;31", "primary": "1;31", "label": "1;34", "gutter": "34", "bold": "1", "help": "32"}
 
 
-def render(error: TcliError, *, color: bool = False, width: int = 100) -> str:
-    """The diagnostic of `error`, without a final line break."""
+def _wrapped(text: str, width: int, used: int) -> list[str]:
+    """`text` broken between words where a line would be wider than `width`; the first has `used` columns before it."""
+    lines, room = [], max(20, width - used)
+    while len(text) > room:
+        at = text.rfind(" ", 0, room + 1)
+        if at <= 0:
+            break
+        lines.append(text[:at])
+        text, room = text[at + 1:], max(20, width - 2)
+    return [*lines, text]
+
+
+def render(error: TcliError, *, color: bool = False, width: int = 100, wrap: bool = True) -> str:
+    """The diagnostic of `error`, without a final line break. `wrap`: long messages are broken between words."""
     paint = _paint if color else _plain
     first, *rest = str(error.message).split("\n") or [""]
-    lines = [paint("error", f"{error.word}[{code_of(error)}]") + paint("bold", f": {first}"),
-             *("  " + line for line in rest)]
+    head = f"{error.word}[{code_of(error)}]"
+    room = width if wrap else len(error.message) + len(head) + 4
+    first, *more = _wrapped(first, room, len(head) + 2)
+    lines = [paint("error", head) + paint("bold", f": {first}"), *("  " + paint("bold", line) for line in more),
+             *("  " + line for text in rest for line in _wrapped(text, room, 2))]
     blocks = _marks_by_source(error)
     gutter = max((len(str(line)) for _, marks in blocks for line in _lines_shown(marks)), default=1)
     for index, (source, marks) in enumerate(blocks):
@@ -52,12 +67,20 @@ def as_json(error: TcliError) -> dict:
         "source": span.text if span else None,
         "labels": [{**_place(label.span), "file": label.span.source.name, "text": label.text}
                    for label in error.labels],
-        "operands": [{"name": name, "type": text} for name, text in error.operands],
+        "operands": [{"name": name, "type": text} for name, text in _operands(error)],
         "notes": list(error.notes),
         "help": error.help,
         "calls": [{"function": name, "times": times, **_place(where)}
                   for name, where, times in error.calls],
     }
+
+
+def _operands(error: TcliError) -> list[tuple[str, str]]:
+    """(parameter, type) of each operand, whichever operator took it."""
+    found: list[tuple[str, str]] = []
+    for name, described in error.operands:
+        found += [(name, described)] if isinstance(described, str) else described
+    return found
 
 
 def code_of(error: TcliError) -> str:

@@ -39,10 +39,19 @@ def gradient_of(tensor: object) -> str:
     node = tensor.grad_fn
     if node is None:
         return "requires grad" if tensor.requires_grad else ""
-    name = getattr(node, "op", None)
-    name = getattr(name, "name", None) or type(node).__name__
+    name = _name_of(node)
     span = node.span() if callable(getattr(node, "span", None)) else None
     return f"grad: {name} {short(span)}" if span is not None else f"grad: {name}"
+
+
+def _name_of(node: object) -> str:
+    """The op of a node as programs call it; `nll_loss` for NllLossBackward0 where the op is one inside tcli."""
+    op = getattr(node, "op", None)
+    name = getattr(op, "name", None) or type(node).__name__
+    if name[0] != "_":
+        return name
+    words = op.grad_name.removesuffix("Backward0")
+    return "".join("_" + c.lower() if c.isupper() else c for c in words).lstrip("_")
 
 
 def statistics(tensor: object) -> str:

@@ -55,6 +55,11 @@ def test_a_one_liner_shows_its_receiver_and_a_script_does_not(script):
     assert tcli(script("x = ones(1)\nx.add_(1)\nx"))[1] == "tensor([2.])\n"
 
 
+def test_help_prints_the_page_of_a_value():
+    code, out, _ = tcli("-e", "help(softmax)")
+    assert code == 0 and out.startswith("softmax(x, dim") and ">>> softmax(" in out
+
+
 # ---------------------------------------------------------------- scripts
 
 def test_a_script_gets_its_arguments(script):
@@ -260,3 +265,14 @@ def test_a_one_liner_imports_only_what_it_needs(expr, unwanted):
     done = subprocess.run([sys.executable, "-c", program, expr], capture_output=True, text=True, check=True,
                           env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
     assert unwanted & set(done.stderr.split()) == set()
+
+
+@pytest.mark.parametrize(("word", "hint"), [("expain", "the command 'explain'"), ("version", "'tcli --version'"),
+                                            ("help", "'tcli --help'")])
+def test_a_mistyped_command_is_named(word, hint, tmp_path):
+    code, out, err = tcli(word, cwd=tmp_path)
+    assert (code, out) == (1, "") and f"= did you mean {hint}?" in err
+
+
+def test_a_pattern_that_no_operator_has_is_said():
+    assert tcli("ops", "sofmax") == (1, "", "tcli: no operator has 'sofmax' in its name; tcli ops lists them all\n")

@@ -320,6 +320,7 @@ def test_a_killed_save_leaves_the_old_file_or_the_new_one(tmp_path):
             found = np.load(path)
             assert found.shape == (400_000,)
             assert (found == found[0]).all()
+        assert len(list(tmp_path.iterdir())) <= 2  # what one killed process left is removed by the next
 
 
 # ---------------------------------------------------------------- other libraries

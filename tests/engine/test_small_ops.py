@@ -189,3 +189,12 @@ def test_views_share_memory_and_version(session):
 def test_writing_to_a_view_reaches_the_history_of_its_base(session):
     session.run("w = ones(2, requires_grad=True); x = zeros(2, 2); x[0] = w * 3; x.view(4).sum().backward()")
     assert session.eval("w.grad.tolist()") == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("call", ["torch.mean(x, 0, out=whole)", "torch.erf(x, out=whole)", "torch.amax(x, 0, out=whole)",
+                                  "torch.erf(x, out=3)"])
+def test_a_refused_out_stays_refused(session, call):
+    session.run("x = ones(3); whole = zeros(3, dtype=torch.int64)")
+    with pytest.raises(tcli.TcliError):
+        session.run(call)
+    assert session.eval("whole.tolist()") == [0, 0, 0]

@@ -10,6 +10,7 @@ import tcli.ops  # noqa: F401
 from tcli.engine.registry import ops
 
 from .local import run
+from .vocabulary import golden_path
 
 FOLDER = Path(__file__).parent.parent / "golden" / "ops"
 TOLERANCE = {"float64": (1e-7, 1e-9), "complex128": (1e-7, 1e-9), "float32": (2e-5, 2e-6), "complex64": (2e-5, 2e-6),
@@ -57,6 +58,15 @@ def test_op_answers_as_pytorch_does(family, name, i):
         raise outcome.error
     for key in ("outputs", "first", "second"):
         _compare(key, case[key], getattr(outcome, key), arrays)
+
+
+def _recorded() -> set:
+    return {name for file in FOLDER.glob("*.npz") for name in _golden(file.stem)[0]}
+
+
+@pytest.mark.parametrize("op", [o for o in ops.values() if o.public and o.samples and golden_path(o)], ids=lambda o: o.name)
+def test_an_op_of_pytorch_has_recorded_answers(op):
+    assert op.name in _recorded(), f"run scripts/record_golden.py {op.family}"
 
 
 def _compare(key: str, want: list, got: list, arrays: dict) -> None:

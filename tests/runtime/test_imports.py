@@ -50,6 +50,13 @@ def run(text: str, capsys, **options) -> list:
     return capsys.readouterr().out.splitlines()
 
 
+def test_the_version_is_that_of_the_reference():
+    session = tcli.Session()
+    assert session.run("import torch; torch.__version__") == session.run("torch.version.__version__") == "2.13.0"
+    assert session.run("tuple(int(part) for part in torch.__version__.split('.')[:2]) >= (2, 0)")
+    assert session.run("hasattr(nn, '__version__')") is False
+
+
 def test_a_file_module_is_only_what_pytorch_has():
     with pytest.raises(UnknownModule):
         tcli.Session().run("import torch.nn.utils.zork")

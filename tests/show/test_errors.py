@@ -2,8 +2,9 @@
 
 import pytest
 
-from tcli.cli.explain import explain, failure_of, kinds, overview, page, parts
-from tcli.show.diagnostic import render
+from tcli.cli.explain import every_kind, explain, failure_of, kinds, overview, page, parts
+from tcli.errors import TcliError
+from tcli.show.diagnostic import as_json, render
 from tests.show.golden import check
 
 
@@ -14,6 +15,23 @@ def test_the_example_of_a_kind_gives_an_error_of_that_kind(code):
     error = failure_of(example)
     assert type(error) is kinds()[code]
     assert error.span is not None
+
+
+def test_every_kind_that_there_is_has_a_page():
+    found, todo = set(), [TcliError]
+    every_kind()
+    while todo:
+        todo += (kind := todo.pop()).__subclasses__()
+        if kind.__module__.startswith("tcli.") and "code" in vars(kind):
+            found.add(kind.code)
+    assert found - {"error"} == set(every_kind())
+    for code in set(every_kind()) - set(kinds()):
+        assert "[" + code + "]: " in page(code) and "For example" not in page(code)
+
+
+def test_operands_are_data_for_programs():
+    error = failure_of("torch.ones(2) @ torch.ones(3)")
+    assert as_json(error)["operands"] == [{"name": "x", "type": "f32[2]"}, {"name": "other", "type": "f32[3]"}]
 
 
 @pytest.mark.parametrize("color", [False, True], ids=["none", "basic"])

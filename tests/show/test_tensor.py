@@ -24,6 +24,7 @@ def session():
     ("tensor([3 + 4j])", "c64[1]  cpu  |  |z| 5.00"),
     ("ones(2, requires_grad=True)", "f32[2]  cpu  requires grad  |  all 1.00"),
     ("ones(2, requires_grad=True) * 2", "f32[2]  cpu  grad: mul  |  all 2.00"),
+    ("F.cross_entropy(ones(2, 3, requires_grad=True), tensor([0, 1]))", "f32[]  cpu  grad: nll_loss  |  1.10"),
     ("arange(8)", "i64[8]  cpu  |  0 … 7  mean 3.50  std 2.45  ████████"),
 ])
 def test_the_header_says_what_a_tensor_is(session, text, line):
