@@ -73,15 +73,15 @@ def short(number: float) -> str:
 def plan(report: Any, text: str) -> list[str]:
     """A table with a row for each line that computes or holds parameters."""
     lines = text.splitlines()
-    rows = [("line", "calls", "FLOP", "made", "peak", "parameters", "")]
+    rows = [("line", "result", "calls", "FLOP", "made", "peak", "parameters", "")]
     for number, line in sorted(report.lines.items()):
         if not number or not (line.calls or line.parameters):
             continue
         source = lines[number - 1].strip() if number <= len(lines) else ""
-        rows.append((str(number), str(line.calls), short(line.flops), size(line.bytes), size(line.peak),
+        rows.append((str(number), line.result, str(line.calls), short(line.flops), size(line.bytes), size(line.peak),
                      short(line.parameters) if line.parameters else "", source if len(source) <= 60 else source[:59] + "…"))
-    widths = [max(len(row[i]) for row in rows) for i in range(6)]
-    return ["  ".join([*(cell.rjust(width) for cell, width in zip(row[:6], widths, strict=True)), row[6]]).rstrip()
+    widths = [max(len(row[i]) for row in rows) for i in range(7)]
+    return ["  ".join([*(cell.rjust(width) for cell, width in zip(row[:7], widths, strict=True)), row[7]]).rstrip()
             for row in rows]
 
 
@@ -93,5 +93,6 @@ def _as_json(report: Any, text: str) -> dict:
         "warnings": [as_json(each) for each in report.warnings],
         "notes": [as_json(each) for each in report.notes],
         "flops": report.flops, "peak_bytes": report.peak, "parameters": report.parameters,
-        "lines": [{"line": line.number, "calls": line.calls, "flops": line.flops, "bytes": line.bytes, "peak_bytes": line.peak,
+        "lines": [{"line": line.number, "result": line.result, "calls": line.calls,
+                   "flops": line.flops, "bytes": line.bytes, "peak_bytes": line.peak,
                    "parameters": line.parameters} for _, line in sorted(report.lines.items())]}

@@ -7,7 +7,7 @@ its result, a reduction one per element of what it reads, and a view nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
+from math import isqrt, log2, prod
 from typing import Any
 
 
@@ -63,3 +63,59 @@ def operations(n: int) -> Callable[[list, list], int]:
     def rule(arrays: list, outs: list) -> int:
         return n * prod(outs[0].shape)
     return rule
+
+
+def transposed_convolution(arrays: list, outs: list) -> int:
+    """Two operations for each weight of each input element."""
+    given, weight = arrays[:2]
+    return 2 * prod(given.shape) * prod(weight.shape[1:])
+
+
+def convolution_weight(arrays: list, outs: list) -> int:
+    """The gradient of a convolution's weights: each element of the result's gradient meets a window."""
+    return 2 * prod(arrays[0].shape) * prod(outs[0].shape[1:])
+
+
+def contraction(arrays: list, outs: list) -> int:
+    """A product of two tensors over some of their dims."""
+    made = prod(outs[0].shape)
+    return 2 * made * isqrt(prod(arrays[0].shape) * prod(arrays[1].shape) // made) if made else 0
+
+
+def recurrence(arrays: list, outs: list) -> int:
+    """The state's part of all gates at each step; the input's part is a product of its own."""
+    gates, state = arrays[:2]
+    return prod(gates.shape) * (2 * state.shape[-1] + 1)
+
+
+def recurrence_back(arrays: list, outs: list) -> int:
+    """Two products for each one of the way forward."""
+    gates = next(a for a in arrays if len(a.shape) == 4)
+    return 4 * prod(gates.shape) * gates.shape[-1]
+
+
+def transform(arrays: list, outs: list) -> int:
+    """5 n log2(n) for each Fourier transform of n values, of which n is the last dim."""
+    large = max(arrays[0], outs[0], key=lambda a: prod(a.shape))
+    n = large.shape[-1] if large.shape else 1
+    return int(5 * prod(large.shape) * log2(n)) if n > 1 else prod(large.shape)
+
+
+def cubic(factor: float) -> Callable[[list, list], int]:
+    """`factor` m n min(m, n) for each matrix of the first operand."""
+    def rule(arrays: list, outs: list) -> int:
+        shape = arrays[0].shape
+        return int(factor * prod(shape) * min(shape[-2:])) if len(shape) > 1 else prod(shape)
+    return rule
+
+
+def solution(arrays: list, outs: list) -> int:
+    """A factorisation and two triangular solutions for each column on the right side."""
+    a, b = arrays[:2]
+    n = a.shape[-1]
+    return 2 * prod(a.shape) * n // 3 + 2 * prod(b.shape) * n
+
+
+def triangular(arrays: list, outs: list) -> int:
+    """One triangular solution for each column."""
+    return prod(outs[0].shape) * arrays[0].shape[-1]

@@ -207,6 +207,11 @@ def backend_of(array) -> Backend:
     return backend(CPU)
 
 
+def is_sketched(array) -> bool:
+    """Whether an array is one of `tcli check`: a shape that says it is on cpu or cuda."""
+    return sketch and backend(CPU).owns(array)
+
+
 def move(array, device: Device):
     """The array on another device; itself when it is there already."""
     if type(array) is np.ndarray and device.type == "cpu" and not sketch:

@@ -120,14 +120,14 @@ def _arrays(values: list) -> Iterator[MetaArray]:
     for value in values:
         if type(value) is MetaArray:
             yield value
-        elif type(value) is list:
+        elif type(value) is list or type(value) is tuple:
             yield from _arrays(value)
 
 
 def _real(value: Any) -> Any:
     if type(value) is MetaArray:
         return value.known
-    return [_real(v) for v in value] if type(value) is list else value
+    return type(value)(_real(v) for v in value) if type(value) in (list, tuple) else value
 
 
 def _made(values: Any, xp: MetaModule) -> MetaArray:

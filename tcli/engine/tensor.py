@@ -219,6 +219,8 @@ class Tensor:
         return value if isinstance(value, (float, int, complex)) else float(value)
 
     def tolist(self):
+        if devices.sketch and type(self._a) is not np.ndarray:
+            return self._a.tolist()
         a = _host(self)
         return a.astype(np.float32).tolist() if dispatch.is_half(a.dtype) else a.tolist()
 
@@ -586,13 +588,13 @@ def as_tensor(data, dtype=None, device=None):
 
 def from_numpy(array):
     """A tensor that shares memory with a NumPy array."""
-    if not isinstance(array, np.ndarray):
+    if not isinstance(array, np.ndarray) and not devices.is_sketched(array):
         raise ArgumentError(f"expected np.ndarray (got {type(array).__name__})")
     if any(s < 0 for s in array.strides):
         raise BadValue("At least one stride in the given numpy array is negative, and tensors with negative strides are "
                        "not currently supported. (You can probably work around this by making a copy of your array "
                        "with array.copy().) ")
-    return wrap(_native(array))
+    return wrap(move(_native(array), CPU))
 
 
 def _native(array: np.ndarray) -> np.ndarray:

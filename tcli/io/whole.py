@@ -27,7 +27,7 @@ def _averaging(name: str):
 
 
 def _as_plain(self) -> Tensor:
-    return from_numpy(self._a)
+    return self.as_subclass(Tensor)
 
 
 for _name in ("mean", "std", "var", "softmax", "log_softmax", "quantile", "norm", "nanmean"):

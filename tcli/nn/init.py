@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..engine.autograd import no_grad
+from ..engine.placement import holds
 from ..engine.registry import T, paths
 from ..errors import BadValue
 
@@ -190,7 +191,7 @@ def _truncate_normals(tensor, mean, std, a, b, generator):
     low, high = (tensor.new_tensor(x).item() for x in (a, b))
     result = tensor.normal_(mean, std, generator=generator)
     outside = (result < low) | (result > high)
-    while outside.any():
+    while holds(outside.any()._a):
         result = T.where(outside, T.empty_like(result).normal_(mean, std, generator=generator), result)
         outside = (result < low) | (result > high)
     return tensor if result is tensor else tensor.copy_(result)
@@ -208,7 +209,7 @@ def _reject_uniforms(tensor, mean, std, a, b, generator):
 
     result = tensor.uniform_(a, b, generator=generator)
     pending = rejected(tensor)
-    while pending.any():
+    while holds(pending.any()._a):
         candidates = T.empty_like(tensor).uniform_(a, b, generator=generator)
         result = T.where(pending, candidates, result)
         pending = rejected(candidates) & pending

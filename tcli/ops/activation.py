@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.callables import is_small, shortcut
+from ..engine.cost import operations
 from ..engine.registry import T, composite, op
 from ..engine.sums import line_sums
 from ..engine.symbols import NotFusable, rows
@@ -279,7 +280,7 @@ def _by_rows(kernel):
     return rule
 
 
-@op("_softmax", fuse=_by_rows(_softmax_rows), at="",
+@op("_softmax", cost=operations(5), fuse=_by_rows(_softmax_rows), at="",
     samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _softmax(xp, x, dim: "Dim"):
@@ -317,7 +318,7 @@ def _softmax_adjoint(xp, g, out, dim: "Dim"):
     return r
 
 
-@op("_log_softmax", fuse=_by_rows(_log_softmax_rows), at="",
+@op("_log_softmax", cost=operations(5), fuse=_by_rows(_log_softmax_rows), at="",
     samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _log_softmax(xp, x, dim: "Dim"):

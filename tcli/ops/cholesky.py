@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..engine.cost import cubic
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, rule_helper
 from ..errors import DTypeError, LinAlgError, ShapeError
@@ -26,7 +27,8 @@ def _check_cholesky(values: list) -> None:
     need_float(values[0]._a, "linalg.cholesky")
 
 
-@op("_cholesky", at="", outs=2, half=False, check=_check_cholesky, grad_name="LinalgCholeskyExBackward0", samples=[],
+@op("_cholesky", cost=cubic(1 / 3), at="", outs=2, half=False, check=_check_cholesky, grad_name="LinalgCholeskyExBackward0",
+    samples=[],
     vjp={"x": _cholesky_gradient})
 def _cholesky(xp, x, upper: "bool"):
     lower = xp.conj(x.swapaxes(-1, -2)) if upper else x

@@ -12,7 +12,7 @@ convolutions add up scaled slices instead.
 from math import prod
 
 from ..engine import blas, dtypes
-from ..engine.cost import convolution
+from ..engine.cost import convolution, convolution_weight, transposed_convolution
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError, Unsupported
 from . import conv_flat
@@ -106,7 +106,8 @@ def _forward_depthwise(xp, x, weight, y, geometry) -> None:
             parts += scratch
 
 
-@op("_conv_input", at="", samples=["r(2, 6, 3), r(6, 2, 3), r(4), ((2,), ((1, 1),), (1,), 2), (6,)"],
+@op("_conv_input", cost=transposed_convolution, at="",
+    samples=["r(2, 6, 3), r(6, 2, 3), r(4), ((2,), ((1, 1),), (1,), 2), (6,)"],
     grad_name="ConvolutionBackward0",
     vjp={"g": lambda k, h, weight, g_shape, geometry: k._conv(h, k.conj_of(weight), None, geometry, g_shape[2:]),
          "weight": lambda k, h, g, weight_shape, geometry:
@@ -178,7 +179,7 @@ def _backward_depthwise(xp, g, weight, x, geometry) -> None:
             x[where] += parts[:, :, j] * w[(slice(None), j, *offset)].reshape(groups, *(1,) * len(out))
 
 
-@op("_conv_weight", at="", samples=["r(2, 6, 3), r(2, 4, 6), ((2,), ((1, 1),), (1,), 2), (3,)"],
+@op("_conv_weight", cost=convolution_weight, at="", samples=["r(2, 6, 3), r(2, 4, 6), ((2,), ((1, 1),), (1,), 2), (3,)"],
     grad_name="ConvolutionBackward0",
     vjp={"g": lambda k, h, x, g_shape, geometry: k._conv(k.conj_of(x), h, None, geometry, g_shape[2:]),
          "x": lambda k, h, g, x_shape, geometry: k._conv_input(k.conj_of(g), h, None, geometry, x_shape[2:])})

@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.cost import cubic
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, GradError, LinAlgError
@@ -91,7 +92,7 @@ def _svd_inner(k, left, right, S):
     return (left * row(k, S) + column(k, S) * right) / gaps
 
 
-@op("_svd", at="", outs=3, half=False, check=rectangles("linalg.svd"), grad_name="LinalgSvdBackward0",
+@op("_svd", cost=cubic(14), at="", outs=3, half=False, check=rectangles("linalg.svd"), grad_name="LinalgSvdBackward0",
     samples=[], vjp={"x": _svd_gradient})
 def _svd(xp, x, full_matrices: "bool"):
     if not _one_by_one(xp, x):
@@ -117,7 +118,7 @@ def _no_convergence(x):
     return LinAlgError(f"linalg.svd: {where}The algorithm failed to converge because {why}")
 
 
-@op("_svdvals", at="", nograd=True, half=False, check=rectangles("linalg.svd"), samples=[])
+@op("_svdvals", cost=cubic(4), at="", nograd=True, half=False, check=rectangles("linalg.svd"), samples=[])
 def _svdvals(xp, x):
     try:
         return xp.linalg.svd(x, compute_uv=False)
@@ -197,7 +198,7 @@ def _check_eigh(values: list) -> None:
         raise EngineError(f"Expected UPLO argument to be 'L' or 'U', but got {values[1]}")
 
 
-@op("_eigh", at="", outs=2, half=False, check=_check_eigh, grad_name="LinalgEighBackward0", samples=[],
+@op("_eigh", cost=cubic(9), at="", outs=2, half=False, check=_check_eigh, grad_name="LinalgEighBackward0", samples=[],
     vjp={"x": _eigh_gradient})
 def _eigh(xp, x, UPLO: "str"):
     if not _one_by_one(xp, x) and (xp is not np or np.isfinite(x).all()):
@@ -221,7 +222,7 @@ def linalg_eigh(A, UPLO: "str" = "L"):
     return T._eigh(A, UPLO)
 
 
-@op("_eigvalsh", at="", nograd=True, half=False, check=_check_eigh, samples=[])
+@op("_eigvalsh", cost=cubic(4 / 3), at="", nograd=True, half=False, check=_check_eigh, samples=[])
 def _eigvalsh(xp, x, UPLO: "str"):
     if xp is np and not np.isfinite(x).all():
         return _eigh(xp, x, UPLO)[0]
@@ -264,7 +265,7 @@ def _check_eig(values: list) -> None:
         raise EngineError("torch.linalg.eig: input tensor should not contain infs or NaNs.")
 
 
-@op("_eig", at="", outs=2, half=False, check=_check_eig, grad_name="LinalgEigBackward0", samples=[],
+@op("_eig", cost=cubic(25), at="", outs=2, half=False, check=_check_eig, grad_name="LinalgEigBackward0", samples=[],
     vjp={"x": _eig_gradient})
 def _eig(xp, x):
     wide = dtypes.of_numpy(x.dtype).to_complex().numpy if x.dtype.kind == "f" else x.dtype
@@ -336,7 +337,7 @@ def _qr_tall(k, gQ, gR, Q, R):
     return k.linalg_solve_triangular(k.adjoint_of(R), gA, upper=False, left=False)
 
 
-@op("_qr", at="", outs=2, half=False, check=rectangles("linalg.qr"), grad_name="LinalgQrBackward0", samples=[],
+@op("_qr", cost=cubic(2), at="", outs=2, half=False, check=rectangles("linalg.qr"), grad_name="LinalgQrBackward0", samples=[],
     vjp={"x": _qr_gradient})
 def _qr(xp, x, mode: "str"):
     if mode == "r":

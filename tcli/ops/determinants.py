@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..engine.cost import cubic
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from .matrices import need_float, need_square, squares
@@ -36,7 +37,7 @@ def _product_without(s, skip: int):
     return result if result is not None else T.ones_like(T.select(s, -1, 0))
 
 
-@op("_det", at="", samples=["r(3, 3)", "r(2, 2, 2)", "c(2, 2)"], half=False, check=squares("linalg.det"),
+@op("_det", cost=cubic(2 / 3), at="", samples=["r(3, 3)", "r(2, 2, 2)", "c(2, 2)"], half=False, check=squares("linalg.det"),
     grad_name="LinalgDetBackward0", vjp={"x": _det_gradient})
 def _det(xp, x):
     return xp.linalg.det(x)
@@ -67,7 +68,7 @@ def _slogdet_gradient(k, g, x, out0):
     return k.unsqueeze(k.unsqueeze(weight, -1), -1) * k.adjoint_of(k._inv(x)[0])
 
 
-@op("_slogdet", at="", outs=2, samples=["r(3, 3)", "c(2, 2)"], half=False, check=squares("linalg.slogdet"),
+@op("_slogdet", cost=cubic(2 / 3), at="", outs=2, samples=["r(3, 3)", "c(2, 2)"], half=False, check=squares("linalg.slogdet"),
     grad_name="LinalgSlogdetBackward0", vjp={"x": _slogdet_gradient})
 def _slogdet(xp, x):
     sign, logabsdet = xp.linalg.slogdet(x)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import wrap_dim
+from ..engine.cost import transform
 from ..engine.dispatch import cast, is_half
 from ..engine.registry import T, composite, op
 from ..errors import BadIndex, DTypeError, EngineError
@@ -22,7 +23,7 @@ _INVERSE = {"none": "forward", "root": "ortho", "n": "backward"}
 
 # ---------------------------------------------------------------- the three transforms
 
-@op("_fft_c2c", at="", half=False, samples=["c(3, 4), (0, 1), 'none', True", "c(3), (0,), 'root', False"],
+@op("_fft_c2c", cost=transform, at="", half=False, samples=["c(3, 4), (0, 1), 'none', True", "c(3), (0,), 'root', False"],
     grad_name="FftC2CBackward0", vjp={"x": lambda k, g, dims, scale, forward: k._fft_c2c(g, dims, scale,
                                                                                          not forward)})
 def _fft_c2c(xp, x, dims: "any", scale: "str", forward: "bool"):
@@ -54,7 +55,7 @@ def _r2c_gradient(k, g, x_shape, dims, scale):
     return k._fft_c2r(_weighted(k, g, dims[-1], n, 0.5), dims, scale, n)
 
 
-@op("_fft_r2c", at="", half=False, samples=["r(3, 4), (0, 1), 'none'", "r(5), (0,), 'n'"],
+@op("_fft_r2c", cost=transform, at="", half=False, samples=["r(3, 4), (0, 1), 'none'", "r(5), (0,), 'n'"],
     grad_name="FftR2CBackward0",
     vjp={"x": _r2c_gradient})
 def _fft_r2c(xp, x, dims: "any", scale: "str"):
@@ -70,7 +71,7 @@ def _c2r_gradient(k, g, dims, scale, last):
     return _weighted(k, k._fft_r2c(g, dims, scale), dims[-1], last, 2.0)
 
 
-@op("_fft_c2r", at="", half=False, samples=["c(3, 3), (0, 1), 'n', 4", "c(3), (0,), 'none', 5"],
+@op("_fft_c2r", cost=transform, at="", half=False, samples=["c(3, 3), (0, 1), 'n', 4", "c(3), (0,), 'none', 5"],
     grad_name="FftC2RBackward0", vjp={"x": _c2r_gradient})
 def _fft_c2r(xp, x, dims: "any", scale: "str", last: "int"):
     """Real values from the stored half of their transform; `last` is the full size of the last of dims."""

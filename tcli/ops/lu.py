@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..engine.cost import cubic
 from ..engine.device import module_of
 from ..engine.placement import holds, outside
 from ..engine.registry import T, composite, op
@@ -105,7 +106,7 @@ def _lu_shapes(xp, x, name):
     return xp.empty_like(x), xp.empty((*x.shape[:-2], min(x.shape[-2:])), _INFO), xp.empty(x.shape[:-2], _INFO)
 
 
-@op("_lu_factor", at="", outs=3, half=False,
+@op("_lu_factor", cost=cubic(2 / 3), at="", outs=3, half=False,
     shape=_lu_shapes, host=True, check=_check_lu, grad_name="LinalgLuFactorExBackward0", samples=[],
     vjp={"x": _lu_gradient})
 def _lu_factor(xp, x, name: "str"):

@@ -4,7 +4,7 @@ from math import prod
 
 from ..engine.args import to_dims
 from ..engine.callables import set_operator
-from ..engine.cost import added_product, matrix_product
+from ..engine.cost import added_product, contraction, matrix_product
 from ..engine.out import write_out
 from ..engine.registry import T, composite, function, op, ops
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError
@@ -412,7 +412,7 @@ def _dim_list(dims) -> list:
     return [int(d) for d in dims] if isinstance(dims, (list, tuple)) else [int(dims)]
 
 
-@op("_contract", at="", samples=["r(2, 3, 4), r(4, 5, 3), (1, 2), (2, 0)"], grad_name="ViewBackward0",
+@op("_contract", cost=contraction, at="", samples=["r(2, 3, 4), r(4, 5, 3), (1, 2), (2, 0)"], grad_name="ViewBackward0",
     vjp={"x": lambda k, g, x_shape, other, dims1, dims2: _contract_back(k, g, x_shape, other, dims1, dims2),
          "other": lambda k, g, x, other_shape, dims1,
          dims2: _contract_back(k, g, other_shape, x, dims2, dims1, True)})

@@ -10,7 +10,7 @@ ops (`_by_steps`) and differentiated. Gates are stacked as PyTorch stacks them: 
 
 import numpy as np
 
-from ..engine.cost import recurrence
+from ..engine.cost import recurrence, recurrence_back
 from ..engine.dtypes import scalar_name
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
@@ -74,7 +74,7 @@ def _layer_name(gx, h0, c0, w_hh, b_hh, mode: str, *_rest) -> str:
     return "MkldnnRnnLayerBackward0" if mode == "lstm" and gx._a.dtype == np.float32 else "StackBackward0"
 
 
-@op("_recurrent_layer", at="", outs=5, cost=recurrence, grad_name=_layer_name,
+@op("_recurrent_layer", cost=recurrence, at="", outs=5, grad_name=_layer_name,
     vjp={"gx, h0, c0, w_hh, b_hh": _layer_gradients})
 def _recurrent_layer(xp, gx, h0, c0: "Tensor?", w_hh, b_hh: "Tensor?", mode: "any", reverse: "any", sizes: "any"):
     """(y (T, B, H), last h, last c, gates, cells). gx (T, B, gates * H) is the input's part of all gates; `sizes`
@@ -100,7 +100,7 @@ def _recurrent_layer(xp, gx, h0, c0: "Tensor?", w_hh, b_hh: "Tensor?", mode: "an
     return y, h, c, gates, cells
 
 
-@op("_recurrent_layer_backward", at="", outs=5, nograd=True)
+@op("_recurrent_layer_backward", cost=recurrence_back, at="", outs=5, nograd=True)
 def _recurrent_layer_backward(xp, y, h0, c0: "Tensor?", w_hh, gates, cells, gy: "Tensor?", gh: "Tensor?",
                               gc: "Tensor?", mode: "any", reverse: "any", sizes: "any"):
     """Gradients of (gx, h0, c0, w_hh, b_hh)."""

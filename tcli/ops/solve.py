@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from ..engine.args import broadcast_shapes
+from ..engine.cost import cubic, solution, triangular
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..errors import ArgumentError, DTypeError, EngineError, LinAlgError, ShapeError
@@ -31,7 +32,7 @@ def _inverse_gradient(k, g, out0):
     return None if g[0] is None else -k.matmul(inverse, k.matmul(g[0], inverse))
 
 
-@op("_inv", at="", outs=2, samples=[REGULAR], half=False, check=squares("linalg.inv"),
+@op("_inv", cost=cubic(2), at="", outs=2, samples=[REGULAR], half=False, check=squares("linalg.inv"),
     grad_name="LinalgInvExBackward0", vjp={"x": _inverse_gradient})
 def _inv(xp, x):
     try:
@@ -112,7 +113,7 @@ def _solve_both(k, g, need, x, left, out0):
     return (-k.mm_nt(gB, out0) if left else -k.mm_tn(out0, gB)), gB
 
 
-@op("_solve", at="", outs=2, samples=[REGULAR + ", r(3, 2), True", REGULAR + ", r(2, 3), False"], half=False,
+@op("_solve", cost=solution, at="", outs=2, samples=[REGULAR + ", r(3, 2), True", REGULAR + ", r(2, 3), False"], half=False,
     check=_check_solve, grad_name="LinalgSolveExBackward0", vjp={"x, B": _solve_both})
 def _solve(xp, x, B, left: "bool"):
     a, b = (x, B) if left else (x.swapaxes(-1, -2), B.swapaxes(-1, -2))
@@ -205,7 +206,8 @@ def _triangular_both(k, g, need, x, upper, left, unitriangular, out):
 _TRIANGLE = "r(3, 3) + 3 * torch.eye(3), "
 
 
-@op("linalg_solve_triangular", out="of type", at="", also=["linalg.solve_triangular"], half=False, check=_check_triangular,
+@op("linalg_solve_triangular", cost=triangular, out="of type", at="", also=["linalg.solve_triangular"],
+    half=False, check=_check_triangular,
     samples=[_TRIANGLE + "r(3, 2), upper=True", _TRIANGLE + "r(3, 2), upper=False",
              _TRIANGLE + "r(2, 3), upper=True, left=False",
              _TRIANGLE + "r(3, 2), upper=False, unitriangular=True"],

@@ -7,6 +7,7 @@ its operations, bytes and parameters. Nothing is computed and no file but header
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
@@ -19,23 +20,27 @@ from ..engine.meta import NeedsValue
 from ..errors import FileError, Label, TcliError, UnknownName, Unsupported
 from ..source import Source, Span, is_program_code, span_of_instruction
 from .check_tree import CAUGHT, FAULT, KNOWN, TURN, UNKNOWN_NAME, UNUSED, instrument
-from .check_values import UNKNOWN, Symbols, Unknown, UnknownNumber, unclear
+from .check_values import UNKNOWN, Loaded, Symbols, Unknown, UnknownNumber, absorbing, holds_unknown, unclear, walked
 from .session import Session, free_names
 
 TURNS, CALLS = 100, 4000  # of a loop: after that many turns or operator calls it is cut short
 
 
-# Where a shape that both operands grow to is seldom meant: residuals and comparisons. Products often are tables.
-_PAIRED = frozenset({"sub", "eq", "ne"})
+# Where a shape that both operands grow to is seldom meant.
+# Products and powers often are tables of pairs.
+_PAIRED = frozenset({"add", "sub", "_true_divide", "eq", "ne", "lt", "le", "gt", "ge", "maximum", "minimum", "logical_and",
+                     "logical_or", "logical_xor"})
+_MEANT = re.compile(r"None|unsqueeze|reshape|view\(|outer|backward|grad\(")  # a column was made, or a gradient
 
 
 class Line:
     """What a line of the program costs."""
 
-    __slots__ = ("bytes", "calls", "flops", "number", "parameters", "peak")
+    __slots__ = ("bytes", "calls", "flops", "number", "parameters", "peak", "result")
 
     def __init__(self, number: int):
         self.number, self.calls, self.flops, self.bytes, self.peak, self.parameters = number, 0, 0, 0, 0, 0
+        self.result = ""  # dtype and shape of what was computed last
 
 
 class Remark(TcliError):
@@ -109,7 +114,9 @@ class Checker:
         self.session = Session(device=device, seed=0, args=args, script=name)
         self.inputs, self.report, self.symbols = inputs, Report(), Symbols()
         self._seen: set[tuple] = set()
+        self._spans: dict[tuple, Span | None] = {}
         self._live = self._calls = 0
+        self._absorbed = False  # a statement did not run
 
     def run(self) -> Report:
         """The report; raises what makes the text no program."""
@@ -137,7 +144,8 @@ class Checker:
         import warnings
 
         def show(message: Any, *_where: Any, **_more: Any) -> None:
-            self._warn(ProgramWarning(str(message), span=self._here()))
+            if not self._absorbed:
+                self._warn(ProgramWarning(str(message), span=self._here()))
 
         with warnings.catch_warnings():
             warnings.simplefilter("always")
@@ -149,6 +157,8 @@ class Checker:
 
         module, future = lower(parse(self.source), self.source, echo=True, known_lists=frozenset())
         self._tree = module
+        stored = [each for each in ast.walk(module) if isinstance(getattr(each, "ctx", None), ast.Store)]
+        self._bound = {getattr(each, "id", getattr(each, "attr", "")) for each in stored}
         return to_code(instrument(module), self.source, future)
 
     def _execute(self, code: Any) -> None:
@@ -174,27 +184,36 @@ class Checker:
         builtins["__contract__"] = lambda value, spec, dims, name, place: contract(
             self._of_contract(value, spec, dims), spec, dims, name, place)
         builtins["load"] = self._load
-        for name in ("trace", "why_no_grad", "why_nan"):
+        for name in ("trace", "why_no_grad", "why_nan", "plot", "hist", "heat", "imshow", "summary"):
             builtins[name] = UNKNOWN
+        for name in ("len", "sorted", "sum", "max", "min", "round"):
+            if name in builtins:
+                plain: Any = builtins[name]
+                builtins[name] = absorbing(plain)
         self.session.echo = None
 
     def _fault(self) -> None:
         """Called where a statement failed: reports it, unless it only passes on that something is unknown."""
         error = sys.exc_info()[1]
-        if error is None or self._follows(error):
+        if error is None or self._follows(error) or self._absorbed and self._may_follow(error):
+            self._absorbed = True
             return
+        self._absorbed = True
         failure = self.session._failure(error)
         if isinstance(error, NeedsValue) or isinstance(error, Unsupported) and re.search(
                 "[Mm]eta tensor|register_meta", str(error)):
             self._note("what comes of this depends on values: it is not checked further", failure.span)
-        elif isinstance(error, FileError):
-            self._note(f"{error.message}: its shapes are unknown", failure.span)
+        elif isinstance(error, FileError | OSError):
+            self._note(f"{failure.message}: its shapes are unknown", failure.span)
         else:
             self._add(failure)
 
     def _follows(self, error: BaseException) -> bool:
         """Whether an error comes of an unknown value in the failing expression."""
         if "Unknown" in str(error) or isinstance(error, StopIteration):
+            return True
+        if isinstance(error, ValueError) and "to unpack" in str(error) and walked:
+            walked.clear()
             return True
         found, trace = None, error.__traceback__
         while trace is not None:
@@ -206,7 +225,17 @@ class Checker:
         span = span_of_instruction(found.tb_frame.f_code, found.tb_lasti)
         names = set(re.findall(r"[^\W\d]\w*", span.text if span is not None else ""))
         variables = found.tb_frame.f_globals | found.tb_frame.f_locals
-        return any(type(variables.get(name)) is Unknown for name in names)
+        return any(holds_unknown(variables.get(name)) for name in names)
+
+    def _may_follow(self, error: BaseException) -> bool:
+        """Whether an error may come of statements that could not run before: names never bound, gradients never computed."""
+        if isinstance(error, UnknownName | NameError):
+            return bool(self._bound.intersection(re.findall(r"'(\w+)'", str(error))))
+        if isinstance(error, AttributeError) and self._bound.intersection(re.findall(r"no attribute '(\w+)'", str(error))):
+            return True
+        if "does not require grad" in str(error):
+            return True
+        return "NoneType" in str(error) and isinstance(error, TypeError | AttributeError)
 
     def _known(self, condition: Any, branches: bool = True) -> bool | None:
         """The answer of a condition, None where there is none."""
@@ -310,13 +339,14 @@ class Checker:
         tensors = {entry.name: self._tensor(entry.shape, entry.dtype) for entry in listing.entries}
         if wanted is not None:
             return tensors.get(wanted, UNKNOWN)
-        return next(iter(tensors.values())) if len(tensors) == 1 else tensors or UNKNOWN
+        return next(iter(tensors.values())) if len(tensors) == 1 else Loaded(tensors) if tensors else UNKNOWN
 
     # ------------------------------------------------------------ what ops do
 
     def _watch(self, o: Any, arrays: list, outs: list) -> None:
         """Counts one call of an op and looks at how its operands broadcast."""
         from ..engine.cost import flops
+        from ..engine.dtypes import of_numpy
 
         where = self._here()
         line = self.report.line(where.line if where is not None else 0)
@@ -324,6 +354,8 @@ class Checker:
             line.calls += 1
             self._calls += 1
             line.flops += flops(o, arrays, outs)
+            if outs and hasattr(outs[0], "shape"):
+                line.result = f"{of_numpy(outs[0].dtype).short}[{', '.join(map(str, outs[0].shape))}]"
         for out in outs:
             if getattr(out, "base", self) is None:
                 self._allocated(out.nbytes, out, line)
@@ -345,7 +377,7 @@ class Checker:
         small, large = sorted((a, b), key=len)
         if len(small) == len(large) or not small or small[-1] < 2 or large[-1] != 1 or len(large) < 2:
             return
-        if large[-2] != small[-1] or where is None or re.search(r"None|unsqueeze|reshape|view\(|outer", where.text):
+        if large[-2] != small[-1] or where is None or _MEANT.search(where.text):
             return
         self._warn(BroadcastWarning(f"both operands grow: {list(a)} and {list(b)} broadcast to "
                                     f"{[*large[:-1], small[-1]]}", span=where,
@@ -368,8 +400,6 @@ class Checker:
                                       help=did_you_mean(name, [n for n in known if not n.startswith("_")])))
 
     def _first_use(self, name: str) -> Span | None:
-        import ast
-
         for node in ast.walk(self._tree):
             if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
                 return self.source.span_of_node(node)
@@ -377,8 +407,6 @@ class Checker:
 
     def _parameters(self) -> None:
         """The parameters of each module, at the line that bound it."""
-        import ast
-
         places = {target.id: node.lineno for node in ast.walk(self._tree) if isinstance(node, ast.Assign)
                   for target in node.targets if isinstance(target, ast.Name)}
         counted: set[int] = set()
@@ -399,7 +427,10 @@ class Checker:
         frame: Any = sys._getframe(1)
         while frame is not None:
             if is_program_code(frame.f_code) and frame.f_code.co_filename == self.source.name:
-                return span_of_instruction(frame.f_code, frame.f_lasti)
+                key = frame.f_code, frame.f_lasti
+                if key not in self._spans:
+                    self._spans[key] = span_of_instruction(*key)
+                return self._spans[key]
             frame = frame.f_back
         return None
 
@@ -426,6 +457,8 @@ class Checker:
     def _name_sizes(self) -> None:
         """Writes named sizes by their names in everything that a person reads."""
         named = self.symbols.named
+        for line in self.report.lines.values():
+            line.result = named(line.result)
         for remark in [*self.report.faults, *self.report.warnings, *self.report.notes]:
             remark.message = named(remark.message)
             remark.notes = [named(str(note)) for note in remark.notes]

@@ -103,7 +103,8 @@ def _guarded(node: Any) -> ast.stmt:
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Global, ast.Nonlocal, ast.Pass, ast.Break, ast.Continue,
                          ast.Raise, ast.Import, ast.ImportFrom)):
         return node
-    targets = [ast.Assign([ast.Name(name, ast.Store())], _name(UNKNOWN_NAME)) for name in _targets(node)]
+    targets = [ast.Assign([target], _name(UNKNOWN_NAME)) for target in [
+        *(ast.Name(name, ast.Store()) for name in _targets(node)), *_attributes(node)]]
     after: list[ast.stmt] = [ast.Expr(_call(FAULT, [], node)), *targets]
     if isinstance(node, ast.Return):
         after.append(ast.Return(_name(UNKNOWN_NAME)))
@@ -115,16 +116,34 @@ def _targets(node: Any) -> list[str]:
     """The names that a statement binds."""
     if isinstance(node, ast.Assign):
         parts = node.targets
-    elif isinstance(node, (ast.AugAssign, ast.AnnAssign, ast.For)):
+    elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
         parts = [node.target]
-    elif isinstance(node, ast.With):
-        parts = [item.optional_vars for item in node.items if item.optional_vars is not None]
+    elif isinstance(node, (ast.For, ast.While, ast.With)):
+        return _changed(node)
     elif isinstance(node, ast.ClassDef):
         return [node.name]
     else:
         parts = []
     return list(dict.fromkeys(each.id for part in parts for each in ast.walk(part)
                               if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)))
+
+
+def _attributes(node: Any) -> list[ast.expr]:
+    """The attributes of named things that a statement binds: `self.weight = ...`."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [ast.Attribute(_name(each.value.id), each.attr, ast.Store()) for target in targets for each in ast.walk(target)
+            if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and isinstance(each.ctx, ast.Store)]
+
+
+def _changed(block: Any) -> list[str]:
+    """The names that a loop or a `with` binds, and those into which it writes."""
+    found = []
+    for each in ast.walk(block):
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store) and not each.id.startswith("__"):
+            found.append(each.id)
+        elif isinstance(each, ast.Subscript) and isinstance(each.ctx, ast.Store) and isinstance(each.value, ast.Name):
+            found.append(each.value.id)
+    return list(dict.fromkeys(found))
 
 
 def _name(name: str) -> ast.Name:

@@ -11,17 +11,20 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..engine.meta import NeedsValue
+
+walked: list[bool] = []  # whether something unknown was iterated over: how long it is nobody knows
+
 
 class Unknown:
     """A value that nobody knows; everything done with it is unknown too."""
 
     __slots__ = ()
-    absorbs = True
     __array_priority__ = 10000
     __array_ufunc__ = None
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         return self
 
@@ -38,6 +41,7 @@ class Unknown:
         """Nothing to set."""
 
     def __iter__(self) -> Iterator[Any]:
+        walked.append(True)
         return iter((self, self))
 
     def __len__(self) -> int:
@@ -61,6 +65,10 @@ class Unknown:
     def __contains__(self, item: object) -> bool:
         return False
 
+    def __array__(self, dtype: object = None, copy: object = None) -> Any:
+        raise NeedsValue("Unknown")
+
+    __index__ = __array__
     __hash__ = object.__hash__
 
 
@@ -140,6 +148,27 @@ def unclear(value: object) -> bool:
         return True
     array = getattr(value, "_a", None)
     return array is not None and getattr(array, "known", array) is None and array.place.type != "meta"
+
+
+class Loaded(dict):
+    """The tensors of a file by name; what else the file has is unknown."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return UNKNOWN
+
+
+def holds_unknown(value: object) -> bool:
+    """Whether a value is unknown, or a container with something unknown in it."""
+    if isinstance(value, dict):
+        return any(type(each) is Unknown for pair in value.items() for each in pair)
+    return type(value) is Unknown or isinstance(value, (list, tuple, set)) and any(type(each) is Unknown for each in value)
+
+
+def absorbing(function: Callable) -> Callable:
+    """A builtin function that gives something unknown for what is unknown."""
+    return lambda *args, **options: UNKNOWN if any(map(holds_unknown, args)) else function(*args, **options)
 
 
 # ---------------------------------------------------------------- sizes with names

@@ -48,7 +48,7 @@ def _cuda() -> dict:
     error = why_not()
     if error is not None:
         found["missing"] = "; ".join([*error.notes, *([] if error.notes else [error.message])])
-        found["help"] = error.help
+        found["help"] = None if driver is None else error.help  # without a driver there is nothing to install
         return found
     from . import torch_cuda
 

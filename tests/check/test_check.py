@@ -1,4 +1,4 @@
-"""`tcli check`: 30 planted faults are found and none in the programs they were planted in."""
+"""`tcli check`: 30 planted faults are found; `test_corpus.py` says that the programs they were planted in have none."""
 
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from tcli.errors import TcliError
 from tcli.runtime.check import check
 
 HERE = Path(__file__).parent
-EXAMPLES = HERE.parent.parent / "scripts" / "examples"
 
 # (program, what stands there, the fault, the kind of the error, words of its message)
 FAULTS = [
@@ -17,7 +16,7 @@ FAULTS = [
     ("mlp", "nn.Linear(20, wide)", "nn.Linear(21, wide)", "shape",
      "mat1 and mat2 shapes cannot be multiplied (64x20 and 21x32)"),
     ("mlp", "nn.BatchNorm1d(wide)", "nn.BatchNorm1d(2 * wide)", "runtime", "running_mean should contain 32 elements not 64"),
-    ("mlp", "nn.Linear(wide, 3)", "nn.Linear(wide)", "type", "out_features"),
+    ("mlp", "nn.Linear(wide, 3)", "nn.Linear(wide)", "TypeError", "out_features"),
     ("mlp", "x: f32[B, 20]", "x: f32[B, 21]", "contract", "dim 1 is 20, not 21"),
     ("mlp", "y: i64[B] = labels[start:start + 64]", "y: i64[B] = labels[start:start + 32]", "contract", "but B is 64"),
     ("mlp", "logits: f32[B, C]", "logits: f64[B, C]", "contract", "should be f64, it is f32"),
@@ -67,13 +66,6 @@ def test_a_planted_fault_is_found_where_it_is(name, there, fault, kind, words):
 
 def test_there_are_thirty_faults():
     assert len(FAULTS) == 30
-
-
-@pytest.mark.parametrize("path", [*sorted(HERE.glob("*.tsr")), *sorted(EXAMPLES.glob("*.tsr"))], ids=lambda p: p.stem)
-def test_nothing_is_wrong_with_the_originals(path):
-    report = check(path.read_text(), path.name)
-    assert [each.message for each in report.faults] == []
-    assert [each.message for each in report.warnings] == []
 
 
 def test_every_fault_is_reported_once():
@@ -140,6 +132,79 @@ def test_costs_are_counted_per_line():
     assert report.lines[3].flops in (2 * 64 * 784 * 10, 2 * 64 * 784 * 10 + 640)
     assert report.parameters == 7850 == report.lines[2].parameters
     assert report.peak >= 64 * 784 * 4
+
+
+@pytest.mark.parametrize("setup, line, flops, result", [
+    ("m = nn.Linear(20, 30); x = torch.randn(5, 20)", "m(x)", 2 * 5 * 20 * 30, "f32[5, 30]"),
+    ("m = nn.Conv2d(3, 8, 3, padding=1); x = torch.randn(2, 3, 16, 16)", "m(x)", 2 * 2 * 8 * 256 * 27, "f32[2, 8, 16, 16]"),
+    ("m = nn.Conv2d(4, 8, 3, groups=4); x = torch.randn(1, 4, 5, 5)", "m(x)", 2 * 8 * 9 * 9, "f32[1, 8, 3, 3]"),
+    ("m = nn.ConvTranspose1d(3, 5, 4, bias=False); x = torch.randn(2, 3, 7)", "m(x)", 2 * 2 * 3 * 7 * 5 * 4, "f32[2, 5, 10]"),
+    ("q = torch.randn(2, 4, 6, 8); k = torch.randn(2, 4, 9, 8)", "F.scaled_dot_product_attention(q, k, k)",
+     2 * 4 * 6 * 9 * (16 + 16 + 5), "f32[2, 4, 6, 8]"),
+    ("m = nn.LSTM(10, 20); x = torch.randn(7, 3, 10)", "y, s = m(x)", 7 * 3 * 80 * (2 * 10 + 2 * 20 + 1), None),
+    ("a = torch.randn(3, 4, 5); b = torch.randn(5, 4, 6)", "torch.tensordot(a, b, ([1, 2], [1, 0]))", 2 * 3 * 6 * 20,
+     "f32[3, 6]"),
+    ("a = torch.randn(8, 8); b = torch.randn(8, 2)", "torch.linalg.inv(a)", 2 * 8 ** 3, None),
+    ("x = torch.randn(4, 1024, dtype=torch.complex64)", "torch.fft.fft(x)", 5 * 4 * 1024 * 10, "c64[4, 1024]"),
+    ("x = torch.randn(6, 7)", "x.sum(1)", 42, "f32[6]"),
+    ("x = torch.randn(6, 7)", "x.softmax(1)", 5 * 42, "f32[6, 7]"),
+])
+def test_costs_are_those_worked_out_by_hand(setup, line, flops, result):
+    found = check(f"{setup}\n{line}\n").lines[2]
+    assert found.flops == pytest.approx(flops, rel=0.03)
+    assert result is None or found.result == result
+
+
+def test_an_unknown_value_makes_no_further_faults():
+    report = check("""
+text = load("no_such_file.npy")
+letters = sorted(set(text)); V = len(letters); code = {c: i for i, c in enumerate(letters)}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(V, 8)
+        self.head = nn.Linear(8, V)
+    def forward(self, x):
+        return self.head(self.table(x))
+net = Net()
+a, b, c = text.split()
+for x, y, z in text:
+    loss = F.cross_entropy(net(x), y)
+loss.backward()
+print(code["a"], x.shape, net.head.weight.grad.norm())
+with open("no_such_file.txt") as file:
+    words = file.read()
+print(words[0])
+w = torch.ones(3) @ torch.ones(4)
+""")
+    assert [each.span.line for each in report.faults] == [20]
+
+
+def test_a_loop_that_cannot_run_leaves_what_it_fills_unknown():
+    report = check("""
+t = torch.zeros(2, 2)
+for i in torch.randn(9)[torch.randn(9) > 0]:
+    t[0, 0] += 1
+print(1 / t.sum().item())
+""")
+    assert report.faults == []
+
+
+def test_real_data_is_seen_by_its_shapes():
+    report = check("X, y = data.digits()\nfew = X[torch.randint(len(X), (1,))]\na = few @ torch.ones(64)\n"
+                   "b = few @ torch.ones(3)\n")
+    assert [each.span.line for each in report.faults] == [4]
+
+
+def test_an_index_that_depends_on_values_gives_no_shape():
+    report = check("m = torch.randn(20) > 0\nw = torch.arange(20)[m]\nprint(len(w))\n")
+    assert report.faults == []
+
+
+@pytest.mark.parametrize("op, warned", [("-", True), ("+", True), ("/", True), ("<", True), ("==", True), ("*", False)])
+def test_both_operands_grow(op, warned):
+    report = check(f"a = torch.randn(8); b = torch.randn(8, 1)\nc = a {op} b\n")
+    assert bool(report.warnings) is warned
 
 
 def test_a_text_that_is_no_program_is_an_error():
