@@ -11,10 +11,21 @@ from __future__ import annotations
 import os
 
 MARK = "TCLI_RAISE_THREADS"  # set by the command when it held the number down at the start
+SPLIT = 1 << 18  # multiplications from which a library uses threads
 LARGE = 1 << 24  # multiplications from which a second thread gains something
 
 _wide = [MARK not in os.environ]  # whether BLAS has more than one thread now
 _libraries: list = []
+
+
+class _Any:
+    """For products that no library splits."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_exc: object) -> None:
+        pass
 
 
 class _Few:
@@ -38,12 +49,12 @@ class _All:
         _switch(False)
 
 
-one_thread, _all = _Few(), _All()
+one_thread, _all, _any = _Few(), _All(), _Any()
 
 
-def threads_for(work: int) -> _Few | _All:
+def threads_for(work: int) -> _Any | _Few | _All:
     """What to enter for a product of `work` multiplications: `with threads_for(m * k * n): ...`."""
-    return _all if work >= LARGE else one_thread
+    return _any if work < SPLIT else _all if work >= LARGE else one_thread
 
 
 def settled() -> None:

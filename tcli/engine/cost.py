@@ -45,12 +45,6 @@ def convolution(arrays: list, outs: list) -> int:
     return 2 * prod(outs[0].shape) * prod(weight.shape[1:])
 
 
-def recurrence(arrays: list, outs: list) -> int:
-    """A recurrent layer: at each step the product of the state with the weights of all gates."""
-    gates, state = arrays[:2]
-    return 2 * prod(gates.shape) * state.shape[-1]
-
-
 def attention(arrays: list, outs: list) -> int:
     """Both products of scaled dot-product attention and the softmax between them."""
     query, key, value = arrays[:3]
