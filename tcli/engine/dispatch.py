@@ -380,7 +380,8 @@ def _run_composite(o: Op, values: list):
         if " meta tensor" in str(error):
             raise
         raise placement.no_meta(o.name) from error
-    if o.grad_name_ is not None and type(result) in TENSORS and result._node is not None:
+    if o.grad_name_ is not None and type(result) in TENSORS and type(result._node) is Node and all(
+            result is not v for v in values):
         result._node._name = o.grad_name_
     if o.fields and type(result) is tuple:
         return struct(o.name, o.fields)(result)

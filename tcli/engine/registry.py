@@ -60,8 +60,8 @@ class Op:
     def grad_name(self) -> str:
         if self.grad_name_ is None:
             letters = self.name.strip("_")
-            self.grad_name_ = "".join(c.upper() if i == 0 or letters[i - 1] == "_" or letters[i - 1].isdigit() else c
-                                      for i, c in enumerate(letters) if c != "_") + "Backward0"
+            return "".join(c.upper() if i == 0 or letters[i - 1] == "_" or letters[i - 1].isdigit() else c
+                           for i, c in enumerate(letters) if c != "_") + "Backward0"
         return self.grad_name_ if type(self.grad_name_) is str else self.name.capitalize() + "Backward0"
 
     @property

@@ -5,6 +5,7 @@ import pytest
 
 import tcli
 from tcli.engine import tape
+from tcli.engine.registry import ops
 
 
 @pytest.fixture
@@ -198,3 +199,18 @@ def test_a_refused_out_stays_refused(session, call):
     with pytest.raises(tcli.TcliError):
         session.run(call)
     assert session.eval("whole.tolist()") == [0, 0, 0]
+
+
+def test_asking_an_op_for_its_name_changes_no_graph(capsys):
+    session = tcli.Session()
+    program = """
+x = ones(2, 2, requires_grad=True)
+y = torch.max(x, 0)[0]
+print(F.batch_norm(x, None, None, training=True), y.real)
+"""
+    shown = []
+    for _ in range(2):
+        session.run(program)
+        shown.append(capsys.readouterr().out)
+        assert all(o.grad_name for o in ops.values())
+    assert shown[0] == shown[1]
