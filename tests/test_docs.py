@@ -73,6 +73,7 @@ def test_pictures_show_the_sessions_that_are_drawn(name):
 
 def test_ellipses_and_times_stand_for_anything():
     assert agrees("a\n...\nd", "a\nb\nc\nd") and agrees("a ... c", "a b c") and agrees("x  31 us", "x  2.5 ms")
+    assert agrees("a    time\n  10 us", "a   time\n 1.0 us")
     assert not agrees("a\nb", "a\nc") and not agrees("a", "a\nb") and not agrees("x 31 us", "x 31")
 
 
