@@ -32,6 +32,11 @@ def run(argv: list[str]) -> int:
         settings = parse(argv)
         if settings.help:
             return _app(["--help"])
+        if settings.version:
+            from .. import __version__
+
+            print(f"tcli {__version__}")
+            return 0
         if settings.install_completion:
             return _install_completion(settings.install_completion)
         from .run import execute

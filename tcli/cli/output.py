@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from ..errors import BadValue
-from ..show import is_tensor
+from ..show import is_tensor, is_terminal
 from .options import Settings
 
 
@@ -20,19 +20,13 @@ def echo_for(settings: Settings) -> Callable[[object], None]:
         return lambda value: print(bare(value))
     if settings.output in BINARY or settings.output.startswith("bin:"):
         return lambda value: write_binary(value, settings.output)
-    if settings.output == "text" and _on_terminal():
+    if settings.output == "text" and is_terminal(sys.stdout):
         from .run import wants_color
 
         color = wants_color(settings, sys.stdout)
         return lambda value: print(shown(value, color=color))
     writer = WRITERS[settings.output]
     return lambda value: print(writer(value))
-
-
-def _on_terminal() -> bool:
-    from .run import is_terminal
-
-    return is_terminal(sys.stdout)
 
 
 def plain(value: object) -> str:

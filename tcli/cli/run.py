@@ -11,16 +11,12 @@ import os
 import sys
 
 from ..errors import FileError, TcliError
+from ..show import is_terminal
 from .options import Settings, UsageError
 
 
 def execute(settings: Settings) -> int:
     """Does what the settings say; 0 ok, 1 the program failed, 130 interrupted."""
-    if settings.version:
-        from .. import __version__
-
-        print(f"tcli {__version__}")
-        return 0
     if settings.interactive and not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         raise UsageError("-i opens the prompt, which needs a terminal")
     gc.disable()
@@ -255,22 +251,11 @@ def _flush(stream) -> None:
 
 # ---------------------------------------------------------------- the terminal
 
-def is_terminal(stream) -> bool:
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False
-
-
 def wants_color(settings: Settings, stream) -> bool:
-    """--color, then NO_COLOR and CLICOLOR_FORCE, then whether a person looks."""
-    if settings.color != "auto":
-        return settings.color == "always"
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("CLICOLOR_FORCE", "0") != "0":
-        return True
-    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+    """Whether --color, the environment and the stream ask for colours."""
+    from ..show.screen import color_of
+
+    return color_of(stream, settings.color, os.environ) != "none"
 
 
 def terminal_width() -> int:

@@ -6,7 +6,7 @@ from ..engine import autograd
 from ..engine.args import Size, broadcast_shapes
 from ..engine.registry import T
 from ..engine.tensor import Tensor, as_tensor
-from ..errors import BadValue
+from ..errors import BadValue, Unsupported
 from . import constraints
 
 _validate_by_default = True
@@ -48,9 +48,12 @@ class Distribution:
     def event_shape(self) -> Size:
         return self._event_shape
 
+    def _lacks(self, what: str) -> Unsupported:
+        return Unsupported(f"{type(self).__name__} has no {what}")
+
     @property
     def mean(self):
-        raise NotImplementedError
+        raise self._lacks("mean")
 
     @property
     def mode(self):
@@ -58,7 +61,7 @@ class Distribution:
 
     @property
     def variance(self):
-        raise NotImplementedError
+        raise self._lacks("variance")
 
     @property
     def stddev(self):
@@ -75,27 +78,27 @@ class Distribution:
 
     def rsample(self, sample_shape=()):
         """A reparameterised sample: gradients flow to the parameters."""
-        raise NotImplementedError
+        raise self._lacks("rsample")
 
     def sample_n(self, n: int):
         return self.sample(Size((n,)))
 
     def log_prob(self, value):
         """The log of the density (or probability) at `value`."""
-        raise NotImplementedError
+        raise self._lacks("log_prob")
 
     def cdf(self, value):
-        raise NotImplementedError
+        raise self._lacks("cdf")
 
     def icdf(self, value):
-        raise NotImplementedError
+        raise self._lacks("icdf")
 
     def entropy(self):
-        raise NotImplementedError
+        raise self._lacks("entropy")
 
     def enumerate_support(self, expand: bool = True):
         """All values that a sample can take, along a new first dim."""
-        raise NotImplementedError
+        raise self._lacks("enumerate_support")
 
     def perplexity(self):
         return T.exp(self.entropy())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..engine.registry import T
-from ..errors import BadValue
+from ..errors import BadValue, Unsupported
 from .base import Independent
 from .continuous import Beta, Cauchy, Dirichlet, Exponential, Gamma, Laplace, Normal, Uniform
 from .discrete import Bernoulli, Binomial, Categorical, ContinuousBernoulli, Geometric, OneHotCategorical, Poisson
@@ -138,7 +138,8 @@ def _mvn_mvn(p, q):
 @register_kl(Independent, Independent)
 def _independent_independent(p, q):
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
-        raise NotImplementedError
+        raise Unsupported("kl_divergence: the two Independent distributions reinterpret "
+                          f"{p.reinterpreted_batch_ndims} and {q.reinterpreted_batch_ndims} batch dims")
     return p._summed(kl_divergence(p.base_dist, q.base_dist))
 
 
@@ -163,7 +164,7 @@ def _half_normal_half_normal(p, q):
 @register_kl(TransformedDistribution, TransformedDistribution)
 def _transformed_transformed(p, q):
     if p.transforms != q.transforms or p.event_shape != q.event_shape:
-        raise NotImplementedError
+        raise Unsupported("kl_divergence: two transformed distributions need the same transforms and event shape")
     more = len(p.event_shape) - len(p.base_dist.event_shape)
     found = kl_divergence(p.base_dist, q.base_dist)
     return found.sum(tuple(range(-more, 0))) if more else found

@@ -6,7 +6,7 @@ import math
 
 from ..engine import dtypes
 from ..engine.registry import T
-from ..errors import BadValue
+from ..errors import BadValue, Unsupported
 from . import constraints
 from .base import sum_rightmost
 
@@ -44,7 +44,7 @@ class Transform:
 
     @property
     def sign(self):
-        raise NotImplementedError
+        raise Unsupported(f"{type(self).__name__} has no sign: it is not monotone in one dim")
 
     def with_cache(self, cache_size: int = 1) -> Transform:
         if self._cache_size == cache_size:
@@ -75,7 +75,7 @@ class Transform:
 
     def log_abs_det_jacobian(self, x, y):
         """log |dy / dx|, one number per event."""
-        raise NotImplementedError
+        raise Unsupported(f"{type(self).__name__} has no log_abs_det_jacobian")
 
     def forward_shape(self, shape) -> tuple:
         return tuple(shape)

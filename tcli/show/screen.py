@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from . import is_terminal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
@@ -41,10 +43,3 @@ def color_of(stream: TextIO, wish: str, environment) -> str:
     if not forced and (not is_terminal(stream) or environment.get("TERM") == "dumb"):
         return "none"
     return "true" if environment.get("COLORTERM") in ("truecolor", "24bit") else "basic"
-
-
-def is_terminal(stream: TextIO) -> bool:
-    try:
-        return stream is not None and stream.isatty()
-    except (AttributeError, ValueError):
-        return False

@@ -40,7 +40,7 @@ def imported(*args: str) -> set[str]:
 
 
 def test_version_loads_the_front_of_the_command_alone():
-    assert imported("--version") - {"gc"} == RUN
+    assert imported("--version") - {"gc"} == FRONT
 
 
 def test_arithmetic_loads_the_language_and_no_engine():
