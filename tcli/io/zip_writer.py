@@ -101,7 +101,8 @@ class ZipWriter:
         extra = _int(1, 2) + _int(8 * len(wide), 2) + b"".join(_int(value, 8) for value in wide) if wide else b""
         return (b"PK\1\2" + _int(self.MADE_BY, 2) + _int(45 if wide else self.VERSION, 2) + _flags(size) + _int(0, 2)
                 + _int(self.DATE, 4) + _int(crc, 4) + _int(min(size, _BIG), 4) * 2
-                + _int(len(raw), 2) + _int(len(extra), 2) + _int(0, 2) * 3 + _int(0, 4) + _int(min(header, _BIG), 4) + raw + extra)
+                + _int(len(raw), 2) + _int(len(extra), 2) + _int(0, 2) * 3 + _int(0, 4)
+                + _int(min(header, _BIG), 4) + raw + extra)
 
     def __enter__(self) -> ZipWriter:
         return self
