@@ -34,6 +34,18 @@ def _columns(table):
     return Table(found)
 
 
+def _written(value, stream, package: str, write: str) -> None:
+    """Columns by name; those of a matrix are called by their number."""
+    from .arrays import NUMPY_KINDS, prepared
+    from .table import columns_of
+
+    pyarrow = need("pyarrow", "writing a table of this kind", "pyarrow")
+    holds = NUMPY_KINDS - {"complex64", "complex128"}
+    columns = {str(name): column if isinstance(column, list) else prepared(column, "a table", holds)[0]
+               for name, column in columns_of(value).items()}
+    getattr(need(package, "writing a table of this kind", "pyarrow"), write)(pyarrow.table(columns), stream)
+
+
 def _listing(name: str, table) -> Listing:
     entries = [Entry(clean(key), str(column.type).replace("double", "float64"), (len(column),), column.nbytes)
                for key, column in zip(table.column_names, table.columns, strict=True)]
@@ -52,6 +64,10 @@ class Parquet:
     def load(file: Input):
         return _columns(_table(file, True))
 
+    @staticmethod
+    def save(value, stream, options=None) -> None:
+        _written(value, stream, "pyarrow.parquet", "write_table")
+
 
 @format("arrow", magic=b"ARROW1", extra="pyarrow")
 class Arrow:
@@ -64,3 +80,7 @@ class Arrow:
     @staticmethod
     def load(file: Input):
         return _columns(_table(file, False))
+
+    @staticmethod
+    def save(value, stream, options=None) -> None:
+        _written(value, stream, "pyarrow.feather", "write_feather")

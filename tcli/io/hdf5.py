@@ -62,9 +62,9 @@ class Hdf5:
 
     @staticmethod
     def save(value, stream, options=None) -> None:
-        from .arrays import named_tensors, prepared
+        from .arrays import NUMPY_KINDS, named_tensors, prepared
 
         h5py = need("h5py", "writing an HDF5 file", "h5py")
         with h5py.File(stream, "w") as out:
             for name, tensor in named_tensors(value, "an HDF5 file").items():
-                out[name.replace(".", "/")] = prepared(tensor)[0]
+                out[name.replace(".", "/")] = prepared(tensor, "an HDF5 file", NUMPY_KINDS)[0]
