@@ -15,6 +15,7 @@ from tcli.engine.tensor import Tensor, from_numpy, tensor
 from tcli.errors import FileError, TcliError
 from tcli.io.formats import TABLE, find
 from tcli.io.kinds import KINDS
+from tcli.io.source import BytesInput
 from tests.io.peak import PEAK
 
 DATA = Path(__file__).parent.parent / "data"
@@ -116,6 +117,55 @@ def test_a_type_that_a_format_lacks_is_refused_not_changed(ending, tmp_path):
             tio.save(tensor([[0, 1]]).to(dtypes.NAMES[name]), tmp_path / ("x" + ending))
     assert lacking
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("word", [b"\0", b"\xff", b"\x7f\xff\xff\xff"])
+def test_damaged_matlab_files_raise_and_do_not_crash(word, packed, tmp_path):
+    """Each place of the file in turn is overwritten."""
+    import scipy.io
+
+    scipy.io.savemat(tmp_path / "x.mat", {"a": np.arange(6.0).reshape(2, 3), "c": np.array([1j])}, do_compression=packed)
+    data = (tmp_path / "x.mat").read_bytes()
+    for at in range(120, len(data)):
+        damaged = data[:at] + word + data[at + len(word):]
+        try:
+            found = find("mat").load(BytesInput(damaged, "x.mat"))
+        except TcliError as error:
+            assert "x.mat" in str(error)
+        else:
+            assert all(isinstance(value, Tensor) for value in found.values())
+
+
+def test_matlab_files_of_scipy(tmp_path):
+    import scipy.io
+    import scipy.sparse
+
+    value = {"wide": np.arange(24, dtype="i2").reshape(2, 3, 4), "flags": np.array([[True, False]]),
+             "sparse": scipy.sparse.csc_matrix(np.array([[0, 2.0, 0], [1.0, 0, 3.0]])), "empty": np.zeros((0, 3)),
+             "complex": np.array([[1 + 2j, 3.0]], "c8"), "text": "hello", "a_name_of_more_than_four_letters": np.ones(5)}
+    for packed in (False, True):
+        scipy.io.savemat(tmp_path / "x.mat", value, do_compression=packed, long_field_names=True)
+        found = tio.load(tmp_path / "x.mat")
+        assert set(found) == set(value) - {"text"}
+        for name, each in found.items():
+            want = value[name].toarray() if name == "sparse" else np.atleast_2d(value[name])
+            assert each.cpu_array().dtype == want.dtype
+            np.testing.assert_array_equal(each.cpu_array(), want)
+        with tio.open_input(str(tmp_path / "x.mat")) as file:
+            listing = tio.read_listing(file)
+        assert [e.shape for e in listing.entries if e.name == "wide"] == [(2, 3, 4)]
+        assert listing.notes == ["'text' is a text, not numbers"]
+
+
+@pytest.mark.parametrize(("name", "data"), [
+    ("x.h5", b"\x89HDF\r\n\x1a\n" + bytes(200)), ("x.parquet", b"PAR1" + bytes(50) + b"PAR1"),
+    ("x.arrow", b"ARROW1" + bytes(90)), ("x.jpg", b"\xff\xd8\xff\xe0" + bytes(60)), ("x.gif", b"GIF89a\xff\xff\xff\xff" + bytes(30)), ("x.mat", bytes(200))])
+def test_damaged_files_of_other_libraries_are_named(name, data, tmp_path):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(FileError) as caught:
+        tio.load(tmp_path / name)
+    assert name in caught.value.message
 
 
 @pytest.mark.parametrize("ending", [".h5", ".zarr"])
