@@ -160,7 +160,8 @@ def test_matlab_files_of_scipy(tmp_path):
 
 @pytest.mark.parametrize(("name", "data"), [
     ("x.h5", b"\x89HDF\r\n\x1a\n" + bytes(200)), ("x.parquet", b"PAR1" + bytes(50) + b"PAR1"),
-    ("x.arrow", b"ARROW1" + bytes(90)), ("x.jpg", b"\xff\xd8\xff\xe0" + bytes(60)), ("x.gif", b"GIF89a\xff\xff\xff\xff" + bytes(30)), ("x.mat", bytes(200))])
+    ("x.arrow", b"ARROW1" + bytes(90)), ("x.jpg", b"\xff\xd8\xff\xe0" + bytes(60)),
+    ("x.gif", b"GIF89a\xff\xff\xff\xff" + bytes(30)), ("x.mat", bytes(200))])
 def test_damaged_files_of_other_libraries_are_named(name, data, tmp_path):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(FileError) as caught:
