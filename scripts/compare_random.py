@@ -124,7 +124,8 @@ def difference(lines: list[str]) -> tuple | None:
     for name, known in theirs.items():
         for what, value in known.items():
             if not same(mine[name].get(what), value, tolerance):
-                return what, *((str(value)[:60], str(mine[name].get(what))[:60]) if what not in ("values", "grad") else (name, ""))
+                numeric = what in ("values", "grad")
+                return (what, name) if numeric else (what, str(value)[:60], str(mine[name].get(what))[:60])
     return None
 
 
