@@ -61,8 +61,8 @@ def profile(desk: Desk, text: str) -> None:
     desk.write(render(watched.rows(), watched.seconds, width=desk.width()))
 
 
-@command("trace [on | off | EXPR]", "Shows the gradients of the last backward pass, of every one, or of EXPR.", complete="code",
-         computes=True)
+@command("trace [on | steps | off | EXPR]", "Shows the gradients of the last backward pass, of every one, or of EXPR; "
+         "steps: what optimizers do.", complete="code", computes=True)
 def trace(desk: Desk, text: str) -> None:
     from ..runtime.tracing import named
     from ..show.gradtrace import render
@@ -70,6 +70,11 @@ def trace(desk: Desk, text: str) -> None:
     session = desk.session
     if text in ("on", "off"):
         session.trace = session.engine.trace = text == "on"
+        if text == "off":
+            session.watch_steps(0)
+        return
+    if text == "steps":
+        session.watch_steps(1)
         return
     if text:
         rows = session.eval(f"trace({text})").rows

@@ -18,6 +18,7 @@ from ..errors import ForbiddenError, TcliError, TsrSyntaxError
 from ..lang.parser import parse
 from ..runtime.holders import Held, shares
 from ..runtime.last_backward import LastBackward
+from ..runtime.patience import CallUnderWay, said_while_long
 from ..runtime.snapshot import Snapshot
 from ..show.units import duration, size
 from ..source import Source, is_program_code, span_of_instruction
@@ -152,7 +153,8 @@ class Repl:
         before, start, value = Snapshot(self.session), perf_counter(), None
         outcome = FAILED
         try:
-            value = self.work.run(lambda: self.session.run(text, name))
+            with said_while_long(CallUnderWay(self.work.frame)):
+                value = self.work.run(lambda: self.session.run(text, name))
             outcome = WORKED
         except TcliError as error:
             before.restore()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from _thread import get_ident
 
 from ..errors import FileError, TcliError
 from ..show import is_terminal
@@ -93,7 +94,14 @@ def _run(session, settings: Settings, name: str, read) -> str:
     session.echo_receivers = one_liner
     session.echo = None if settings.quiet else echo_for(settings)
     text = read()
-    session.run(text, name)
+    if not is_terminal(sys.stderr):
+        session.run(text, name)
+        return text
+    from ..runtime.patience import CallUnderWay, said_while_long
+
+    thread = get_ident()
+    with said_while_long(CallUnderWay(lambda: sys._current_frames().get(thread))):
+        session.run(text, name)
     return text
 
 
@@ -101,8 +109,9 @@ def session_for(settings: Settings):
     """A session with the options and -v variables of the command line."""
     from ..runtime.session import Session
 
-    session = Session(settings.device, settings.seed, settings.dtype, settings.quiet, settings.trace,
-                      args=settings.args, script=settings.file or "tcli", threads=settings.threads)
+    session = Session(settings.device, settings.seed, settings.dtype, settings.quiet,
+                      settings.trace in ("backward", "all"), args=settings.args, script=settings.file or "tcli",
+                      threads=settings.threads, steps=steps_of(settings.trace))
     session.show_trace = lambda trace: show_trace(trace, settings)
     session.before_program = _collect_garbage_from_here
     session.color = settings.color
@@ -116,6 +125,12 @@ def session_for(settings: Settings):
 
         bind_variable(session, text)
     return session
+
+
+def steps_of(trace: str | None) -> int:
+    """How often --trace shows a step: `steps` and `all` each one, `steps:10` each tenth, anything else none."""
+    word, _, every = (trace or "").partition(":")
+    return int(every or 1) if word in ("steps", "all") else 0
 
 
 def _collect_garbage_from_here() -> None:

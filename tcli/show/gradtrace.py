@@ -72,9 +72,9 @@ def table(rows: Iterable) -> str:
                      for line in lines)
 
 
-def steps_table(step: int, rows: Iterable) -> str:
+def steps_table(title: str, rows: Iterable) -> str:
     """What a step of an optimizer did: one line for each parameter."""
-    lines = [(f"step {step}", "|g|", "|w|", "update", "", "")]
+    lines = [(title, "|g|", "|w|", "update", "", "")]
     for row in rows:
         broken = ", ".join(f"{count} {word}" for count, word in ((row.nan, "NaN"), (row.inf, "Inf")) if count)
         zeros = f"{100 * row.zeros:.0f} % zero" if row.zeros else ""

@@ -248,6 +248,22 @@ def test_version_and_help():
     assert "--device" in out
 
 
+def test_steps_of_optimizers_are_shown_on_request(tmp_path):
+    path = tmp_path / "p.tsr"
+    path.write_text("""w = ones(2, requires_grad=True); v = ones(1, requires_grad=True)
+a = optim.SGD([w], lr=0.5)
+for i in range(2): a.zero_grad(); (w * w).sum().backward(); a.step()
+b = optim.SGD([v], lr=0.5); (v * v).backward(); b.step()
+""")
+    code, out, err = tcli("--trace=steps:2", path)
+    assert (code, out) == (0, "")
+    assert err.split() == "step 2 |g| |w| update w 0 0 0 100 % zero vanishing".split()
+    code, out, err = tcli("--trace=all", path)
+    assert [line.split()[:4] for line in err.splitlines() if line.startswith("step")] == [
+        ["step", "1", "|g|", "|w|"], ["step", "2", "|g|", "|w|"], ["step", "1", "of", "b"]]
+    assert "w * w" in err
+
+
 def test_backward_with_trace_shows_the_pass_on_stderr():
     code, out, err = tcli("-e", "w = ones(2, requires_grad=True)\n(w * w).sum().backward(trace=True)")
     assert (code, out) == (0, "")

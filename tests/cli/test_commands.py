@@ -179,6 +179,10 @@ def test_trace_shows_the_last_backward(prompt):
     assert "w (leaf)" in text
     assert "|g| 4.47" in text
     assert "w * w" in prompt.say(":trace (w * w).sum()")
+    prompt.say(":trace steps")
+    assert "|w|" in prompt.say("o = optim.SGD([w], lr=1); o.step()")
+    prompt.say(":trace off")
+    assert prompt.say("o.step()") == ""
     prompt.say(":trace on")
     assert "w * 3" in prompt.say("(w * 3).sum().backward()")
 

@@ -9,7 +9,6 @@ import sys
 import pytest
 
 import tcli
-from tcli.runtime import progress
 
 
 def on_terminal(program):
@@ -66,29 +65,3 @@ def test_a_value_that_is_no_function_is_told():
         tcli.Session().run("track([1], 'x', loss=3)")
     assert caught.value.message == "track(): loss must be a function that gives the value to show"
     assert caught.value.help == "loss=lambda: loss"
-
-
-class Terminal:
-    def __init__(self):
-        self.text = ""
-
-    def isatty(self):
-        return True
-
-    def write(self, text):
-        self.text += text
-
-    def flush(self):
-        """Nothing waits here."""
-
-
-@pytest.mark.parametrize(("seconds", "told"), [(0.0, False), (0.3, True)])
-def test_what_takes_long_is_said(seconds, told, monkeypatch):
-    import time
-
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    with progress.said_while_long("loading x.pt", after=0.05 if told else 30):
-        time.sleep(seconds)
-    assert terminal.text.startswith("\rloading x.pt … 0 s") == told
-    assert terminal.text.endswith("\r\x1b[K") == told
