@@ -113,7 +113,7 @@ def session_for(settings: Settings):
                       settings.trace in ("backward", "all"), args=settings.args, script=settings.file or "tcli",
                       threads=settings.threads, steps=steps_of(settings.trace))
     session.show_trace = lambda trace: show_trace(trace, settings)
-    session.before_program = _collect_garbage_from_here
+    session.before_program = lambda: _before_program(session)
     session.color = settings.color
     _set_limits(session, settings)
     if settings.expr and settings.file != "-" and not is_terminal(sys.stdin) and sys.stdin is not None:
@@ -133,11 +133,15 @@ def steps_of(trace: str | None) -> int:
     return int(every or 1) if word in ("steps", "all") else 0
 
 
-def _collect_garbage_from_here() -> None:
-    """What was imported stays: the collector, off since the start, need never look at it."""
+def _before_program(session) -> None:
+    """What was imported stays: the collector, off since the start, need never look at it. The engine may warn."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
+    if session.bare is not None:
+        from ..runtime.warned import take_over
+
+        take_over()
 
 
 def _set_limits(session, settings: Settings) -> None:

@@ -248,6 +248,14 @@ def test_version_and_help():
     assert "--device" in out
 
 
+def test_warnings_name_the_place_in_the_program():
+    code, out, err = tcli("-e", "1\nF.mse_loss(ones(5), ones(5, 1))")
+    assert (code, out) == (0, "1\ntensor(0.)\n")
+    assert err.startswith("warning at <-e>:2:1: Using a target size (torch.Size([5, 1])) that is different")
+    code, out, err = tcli("-e", "ones(1); import warnings; warnings.warn('Oh.', FutureWarning)")
+    assert err == "warning[FutureWarning] at <-e>:1:27: Oh.\n"
+
+
 def test_steps_of_optimizers_are_shown_on_request(tmp_path):
     path = tmp_path / "p.tsr"
     path.write_text("""w = ones(2, requires_grad=True); v = ones(1, requires_grad=True)

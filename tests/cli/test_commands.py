@@ -170,6 +170,25 @@ def test_time_and_profile(prompt, monkeypatch):
     assert re.search(r" 20 .*ones\(30, 30\)", text)
 
 
+def test_profile_tells_the_ops_of_a_module_and_counts_nothing_twice(prompt):
+    prompt.say("""class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    def forward(self, x):
+        return self.inner(x).softmax(1)
+
+net = Net(); x = randn(3, 4)
+""")
+    text = prompt.say(":profile for i in range(4): net(x)")
+    assert re.search(r" 4 .*:16  self.inner\(x\)$", text, re.M)
+    assert re.search(r"% +4 .* · linear \[3, 4\] \[8, 4\] \[8\]$", text, re.M)
+    assert re.search(r"% +4 .* · relu \[3, 8\]$", text, re.M)
+    shares = [int(each) for each in re.findall(r"(\d+) % +\d+ .*:\d+  ", text)]
+    assert sum(shares) <= 100 + len(shares)
+    assert "__echo__" not in text
+
+
 def test_trace_shows_the_last_backward(prompt):
     assert "no backward pass yet" in prompt.say(":trace")
     prompt.say("w = tensor([1., 2.], requires_grad=True); loss = (w * w).sum()")
