@@ -23,6 +23,10 @@ from ..errors import (
 from ..show.suggest import did_you_mean
 from ..source import Span, frames_of, source_named, span_of, span_of_instruction
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
 MAX_CALLS = 40  # calls kept of a deep stack: the outermost and the innermost half
 
 
@@ -41,6 +45,8 @@ def from_exception(error: BaseException, names: Callable[[], Iterable[str]]) -> 
 
         with suppress(RecursionError):  # the stack may still be nearly full
             label(failure, _innermost_values(error))
+            if isinstance(error, TypeError) and "() " in failure.message:
+                _explain_arguments(failure, error)
     _note_cause(failure, error)
     _let_go(error)
     return failure
@@ -155,14 +161,32 @@ def calls_of(error: BaseException) -> list[tuple[str, Span | None, int]]:
     return [(name.replace("<locals>.", ""), span_of_instruction(*caller), times) for name, caller, times in runs]
 
 
-def _innermost_values(error: BaseException) -> dict[str, object]:
-    """The variables of the innermost frame of the program."""
+def _innermost(error: BaseException) -> FrameType | None:
+    """The innermost frame of the program."""
     frame, tb = None, error.__traceback__
     while tb is not None:
         if source_named(tb.tb_frame.f_code.co_filename) is not None:
             frame = tb.tb_frame
         tb = tb.tb_next
+    return frame
+
+
+def _innermost_values(error: BaseException) -> dict[str, object]:
+    """The variables of the innermost frame of the program."""
+    frame = _innermost(error)
     return {**frame.f_globals, **frame.f_locals} if frame is not None else {}
+
+
+def _explain_arguments(failure: TcliError, error: BaseException) -> None:
+    """The keyword that was meant, in a call that did not fit what it called."""
+    from .keyword_hint import hint, with_public_name
+
+    frame = _innermost(error)
+    if frame is None or failure.span is None:
+        return
+    lookup = {**frame.f_builtins, **frame.f_globals, **frame.f_locals}.__getitem__
+    failure.message = with_public_name(failure.message, failure.span.text, lookup)
+    failure.help = failure.help or hint(failure.message, failure.span.text, lookup)
 
 
 def _note_cause(failure: TcliError, error: BaseException) -> None:
