@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from ..errors import BadValue
-from ..show import is_tensor, is_terminal
+from ..show import is_table, is_tensor, is_terminal
 from .options import Settings
 
 
@@ -37,7 +37,7 @@ def plain(value: object) -> str:
 def shown(value: object, *, color: bool = False, form: str = "short", header: bool = True, full: bool = False) -> str:
     """For a person: a tensor with its header line, its numbers in a format of `:fmt`, all of them if `full`."""
     if not is_tensor(value):
-        return plain(value) if full or not isinstance(value, (dict, list, tuple)) else _collection(value)
+        return _not_a_tensor(value, color, full)
     if value.ndim == 0 and value.grad_fn is None and form == "short":
         return plain(value)
     from ..show.screen import Screen
@@ -47,6 +47,22 @@ def shown(value: object, *, color: bool = False, form: str = "short", header: bo
     screen, names = Screen.of(sys.stdout, "auto" if color else "never"), dim_names(value)
     numbers = render(value, screen, Look(form, rows=None) if full else Look(form), names)
     return f"{screen.paint(header_of(value, names), '36')}\n{numbers}" if header else numbers
+
+
+def _not_a_tensor(value: object, color: bool, full: bool) -> str:
+    if isinstance(value, (dict, list, tuple)):
+        return plain(value) if full else _collection(value)
+    if isinstance(value, (str, int, float, complex)):
+        return plain(value)
+    if is_table(value):
+        from ..show.screen import Screen
+        from ..show.table import render
+
+        return render(value, Screen.of(sys.stdout, "auto" if color else "never"), rows=None if full else 12)
+    from ..show.objects import described
+
+    found = described(value)
+    return plain(value) if found is None else found
 
 
 def _collection(value: object) -> str:
@@ -101,7 +117,7 @@ def _json_value(value: object) -> object:
 
 def as_table(value: object, separator: str) -> str:
     """Rows of numbers: a vector is a column, a matrix is itself; a Table has a line of names first."""
-    if hasattr(value, "columns") and hasattr(value, "items"):
+    if is_table(value):
         lines = [value.columns, *zip(*(_listed(each) for each in value.values()), strict=True)]
         return "\n".join(separator.join(map(_cell, line)) for line in lines)
     rows = value.tolist() if is_tensor(value) or type(value).__module__ == "numpy" else value

@@ -68,7 +68,7 @@ def _parameters(called: str, text: str, lookup: Callable[[str], Any]) -> list[st
 
 def _function_of(call: str) -> Any:
     """The node of what is called."""
-    node = parse(Source(call)).body[0].value
+    node = getattr(parse(Source(call)).body[0], "value", None)
     if not isinstance(node, Call):
         raise KeyError(call)
     return node.func
