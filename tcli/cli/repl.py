@@ -16,7 +16,7 @@ from prompt_toolkit.history import History, InMemoryHistory
 
 from ..errors import ForbiddenError, TcliError, TsrSyntaxError
 from ..lang.parser import parse
-from ..runtime.holders import Held, shares
+from ..runtime.holders import shares
 from ..runtime.last_backward import LastBackward
 from ..runtime.patience import CallUnderWay, said_while_long
 from ..runtime.snapshot import Snapshot
@@ -32,11 +32,10 @@ from .output import echoed
 from .peek import Unknown, peek
 from .preferences import Preferences, config_file
 from .prompt import Editor, PlainReader, can_edit
+from .results import Results
 from .run import exit_code, report, report_interrupt, terminal_width, wants_color
 from .terminal import ask_line, keys_wait, run_in_shell
 from .toolbar import Pieces, signature_pieces
-
-SMALL = 1 << 20  # results below this are kept without asking what else holds them
 
 
 def start(session, settings: Settings, ran: list[str] | tuple = ()) -> int:
@@ -55,6 +54,7 @@ class Repl:
         self.color = wants_color(settings, sys.stdout)
         self.preferences = preferences or Preferences()
         self.journal = Journal(self.preferences["keep"])
+        self.results = Results(session, lambda: self.preferences["keep"], self._tell_dropped)
         self.backward = LastBackward()
         self.work = Interruptible()
         self.default, self.seconds, self._facts = "", None, None
@@ -166,7 +166,10 @@ class Repl:
             before.restore_settings()
         self.seconds, self._facts = perf_counter() - start, None
         if value is not None:
-            self._keep(value)
+            self.results.keep(value)
+        else:
+            self.results.settle()
+        self.journal.budget = self.preferences["keep"]
         self.journal.add(Entry(text, outcome, seconds=self.seconds, has_value=value is not None,
                                before=before if outcome != FAILED else None,
                                written=before.written() if outcome == FAILED else ()), self.session.globals)
@@ -186,23 +189,9 @@ class Repl:
         where = f" at {span}: {' '.join(span.text.split())}" if span is not None else ""
         print(f"interrupted{where}\nits last call ends in the background", file=sys.stderr)
 
-    def _keep(self, value: object) -> None:
-        """The value becomes `_`, the one before `__`, if what they alone keep alive is within the budget."""
-        builtins, budget = self.session.builtins, self.preferences["keep"]
-        last = builtins.pop("_", None)
-        builtins.pop("__", None)
-        nbytes = Held().add(value)
-        if nbytes > SMALL:
-            held = Held()
-            held.add([each for name, each in self.session.globals.items() if name != "__builtins__"])
-            nbytes = held.add(value)
-        if nbytes > budget:
-            print(f"note: _ does not keep this result: {size(nbytes)} is more than :set keep {size(budget).replace(' ', '')}",
-                  file=sys.stderr)
-            return
-        builtins["_"] = value
-        if last is not None and "cuda" not in str(getattr(last, "device", "")) and Held().add(last) + nbytes <= budget:
-            builtins["__"] = last
+    def _tell_dropped(self, nbytes: int) -> None:
+        print(f"note: _ does not keep this result: {size(nbytes)} is more than :set keep "
+              f"{size(self.preferences['keep']).replace(' ', '')}", file=sys.stderr)
 
     def echo(self, value: object, full: bool = False) -> None:
         """Shows a result: bounded, `:full` shows all of the last one."""

@@ -112,6 +112,25 @@ def test_results_beyond_the_budget_are_not_held(prompt):
     assert prompt.say("_ + 10 * __") == "12"
 
 
+def test_a_result_that_nothing_else_holds_any_more_is_let_go_of(prompt):
+    prompt.repl.preferences.set("keep", "2MB")
+    prompt.say("x = zeros(1000, 1000)")
+    prompt.say("x")
+    prompt.say("y = 1")
+    assert "_" in prompt.session.builtins
+    assert "_ does not keep this result: 3.8 MB" in prompt.say("del x")
+    assert "_" not in prompt.session.builtins
+    assert "saved for backward" not in prompt.say(":mem")
+
+
+def test_what_a_result_saves_for_backward_counts(prompt):
+    prompt.repl.preferences.set("keep", "2MB")
+    prompt.say("w = ones(500, 500, requires_grad=True)")
+    assert "does not keep" in prompt.say("(w.exp().sin().cos() * 2).exp().sum()")
+    prompt.say("loss = w.exp().sin().cos().exp().sum();")
+    assert "does not keep" not in prompt.say("loss")  # the variable holds the graph anyway
+
+
 def test_undo_takes_bindings_and_random_numbers_back(prompt):
     prompt.say("x = 1")
     prompt.say("x = 2; y = 3")
@@ -146,7 +165,7 @@ def test_a_line_that_fails_says_what_it_wrote_in_place(prompt):
 
 
 def test_old_snapshots_are_let_go_of_within_the_budget(prompt):
-    prompt.repl.journal.budget = 9 << 20
+    prompt.repl.preferences.set("keep", "9MB")
     for _ in range(4):
         prompt.say("x = zeros(1000, 1000);")
     assert sum(each.before is not None for each in prompt.repl.journal.entries) == 2
