@@ -72,9 +72,11 @@ def trace(desk: Desk, text: str) -> None:
         session.trace = session.engine.trace = text == "on"
         if text == "off":
             session.watch_steps(0)
+        desk.write("every backward pass is shown; :trace off ends it" if text == "on" else "no traces are shown")
         return
     if text == "steps":
         session.watch_steps(1)
+        desk.write("every step of an optimizer is shown; :trace off ends it")
         return
     if text:
         rows = session.eval(f"trace({text})").rows

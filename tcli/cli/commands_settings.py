@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import BadValue
+from ..show.cells import wrapped
 from . import preferences
 from .commands import Desk, command, find, load, refuse
 from .complete import DEVICES, DTYPES
@@ -27,10 +28,18 @@ def show_help(desk: Desk, text: str) -> None:
 
         desk.write(page(peek(text, desk.known.lookup), text))
         return
-    width = max(len(each.usage) for each in table.values()) + 1
-    lines = [f"  :{each.usage.ljust(width)} {each.help}" for _, each in sorted(table.items())]
-    desk.write("\n".join(["name? or ?name shows the help page of a name, name?? its source too; !cmd runs in the shell.",
-                          *lines, "Commands may be shortened: :q is :quit."]))
+    first = "name? or ?name shows the help page of a name, name?? its source too; !cmd runs in the shell."
+    lines = [line for _, each in sorted(table.items()) for line in _usage_lines(each.usage, each.help, table, desk.width())]
+    desk.write("\n".join([*wrapped(first, desk.width()), *lines, "Commands may be shortened: :q is :quit."]))
+
+
+def _usage_lines(usage: str, help: str, table: dict, width: int) -> list[str]:
+    """The command and its help side by side, or one below the other where that leaves no room."""
+    left = max(len(each.usage) for each in table.values()) + 5
+    if width < left + 30:
+        return [f"  :{usage}", *(f"      {line}" for line in wrapped(help, width, 6, 6))]
+    first, *more = wrapped(help, width, left, left)
+    return [f"  :{usage}".ljust(left) + first, *(" " * left + line for line in more)]
 
 
 @command("quit", "Leaves the prompt, like Ctrl-D.")

@@ -42,11 +42,14 @@ def shown(value: object, *, color: bool = False, form: str = "short", header: bo
         return plain(value)
     from ..show.screen import Screen
     from ..show.tensor import header as header_of
+    from ..show.tensor import header_lines
     from ..show.values import Look, render
 
     screen, names = Screen.of(sys.stdout, "auto" if color else "never"), dim_names(value)
     numbers = render(value, screen, Look(form, rows=None) if full else Look(form), names)
-    return f"{screen.paint(header_of(value, names), '36')}\n{numbers}" if header else numbers
+    if not header:
+        return numbers
+    return "\n".join([*(screen.paint(line, "36") for line in header_lines(header_of(value, names), screen.width)), numbers])
 
 
 def _not_a_tensor(value: object, color: bool, full: bool) -> str:

@@ -13,6 +13,7 @@ import sys
 from _thread import LockType, allocate_lock, start_new_thread
 from time import monotonic
 
+from ..show.place import short
 from ..source import is_program_code, span_of_instruction
 
 TYPE_CHECKING = False
@@ -44,7 +45,7 @@ class CallUnderWay:
             self.same, self.since = inner, monotonic()
             return "", 0.0
         span = span_of_instruction(frame.f_code, frame.f_lasti)
-        text = f"{span.line}:{span.column} {' '.join(span.text.split())}" if span is not None else ""
+        text = f"{short(span)} {' '.join(span.text.split())}" if span is not None else ""
         return text, monotonic() - self.since if text else 0.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .cells import cut
 from .place import short
 from .units import duration
 
@@ -25,7 +26,7 @@ def render(rows: Sequence, seconds: float, *, width: int = 100, limit: int = MAX
     room = max(12, width - sum(widths[:-1]) - 2 * (len(head) - 1))
     for each in [head, *cells]:
         padded = [text.rjust(widths[i]) for i, text in enumerate(each[:-1])]
-        lines.append("  ".join([*padded, each[-1] if len(each[-1]) <= room else each[-1][:room - 1] + "…"]))
+        lines.append("  ".join([*padded, cut(each[-1], room)]))
     if len(rows) > len(shown):
         lines.append(f"… {len(rows) - len(shown)} more")
     return "\n".join(lines)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from .diagnostic import cell_width
+from .cells import cell_width, cut, fit, wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def render(table: Any, screen: Screen, rows: int | None = 12) -> str:
     if names:
         lines += _lines(columns[:fitting], screen, first, count - first - (count - last))
     if fitting < len(columns):
-        lines.append(f"… and the columns {', '.join(_cut(name) for name in names[fitting:fitting + 12])}"
-                     + (", …" if len(names) > fitting + 12 else ""))
+        rest = [_clean(name) for name in names[fitting:fitting + 12]] + ["…"] * (len(names) > fitting + 12)
+        lines += wrapped(f"… and the columns {', '.join(rest)}", screen.width)
     return "\n".join(lines)
 
 
@@ -42,15 +42,14 @@ class _Column:
     def __init__(self, name: str, column: Any, places: list[int]):
         self.text = isinstance(column, list)
         values = [column[i] for i in places] if self.text else [column[i].item() for i in places]
-        self.cells = [_cut(str(each)) if self.text else _number(each) for each in values]
+        self.cells = [_clean(str(each)) if self.text else _number(each) for each in values]
         self.broken = [isinstance(each, float) and not math.isfinite(each) for each in values]
-        self.head, self.kind = _cut(name), "text" if self.text else column.dtype.short
+        self.head, self.kind = _clean(name), "text" if self.text else column.dtype.short
         self.width = max(map(cell_width, (self.head, self.kind, *self.cells)))
 
     def fit(self, cell: str) -> str:
         """The cell in the width of the column: words from the left, numbers from the right."""
-        space = " " * (self.width - cell_width(cell))
-        return cell + space if self.text else space + cell
+        return fit(cell, self.width, right=not self.text)
 
 
 def _shown(count: int, rows: int | None) -> tuple[int, int]:
@@ -84,11 +83,6 @@ def _number(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _cut(text: str) -> str:
+def _clean(text: str) -> str:
     """One line of printable characters, short enough for a cell."""
-    text = "".join(char if char.isprintable() else "·" for char in text)
-    if cell_width(text) <= WIDEST:
-        return text
-    while cell_width(text) >= WIDEST:
-        text = text[:-1]
-    return text + "…"
+    return cut("".join(char if char.isprintable() else "·" for char in text), WIDEST)

@@ -8,6 +8,7 @@ of an evenly spread sample of a million, marked `~`. Only that sample leaves the
 
 from __future__ import annotations
 
+from .cells import cell_width, wrapped
 from .place import short
 from .units import figure, spark
 
@@ -25,6 +26,15 @@ def header(tensor: object, names: tuple | None = None, limit: int = SAMPLE) -> s
         parts.append(grad)
     numbers = statistics(tensor, limit)
     return "  ".join(parts) + (f"  |  {numbers}" if numbers else "")
+
+
+def header_lines(text: str, width: int) -> list[str]:
+    """A header as one line, or where that is too wide as two and more: what it is, then its numbers."""
+    if cell_width(text) <= width:
+        return [text]
+    what, bar, numbers = text.partition("  |  ")
+    return [*wrapped(what, width, 0, 2, by="  "),
+            *(f"  {line}" for line in (wrapped(numbers, width, 2, 2, by="  ") if bar else []))]
 
 
 def type_of(tensor: object, names: tuple | None = None) -> str:

@@ -129,3 +129,10 @@ def test_each_op_has_one_row():
                 "t = trace((values * a).sum() + w.sum())")
     ops = [each.op for each in session["t"].rows]
     assert sorted(ops) == ["add", "exp", "leaf", "mul", "mul", "sort", "sum", "sum"]
+
+
+def test_a_trace_fits_a_narrow_screen():
+    session = tcli.Session(seed=0)
+    rows = session.run("x = randn(64, 100, requires_grad=True); trace(x.tanh().mul(2.).sum())").rows
+    for width in (40, 60, 80):
+        assert max(map(len, render(rows, width=width).split("\n"))) <= width
