@@ -176,21 +176,12 @@ def read_program(path: str) -> str:
         with open(path, encoding="utf-8-sig") as file:
             return file.read()
     except OSError as error:
-        raise FileError(f"cannot open {path}: {error.strerror}", help=_similar_file(path) or _similar_command(path)) from None
+        from ..show.suggest import similar_file
+
+        raise FileError(f"cannot open {path}: {error.strerror}", help=similar_file(path) or _similar_command(path)) from None
     except UnicodeDecodeError as error:
         raise FileError(f"{path} is not a text file: byte {error.start} is not UTF-8",
                         help=_hint_for_data(path)) from None
-
-
-def _similar_file(path: str) -> str | None:
-    from ..show.suggest import nearest
-
-    folder, name = os.path.split(path)
-    try:
-        found = nearest(name, os.listdir(folder or "."))
-    except OSError:
-        return None
-    return f"did you mean '{os.path.join(folder, found)}'?" if found else None
 
 
 def _similar_command(word: str) -> str | None:

@@ -20,7 +20,7 @@ from ..errors import (
     UnknownModule,
     UnknownName,
 )
-from ..show.suggest import did_you_mean
+from ..show.suggest import did_you_mean, similar_file
 from ..source import Span, frames_of, source_named, span_of, span_of_instruction
 
 TYPE_CHECKING = False
@@ -47,6 +47,8 @@ def from_exception(error: BaseException, names: Callable[[], Iterable[str]]) -> 
             label(failure, _innermost_values(error))
             if isinstance(error, TypeError) and "() " in failure.message:
                 _explain_arguments(failure, error)
+    if failure.help is None and "o such file or directory: '" in failure.message:
+        failure.help = similar_file(failure.message.split("'")[1])
     _note_cause(failure, error)
     _let_go(error)
     return failure

@@ -53,6 +53,7 @@ _NAMES = {
 _HINTS = {
     "matplotlib": "plots go to the terminal here: plot(y), hist(x), imshow(img)",
     "tensorflow": "tcli runs PyTorch's way of writing", "jax": "tcli runs PyTorch's way of writing",
+    "sklearn": "data.iris(), data.digits() and others come with tcli; linear algebra is in torch.linalg",
     "pandas": "load('file.csv') reads a table of numbers", "subprocess": "programs do not start other programs",
     "socket": "programs have no network", "pickle": "torch.save and torch.load keep tensors and state dicts",
     "torchvision": "load('image.png') reads an image; F.interpolate and slices crop, scale and flip it",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_SPAN_TEXT = 2000
+MAX_HINT_TEXT = 40
 _SYMBOLS = {"Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "MatMult": "@", "Pow": "**", "Mod": "%", "FloorDiv": "//"}
 
 
@@ -38,6 +39,8 @@ def label(failure: TcliError, values: dict[str, object]) -> None:
         elif loose and op_name and op_name[0] != "_":  # else it is a name inside tcli, which says nothing
             loose = f"{op_name}: {loose}"
         failure.notes[:0] = [loose] if loose else []
+    if failure.help is None and node is not None:
+        failure.help = _cast_to_float(failure, node, values)
     if not failure.operands and node is not None:
         failure.labels += [Label(shift(name), _type_of(values[name.id])) for name in _tensor_names(node, values)]
 
@@ -53,6 +56,22 @@ def _mend(failure: TcliError, node, types: list[str]) -> str | None:
         return None
     texts = [each.span.text for each in failure.labels]
     return mend(failure.code, symbol, *map(Operand, texts, types))
+
+
+def _cast_to_float(failure: TcliError, node, values: dict[str, object]) -> str | None:
+    """`x.float()` for a call of an op that takes no integers."""
+    from .hints import needs_floats
+
+    types = [text for _, operands in _calls_described(failure.operands) for _, text in operands]
+    if not needs_floats(str(failure.message), types) or not isinstance(node, ast.Call):
+        return None
+    method = isinstance(node.func, ast.Attribute) and not _is_namespace(node.func.value, values)
+    operand = node.func.value if method else node.args[0] if node.args else None
+    text = ast.unparse(operand) if operand is not None else ""
+    if not text or len(text) > MAX_HINT_TEXT or types and len(types) > 1:
+        return "it takes floating-point numbers: .float() makes them"
+    one_piece = isinstance(operand, (ast.Name, ast.Attribute, ast.Call, ast.Subscript))
+    return f"it takes floating-point numbers: {text if one_piece else f'({text})'}.float()"
 
 
 def _tensor_names(node, values: dict[str, object]) -> list[ast.Name]:
