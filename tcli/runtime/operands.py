@@ -65,8 +65,9 @@ def _cast_to_float(failure: TcliError, node, values: dict[str, object]) -> str |
     types = [text for _, operands in _calls_described(failure.operands) for _, text in operands]
     if not needs_floats(str(failure.message), types) or not isinstance(node, ast.Call):
         return None
-    method = isinstance(node.func, ast.Attribute) and not _is_namespace(node.func.value, values)
-    operand = node.func.value if method else node.args[0] if node.args else None
+    operand = node.func.value if isinstance(node.func, ast.Attribute) else None
+    if operand is None or _is_namespace(operand, values):
+        operand = node.args[0] if node.args else None
     text = ast.unparse(operand) if operand is not None else ""
     if not text or len(text) > MAX_HINT_TEXT or types and len(types) > 1:
         return "it takes floating-point numbers: .float() makes them"
