@@ -9,6 +9,7 @@ from .commands import Desk, command, find, load, refuse
 from .complete import DEVICES, DTYPES
 
 _BARE = ("float32", "float64", "float16", "bfloat16")
+_SHORT = {"f16": "float16", "f32": "float32", "f64": "float64", "bf16": "bfloat16"}
 
 
 def _commands(desk: Desk) -> list[tuple[str, str]]:
@@ -59,6 +60,7 @@ def device(desk: Desk, text: str) -> None:
 def dtype(desk: Desk, text: str) -> None:
     if text:
         name = text.removeprefix("torch.")
+        name = _SHORT.get(name, name)
         if name not in DTYPES:
             raise BadValue(f"there is no dtype {text!r}", help="one of " + ", ".join(_BARE))
         desk.run(f"torch.set_default_dtype(torch.{name});")

@@ -13,6 +13,8 @@ from ..errors import BadValue
 from ..show import is_table, is_tensor, is_terminal
 from .options import Settings
 
+LEAST_LINES = 20  # of a result are shown, however low the screen is
+
 
 def echo_for(settings: Settings) -> Callable[[object], None]:
     """The function that shows a value as the settings ask."""
@@ -57,11 +59,15 @@ def _not_a_tensor(value: object, color: bool, full: bool) -> str:
         return plain(value) if full else _collection(value)
     if isinstance(value, (str, int, float, complex)):
         return plain(value)
+    from ..show.screen import Screen
+
+    screen = Screen.of(sys.stdout, "auto" if color else "never")
     if is_table(value):
-        from ..show.screen import Screen
         from ..show.table import render
 
-        return render(value, Screen.of(sys.stdout, "auto" if color else "never"), rows=None if full else 12)
+        return render(value, screen, rows=None if full else 12)
+    if type(value).__module__.startswith("tcli.") and hasattr(value, "on_screen"):
+        return value.on_screen(screen)
     from ..show.objects import described
 
     found = described(value)
@@ -77,13 +83,35 @@ def _collection(value: object) -> str:
 
 def echoed(value: object, *, color: bool = False, form: str = "short", header: bool = True,
            limit: int | None = 20_000) -> str:
-    """What the prompt shows of a result; beyond `limit` characters a footer says how to see the rest."""
+    """What the prompt shows of a result; beyond `limit` characters, or a screen of lines, a footer says how to see the rest."""
     part = _first(value, limit) if limit is not None else value
     text = shown(part, color=color, form=form, header=header, full=limit is None)
-    if limit is None or (len(text) <= limit and part is value):
+    if limit is None:
         return text
-    count = f"{len(value):,} elements" if part is not value else f"{len(text):,} characters"
-    return f"{text[:limit]}\n… of {count}: :full shows all"
+    seen = text[:limit] if is_tensor(value) else _on_a_screen(text[:limit])
+    if len(seen) == len(text) and part is value:
+        return text
+    many = isinstance(value, (list, tuple, dict, set, frozenset)) and "\n" not in text
+    lines = text.count("\n") + 1
+    count = f"{len(value):,} elements" if many else f"{lines:,} lines" if lines > 1 else f"{len(text):,} characters"
+    return f"{seen}\n… of {count}: :full shows all"
+
+
+def _on_a_screen(text: str) -> str:
+    """The beginning of a text, at most what a screen holds."""
+    from ..show.cells import cell_width
+    from ..show.screen import Screen
+
+    screen = Screen.of(sys.stdout)
+    room, kept = max(LEAST_LINES, screen.height - 4), []
+    for line in text.split("\n"):
+        needed = max(1, -(-cell_width(line) // screen.width))
+        if needed > room:
+            kept += [line[:room * screen.width - 1]] if room > 0 else []
+            break
+        kept.append(line)
+        room -= needed
+    return "\n".join(kept)
 
 
 def _first(value: object, limit: int) -> object:

@@ -125,7 +125,7 @@ class Repl:
 
     def _run_special(self, entry: str) -> bool:
         """A command, a shell command or a question; says whether it went well."""
-        line = entry.strip()
+        line = ":help" if entry.strip() in (":", "?") else entry.strip()
         try:
             if line.startswith("!"):
                 if self.settings.sandbox:

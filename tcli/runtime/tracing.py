@@ -19,6 +19,12 @@ class Trace:
 
         return render(self.rows)
 
+    def on_screen(self, screen) -> str:
+        """The tree in the width and colours of a terminal."""
+        from ..show.gradtrace import render
+
+        return render(self.rows, color=screen.color != "none", width=screen.width)
+
     def json(self) -> list:
         from ..show.gradtrace import as_json
 

@@ -262,8 +262,10 @@ def test_formats_change_the_echo_and_not_print(prompt):
 def test_full_shows_everything(prompt):
     assert prompt.say("arange(90000).reshape(300, 300)").count("\n") < 40
     assert prompt.say(":full").count("\n") >= 300
-    assert "of 72,890 characters: :full shows all" in prompt.say("list(range(12000))")
-    assert "11999" in prompt.say(":full")
+    assert "of 12,000 elements: :full shows all" in prompt.say("list(range(12000))")
+    assert prompt.say(":full").count(",") == 11999
+    assert prompt.say("nn.Sequential(*[nn.ReLU() for i in range(100)])").endswith("… of 103 lines: :full shows all")
+    assert len(prompt.say("'a' * 9000")) < 2000
     assert "no result" in Prompt(prompt.capsys).say(":full")
 
 
