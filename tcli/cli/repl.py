@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from keyword import iskeyword
+from shutil import which
 from time import perf_counter
 
 from prompt_toolkit.history import History, InMemoryHistory
 
-from ..errors import ForbiddenError, TcliError, TsrSyntaxError
+from ..errors import ForbiddenError, TcliError, TsrSyntaxError, UnknownName
 from ..lang.parser import parse
 from ..runtime.holders import shares
 from ..runtime.last_backward import LastBackward
@@ -36,6 +38,8 @@ from .results import Results
 from .run import exit_code, report, report_interrupt, terminal_width, wants_color
 from .terminal import ask_line, keys_wait, run_in_shell
 from .toolbar import Pieces, signature_pieces
+
+LEAVING = ("exit", "quit")  # the bare words, where they are no variables
 
 
 def start(session, settings: Settings, ran: list[str] | tuple = ()) -> int:
@@ -119,6 +123,8 @@ class Repl:
 
     def run(self, text: str) -> None:
         """Runs what was entered and shows its result or its error; SystemExit passes."""
+        if text.strip() in LEAVING and text.strip() not in self.session.globals:
+            raise SystemExit(0)
         for entry in paste.entries(self.cleaned(text), state_of):
             if not (self._run_special(entry) if paste.is_special(entry) else self.run_program(entry)):
                 return
@@ -158,6 +164,7 @@ class Repl:
             outcome = WORKED
         except TcliError as error:
             before.restore()
+            error.help = error.help or self._shell_hint(error, text)
             report(error, self.settings)
             self._tell_written(before)
         except KeyboardInterrupt as interrupt:
@@ -174,6 +181,16 @@ class Repl:
                                before=before if outcome != FAILED else None,
                                written=before.written() if outcome == FAILED else ()), self.session.globals)
         return outcome == WORKED
+
+    def _shell_hint(self, error: TcliError, text: str) -> str | None:
+        """`!ls` for what reads like a line for the shell."""
+        word = text.split(maxsplit=1)[0] if text.strip() else ""
+        if not isinstance(error, (UnknownName, TsrSyntaxError)) or "\n" in text.strip() or not word.isalnum():
+            return None
+        with suppress(KeyError):
+            self.session.lookup(word)
+            return None
+        return f"!{' '.join(text.split())} runs it in the shell" if not iskeyword(word) and which(word) else None
 
     def _tell_written(self, before: Snapshot) -> None:
         written = before.written()
@@ -225,6 +242,8 @@ class Repl:
         try:
             parse(Source(self.cleaned(text), "<typing>"))
         except TsrSyntaxError as error:
+            if not error.incomplete:
+                error.help = error.help or self._shell_hint(error, text)
             return error
         return None
 

@@ -76,11 +76,13 @@ def _translated(error: BaseException, names: Callable[[], Iterable[str]]) -> Tcl
 
 
 def _unknown_name(error: NameError, names: Callable[[], Iterable[str]]) -> UnknownName:
+    from .modules import import_of
+
     name = error.name
     if name is None or isinstance(error, UnboundLocalError):
         return UnknownName(str(error))
     known = [*_innermost_values(error), *names()]
-    return UnknownName(f"name '{name}' is not defined", help=did_you_mean(name, known))
+    return UnknownName(f"name '{name}' is not defined", help=import_of(name) or did_you_mean(name, known))
 
 
 def _unknown_attribute(error: AttributeError) -> UnknownAttribute:

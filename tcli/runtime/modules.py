@@ -70,6 +70,22 @@ def hint_for(name: str) -> str | None:
     return _HINTS.get(name.partition(".")[0])
 
 
+_USUAL = {"np": "import numpy as np", "Path": "from pathlib import Path", "defaultdict": "from collections import defaultdict",
+          "Counter": "from collections import Counter", "partial": "from functools import partial",
+          "DataLoader": "from torch.utils.data import DataLoader", "Dataset": "from torch.utils.data import Dataset",
+          "TensorDataset": "from torch.utils.data import TensorDataset", "deepcopy": "from copy import deepcopy"}
+
+
+def import_of(name: str) -> str | None:
+    """The import line that a program lacks which uses a well-known name.
+
+    >>> import_of("np"), import_of("json"), import_of("x")
+    ('import numpy as np is missing', 'import json is missing', None)
+    """
+    line = _USUAL.get(name) or (f"import {name}" if name in _NAMES and name.isidentifier() else None)
+    return f"{line} is missing" if line else None
+
+
 class Modules:
     """The modules of one session; the same import gives the same object."""
 

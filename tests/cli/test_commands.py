@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tcli.cli import commands, interrupt, journal, preferences, timing
+from tcli.cli import commands, interrupt, journal, preferences, repl, timing
 from tcli.cli.options import Settings
 from tcli.cli.preferences import Preferences
 from tcli.cli.repl import Repl
@@ -408,3 +408,31 @@ def test_the_page_about_the_prompt_names_every_command_and_setting():
         assert f"`:{name}" in page
     for each in preferences.ALL:
         assert f"| `{each.name}` |" in page
+
+
+def test_lines_for_a_shell_are_recognised(prompt, monkeypatch):
+    monkeypatch.setattr(repl, "which", lambda word: word in ("ls", "pip", "sum", "import", "x"))
+    assert "= !ls runs it in the shell" in prompt.say("ls")
+    assert "= !pip install torch runs it in the shell" in prompt.say("pip  install torch")
+    assert prompt.repl.parse_error("pip install torch").help == "!pip install torch runs it in the shell"
+    prompt.say("x = 3")
+    for text in ("x y", "sum x", "import 3", "lss"):
+        assert "in the shell" not in prompt.say(text)
+
+
+def test_a_bare_exit_leaves_unless_it_is_a_variable(prompt):
+    with pytest.raises(SystemExit):
+        prompt.say(" exit ")
+    prompt.say("quit = 3")
+    assert prompt.say("quit") == "3"
+
+
+def test_a_missing_import_is_named(prompt):
+    assert "= import numpy as np is missing" in prompt.say("np.ones(3)")
+    assert "= import json is missing" in prompt.say("json.dumps(3)")
+
+
+def test_a_colon_or_a_question_mark_alone_asks_for_help(prompt):
+    assert ":undo [N]" in prompt.say(":")
+    assert prompt.say("?") == prompt.say(":help")
+    assert "float16" in prompt.say(":dtype f16")

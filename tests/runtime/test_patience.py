@@ -49,7 +49,7 @@ def shown(terminal, program: str, **names) -> None:
     thread = get_ident()
     watch = CallUnderWay(lambda: sys._current_frames().get(thread))
     with redirect_stderr(terminal), said_while_long(watch, after=0.1):
-        session.run(program)
+        session.run(program, "p.tsr")
 
 
 def nap(seconds):
