@@ -124,4 +124,4 @@ def _range(array: Any) -> str:
 def at(node: Any) -> str:
     """` at 3:5: log(x)`, where the place is known."""
     span = node.span()
-    return f" at {span.line}:{span.column}: {' '.join(span.text.split())}" if span is not None else ""
+    return f" at {span.short()}: {' '.join(span.text.split())}" if span is not None else ""

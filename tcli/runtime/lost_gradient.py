@@ -11,14 +11,14 @@ import ast
 from collections.abc import Iterator
 from inspect import getattr_static
 from types import FunctionType, MethodType
-from typing import Any, NamedTuple
+from typing import Any
 
 from .. import source
 from ..engine import tape
 from ..engine.tensor import Tensor
 from ..errors import TcliError
 from ..lang.parser import parse
-from ..source import Source
+from ..source import Source, Span
 
 _CUTS = {"detach": "detach() cuts the graph", "detach_": "detach_() cuts the graph", "data": ".data is outside of the graph",
          "item": "item() makes a plain number", "tolist": "tolist() makes plain numbers",
@@ -72,14 +72,13 @@ class _Search:
         if span is None or not isinstance(call, ast.Call) or len(call.args) != 1 \
                 or isinstance(call.args[0], (ast.Name, ast.Starred)):
             return None
-        text = Source(" " * (span.column - 1) + span.text, span.source.name)
         argument = call.args[0]
         node: Any
         for node in ast.walk(argument):
             if hasattr(node, "col_offset") and node.lineno == 1:
                 node.col_offset += span.column - 1
                 node.end_col_offset += span.column - 1 if node.end_lineno == 1 else 0
-        return self._of_value(_Shifted(text, span.line - 1), argument, argument)
+        return self._of_value(_Piece(span), argument, argument)
 
     def _of_value(self, text: Any, statement: Any, value: Any) -> str | None:
         found = self._cut_in(text, value, self.variables)
@@ -148,22 +147,15 @@ class _Search:
         return None
 
 
-class _Shifted:
-    """A piece of a program, whose first line is not the program's."""
+class _Piece:
+    """The text of a span as a program of its own, whose spans are those of the program that it is from."""
 
-    def __init__(self, text: Source, lines: int):
-        self.text, self.lines = text, lines
+    def __init__(self, span: Span):
+        self.span, self.text = span, Source(" " * (span.column - 1) + span.text, span.source.name)
 
-    def span_of_node(self, node: Any) -> Any:
-        found = self.text.span_of_node(node)
-        return _Place(found.source.name, found.line + self.lines, found.column, found.text)
-
-
-class _Place(NamedTuple):
-    name: str
-    line: int
-    column: int
-    text: str
+    def span_of_node(self, node: Any) -> Span:
+        found, lines = self.text.span_of_node(node), self.span.line - 1
+        return Span(self.span.source, found.line + lines, found.column, found.end_line + lines, found.end_column)
 
 
 def _expression(text: str) -> Any:
@@ -225,7 +217,7 @@ def _told(text: Any, node: Any, said: str, first_line: bool = False) -> str:
     """`detach() cuts the graph at 3:5: x.detach()`, with the file where it is one that was read."""
     span = text.span_of_node(node)
     shown = span.text.split("\n")[0] if first_line else span.text
-    return f"{said} at {span.line}:{span.column}: {' '.join(shown.split())}"
+    return f"{said} at {span.short()}: {' '.join(shown.split())}"
 
 
 def _last_assignment(name: str) -> tuple[Source, Any, bool] | None:
