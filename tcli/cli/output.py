@@ -36,38 +36,46 @@ def plain(value: object) -> str:
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def shown(value: object, *, color: bool = False, form: str = "short", header: bool = True, full: bool = False) -> str:
-    """For a person: a tensor with its header line, its numbers in a format of `:fmt`, all of them if `full`."""
+def shown(value: object, *, color: bool = False, form: str = "short", header: bool = True, full: bool = False,
+          width: int | None = None) -> str:
+    """For a person: a tensor with its header line, its numbers in a format of `:fmt`, all of them if `full`.
+
+    width: that of the screen, where it is not stdout.
+    """
     if not is_tensor(value):
-        return _not_a_tensor(value, color, full)
+        return _not_a_tensor(value, color, full, width)
     if value.ndim == 0 and value.grad_fn is None and form == "short":
         return plain(value)
-    from ..show.screen import Screen
     from ..show.tensor import header as header_of
     from ..show.tensor import header_lines
     from ..show.values import Look, render
 
-    screen, names = Screen.of(sys.stdout, "auto" if color else "never"), dim_names(value)
+    screen, names = _screen(color, width), dim_names(value)
     numbers = render(value, screen, Look(form, rows=None) if full else Look(form), names)
     if not header:
         return numbers
     return "\n".join([*(screen.paint(line, "36") for line in header_lines(header_of(value, names), screen.width)), numbers])
 
 
-def _not_a_tensor(value: object, color: bool, full: bool) -> str:
+def _screen(color: bool, width: int | None = None):
+    """Stdout, or a screen as wide as that."""
+    from ..show.screen import Screen
+
+    screen = Screen.of(sys.stdout, "auto" if color else "never")
+    return Screen(width, screen.height, screen.color) if width else screen
+
+
+def _not_a_tensor(value: object, color: bool, full: bool, width: int | None) -> str:
     if isinstance(value, (dict, list, tuple)):
         return plain(value) if full else _collection(value)
     if isinstance(value, (str, int, float, complex)):
         return plain(value)
-    from ..show.screen import Screen
-
-    screen = Screen.of(sys.stdout, "auto" if color else "never")
     if is_table(value):
         from ..show.table import render
 
-        return render(value, screen, rows=None if full else 12)
+        return render(value, _screen(color, width), rows=None if full else 12)
     if type(value).__module__.startswith("tcli.") and hasattr(value, "on_screen"):
-        return value.on_screen(screen)
+        return value.on_screen(_screen(color, width))
     from ..show.objects import described
 
     found = described(value)
@@ -100,9 +108,8 @@ def echoed(value: object, *, color: bool = False, form: str = "short", header: b
 def _on_a_screen(text: str) -> str:
     """The beginning of a text, at most what a screen holds."""
     from ..show.cells import cell_width
-    from ..show.screen import Screen
 
-    screen = Screen.of(sys.stdout)
+    screen = _screen(False)
     room, kept = max(LEAST_LINES, screen.height - 4), []
     for line in text.split("\n"):
         needed = max(1, -(-cell_width(line) // screen.width))
