@@ -29,7 +29,7 @@ def label(failure: TcliError, values: dict[str, object]) -> None:
     node, shift = _parse_span(failure.span)
     for op_name, operands in _calls_described(failure.operands):
         places = _operand_places(node, failure.span, op_name, [name for name, _ in operands], values)
-        placed = [(places.get(name), name, text) for name, text in operands]
+        placed = [(places.get(name), name, _with_dims(places.get(name), text, values)) for name, text in operands]
         failure.labels += [Label(shift(part), text) for part, _, text in placed if part is not None]
         mended = _mend(failure, node, [text for part, _, text in placed if part is not None])
         failure.help = mended or failure.help
@@ -43,6 +43,18 @@ def label(failure: TcliError, values: dict[str, object]) -> None:
         failure.help = _cast_to_float(failure, node, values)
     if not failure.operands and node is not None:
         failure.labels += [Label(shift(name), _type_of(values[name.id])) for name in _tensor_names(node, values)]
+
+
+def _with_dims(node, text: str, values: dict[str, object]) -> str:
+    """`f32[B=64, C=10]` for a variable whose dims a contract named."""
+    value: Any = values.get(node.id) if isinstance(node, ast.Name) else None
+    names = getattr(value, "_dim_names", None) if is_tensor(value) else None
+    if not names or len(names) != value.ndim or not any(names):
+        return text
+    from ..show.tensor import type_of
+
+    named = type_of(value, names)
+    return named if named.partition("[")[0] == text.partition("[")[0] and type_of(value) == text else text
 
 
 def _mend(failure: TcliError, node, types: list[str]) -> str | None:

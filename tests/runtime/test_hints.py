@@ -71,3 +71,13 @@ def test_a_mistyped_file_is_guessed(tmp_path, monkeypatch):
         with pytest.raises(tcli.TcliError) as caught:
             tcli.Session().run(program)
         assert caught.value.help == "did you mean 'weights.npy'?"
+
+
+def test_labels_name_the_dims_that_a_contract_bound():
+    with pytest.raises(tcli.TcliError) as caught:
+        tcli.Session().run("h: f32[B, C] = ones(64, 10)\nv = ones(64)\nh - v")
+    assert [label.text for label in caught.value.labels] == ["f32[B=64, C=10]", "f32[64]"]
+    assert caught.value.help == "this fits: v.unsqueeze(1) is f32[64, 1]"
+    with pytest.raises(tcli.TcliError) as caught:
+        tcli.Session().run("h: f32[B, C] = ones(64, 10)\nh @ h")
+    assert [label.text for label in caught.value.labels] == ["f32[B=64, C=10]", "f32[B=64, C=10]"]
