@@ -66,8 +66,14 @@ def known_names() -> list[str]:
 
 
 def hint_for(name: str) -> str | None:
-    """Why a well-known module is not here, and what to use instead."""
-    return _HINTS.get(name.partition(".")[0])
+    """Why a well-known module is not here, and what to use instead; how to run a program of that name."""
+    import os
+
+    first = name.partition(".")[0]
+    if first in _HINTS:
+        return _HINTS[first]
+    program = next((first + ending for ending in (".tsr", ".py") if os.path.isfile(first + ending)), None)
+    return f"programs are not imported; at the prompt `:run {program}` runs it and keeps its names" if program else None
 
 
 _USUAL = {"np": "import numpy as np", "Path": "from pathlib import Path", "defaultdict": "from collections import defaultdict",

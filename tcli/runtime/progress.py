@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import ArgumentError
 
 PAUSE = 0.05  # seconds between two drawings
+NARROW = 64  # columns below which there is no room for a bar
 open_bars = 0  # bars on the screen now
 
 
@@ -155,9 +156,12 @@ def _open_bar(desc: str, total: float | None, done: Any, leave: bool) -> Callabl
             speed = task.finished_speed or task.speed
             return Text("" if not speed else f"{speed:.3g}/s" if speed >= 1 else f"{1 / speed:.3g} s each")
 
-    progress = Progress(TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), Rate(),
-                        TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[postfix]}", markup=False),
-                        console=Console(stderr=True), transient=not leave)
+    console = Console(stderr=True)
+    text, values = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[postfix]}", markup=False)
+    between = [BarColumn(), MofNCompleteColumn(), Rate(), TimeElapsedColumn(), TimeRemainingColumn()]
+    if console.width < NARROW:  # numbers say more than a bar of three characters
+        between = [MofNCompleteColumn(), TimeRemainingColumn()]
+    progress = Progress(text, *between, values, console=console, transient=not leave)
     progress.start()
     _count(1)
     task = progress.add_task(desc, total=total, completed=done, postfix="")

@@ -11,12 +11,12 @@ import pytest
 import tcli
 
 
-def on_terminal(program):
+def on_terminal(program, columns=120):
     """(stdout, what a terminal on stderr got) of a program."""
     ours, theirs = pty.openpty()
     code = f"import tcli; tcli.Session().run({program!r})"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL,
-                               env=os.environ | {"TERM": "xterm", "COLUMNS": "120", "NO_COLOR": "1"})
+                               env=os.environ | {"TERM": "xterm", "COLUMNS": str(columns), "NO_COLOR": "1"})
     os.close(theirs)
     seen = b""
     while True:
@@ -42,6 +42,12 @@ def test_a_bar_with_live_values_on_a_terminal():
     assert "4/4" in last
     assert "loss=0.562" in last
     assert re.search(r"[0-9]/s", last)
+
+
+def test_a_narrow_terminal_shows_numbers_without_a_bar():
+    _, seen = on_terminal("for i in track(range(4), 'training the net', loss=lambda: 0.5): pass", columns=40)
+    last = seen.replace("\r", "\n").rstrip("\n").split("\n")[-1]
+    assert last.split() == ["training", "the", "net", "4/4", "0:00:00", "loss=0.5"]
 
 
 def test_the_rate_of_slow_steps_is_the_time_of_one():

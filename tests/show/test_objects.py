@@ -21,7 +21,7 @@ def text_of(program):
     ("iter({1: 2})", "dict keyiterator: "), ("nn.Linear(1, 1).parameters()", "generator Module.parameters: "),
     ("class A:\n    def __init__(self):\n        self.x, self.n, self._hidden = ones(3), [1] * 9, 3\nA()",
      "A  x=f32[3]  n=list of 9"), ("class A: pass\nA()", "A object"),
-    ("class A:\n    def __repr__(self): return 'me'\nA()", "me"), ("torch.float32", "torch.float32"), ("'a'", "'a'"),
+    ("class A:\n    def __repr__(self): return 'me'\nA()", "me"), ("torch.float32", "torch.float32"), ("'a'", "'a'"), ("open", "open(path,"), ("exit", "exit(code=None)"),
     ("range(3)", "range(0, 3)"), ("{1}", "{1}"), ("torch.autocast('cpu')", "autocast(), which does nothing"),
     ("torch.no_grad()", "no_grad()"), ("torch.inference_mode()", "inference_mode(True)"),
     ("torch.Generator().manual_seed(3)", "<torch.Generator device=cpu seed=3>"),
