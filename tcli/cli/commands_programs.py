@@ -177,12 +177,13 @@ def _source_of(desk: Desk, name: str) -> str:
     if not name:
         return texts[-1] if texts else next(iter(desk.history()), "")
     for text in reversed(texts):
-        if name in _names_bound(desk.session, text):
+        if name in names_bound(desk.session, text):
             return text
     raise BadValue(f"no entry binds {name!r}")
 
 
-def _names_bound(session, text: str) -> set[str]:
+def names_bound(session, text: str) -> set[str]:
+    """The names that a program binds at its top level."""
     from opcode import opmap
 
     try:

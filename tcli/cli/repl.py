@@ -39,6 +39,7 @@ from .run import exit_code, report, report_interrupt, terminal_width, wants_colo
 from .terminal import ask_line, keys_wait, run_in_shell
 from .toolbar import Pieces, signature_pieces
 
+RECENT = 20  # entries that are searched for a name that is missing
 LEAVING = ("exit", "quit")  # the bare words, where they are no variables
 
 
@@ -164,7 +165,7 @@ class Repl:
             outcome = WORKED
         except TcliError as error:
             before.restore()
-            error.help = error.help or self._shell_hint(error, text)
+            error.help = error.help or self._failed_binding(error) or self._shell_hint(error, text)
             report(error, self.settings)
             self._tell_written(before)
         except KeyboardInterrupt as interrupt:
@@ -181,6 +182,16 @@ class Repl:
                                before=before if outcome != FAILED else None,
                                written=before.written() if outcome == FAILED else ()), self.session.globals)
         return outcome == WORKED
+
+    def _failed_binding(self, error: TcliError) -> str | None:
+        """For a name that only an entry that failed would have bound."""
+        from .commands_programs import names_bound
+
+        name = str(error.message).split("'")[1] if isinstance(error, UnknownName) and error.message.count("'") == 2 else ""
+        failed = [each.text for each in self.journal.entries[-RECENT:] if each.outcome == FAILED] if name else []
+        if any(name in names_bound(self.session, text) for text in failed):
+            return f"the entry that would have bound {name} failed, so it bound nothing; :edit {name} brings it back"
+        return None
 
     def _shell_hint(self, error: TcliError, text: str) -> str | None:
         """`!ls` for what reads like a line for the shell."""

@@ -47,6 +47,8 @@ def from_exception(error: BaseException, names: Callable[[], Iterable[str]]) -> 
             label(failure, _innermost_values(error))
             if isinstance(error, TypeError) and "() " in failure.message:
                 _explain_arguments(failure, error)
+    if "does not require grad and does not have a grad_fn" in failure.message:
+        _tell_cut(failure, error)
     if failure.help is None and "o such file or directory: '" in failure.message:
         failure.help = similar_file(failure.message.split("'")[1])
     _note_cause(failure, error)
@@ -191,6 +193,16 @@ def _explain_arguments(failure: TcliError, error: BaseException) -> None:
     lookup = {**frame.f_builtins, **frame.f_globals, **frame.f_locals}.__getitem__
     failure.message = with_public_name(failure.message, failure.span.text, lookup)
     failure.help = failure.help or hint(failure.message, failure.span.text, lookup)
+
+
+def _tell_cut(failure: TcliError, error: BaseException) -> None:
+    """Where the graph was cut, in front of a backward() that finds none."""
+    from .lost_gradient import cut_before
+
+    found = cut_before(failure.span, _innermost_values(error)) if failure.span is not None else None
+    if found is not None and not found.startswith("made without"):
+        failure.notes.append(found)
+        failure.help = failure.help if found.startswith("nothing that") else None
 
 
 def _note_cause(failure: TcliError, error: BaseException) -> None:

@@ -42,6 +42,17 @@ def cut_of(name: str, variables: dict[str, object]) -> str | None:
     return None if found is None or found.startswith(("nothing that", "made without")) else found
 
 
+def cut_before(span: Span, variables: dict[str, object]) -> str | None:
+    """What cuts the graph in front of `loss.backward()`, whose text a span holds."""
+    call = _expression(span.text)
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return None
+    search = _Search(variables)
+    if isinstance(call.func.value, ast.Name):
+        return search.of_name(call.func.value.id)
+    return search.of_part(span, call.func.value)
+
+
 class _Search:
     """One walk back through the program: what was looked at already is not looked at again."""
 
@@ -72,13 +83,16 @@ class _Search:
         if span is None or not isinstance(call, ast.Call) or len(call.args) != 1 \
                 or isinstance(call.args[0], (ast.Name, ast.Starred)):
             return None
-        argument = call.args[0]
+        return self.of_part(span, call.args[0])
+
+    def of_part(self, span: Span, part: Any) -> str | None:
+        """From a part of the expression whose text a span holds."""
         node: Any
-        for node in ast.walk(argument):
+        for node in ast.walk(part):
             if hasattr(node, "col_offset") and node.lineno == 1:
                 node.col_offset += span.column - 1
                 node.end_col_offset += span.column - 1 if node.end_lineno == 1 else 0
-        return self._of_value(_Piece(span), argument, argument)
+        return self._of_value(_Piece(span), part, part)
 
     def _of_value(self, text: Any, statement: Any, value: Any) -> str | None:
         found = self._cut_in(text, value, self.variables)

@@ -436,3 +436,9 @@ def test_a_colon_or_a_question_mark_alone_asks_for_help(prompt):
     assert ":undo [N]" in prompt.say(":")
     assert prompt.say("?") == prompt.say(":help")
     assert "float16" in prompt.say(":dtype f16")
+
+
+def test_a_name_that_a_failed_entry_would_have_bound_is_explained(prompt):
+    prompt.say("alpha = ones(3); alpha.backward()")
+    assert "the entry that would have bound alpha failed" in prompt.say("alpha")
+    assert "failed" not in prompt.say("beta")

@@ -161,3 +161,21 @@ def test_ratios_and_marks_of_a_step(capsys):
 def test_what_cannot_be_watched_is_told(program, said):
     with pytest.raises(tcli.TcliError, match=said):
         tcli.Session().run(program)
+
+
+@pytest.mark.parametrize(("program", "note"), [
+    ("(w.detach() * 2).sum().backward()", "detach() cuts the graph at 2:2: w.detach()"),
+    ("loss = w.data.sum()\nloss.backward()", ".data is outside of the graph at 2:8: w.data"),
+    ("def f(x):\n    return x.detach()\nf(w).sum().backward()", "detach() cuts the graph at 3:12: x.detach()")])
+def test_backward_without_a_graph_tells_where_it_was_cut(program, note):
+    with pytest.raises(tcli.TcliError) as caught:
+        answer(W + program)
+    assert caught.value.notes == [note]
+    assert caught.value.help is None
+
+
+def test_backward_of_what_was_made_without_a_graph_keeps_its_hint():
+    with pytest.raises(tcli.TcliError) as caught:
+        answer("v = ones(2)\n(v * 2).sum().backward()")
+    assert caught.value.notes == ["nothing that it is computed from requires a gradient (v) at 2:1: (v * 2).sum()"]
+    assert caught.value.help == "make a leaf with requires_grad=True before computing with it"

@@ -38,7 +38,9 @@ def test_an_object_says_what_it_is(program, said):
     ("TensorDataset(ones(1, 3))", "TensorDataset(1 sample)"), ("RandomSampler(ones(3))", "RandomSampler(3 indices)"),
     ("BatchSampler(RandomSampler(ones(3)), 2, False)", "BatchSampler(2 batches)"),
     ("class S(IterableDataset):\n    def __iter__(self): return iter([1])\nDataLoader(S(), batch_size=2)",
-     "DataLoader(a stream in batches of 2)")])
+     "DataLoader(a stream in batches of 2)"),
+    ("class M(Dataset):\n    def __getitem__(self, i): return i\nDataLoader(M(), batch_size=4, sampler=range(8))",
+     "DataLoader(samples in batches of 4)")])
 def test_data_says_how_much_there_is(program, said):
     assert text_of("from torch.utils.data import *\n" + program) == said
 
