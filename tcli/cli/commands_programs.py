@@ -13,6 +13,7 @@ from .terminal import keys_seen
 
 @command("time EXPR", "Runs EXPR again and again and says how long it takes.", complete="code", computes=True)
 def time_it(desk: Desk, text: str) -> None:
+    from ..runtime.profile import compute_what_waits
     from .timing import measure
 
     if not text:
@@ -21,10 +22,14 @@ def time_it(desk: Desk, text: str) -> None:
     code = session.compile(Source(text).register())[0]
     session.prepare(code)
     if _is_expression(text):
-        function = session.eval(f"lambda: (\n{text}\n)")
+        value_of = session.eval(f"lambda: (\n{text}\n)")
+
+        def function() -> None:
+            compute_what_waits([value_of()])
     else:
         def function() -> None:
             exec(code, session.globals)
+            compute_what_waits(session.globals.values())
     echo, session.echo = session.echo, None
     try:
         desk.write(str(session.guarded(measure, function, _synchronize(session))))
@@ -47,7 +52,7 @@ def _synchronize(session):
 
 @command("profile CODE", "Runs CODE and lists which of its calls took how long.", complete="code", computes=True)
 def profile(desk: Desk, text: str) -> None:
-    from ..runtime.profile import Profile
+    from ..runtime.profile import Profile, compute_what_waits
     from ..show.profile import render
 
     if not text:
@@ -55,7 +60,9 @@ def profile(desk: Desk, text: str) -> None:
     watched = Profile()
     echo, desk.session.echo = desk.session.echo, None
     try:
-        watched.run(desk.session.run, text)
+        value = watched.run(desk.session.run, text)
+        left = [value, *desk.session.globals.values()]
+        watched.also("what was deferred, computed together", lambda: compute_what_waits(left))
     finally:
         desk.session.echo = echo
     desk.write(render(watched.rows(), watched.seconds, width=desk.width()))

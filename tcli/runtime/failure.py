@@ -47,6 +47,10 @@ def from_exception(error: BaseException, names: Callable[[], Iterable[str]]) -> 
             label(failure, _innermost_values(error))
             if isinstance(error, TypeError) and "() " in failure.message:
                 _explain_arguments(failure, error)
+    if isinstance(error, KeyError) and failure.help is None and failure.span is not None:
+        from .keyword_hint import key_meant
+
+        failure.help = key_meant(error.args[0] if error.args else None, failure.span.text, _innermost_values(error))
     if "does not require grad and does not have a grad_fn" in failure.message:
         _tell_cut(failure, error)
     if failure.help is None and "o such file or directory: '" in failure.message:

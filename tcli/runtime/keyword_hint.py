@@ -6,7 +6,7 @@ called without running anything, and compares with the parameters it has.
 
 from __future__ import annotations
 
-from ast import Attribute, Call, Name
+from ast import Attribute, Call, Name, Subscript
 from collections.abc import Callable
 from types import ModuleType
 
@@ -34,6 +34,18 @@ def hint(message: str, text: str, lookup: Callable[[str], Any]) -> str | None:
     if found is None and 0 < len(known) <= MANY:
         return f"it takes {', '.join(known)}"
     return found
+
+
+def key_meant(key: object, text: str, names: dict[str, Any]) -> str | None:
+    """The key of a dictionary that is a variable, for `d["alhpa"]`."""
+    if not isinstance(key, str):
+        return None
+    try:
+        node: Any = getattr(parse(Source(text)).body[0], "value", None)
+    except (TcliError, IndexError):
+        return None
+    table = names.get(node.value.id) if isinstance(node, Subscript) and isinstance(node.value, Name) else None
+    return did_you_mean(key, [each for each in table if isinstance(each, str)]) if isinstance(table, dict) else None
 
 
 def with_public_name(message: str, text: str, lookup: Callable[[str], Any]) -> str:

@@ -11,15 +11,28 @@ from __future__ import annotations
 import sys
 from time import perf_counter
 
+from ..engine.fuse import Pending
 from ..engine.profile import Recorder
 from ..source import Span, is_program_code, span_of_instruction
 from . import helpers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import FrameType
     from typing import Any
+
+
+TRIFLE = 1e-4  # seconds
+
+
+def compute_what_waits(values: Iterable[object]) -> None:
+    """Computes the tensors among values (and in lists and tuples of them) that fusion has put off."""
+    for value in list(values):
+        if isinstance(value, Pending):
+            value.data_ptr()
+        elif isinstance(value, (list, tuple)):
+            compute_what_waits(value)
 
 
 class OpRow:
@@ -73,6 +86,16 @@ class Profile:
                 sys.setprofile(before)
                 self.seconds += perf_counter() - start
                 self._open.clear()
+
+    def also(self, name: str, function: Callable[[], object]) -> None:
+        """Times something that belongs to what ran, as a row without a place; not shown if it takes nothing."""
+        start = perf_counter()
+        function()
+        seconds = perf_counter() - start
+        if seconds > TRIFLE:
+            row = self._places[name, 0] = Row(None, name)
+            row.calls, row.seconds = 1, seconds
+        self.seconds += seconds
 
     def rows(self) -> list[Row]:
         ops: dict[tuple, dict[tuple, OpRow]] = {}

@@ -14,6 +14,7 @@ from tcli.cli.options import Settings
 from tcli.cli.preferences import Preferences
 from tcli.cli.repl import Repl
 from tcli.engine import fuse
+from tcli.runtime import profile
 from tcli.runtime.session import Session
 from tcli.runtime.trap import Trap
 
@@ -187,6 +188,16 @@ def test_time_and_profile(prompt, monkeypatch):
     text = prompt.say(":profile for i in range(20): y = randn(30, 30) @ ones(30, 30)")
     assert "randn(30, 30) @ ones(30, 30)" in text
     assert re.search(r" 20 .*ones\(30, 30\)", text)
+
+
+def test_what_fusion_puts_off_is_computed_where_it_is_timed(prompt, monkeypatch):
+    monkeypatch.setattr(timing, "BUDGET", 0.05)
+    monkeypatch.setattr(profile, "TRIFLE", 0.0)
+    prompt.say("x = torch.rand(1000, 1000)")
+    prompt.say(":time z = x * 2")
+    assert type(prompt.session["z"]) is not fuse.Pending
+    assert "what was deferred, computed together" in prompt.say(":profile w = (x * 3).exp()")
+    assert type(prompt.session["w"]) is not fuse.Pending
 
 
 def test_profile_tells_the_ops_of_a_module_and_counts_nothing_twice(prompt):

@@ -49,3 +49,11 @@ def test_a_private_base_class_is_not_named():
 def test_names_of_dims_are_given_by_contracts():
     assert failure("torch.randn(2, names=('A',))").help == "a contract names them: `x: f32[A, B] = ...`"
     assert tcli.Session().run("torch.rand(2, names=None)").shape == (2,)
+
+
+def test_a_mistyped_key_of_a_dictionary_is_guessed():
+    assert failure("d = {'alpha': 1, 2: 3}\nd['alhpa']").help == "did you mean 'alpha'?"
+    assert failure("s = nn.Linear(2, 1).state_dict()\ns['wieght']").help == "did you mean 'weight'?"
+    assert failure("d = {'alpha': 1}\nd['zzz']").help is None
+    assert failure("d = {1: 1}\nd[2]").help is None
+    assert failure("{'alpha': 1}['alhpa']").help is None
