@@ -21,6 +21,7 @@ from ..lang.parser import parse
 from ..runtime.holders import shares
 from ..runtime.last_backward import LastBackward
 from ..runtime.patience import CallUnderWay, said_while_long
+from ..runtime.profile import compute_what_waits
 from ..runtime.snapshot import Snapshot
 from ..show.units import duration, size
 from ..source import Source, is_program_code, span_of_instruction
@@ -161,7 +162,7 @@ class Repl:
         outcome = FAILED
         try:
             with said_while_long(CallUnderWay(self.work.frame)):
-                value = self.work.run(lambda: self.session.run(text, name))
+                value = self.work.run(lambda: self._run_whole(text, name))
             outcome = WORKED
         except TcliError as error:
             before.restore()
@@ -182,6 +183,12 @@ class Repl:
                                before=before if outcome != FAILED else None,
                                written=before.written() if outcome == FAILED else ()), self.session.globals)
         return outcome == WORKED
+
+    def _run_whole(self, text: str, name: str | None) -> object:
+        """Runs a program with all that it put off: what is left for later would be computed where no Ctrl-C gets through."""
+        value = self.session.run(text, name)
+        self.session.guarded(compute_what_waits, [value, *self.session.globals.values()])
+        return value
 
     def _failed_binding(self, error: TcliError) -> str | None:
         """For a name that only an entry that failed would have bound."""

@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 
 
 TRIFLE = 1e-4  # seconds
+SHORT = 1000  # elements of a list that is looked through
 
 
-def compute_what_waits(values: Iterable[object]) -> None:
-    """Computes the tensors among values (and in lists and tuples of them) that fusion has put off."""
+def compute_what_waits(values: Iterable[object], deeper: bool = True) -> None:
+    """Computes the tensors among values, and in short lists and tuples of them, that fusion has put off."""
     for value in list(values):
         if isinstance(value, Pending):
             value.data_ptr()
-        elif isinstance(value, (list, tuple)):
-            compute_what_waits(value)
+        elif deeper and isinstance(value, (list, tuple)) and len(value) <= SHORT:
+            compute_what_waits(value, deeper=False)
 
 
 class OpRow:

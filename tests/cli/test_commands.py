@@ -15,6 +15,7 @@ from tcli.cli.preferences import Preferences
 from tcli.cli.repl import Repl
 from tcli.engine import fuse
 from tcli.runtime import profile
+from tcli.runtime.holders import Held
 from tcli.runtime.session import Session
 from tcli.runtime.trap import Trap
 
@@ -198,6 +199,31 @@ def test_what_fusion_puts_off_is_computed_where_it_is_timed(prompt, monkeypatch)
     assert type(prompt.session["z"]) is not fuse.Pending
     assert "what was deferred, computed together" in prompt.say(":profile w = (x * 3).exp()")
     assert type(prompt.session["w"]) is not fuse.Pending
+
+
+def test_an_entry_computes_what_it_put_off_while_ctrl_c_gets_through(prompt):
+    run, left = prompt.repl.work.run, []
+
+    def watched(function):
+        value = run(function)
+        left.append(isinstance(prompt.session.globals.get("y"), fuse.Pending))
+        return value
+
+    prompt.repl.work.run = watched
+    prompt.say("x = torch.rand(1000, 1000)")
+    prompt.say("y = (x * 3).exp()")
+    assert left == [False, False]
+    prompt.say("y = []; y.append(y); y.append(x * 2)")
+    assert not isinstance(prompt.session["y"][1], fuse.Pending)
+
+
+def test_who_holds_memory_is_found_without_computing():
+    session = Session(seed=0)
+    session.run("x = torch.rand(1000, 1000); y = (x * 3).exp()")
+    held = Held()
+    assert held.add(session["y"]) == 4_000_000
+    assert held.add(session["y"]) == 0
+    assert isinstance(session["y"], fuse.Pending)
 
 
 def test_profile_tells_the_ops_of_a_module_and_counts_nothing_twice(prompt):
