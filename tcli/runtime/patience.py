@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 MOMENT = 1.0  # seconds that something may take before it is said
+AFTERWARDS = "compute_what_waits"  # the function that ends an entry of the prompt
 PAUSE = 0.25  # seconds between two looks
 
 
@@ -39,14 +40,21 @@ class CallUnderWay:
     def __call__(self) -> tuple[str, float]:
         """(the call's place and text, seconds since it was first seen); seconds are 0 for one seen now."""
         inner, frame = None, self.frame()
-        while frame is not None and not is_program_code(frame.f_code):
+        while frame is not None and not is_program_code(frame.f_code) and frame.f_code.co_name != AFTERWARDS:
             inner, frame = frame, frame.f_back
         if frame is None or inner is None or inner is not self.same or _waits_for_a_person(inner):
             self.same, self.since = inner, monotonic()
             return "", 0.0
-        span = span_of_instruction(frame.f_code, frame.f_lasti)
-        text = f"{short(span)} {' '.join(span.text.split())}" if span is not None else ""
+        text = _named(frame)
         return text, monotonic() - self.since if text else 0.0
+
+
+def _named(frame: FrameType) -> str:
+    """`2:5 x @ w` of the program, or what follows it."""
+    if frame.f_code.co_name == AFTERWARDS and not is_program_code(frame.f_code):
+        return "computing what was deferred"
+    span = span_of_instruction(frame.f_code, frame.f_lasti)
+    return f"{short(span)} {' '.join(span.text.split())}" if span is not None else ""
 
 
 def _waits_for_a_person(frame: FrameType) -> bool:

@@ -93,3 +93,13 @@ def test_the_text_fits_on_a_line(terminal):
     shown(terminal, f"nap(0.4{' + 0' * 60})", nap=nap)
     assert "…" in terminal.text
     assert max(map(len, terminal.text.split("\r"))) < 80
+
+
+def test_what_an_entry_put_off_is_named(terminal):
+    def compute_what_waits():
+        nap(0.5)
+
+    thread = get_ident()
+    with redirect_stderr(terminal), said_while_long(CallUnderWay(lambda: sys._current_frames().get(thread)), after=0.1):
+        compute_what_waits()
+    assert "\rcomputing what was deferred … 0 s\x1b[K" in terminal.text
