@@ -125,6 +125,7 @@ _tcli() {
         --max-memory) COMPREPLY=(); return ;;
         --timeout) COMPREPLY=(); return ;;
         --threads) COMPREPLY=(); return ;;
+        --trace) _tcli_words "backward steps all"; ((equals > 0)) && return ;;
         --install-completion) _tcli_words "bash zsh fish"; [[ "$word" != -* ]] && return ;;
     esac
     if [[ "$word" == -* ]]; then

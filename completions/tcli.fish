@@ -23,7 +23,7 @@ complete -c tcli -n 'not __fish_seen_subcommand_from inspect diff convert test c
 complete -c tcli -n 'not __fish_seen_subcommand_from inspect diff convert test check devices doc ops explain' -l quiet -s q -d 'Do not show the values of bare expressions'
 complete -c tcli -n 'not __fish_seen_subcommand_from inspect diff convert test check devices doc ops explain' -l profile -d 'Show the time, bytes and operations of each line and operator'
 complete -c tcli -n 'not __fish_seen_subcommand_from inspect diff convert test check devices doc ops explain' -l profile-trace -r -F -d 'Write the operator calls as a Chrome trace'
-complete -c tcli -n 'not __fish_seen_subcommand_from inspect diff convert test check devices doc ops explain' -l trace -d 'Show the gradient trace of every backward pass'
+complete -c tcli -n 'not __fish_seen_subcommand_from inspect diff convert test check devices doc ops explain' -l trace -f -a 'backward steps all' -d 'Show the gradient trace of every backward pass, what each optimizer step did to the parameters (=steps:N: every N-th), or both'
 complete -c tcli -n 'not __fish_seen_subcommand_from inspect diff convert test check devices doc ops explain' -l color -x -a 'auto always never' -d 'Colour on the terminal'
 complete -c tcli -n 'not __fish_seen_subcommand_from inspect diff convert test check devices doc ops explain' -l errors -x -a 'text json' -d 'How errors are written'
 complete -c tcli -n 'not __fish_seen_subcommand_from inspect diff convert test check devices doc ops explain' -l emit -x -a 'torch numpy' -d 'Print the program without its sugar instead of running it'

@@ -62,8 +62,10 @@ def bash_values(options: Iterable[Option], indent: str) -> list[str]:
         reply = f'_tcli_words "{words}"' if words else "_tcli_value" if option.name == "var" else \
             "_tcli_files" if option.name in FILES else "COMPREPLY=()"
         cases.append(f"{indent}{'|'.join(option.flags)}) {reply}; return ;;")
-    cases += [f'{indent}{"|".join(option.flags)}) _tcli_words "{" ".join(option.choices)}"; [[ "$word" != -* ]] && return ;;'
-              for option in options if option.optional is not None]
+    for option in options:
+        if option.optional is not None:  # what follows may be the value; with `attached` only behind a `=`
+            test = "((equals > 0))" if option.attached else '[[ "$word" != -* ]]'
+            cases.append(f'{indent}{"|".join(option.flags)}) _tcli_words "{" ".join(option.choices)}"; {test} && return ;;')
     return cases
 
 
@@ -132,13 +134,15 @@ def zsh_options(options: Iterable[Option], indent: str) -> list[str]:
     for option in options:
         text = option.help.replace("'", "").replace("[", "(").replace("]", ")").replace(":", "\\:").rstrip(".")
         words, name = " ".join(words_of(option)).replace(":", "\\:"), option.metavar.lower().replace("=", " ")
+        name = name.strip("[ ]") if option.attached else name
         value = "" if option.kind is bool else f":{name}:({words})" if words else \
             f":{name}:_files" if option.name in (*FILES, "var") else f":{name}: "
         many = "*" if option.kind is list else ""
         exclusive = "" if option.kind is list else f"({' '.join(option.flags)})"
         if option.optional is not None:
             value = ":" + value
-        lines += [f"{indent}'{exclusive}{many}{flag}[{text}]{value}' \\" for flag in option.flags]
+        equals = "=-" if option.attached else ""
+        lines += [f"{indent}'{exclusive}{many}{flag}{equals}[{text}]{value}' \\" for flag in option.flags]
     return lines
 
 
@@ -176,7 +180,8 @@ def fish_options(options: Iterable[Option], where: str) -> list[str]:
     for option in options:
         flags = " ".join(f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}" for flag in option.flags)
         words = " ".join(words_of(option))
-        value = "" if option.kind is bool or option.optional is not None else f" -x -a '{words}'" if words else \
+        value = f" -f -a '{words}'" if option.attached else \
+            "" if option.kind is bool or option.optional is not None else f" -x -a '{words}'" if words else \
             " -r -F" if option.name in (*FILES, "var") else " -x"
         lines.append(f"complete -c tcli -n {where} {flags}{value} -d '{option.help.replace(chr(39), '').rstrip('.')}'")
     return lines

@@ -52,7 +52,7 @@ def picture(name: str) -> str:
     session = tcli.Session(seed=0)
     session.color = "always"
     session.positions = session.echo_receivers = True
-    session.echo = lambda value: print(shown(value, color=True))
+    session.echo = lambda value: print(shown(value, color=True, width=WIDTH))
     session.show_trace = lambda trace: print(render_trace(trace.rows, color=True, width=WIDTH))
     for count, entry in enumerate(SESSIONS[name], 1):
         console.print(_typed(entry))

@@ -82,6 +82,14 @@ class Span:
         middle = self.source.lines[self.line:self.end_line - 1]
         return "\n".join([first, *middle, self.source.line(self.end_line)[:self.end_column - 1]])
 
+    def short(self) -> str:
+        """Line and column; of an entry of the prompt that has one line, its number and column: `14:9`, `6:2`."""
+        name = self.source.name
+        if not name.startswith("<tsr "):
+            return f"{self.line}:{self.column}"
+        entry = name[5:-1]
+        return f"{entry}:{self.column}" if "\n" not in self.source.text.strip() else f"{entry}.{self.line}:{self.column}"
+
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"
 

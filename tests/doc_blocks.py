@@ -34,6 +34,7 @@ from pathlib import Path
 import tcli
 from tcli.errors import TcliError
 
+WIDTH = 100  # of the terminal that the prompt of the documents has
 ROOT = Path(__file__).resolve().parents[1]
 RUN = ("tsr", "console", "python")
 SECONDS = 120  # the most that one command of a block may take
@@ -175,7 +176,7 @@ class Runner:
 
         repl = self._open_prompt()
         if not is_special(typed):
-            return self._entry(typed, lambda value: print(shown(value)))
+            return self._entry(typed, lambda value: print(shown(value, width=WIDTH)))
         with self._captured() as out:
             repl.run(typed)
         return out.getvalue().rstrip()

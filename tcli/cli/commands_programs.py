@@ -13,6 +13,7 @@ from .terminal import keys_seen
 
 @command("time EXPR", "Runs EXPR again and again and says how long it takes.", complete="code", computes=True)
 def time_it(desk: Desk, text: str) -> None:
+    from ..runtime.profile import compute_what_waits
     from .timing import measure
 
     if not text:
@@ -21,10 +22,14 @@ def time_it(desk: Desk, text: str) -> None:
     code = session.compile(Source(text).register())[0]
     session.prepare(code)
     if _is_expression(text):
-        function = session.eval(f"lambda: (\n{text}\n)")
+        value_of = session.eval(f"lambda: (\n{text}\n)")
+
+        def function() -> None:
+            compute_what_waits([value_of()])
     else:
         def function() -> None:
             exec(code, session.globals)
+            compute_what_waits(session.globals.values())
     echo, session.echo = session.echo, None
     try:
         desk.write(str(session.guarded(measure, function, _synchronize(session))))
@@ -47,7 +52,7 @@ def _synchronize(session):
 
 @command("profile CODE", "Runs CODE and lists which of its calls took how long.", complete="code", computes=True)
 def profile(desk: Desk, text: str) -> None:
-    from ..runtime.profile import Profile
+    from ..runtime.profile import Profile, compute_what_waits
     from ..show.profile import render
 
     if not text:
@@ -55,14 +60,16 @@ def profile(desk: Desk, text: str) -> None:
     watched = Profile()
     echo, desk.session.echo = desk.session.echo, None
     try:
-        watched.run(desk.session.run, text)
+        value = watched.run(desk.session.run, text)
+        left = [value, *desk.session.globals.values()]
+        watched.also("what was deferred, computed together", lambda: compute_what_waits(left))
     finally:
         desk.session.echo = echo
     desk.write(render(watched.rows(), watched.seconds, width=desk.width()))
 
 
-@command("trace [on | off | EXPR]", "Shows the gradients of the last backward pass, of every one, or of EXPR.", complete="code",
-         computes=True)
+@command("trace [on | steps | off | EXPR]", "Shows the gradients of the last backward pass, of every one, or of EXPR; "
+         "steps: what optimizers do.", complete="code", computes=True)
 def trace(desk: Desk, text: str) -> None:
     from ..runtime.tracing import named
     from ..show.gradtrace import render
@@ -70,6 +77,13 @@ def trace(desk: Desk, text: str) -> None:
     session = desk.session
     if text in ("on", "off"):
         session.trace = session.engine.trace = text == "on"
+        if text == "off":
+            session.watch_steps(0)
+        desk.write("every backward pass is shown; :trace off ends it" if text == "on" else "no traces are shown")
+        return
+    if text == "steps":
+        session.watch_steps(1)
+        desk.write("every step of an optimizer is shown; :trace off ends it")
         return
     if text:
         rows = session.eval(f"trace({text})").rows
@@ -170,12 +184,13 @@ def _source_of(desk: Desk, name: str) -> str:
     if not name:
         return texts[-1] if texts else next(iter(desk.history()), "")
     for text in reversed(texts):
-        if name in _names_bound(desk.session, text):
+        if name in names_bound(desk.session, text):
             return text
     raise BadValue(f"no entry binds {name!r}")
 
 
-def _names_bound(session, text: str) -> set[str]:
+def names_bound(session, text: str) -> set[str]:
+    """The names that a program binds at its top level."""
     from opcode import opmap
 
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ..errors import BadValue
+from ..show.cells import wrapped
 from . import preferences
 from .commands import Desk, command, find, load, refuse
 from .complete import DEVICES, DTYPES
 
 _BARE = ("float32", "float64", "float16", "bfloat16")
+_SHORT = {"f16": "float16", "f32": "float32", "f64": "float64", "bf16": "bfloat16"}
 
 
 def _commands(desk: Desk) -> list[tuple[str, str]]:
@@ -27,10 +29,18 @@ def show_help(desk: Desk, text: str) -> None:
 
         desk.write(page(peek(text, desk.known.lookup), text))
         return
-    width = max(len(each.usage) for each in table.values()) + 1
-    lines = [f"  :{each.usage.ljust(width)} {each.help}" for _, each in sorted(table.items())]
-    desk.write("\n".join(["name? or ?name shows the help page of a name, name?? its source too; !cmd runs in the shell.",
-                          *lines, "Commands may be shortened: :q is :quit."]))
+    first = "name? or ?name shows the help page of a name, name?? its source too; !cmd runs in the shell."
+    lines = [line for _, each in sorted(table.items()) for line in _usage_lines(each.usage, each.help, table, desk.width())]
+    desk.write("\n".join([*wrapped(first, desk.width()), *lines, "Commands may be shortened: :q is :quit."]))
+
+
+def _usage_lines(usage: str, help: str, table: dict, width: int) -> list[str]:
+    """The command and its help side by side, or one below the other where that leaves no room."""
+    left = max(len(each.usage) for each in table.values()) + 5
+    if width < left + 30:
+        return [f"  :{usage}", *(f"      {line}" for line in wrapped(help, width, 6, 6))]
+    first, *more = wrapped(help, width, left, left)
+    return [f"  :{usage}".ljust(left) + first, *(" " * left + line for line in more)]
 
 
 @command("quit", "Leaves the prompt, like Ctrl-D.")
@@ -50,6 +60,7 @@ def device(desk: Desk, text: str) -> None:
 def dtype(desk: Desk, text: str) -> None:
     if text:
         name = text.removeprefix("torch.")
+        name = _SHORT.get(name, name)
         if name not in DTYPES:
             raise BadValue(f"there is no dtype {text!r}", help="one of " + ", ".join(_BARE))
         desk.run(f"torch.set_default_dtype(torch.{name});")

@@ -13,6 +13,7 @@ import ctypes
 import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
 
 GRACE = 0.6  # seconds a call has to come back before it is left alone
 PATIENCE = 4  # so many times Ctrl-C, and a program that catches it is left alone too
@@ -68,7 +69,7 @@ class _Job:
     def runs(self) -> bool:
         return not self.finished and (self.ident is None or self.ident in sys._current_frames())
 
-    def frame(self) -> object:
+    def frame(self) -> FrameType | None:
         return sys._current_frames().get(self.ident or 0)
 
     def interrupt(self) -> None:
@@ -83,23 +84,31 @@ class Interruptible:
     def __init__(self, grace: float = GRACE):
         self.grace = grace
         self.left: list[_Job] = []
+        self.job: _Job | None = None
 
     def run(self, function: Callable[[], object]) -> object:
         """The value of `function()`, or what it raised; `Abandoned` if it could not be stopped."""
         if threading.current_thread() is not threading.main_thread():
             return function()
         self._remind()
-        job = _Job(function)
+        job = self.job = _Job(function)
         try:
             self._wait(job)
         except Abandoned:
             self.left.append(job)
             raise
+        finally:
+            self.job = None
         if job.error is not None:
             raise job.error
         if not job.finished:
             raise KeyboardInterrupt
         return job.value
+
+    def frame(self) -> FrameType | None:
+        """Where the function that runs stands."""
+        job = self.job
+        return job.frame() if job is not None else None
 
     def _wait(self, job: _Job) -> None:
         while not job.asked or job.runs():
@@ -139,6 +148,6 @@ def _raise_in(ident: int, kind: type[BaseException]) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(kind))
 
 
-def _place(frame: object) -> tuple | None:
+def _place(frame: FrameType | None) -> tuple | None:
     """Where a thread stands: the same twice means that it is inside one call."""
-    return (id(frame), frame.f_lasti) if frame is not None else None  # type: ignore[attr-defined]
+    return (id(frame), frame.f_lasti) if frame is not None else None

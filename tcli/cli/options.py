@@ -29,16 +29,18 @@ class UsageError(Exception):
 class Option:
     """A flag (`kind` bool), an option with a value (str, int, float) or a repeatable one (list).
 
-    optional: what the value is where none follows.
+    optional: what the value is where none follows. attached: a value must be joined to the flag by `=`.
     """
 
-    __slots__ = ("choices", "default", "flags", "help", "kind", "metavar", "name", "optional")
+    __slots__ = ("attached", "choices", "default", "flags", "help", "kind", "metavar", "name", "optional")
 
-    def __init__(self, flags: str, kind: type, help: str, *, metavar: str = "", choices=(), default=None, optional=None):
+    def __init__(self, flags: str, kind: type, help: str, *, metavar: str = "", choices=(), default=None, optional=None,
+                 attached: bool = False):
         self.flags = flags.split()
         name = self.flags[0].lstrip("-").replace("-", "_")
         self.name = "in_format" if name == "in" else name  # `in` is a word of Python
-        self.kind, self.help, self.metavar, self.choices, self.optional = kind, help, metavar, choices, optional
+        self.kind, self.help, self.metavar, self.choices = kind, help, metavar, choices
+        self.optional, self.attached = optional, attached
         self.default = default if default is not None else {bool: False}.get(kind)
 
 
@@ -60,7 +62,9 @@ OPTIONS = (
     Option("--quiet -q", bool, "Do not show the values of bare expressions."),
     Option("--profile", bool, "Show the time, bytes and operations of each line and operator."),
     Option("--profile-trace", str, "Write the operator calls as a Chrome trace.", metavar="FILE"),
-    Option("--trace", bool, "Show the gradient trace of every backward pass."),
+    Option("--trace", str, "Show the gradient trace of every backward pass, what each optimizer step did to the parameters "
+           "(=steps:N: every N-th), or both.", metavar="[=WHAT]", choices=("backward", "steps", "all"), optional="backward",
+           attached=True),
     Option("--color", str, "Colour on the terminal.", metavar="WHEN", choices=("auto", "always", "never"),
            default="auto"),
     Option("--errors", str, "How errors are written.", metavar="FORMAT", choices=("text", "json"),
@@ -139,7 +143,7 @@ def _take_option(settings: Settings, word: str, rest: list[str]) -> bool:
             raise UsageError(f"{flag} takes no value")
         setattr(settings, option.name, True)
         return True
-    if not has_value and option.optional is not None and (not rest or rest[0].startswith("-")):
+    if not has_value and option.optional is not None and (option.attached or not rest or rest[0].startswith("-")):
         setattr(settings, option.name, option.optional)
         return True
     if not has_value:
@@ -181,6 +185,8 @@ def checked(option: Option, flag: str, value: str) -> object:
         return value
     if option.name == "device" and not _is_device(value):
         raise UsageError(f"{flag} takes cpu, cuda, cuda:N or meta, not {value!r}")
+    if option.name == "trace" and value.startswith("steps:") and value[6:].isdigit() and int(value[6:]):
+        return value
     if option.choices and value not in option.choices:
         said = f"{flag} takes {', '.join(option.choices[:-1])} or {option.choices[-1]}, not {value!r}"
         raise UsageError(said + _hint(value, option.choices))

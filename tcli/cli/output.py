@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable
 
 from ..errors import BadValue
-from ..show import is_tensor, is_terminal
+from ..show import is_table, is_tensor, is_terminal
 from .options import Settings
+
+LEAST_LINES = 20  # of a result are shown, however low the screen is
 
 
 def echo_for(settings: Settings) -> Callable[[object], None]:
@@ -34,19 +36,50 @@ def plain(value: object) -> str:
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def shown(value: object, *, color: bool = False, form: str = "short", header: bool = True, full: bool = False) -> str:
-    """For a person: a tensor with its header line, its numbers in a format of `:fmt`, all of them if `full`."""
+def shown(value: object, *, color: bool = False, form: str = "short", header: bool = True, full: bool = False,
+          width: int | None = None) -> str:
+    """For a person: a tensor with its header line, its numbers in a format of `:fmt`, all of them if `full`.
+
+    width: that of the screen, where it is not stdout.
+    """
     if not is_tensor(value):
-        return plain(value) if full or not isinstance(value, (dict, list, tuple)) else _collection(value)
+        return _not_a_tensor(value, color, full, width)
     if value.ndim == 0 and value.grad_fn is None and form == "short":
         return plain(value)
-    from ..show.screen import Screen
     from ..show.tensor import header as header_of
+    from ..show.tensor import header_lines
     from ..show.values import Look, render
 
-    screen, names = Screen.of(sys.stdout, "auto" if color else "never"), dim_names(value)
+    screen, names = _screen(color, width), dim_names(value)
     numbers = render(value, screen, Look(form, rows=None) if full else Look(form), names)
-    return f"{screen.paint(header_of(value, names), '36')}\n{numbers}" if header else numbers
+    if not header:
+        return numbers
+    return "\n".join([*(screen.paint(line, "36") for line in header_lines(header_of(value, names), screen.width)), numbers])
+
+
+def _screen(color: bool, width: int | None = None):
+    """Stdout, or a screen as wide as that."""
+    from ..show.screen import Screen
+
+    screen = Screen.of(sys.stdout, "auto" if color else "never")
+    return Screen(width, screen.height, screen.color) if width else screen
+
+
+def _not_a_tensor(value: object, color: bool, full: bool, width: int | None) -> str:
+    if isinstance(value, (dict, list, tuple)):
+        return plain(value) if full else _collection(value)
+    if isinstance(value, (str, int, float, complex)):
+        return plain(value)
+    if is_table(value):
+        from ..show.table import render
+
+        return render(value, _screen(color, width), rows=None if full else 12)
+    if type(value).__module__.startswith("tcli.") and hasattr(value, "on_screen"):
+        return value.on_screen(_screen(color, width))
+    from ..show.objects import described
+
+    found = described(value)
+    return plain(value) if found is None else found
 
 
 def _collection(value: object) -> str:
@@ -58,13 +91,34 @@ def _collection(value: object) -> str:
 
 def echoed(value: object, *, color: bool = False, form: str = "short", header: bool = True,
            limit: int | None = 20_000) -> str:
-    """What the prompt shows of a result; beyond `limit` characters a footer says how to see the rest."""
+    """What the prompt shows of a result; beyond `limit` characters, or a screen of lines, a footer says how to see the rest."""
     part = _first(value, limit) if limit is not None else value
     text = shown(part, color=color, form=form, header=header, full=limit is None)
-    if limit is None or (len(text) <= limit and part is value):
+    if limit is None:
         return text
-    count = f"{len(value):,} elements" if part is not value else f"{len(text):,} characters"
-    return f"{text[:limit]}\n… of {count}: :full shows all"
+    seen = text[:limit] if is_tensor(value) else _on_a_screen(text[:limit])
+    if len(seen) == len(text) and part is value:
+        return text
+    many = isinstance(value, (list, tuple, dict, set, frozenset)) and "\n" not in text
+    lines = text.count("\n") + 1
+    count = f"{len(value):,} elements" if many else f"{lines:,} lines" if lines > 1 else f"{len(text):,} characters"
+    return f"{seen}\n… of {count}: :full shows all"
+
+
+def _on_a_screen(text: str) -> str:
+    """The beginning of a text, at most what a screen holds."""
+    from ..show.cells import cell_width
+
+    screen = _screen(False)
+    room, kept = max(LEAST_LINES, screen.height - 4), []
+    for line in text.split("\n"):
+        needed = max(1, -(-cell_width(line) // screen.width))
+        if needed > room:
+            kept += [line[:room * screen.width - 1]] if room > 0 else []
+            break
+        kept.append(line)
+        room -= needed
+    return "\n".join(kept)
 
 
 def _first(value: object, limit: int) -> object:
@@ -101,7 +155,7 @@ def _json_value(value: object) -> object:
 
 def as_table(value: object, separator: str) -> str:
     """Rows of numbers: a vector is a column, a matrix is itself; a Table has a line of names first."""
-    if hasattr(value, "columns") and hasattr(value, "items"):
+    if is_table(value):
         lines = [value.columns, *zip(*(_listed(each) for each in value.values()), strict=True)]
         return "\n".join(separator.join(map(_cell, line)) for line in lines)
     rows = value.tolist() if is_tensor(value) or type(value).__module__ == "numpy" else value

@@ -58,7 +58,7 @@ def is_special(line: str) -> bool:
     [True, True, True, True, False, False]
     """
     line = line.strip()
-    return line[:1] == "!" or (line[:1] == ":" and line[1:2].isalpha()) or help_asked(line) is not None
+    return line in (":", "?") or line[:1] == "!" or (line[:1] == ":" and line[1:2].isalpha()) or help_asked(line) is not None
 
 
 def help_asked(text: str) -> str | None:

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from keyword import iskeyword
+from shutil import which
 from time import perf_counter
 
 from prompt_toolkit.history import History, InMemoryHistory
 
-from ..errors import ForbiddenError, TcliError, TsrSyntaxError
+from ..errors import ForbiddenError, TcliError, TsrSyntaxError, UnknownName
 from ..lang.parser import parse
-from ..runtime.holders import Held, shares
+from ..runtime.holders import shares
 from ..runtime.last_backward import LastBackward
+from ..runtime.patience import CallUnderWay, said_while_long
+from ..runtime.profile import compute_what_waits
 from ..runtime.snapshot import Snapshot
 from ..show.units import duration, size
 from ..source import Source, is_program_code, span_of_instruction
@@ -31,11 +35,13 @@ from .output import echoed
 from .peek import Unknown, peek
 from .preferences import Preferences, config_file
 from .prompt import Editor, PlainReader, can_edit
+from .results import Results
 from .run import exit_code, report, report_interrupt, terminal_width, wants_color
 from .terminal import ask_line, keys_wait, run_in_shell
 from .toolbar import Pieces, signature_pieces
 
-SMALL = 1 << 20  # results below this are kept without asking what else holds them
+RECENT = 20  # entries that are searched for a name that is missing
+LEAVING = ("exit", "quit")  # the bare words, where they are no variables
 
 
 def start(session, settings: Settings, ran: list[str] | tuple = ()) -> int:
@@ -54,6 +60,7 @@ class Repl:
         self.color = wants_color(settings, sys.stdout)
         self.preferences = preferences or Preferences()
         self.journal = Journal(self.preferences["keep"])
+        self.results = Results(session, lambda: self.preferences["keep"], self._tell_dropped)
         self.backward = LastBackward()
         self.work = Interruptible()
         self.default, self.seconds, self._facts = "", None, None
@@ -118,13 +125,15 @@ class Repl:
 
     def run(self, text: str) -> None:
         """Runs what was entered and shows its result or its error; SystemExit passes."""
+        if text.strip() in LEAVING and text.strip() not in self.session.globals:
+            raise SystemExit(0)
         for entry in paste.entries(self.cleaned(text), state_of):
             if not (self._run_special(entry) if paste.is_special(entry) else self.run_program(entry)):
                 return
 
     def _run_special(self, entry: str) -> bool:
         """A command, a shell command or a question; says whether it went well."""
-        line = entry.strip()
+        line = ":help" if entry.strip() in (":", "?") else entry.strip()
         try:
             if line.startswith("!"):
                 if self.settings.sandbox:
@@ -152,10 +161,12 @@ class Repl:
         before, start, value = Snapshot(self.session), perf_counter(), None
         outcome = FAILED
         try:
-            value = self.work.run(lambda: self.session.run(text, name))
+            with said_while_long(CallUnderWay(self.work.frame)):
+                value = self.work.run(lambda: self._run_whole(text, name))
             outcome = WORKED
         except TcliError as error:
             before.restore()
+            error.help = error.help or self._failed_binding(error) or self._shell_hint(error, text)
             report(error, self.settings)
             self._tell_written(before)
         except KeyboardInterrupt as interrupt:
@@ -164,11 +175,40 @@ class Repl:
             before.restore_settings()
         self.seconds, self._facts = perf_counter() - start, None
         if value is not None:
-            self._keep(value)
+            self.results.keep(value)
+        else:
+            self.results.settle()
+        self.journal.budget = self.preferences["keep"]
         self.journal.add(Entry(text, outcome, seconds=self.seconds, has_value=value is not None,
                                before=before if outcome != FAILED else None,
                                written=before.written() if outcome == FAILED else ()), self.session.globals)
         return outcome == WORKED
+
+    def _run_whole(self, text: str, name: str | None) -> object:
+        """Runs a program with all that it put off: what is left for later would be computed where no Ctrl-C gets through."""
+        value = self.session.run(text, name)
+        self.session.guarded(compute_what_waits, [value, *self.session.globals.values()])
+        return value
+
+    def _failed_binding(self, error: TcliError) -> str | None:
+        """For a name that only an entry that failed would have bound."""
+        from .commands_programs import names_bound
+
+        name = str(error.message).split("'")[1] if isinstance(error, UnknownName) and error.message.count("'") == 2 else ""
+        failed = [each.text for each in self.journal.entries[-RECENT:] if each.outcome == FAILED] if name else []
+        if any(name in names_bound(self.session, text) for text in failed):
+            return f"the entry that would have bound {name} failed, so it bound nothing; :edit {name} brings it back"
+        return None
+
+    def _shell_hint(self, error: TcliError, text: str) -> str | None:
+        """`!ls` for what reads like a line for the shell."""
+        word = text.split(maxsplit=1)[0] if text.strip() else ""
+        if not isinstance(error, (UnknownName, TsrSyntaxError)) or "\n" in text.strip() or not word.isalnum():
+            return None
+        with suppress(KeyError):
+            self.session.lookup(word)
+            return None
+        return f"!{' '.join(text.split())} runs it in the shell" if not iskeyword(word) and which(word) else None
 
     def _tell_written(self, before: Snapshot) -> None:
         written = before.written()
@@ -184,23 +224,9 @@ class Repl:
         where = f" at {span}: {' '.join(span.text.split())}" if span is not None else ""
         print(f"interrupted{where}\nits last call ends in the background", file=sys.stderr)
 
-    def _keep(self, value: object) -> None:
-        """The value becomes `_`, the one before `__`, if what they alone keep alive is within the budget."""
-        builtins, budget = self.session.builtins, self.preferences["keep"]
-        last = builtins.pop("_", None)
-        builtins.pop("__", None)
-        nbytes = Held().add(value)
-        if nbytes > SMALL:
-            held = Held()
-            held.add([each for name, each in self.session.globals.items() if name != "__builtins__"])
-            nbytes = held.add(value)
-        if nbytes > budget:
-            print(f"note: _ does not keep this result: {size(nbytes)} is more than :set keep {size(budget).replace(' ', '')}",
-                  file=sys.stderr)
-            return
-        builtins["_"] = value
-        if last is not None and "cuda" not in str(getattr(last, "device", "")) and Held().add(last) + nbytes <= budget:
-            builtins["__"] = last
+    def _tell_dropped(self, nbytes: int) -> None:
+        print(f"note: _ does not keep this result: {size(nbytes)} is more than :set keep "
+              f"{size(self.preferences['keep']).replace(' ', '')}", file=sys.stderr)
 
     def echo(self, value: object, full: bool = False) -> None:
         """Shows a result: bounded, `:full` shows all of the last one."""
@@ -234,6 +260,8 @@ class Repl:
         try:
             parse(Source(self.cleaned(text), "<typing>"))
         except TsrSyntaxError as error:
+            if not error.incomplete:
+                error.help = error.help or self._shell_hint(error, text)
             return error
         return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from _thread import get_ident
 
 from ..errors import FileError, TcliError
 from ..show import is_terminal
@@ -93,7 +94,14 @@ def _run(session, settings: Settings, name: str, read) -> str:
     session.echo_receivers = one_liner
     session.echo = None if settings.quiet else echo_for(settings)
     text = read()
-    session.run(text, name)
+    if not is_terminal(sys.stderr):
+        session.run(text, name)
+        return text
+    from ..runtime.patience import CallUnderWay, said_while_long
+
+    thread = get_ident()
+    with said_while_long(CallUnderWay(lambda: sys._current_frames().get(thread))):
+        session.run(text, name)
     return text
 
 
@@ -101,10 +109,11 @@ def session_for(settings: Settings):
     """A session with the options and -v variables of the command line."""
     from ..runtime.session import Session
 
-    session = Session(settings.device, settings.seed, settings.dtype, settings.quiet, settings.trace,
-                      args=settings.args, script=settings.file or "tcli", threads=settings.threads)
+    session = Session(settings.device, settings.seed, settings.dtype, settings.quiet,
+                      settings.trace in ("backward", "all"), args=settings.args, script=settings.file or "tcli",
+                      threads=settings.threads, steps=steps_of(settings.trace))
     session.show_trace = lambda trace: show_trace(trace, settings)
-    session.before_program = _collect_garbage_from_here
+    session.before_program = lambda: _before_program(session)
     session.color = settings.color
     _set_limits(session, settings)
     if settings.expr and settings.file != "-" and not is_terminal(sys.stdin) and sys.stdin is not None:
@@ -118,11 +127,21 @@ def session_for(settings: Settings):
     return session
 
 
-def _collect_garbage_from_here() -> None:
-    """What was imported stays: the collector, off since the start, need never look at it."""
+def steps_of(trace: str | None) -> int:
+    """How often --trace shows a step: `steps` and `all` each one, `steps:10` each tenth, anything else none."""
+    word, _, every = (trace or "").partition(":")
+    return int(every or 1) if word in ("steps", "all") else 0
+
+
+def _before_program(session) -> None:
+    """What was imported stays: the collector, off since the start, need never look at it. The engine may warn."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
+    if session.bare is not None:
+        from ..runtime.warned import take_over
+
+        take_over()
 
 
 def _set_limits(session, settings: Settings) -> None:
@@ -157,21 +176,12 @@ def read_program(path: str) -> str:
         with open(path, encoding="utf-8-sig") as file:
             return file.read()
     except OSError as error:
-        raise FileError(f"cannot open {path}: {error.strerror}", help=_similar_file(path) or _similar_command(path)) from None
+        from ..show.suggest import similar_file
+
+        raise FileError(f"cannot open {path}: {error.strerror}", help=similar_file(path) or _similar_command(path)) from None
     except UnicodeDecodeError as error:
         raise FileError(f"{path} is not a text file: byte {error.start} is not UTF-8",
                         help=_hint_for_data(path)) from None
-
-
-def _similar_file(path: str) -> str | None:
-    from ..show.suggest import nearest
-
-    folder, name = os.path.split(path)
-    try:
-        found = nearest(name, os.listdir(folder or "."))
-    except OSError:
-        return None
-    return f"did you mean '{os.path.join(folder, found)}'?" if found else None
 
 
 def _similar_command(word: str) -> str | None:

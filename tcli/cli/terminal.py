@@ -87,3 +87,6 @@ def ask_line(prompt: object = "", /) -> str:
     if not line:
         raise EOFError("EOF when reading a line")
     return line.rstrip("\n")
+
+
+ask_line.__qualname__ = "input"  # what programs call it

@@ -22,7 +22,10 @@ def read_stdin_value(session, format: str | None = None) -> object:
         from ..engine.tensor import tensor
 
         return tensor([])
-    return load_input(file, format)
+    from ..runtime.patience import said_while_long
+
+    with said_while_long("reading stdin"):
+        return load_input(file, format)
 
 
 def bind_variable(session, text: str) -> None:
@@ -64,5 +67,7 @@ def _file(session, path: str) -> object:
     """The content of a data file."""
     session.load_engine()
     from ..io import load
+    from ..runtime.patience import said_while_long
 
-    return load(path)
+    with said_while_long(f"loading {path}"):
+        return load(path)

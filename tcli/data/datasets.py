@@ -19,6 +19,10 @@ class Dataset:
     def __add__(self, other: Dataset) -> ConcatDataset:
         return ConcatDataset([self, other])
 
+    def __repr__(self) -> str:
+        count = len(self) if hasattr(type(self), "__len__") else None
+        return f"{type(self).__name__}({'' if count is None else '1 sample' if count == 1 else f'{count} samples'})"
+
     def __class_getitem__(cls, item):
         return cls
 

@@ -86,6 +86,13 @@ class DataLoader:
         if batch and not self.drop_last:
             yield self.collate_fn(batch)
 
+    def __repr__(self) -> str:
+        if not hasattr(type(self.dataset), "__len__"):
+            return f"DataLoader({'a stream' if self._iterable else 'samples'} in batches of {self.batch_size})"
+        order = ", shuffled" if isinstance(self.sampler, RandomSampler) else ""
+        each = f" of {self.batch_size}" if self.batch_size is not None else ""
+        return f"DataLoader({len(self.dataset)} samples, {len(self)} batches{each}{order})"
+
     def __len__(self) -> int:
         if self._iterable:
             n = len(self.dataset)

@@ -27,11 +27,17 @@ def _seeded(generator):
 class Sampler:
     """An iterable of indices (or, as a batch sampler, of lists of indices)."""
 
+    _of = "indices"
+
     def __init__(self, data_source=None):
         pass
 
     def __iter__(self):
         raise NotImplementedError
+
+    def __repr__(self) -> str:
+        what = f"{len(self)} {self._of}" if hasattr(type(self), "__len__") else ""
+        return f"{type(self).__name__}({what})"
 
     def __class_getitem__(cls, item):
         return cls
@@ -121,6 +127,8 @@ class WeightedRandomSampler(Sampler):
 
 class BatchSampler(Sampler):
     """Lists of `batch_size` indices of another sampler; the last one may be shorter unless `drop_last`."""
+
+    _of = "batches"
 
     def __init__(self, sampler, batch_size: int, drop_last: bool):
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:

@@ -188,7 +188,10 @@ def to_dtype(value, x, op, name):
     try:
         return as_dtype(value)
     except ArgumentError:
-        raise wrong(op, name, "torch.dtype", value) from None
+        refusal = wrong(op, name, "torch.dtype", value)
+        if isinstance(value, str) and value in dtypes.NAMES:
+            refusal.help = f"write torch.{value}, without quotes"
+        raise refusal from None
 
 
 def to_device(value, x, op, name):

@@ -158,6 +158,9 @@ class _Mode:
     def _fresh(self):
         return type(self)()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({getattr(self, 'mode', '')})"
+
 
 class no_grad(_Mode):
     """Nothing is recorded inside: `with torch.no_grad():` or `@torch.no_grad()`."""

@@ -31,7 +31,7 @@ from .dispatch import (
     wrap,
 )
 from .meta import MetaArray
-from .notes import note_expansion
+from .notes import note_expansion, shortcuts
 from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
@@ -206,6 +206,7 @@ _operators: dict[Op, object] = {}
 def set_operator(o: Op, fn) -> None:
     """Gives a binary op that is no ufunc its own short way: `fn(x, other)`."""
     _operators[o] = fn
+    shortcuts.add(fn.__code__)
 
 
 def operator_for(o: Op):

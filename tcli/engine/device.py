@@ -57,8 +57,11 @@ class Device:
 def _parse(text: str, index: int | None) -> tuple[str, int | None]:
     kind, colon, number = text.partition(":")
     if kind not in _TYPES or (colon and not number.isdigit()):
+        from .dtypes import NAMES
+
         raise EngineError(f"Expected one of cpu, cuda, meta device type at start of device string: {text}"
-                          if kind not in _TYPES else f"Invalid device string: '{text}'")
+                          if kind not in _TYPES else f"Invalid device string: '{text}'",
+                          help=f"for the dtype write torch.{kind}, without quotes" if kind in NAMES else None)
     if colon and index is not None:
         raise EngineError(f"type (string) must not include an index because index was passed explicitly: {text}")
     return kind, int(number) if colon else index

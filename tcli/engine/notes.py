@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 expanded: Callable[[Any, Any], None] | None = None
+shortcuts: set = set()  # code of operators that are written beside their ops: they are the engine, not the library
 
 
 def note_expansion(x: Any, other: Any, result: Any) -> None:

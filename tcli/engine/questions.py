@@ -26,7 +26,7 @@ def why_no_grad(t: Any) -> str:
         return "it does not require a gradient"
     if t._node is not None:
         return f"it is no leaf: it was made by {op_label(t._node)}{at(t._node)}; call retain_grad() before backward()"
-    return "it is a leaf that requires a gradient, but no backward() has reached it yet"
+    return "it is a leaf that requires a gradient, and none has been left there"
 
 
 def why_nan(t: Any, name_of: Callable[[Any], str | None] = lambda leaf: None) -> str:
@@ -124,4 +124,4 @@ def _range(array: Any) -> str:
 def at(node: Any) -> str:
     """` at 3:5: log(x)`, where the place is known."""
     span = node.span()
-    return f" at {span.line}:{span.column}: {' '.join(span.text.split())}" if span is not None else ""
+    return f" at {span.short()}: {' '.join(span.text.split())}" if span is not None else ""

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..engine.callables import OPERANDS, finish, is_small, record_binary, set_operator
 from ..engine.dispatch import TENSORS, call, is_half
+from ..engine.notes import note_expansion
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops, plan_for
 from ..engine.tape import state
@@ -308,11 +309,16 @@ def _power_operator():
             else:
                 return _refused(x, exponent) or call(o, (x, exponent), {})
             t = finish(o, (), r, False)
+            if type(exponent) in TENSORS:
+                note_expansion(x, exponent, t)
             if needs and state.grad:
                 record_binary(o, plans, x, exponent, t, ())
                 t._node._name = "PowBackward1" if type(exponent) in TENSORS else "PowBackward0"
             return t
-        return _refused(x, exponent) or call(o, (x, exponent), {})
+        t = _refused(x, exponent) or call(o, (x, exponent), {})
+        if isinstance(x, Tensor) and isinstance(exponent, Tensor):
+            note_expansion(x, exponent, t)
+        return t
     return operator
 
 

@@ -7,7 +7,7 @@ from ..engine.device import as_device, device_of, module_of, move, seed_devices
 from ..engine.dispatch import check_writable, overwritten, wrap
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
-from ..errors import BadValue, DTypeError, EngineError
+from ..errors import BadValue, DTypeError, EngineError, Unsupported
 from .arrays import not_implemented, refuse
 
 function("torch.Generator")(random.Generator)
@@ -66,6 +66,12 @@ def _new(sampler, size, dtype, generator, device, requires_grad, *parameters):
     return t.requires_grad_(True) if requires_grad else t
 
 
+def _refuse_names(what: str, names) -> None:
+    if names is not None:
+        raise Unsupported(f"{what}(): dims of a tensor are not named when it is made",
+                          help="a contract names them: `x: f32[A, B] = ...`")
+
+
 @composite("rand", at="torch", nograd=True, samples=["2, 3", "(0, 3)", "2, dtype=torch.float64"])
 def rand(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, layout: "any" = None,
          device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False, names: "any" = None):
@@ -74,6 +80,7 @@ def rand(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, lay
     >>> manual_seed(0); rand(2)
     tensor([0.4963, 0.7682])
     """
+    _refuse_names("rand", names)
     return _new(samplers.uniform, size, _float_type(dtype), generator, device, requires_grad)
 
 
@@ -85,6 +92,7 @@ def randn(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, la
     >>> manual_seed(0); randn(2)
     tensor([ 1.5410, -0.2934])
     """
+    _refuse_names("randn", names)
     return _new(samplers.normal, size, _float_type(dtype), generator, device, requires_grad)
 
 

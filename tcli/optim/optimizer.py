@@ -24,6 +24,26 @@ _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks", "_optimizer
 
 _hook_ids = count()
 
+# Hooks around the steps of every optimiser.
+_before_every_step: OrderedDict = OrderedDict()
+_after_every_step: OrderedDict = OrderedDict()
+
+
+def register_optimizer_step_pre_hook(hook):
+    """`hook(optimizer, args, kwargs)` before every step of every optimiser."""
+    return _registered(_before_every_step, hook)
+
+
+def register_optimizer_step_post_hook(hook):
+    """`hook(optimizer, args, kwargs)` after every step of every optimiser."""
+    return _registered(_after_every_step, hook)
+
+
+def _registered(hooks: OrderedDict, hook):
+    handle = RemovableHandle(hooks, next(_hook_ids))
+    hooks[handle.id] = hook
+    return handle
+
 
 class _Required:
     def __repr__(self) -> str:
@@ -38,9 +58,9 @@ def _with_hooks(step):
     @functools.wraps(step)
     def hooked(self, *args, **kwargs):
         self._opt_called = True
-        if not self._optimizer_step_pre_hooks and not self._optimizer_step_post_hooks:
+        if not (self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks or _before_every_step or _after_every_step):
             return step(self, *args, **kwargs)
-        for hook in list(self._optimizer_step_pre_hooks.values()):
+        for hook in [*_before_every_step.values(), *self._optimizer_step_pre_hooks.values()]:
             changed = hook(self, args, kwargs)
             if changed is not None:
                 if not (isinstance(changed, tuple) and len(changed) == 2):
@@ -48,7 +68,7 @@ def _with_hooks(step):
                                       f"{changed}.")
                 args, kwargs = changed
         result = step(self, *args, **kwargs)
-        for hook in list(self._optimizer_step_post_hooks.values()):
+        for hook in [*self._optimizer_step_post_hooks.values(), *_after_every_step.values()]:
             hook(self, args, kwargs)
         return result
 
@@ -275,8 +295,7 @@ class Optimizer:
 
     def _hook(self, table: str, hook, prepend: bool = False):
         hooks = self.__dict__[table]
-        handle = RemovableHandle(hooks, next(_hook_ids))
-        hooks[handle.id] = hook
+        handle = _registered(hooks, hook)
         if prepend:
             hooks.move_to_end(handle.id, last=False)
         return handle

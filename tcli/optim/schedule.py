@@ -104,6 +104,10 @@ class LRScheduler:
     def get_lr(self) -> list:
         raise Unsupported
 
+    def __repr__(self) -> str:
+        rates = ", ".join(f"{number(group['lr']):g}" for group in self.optimizer.param_groups)
+        return f"{type(self).__name__}(epoch {self.last_epoch}, lr {rates})"
+
     def step(self, epoch: int | None = None) -> None:
         """Goes on by one epoch and sets the rates."""
         if self._step_count == 1 and not getattr(self.optimizer, "_opt_called", False):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 
-from ..engine import device
+from ..engine import device, notes
 from ..source import is_program_code, span_of_instruction
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ class ExpansionNotes:
 
     def __call__(self, x: Any, other: Any) -> None:
         frame = sys._getframe(1)
-        while frame is not None and frame.f_globals.get("__package__") == "tcli.engine":
+        while frame is not None and (frame.f_globals.get("__package__") == "tcli.engine" or frame.f_code in notes.shortcuts):
             frame = frame.f_back  # type: ignore[assignment]
         if frame is None or not is_program_code(frame.f_code) or device.sketch:
             return

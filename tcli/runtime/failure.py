@@ -20,8 +20,12 @@ from ..errors import (
     UnknownModule,
     UnknownName,
 )
-from ..show.suggest import did_you_mean
+from ..show.suggest import did_you_mean, similar_file
 from ..source import Span, frames_of, source_named, span_of, span_of_instruction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
 MAX_CALLS = 40  # calls kept of a deep stack: the outermost and the innermost half
 
@@ -41,6 +45,16 @@ def from_exception(error: BaseException, names: Callable[[], Iterable[str]]) -> 
 
         with suppress(RecursionError):  # the stack may still be nearly full
             label(failure, _innermost_values(error))
+            if isinstance(error, TypeError) and "() " in failure.message:
+                _explain_arguments(failure, error)
+    if isinstance(error, KeyError) and failure.help is None and failure.span is not None:
+        from .keyword_hint import key_meant
+
+        failure.help = key_meant(error.args[0] if error.args else None, failure.span.text, _innermost_values(error))
+    if "does not require grad and does not have a grad_fn" in failure.message:
+        _tell_cut(failure, error)
+    if failure.help is None and "o such file or directory: '" in failure.message:
+        failure.help = similar_file(failure.message.split("'")[1])
     _note_cause(failure, error)
     _let_go(error)
     return failure
@@ -68,11 +82,13 @@ def _translated(error: BaseException, names: Callable[[], Iterable[str]]) -> Tcl
 
 
 def _unknown_name(error: NameError, names: Callable[[], Iterable[str]]) -> UnknownName:
+    from .modules import import_of
+
     name = error.name
     if name is None or isinstance(error, UnboundLocalError):
         return UnknownName(str(error))
     known = [*_innermost_values(error), *names()]
-    return UnknownName(f"name '{name}' is not defined", help=did_you_mean(name, known))
+    return UnknownName(f"name '{name}' is not defined", help=import_of(name) or did_you_mean(name, known))
 
 
 def _unknown_attribute(error: AttributeError) -> UnknownAttribute:
@@ -155,14 +171,42 @@ def calls_of(error: BaseException) -> list[tuple[str, Span | None, int]]:
     return [(name.replace("<locals>.", ""), span_of_instruction(*caller), times) for name, caller, times in runs]
 
 
-def _innermost_values(error: BaseException) -> dict[str, object]:
-    """The variables of the innermost frame of the program."""
+def _innermost(error: BaseException) -> FrameType | None:
+    """The innermost frame of the program."""
     frame, tb = None, error.__traceback__
     while tb is not None:
         if source_named(tb.tb_frame.f_code.co_filename) is not None:
             frame = tb.tb_frame
         tb = tb.tb_next
+    return frame
+
+
+def _innermost_values(error: BaseException) -> dict[str, object]:
+    """The variables of the innermost frame of the program."""
+    frame = _innermost(error)
     return {**frame.f_globals, **frame.f_locals} if frame is not None else {}
+
+
+def _explain_arguments(failure: TcliError, error: BaseException) -> None:
+    """The keyword that was meant, in a call that did not fit what it called."""
+    from .keyword_hint import hint, with_public_name
+
+    frame = _innermost(error)
+    if frame is None or failure.span is None:
+        return
+    lookup = {**frame.f_builtins, **frame.f_globals, **frame.f_locals}.__getitem__
+    failure.message = with_public_name(failure.message, failure.span.text, lookup)
+    failure.help = failure.help or hint(failure.message, failure.span.text, lookup)
+
+
+def _tell_cut(failure: TcliError, error: BaseException) -> None:
+    """Where the graph was cut, in front of a backward() that finds none."""
+    from .lost_gradient import cut_before
+
+    found = cut_before(failure.span, _innermost_values(error)) if failure.span is not None else None
+    if found is not None and not found.startswith("made without"):
+        failure.notes.append(found)
+        failure.help = failure.help if found.startswith("nothing that") else None
 
 
 def _note_cause(failure: TcliError, error: BaseException) -> None:

@@ -45,9 +45,16 @@ def echo(session, value: object, *owners: object) -> None:
         return
     if not session.echo_receivers and any(value is owner for owner in owners):
         return
-    if type(value).__name__ == "Generator" and hasattr(value, "manual_seed"):
+    if type(value).__name__ == "Generator" and value is _default_generator():
         return
     session.echo(value)
+
+
+def _default_generator() -> object:
+    """What `torch.manual_seed` gives back: said for its effect."""
+    from ..engine.random import default_generator
+
+    return default_generator
 
 
 def show_help(session, name: str) -> None:

@@ -125,6 +125,20 @@ def _casts(symbol: str, left: Operand, right: Operand) -> Iterator[str]:
         yield f"this fits: {low.grouped}.{CASTS[high.dtype]}() is {high.dtype}"
 
 
+def needs_floats(message: str, types: list[str]) -> bool:
+    """Whether a message says that an op takes no integers, and integers are what it got.
+
+    >>> needs_floats("std and var only support floating point and complex dtypes", ["i64[3]"])
+    True
+    """
+    integers = [text for text in types if text[:1] in "iu" or text.startswith("bool")]
+    said = any(f"not implemented for '{name}'" in message for name in ("Long", "Int", "Short", "Char", "Byte")) \
+        or any(words in message for words in ("a floating point or complex", "only support floating", "only supports floating",
+                                              "floating point or complex dtype")) \
+        or "softmax" in message and "not implemented for 'Bool'" in message
+    return said and (bool(integers) or not types)
+
+
 def _is_one_piece(text: str) -> bool:
     """Whether a text is a name, a call or in brackets: what a dot can follow."""
     depth = 0

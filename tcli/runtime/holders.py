@@ -45,11 +45,19 @@ class Held:
         return total
 
     def _tensor(self, tensor: Any, todo: deque) -> int:
+        from ..engine.fuse import Pending
+
         if tensor._node is not None:
             self.nodes.append(tensor._node)
         if tensor.grad is not None:
             todo.append(tensor.grad)
+        if isinstance(tensor, Pending):  # not computed yet, and not to be computed for this
+            return 0 if id(tensor) in self.seen else self._waiting(tensor)
         return self.array(tensor._a)
+
+    def _waiting(self, tensor: Any) -> int:
+        self.seen.add(id(tensor))
+        return tensor.numel() * tensor.element_size()
 
     def array(self, array: Any) -> int:
         from ..engine.storage import root_of

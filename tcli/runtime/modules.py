@@ -53,6 +53,7 @@ _NAMES = {
 _HINTS = {
     "matplotlib": "plots go to the terminal here: plot(y), hist(x), imshow(img)",
     "tensorflow": "tcli runs PyTorch's way of writing", "jax": "tcli runs PyTorch's way of writing",
+    "sklearn": "data.iris(), data.digits() and others come with tcli; linear algebra is in torch.linalg",
     "pandas": "load('file.csv') reads a table of numbers", "subprocess": "programs do not start other programs",
     "socket": "programs have no network", "pickle": "torch.save and torch.load keep tensors and state dicts",
     "torchvision": "load('image.png') reads an image; F.interpolate and slices crop, scale and flip it",
@@ -65,8 +66,30 @@ def known_names() -> list[str]:
 
 
 def hint_for(name: str) -> str | None:
-    """Why a well-known module is not here, and what to use instead."""
-    return _HINTS.get(name.partition(".")[0])
+    """Why a well-known module is not here, and what to use instead; how to run a program of that name."""
+    import os
+
+    first = name.partition(".")[0]
+    if first in _HINTS:
+        return _HINTS[first]
+    program = next((first + ending for ending in (".tsr", ".py") if os.path.isfile(first + ending)), None)
+    return f"programs are not imported; at the prompt `:run {program}` runs it and keeps its names" if program else None
+
+
+_USUAL = {"np": "import numpy as np", "Path": "from pathlib import Path", "defaultdict": "from collections import defaultdict",
+          "Counter": "from collections import Counter", "partial": "from functools import partial",
+          "DataLoader": "from torch.utils.data import DataLoader", "Dataset": "from torch.utils.data import Dataset",
+          "TensorDataset": "from torch.utils.data import TensorDataset", "deepcopy": "from copy import deepcopy"}
+
+
+def import_of(name: str) -> str | None:
+    """The import line that a program lacks which uses a well-known name.
+
+    >>> import_of("np"), import_of("json"), import_of("x")
+    ('import numpy as np is missing', 'import json is missing', None)
+    """
+    line = _USUAL.get(name) or (f"import {name}" if name in _NAMES and name.isidentifier() else None)
+    return f"{line} is missing" if line else None
 
 
 class Modules:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_SPAN_TEXT = 2000
+MAX_HINT_TEXT = 40
 _SYMBOLS = {"Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "MatMult": "@", "Pow": "**", "Mod": "%", "FloorDiv": "//"}
 
 
@@ -28,7 +29,7 @@ def label(failure: TcliError, values: dict[str, object]) -> None:
     node, shift = _parse_span(failure.span)
     for op_name, operands in _calls_described(failure.operands):
         places = _operand_places(node, failure.span, op_name, [name for name, _ in operands], values)
-        placed = [(places.get(name), name, text) for name, text in operands]
+        placed = [(places.get(name), name, _with_dims(places.get(name), text, values)) for name, text in operands]
         failure.labels += [Label(shift(part), text) for part, _, text in placed if part is not None]
         mended = _mend(failure, node, [text for part, _, text in placed if part is not None])
         failure.help = mended or failure.help
@@ -38,8 +39,22 @@ def label(failure: TcliError, values: dict[str, object]) -> None:
         elif loose and op_name and op_name[0] != "_":  # else it is a name inside tcli, which says nothing
             loose = f"{op_name}: {loose}"
         failure.notes[:0] = [loose] if loose else []
+    if failure.help is None and node is not None:
+        failure.help = _cast_to_float(failure, node, values)
     if not failure.operands and node is not None:
         failure.labels += [Label(shift(name), _type_of(values[name.id])) for name in _tensor_names(node, values)]
+
+
+def _with_dims(node, text: str, values: dict[str, object]) -> str:
+    """`f32[B=64, C=10]` for a variable whose dims a contract named."""
+    value: Any = values.get(node.id) if isinstance(node, ast.Name) else None
+    names = getattr(value, "_dim_names", None) if is_tensor(value) else None
+    if not names or len(names) != value.ndim or not any(names):
+        return text
+    from ..show.tensor import type_of
+
+    named = type_of(value, names)
+    return named if named.partition("[")[0] == text.partition("[")[0] and type_of(value) == text else text
 
 
 def _mend(failure: TcliError, node, types: list[str]) -> str | None:
@@ -53,6 +68,23 @@ def _mend(failure: TcliError, node, types: list[str]) -> str | None:
         return None
     texts = [each.span.text for each in failure.labels]
     return mend(failure.code, symbol, *map(Operand, texts, types))
+
+
+def _cast_to_float(failure: TcliError, node, values: dict[str, object]) -> str | None:
+    """`x.float()` for a call of an op that takes no integers."""
+    from .hints import needs_floats
+
+    types = [text for _, operands in _calls_described(failure.operands) for _, text in operands]
+    if not needs_floats(str(failure.message), types) or not isinstance(node, ast.Call):
+        return None
+    operand = node.func.value if isinstance(node.func, ast.Attribute) else None
+    if operand is None or _is_namespace(operand, values):
+        operand = node.args[0] if node.args else None
+    text = ast.unparse(operand) if operand is not None else ""
+    if not text or len(text) > MAX_HINT_TEXT or types and len(types) > 1:
+        return "it takes floating-point numbers: .float() makes them"
+    one_piece = isinstance(operand, (ast.Name, ast.Attribute, ast.Call, ast.Subscript))
+    return f"it takes floating-point numbers: {text if one_piece else f'({text})'}.float()"
 
 
 def _tensor_names(node, values: dict[str, object]) -> list[ast.Name]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
 from ..errors import ArgumentError
 
 PAUSE = 0.05  # seconds between two drawings
-PATIENCE = 1.0  # seconds that something may take before it is said
+NARROW = 64  # columns below which there is no room for a bar
+open_bars = 0  # bars on the screen now
 
 
 class tqdm:
@@ -135,33 +135,6 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, int | float) else str(value)
 
 
-@contextmanager
-def said_while_long(text: str, after: float = PATIENCE) -> Iterator[None]:
-    """On a terminal, tells on stderr what is under way, and for how long, once it takes more than a moment."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield
-        return
-    from threading import Event, Thread
-
-    over, start = Event(), monotonic()
-
-    def tell() -> None:
-        pause = after
-        while not over.wait(pause):
-            pause = 0.2
-            print(f"\r{text} … {monotonic() - start:.0f} s\x1b[K", end="", file=sys.stderr, flush=True)
-        if pause != after:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    teller = Thread(target=tell, daemon=True)
-    teller.start()
-    try:
-        yield
-    finally:
-        over.set()
-        teller.join()
-
-
 def _open_bar(desc: str, total: float | None, done: Any, leave: bool) -> Callable[[dict | None], None]:
     """Starts a bar of rich; gives a function that draws it anew, or ends it. Nothing else of rich gets out."""
     from rich.console import Console
@@ -183,16 +156,26 @@ def _open_bar(desc: str, total: float | None, done: Any, leave: bool) -> Callabl
             speed = task.finished_speed or task.speed
             return Text("" if not speed else f"{speed:.3g}/s" if speed >= 1 else f"{1 / speed:.3g} s each")
 
-    progress = Progress(TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), Rate(),
-                        TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[postfix]}", markup=False),
-                        console=Console(stderr=True), transient=not leave)
+    console = Console(stderr=True)
+    text, values = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[postfix]}", markup=False)
+    between = [BarColumn(), MofNCompleteColumn(), Rate(), TimeElapsedColumn(), TimeRemainingColumn()]
+    if console.width < NARROW:  # numbers say more than a bar of three characters
+        between = [MofNCompleteColumn(), TimeRemainingColumn()]
+    progress = Progress(text, *between, values, console=console, transient=not leave)
     progress.start()
+    _count(1)
     task = progress.add_task(desc, total=total, completed=done, postfix="")
 
     def draw(fields: dict | None) -> None:
         if fields is None:
             progress.stop()
+            _count(-1)
         else:
             progress.update(task, **fields)
 
     return draw
+
+
+def _count(change: int) -> None:
+    global open_bars
+    open_bars += change

@@ -60,6 +60,9 @@ def leave(code: object = None) -> None:
     raise SystemExit(code)
 
 
+leave.__qualname__ = "exit"  # what programs call it
+
+
 # ---------------------------------------------------------------- attributes by name
 
 def check_attribute(name: object, store: bool = False) -> str:
@@ -194,6 +197,9 @@ def safe_open(path: str, mode: str = "r", buffering: int = -1, encoding: str | N
         return File(open(real, mode, buffering, encoding, errors, newline), str(path))
     except OSError as error:
         raise _file_error(error, str(path)) from None
+
+
+safe_open.__qualname__ = "open"  # what programs call it
 
 
 def _file_error(error: OSError, path: str) -> Exception:

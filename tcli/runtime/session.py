@@ -39,14 +39,17 @@ class Session:
     seed:  seeds the random streams.
     echo:  is called with the value of each top-level bare expression that is not None.
     quiet: no echo and no notes; trace: positions are recorded and backward passes shown.
+    steps: every so many steps of an optimizer, what the step did to each parameter is shown; 0 is never.
     args:  what the program finds in `args` and `sys.argv[1:]`.
     """
 
     def __init__(self, device: str = "cpu", seed: int | None = None, dtype: object = None, quiet: bool = False,
                  trace: bool = False, echo: Callable[[object], None] | None = None, *,
-                 args: Iterable[str] = (), script: str = "tcli", threads: int | None = None):
+                 args: Iterable[str] = (), script: str = "tcli", threads: int | None = None, steps: int = 0):
         self.device, self.seed, self.dtype, self.threads = device, seed, dtype, threads
-        self.quiet, self.trace, self.echo = quiet, trace, echo
+        self.quiet, self.trace, self.echo, self.steps = quiet, trace, echo, steps
+        # What watches the steps of optimizers, while something does.
+        self._stepping: Any = None
         # Whether to show `x.add_(1)`, whose value is its own receiver: not in scripts.
         self.echo_receivers = echo is not None
         # "auto", "always" or "never": whether pictures have colours.
@@ -248,6 +251,7 @@ class Session:
             self._enter_engine()
         for name in SHARED:
             self.bind(name)
+        self.watch_steps(self.steps)
 
     def _note(self, line: str) -> None:
         sys.stdout.flush()
@@ -260,12 +264,30 @@ class Session:
 
         self.show_trace(Trace(named(rows, variables_of_program(self.globals))))
 
-    def show_steps(self, step: int, rows: list) -> None:
-        """Shows what a step of an optimizer did, on stderr."""
-        from ..show.gradtrace import steps_table
+    def watch_steps(self, every: int) -> None:
+        """From now on shows what every so many steps of each optimizer did; 0 ends that."""
+        self.steps = every
+        if self._stepping is not None:
+            self._stepping.remove()
+            self._stepping = None
+        if every:
+            from .program_names import variables_of_program
+            from .steps import EveryOptimizer
+            from .tracing import leaf_names
 
+            self._stepping = EveryOptimizer(every, lambda: leaf_names(variables_of_program(self.globals)), self.show_steps,
+                                            lambda: self._running is not None)
+
+    def show_steps(self, optimizer: object, step: int, rows: list) -> None:
+        """Shows what a step of an optimizer did, on stderr; says of which one where the program has several."""
+        from ..show.gradtrace import steps_table
+        from .program_names import variables_of_program
+
+        names = {id(value): name for name, value in variables_of_program(self.globals).items()
+                 if isinstance(getattr(value, "param_groups", None), list)}
+        of = f" of {names[id(optimizer)]}" if len(names) > 1 and id(optimizer) in names else ""
         sys.stdout.flush()
-        print(steps_table(step, rows), file=sys.stderr)
+        print(steps_table(f"step {step}{of}", rows), file=sys.stderr)
 
     def import_module(self, name: str) -> object:
         """The module a program gets for an import, or None if programs cannot have it."""

@@ -82,21 +82,7 @@ def _from_files(session) -> dict:
         from ..io import program_functions
     except ImportError:
         return {}
-    found = program_functions(session)
-    return found | {"load": _patient(found["load"])}
-
-
-def _patient(load):
-    """`load` that tells, on a terminal, when it takes long."""
-    from functools import wraps
-
-    from .progress import said_while_long
-
-    @wraps(load)
-    def patient(path, *args, **kwargs):
-        with said_while_long(f"loading {path}"):
-            return load(path, *args, **kwargs)
-    return patient
+    return program_functions(session)
 
 
 def _progress(session) -> dict:

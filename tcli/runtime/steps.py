@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import count
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ..engine.device import CPU, move
 from ..engine.tracing import mark_of
 from ..errors import ArgumentError
-from ..optim.optimizer import Optimizer
+from ..optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def _norm(array: Any) -> float:
 
 
 def watch_steps(optimizer: Any, every: int, names: Callable[[], dict[int, str]],
-                show: Callable[[int, list[StepRow]], None]) -> Any:
-    """Calls `show(step, rows)` after each `every`-th step; gives the handle whose `remove()` ends that."""
+                show: Callable[[Any, int, list[StepRow]], None]) -> Any:
+    """Calls `show(optimizer, step, rows)` after each `every`-th step; gives the handle whose `remove()` ends that."""
     if not isinstance(optimizer, Optimizer):
         raise ArgumentError(f"trace_steps() takes an optimizer, not a {type(optimizer).__name__}",
                             help="opt = torch.optim.SGD(net.parameters(), lr=0.1); trace_steps(opt)")
@@ -60,6 +61,31 @@ def watch_steps(optimizer: Any, every: int, names: Callable[[], dict[int, str]],
     watch = _Watch(every, names, show)
     watch.handles = [optimizer.register_step_pre_hook(watch.before_step), optimizer.register_step_post_hook(watch.after_step)]
     return watch
+
+
+class EveryOptimizer:
+    """Watches all optimizers that step while `active()` says so, as `watch_steps` does one."""
+
+    def __init__(self, every: int, names: Callable[[], dict[int, str]], show: Callable[[Any, int, list[StepRow]], None],
+                 active: Callable[[], bool]):
+        self.active, self.made = active, lambda: _Watch(every, names, show)
+        self.watches: WeakKeyDictionary = WeakKeyDictionary()
+        self.handles = [register_optimizer_step_pre_hook(self._before), register_optimizer_step_post_hook(self._after)]
+
+    def _before(self, optimizer, args, kwargs) -> None:
+        if self.active():
+            if optimizer not in self.watches:
+                self.watches[optimizer] = self.made()
+            self.watches[optimizer].before_step(optimizer, args, kwargs)
+
+    def _after(self, optimizer, args, kwargs) -> None:
+        if optimizer in self.watches:
+            self.watches[optimizer].after_step(optimizer, args, kwargs)
+
+    def remove(self) -> None:
+        """Ends the watching."""
+        for handle in self.handles:
+            handle.remove()
 
 
 class _Watch:
@@ -80,7 +106,8 @@ class _Watch:
         before, self.before = self.before, None
         if before is not None:
             names = self.names()
-            self.show(self.step, [StepRow(names.get(id(p), f"parameter {i}"), p, old) for i, (p, old) in enumerate(before)])
+            rows = [StepRow(names.get(id(p), f"parameter {i}"), p, old) for i, (p, old) in enumerate(before)]
+            self.show(optimizer, self.step, rows)
 
     def remove(self) -> None:
         """Ends the watching."""

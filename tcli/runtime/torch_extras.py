@@ -59,6 +59,21 @@ class _Nothing:
     def __call__(self, fn):
         return fn
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(), which does nothing here"
+
+
+class autocast(_Nothing):
+    """`torch.autocast`: ops keep the dtypes of their operands."""
+
+
+class save_on_cpu(_Nothing):
+    """Where values saved for backward live does not change."""
+
+
+class sdpa_kernel(_Nothing):
+    """There is one attention kernel."""
+
 
 class _Flags(SimpleNamespace):
     """Settings that are remembered and change nothing."""
@@ -84,7 +99,7 @@ def table() -> dict:
         get_num_interop_threads=lambda: 1, set_num_interop_threads=lambda n: None,
         set_default_device=set_default_device, get_default_device=device.default_device,
         memory_summary=waiting.memory_summary, set_memory_pool=waiting.set_memory_pool, set_fusion=fuse.set_fusion,
-        compile=identity_decorator, autocast=_Nothing, typename=typename, is_tensor=is_tensor,
+        compile=identity_decorator, autocast=autocast, typename=typename, is_tensor=is_tensor,
         use_deterministic_algorithms=lambda mode, **kw: None, are_deterministic_algorithms_enabled=lambda: True,
         set_float32_matmul_precision=lambda precision: None, get_float32_matmul_precision=lambda: "highest",
         result_type=lambda a, b: result_type([a, b]), is_storage=lambda x: type(x).__name__ == "Storage",
@@ -193,7 +208,7 @@ def _autograd() -> dict:
              "set_grad_enabled": set_grad_enabled, "inference_mode": inference_mode,
              "set_detect_anomaly": set_detect_anomaly, "detect_anomaly": detect_anomaly, "Variable": variable,
              "function": SimpleNamespace(once_differentiable=once_differentiable, Function=Function),
-             "graph": SimpleNamespace(saved_tensors_hooks=saved_tensors_hooks, save_on_cpu=_Nothing),
+             "graph": SimpleNamespace(saved_tensors_hooks=saved_tensors_hooks, save_on_cpu=save_on_cpu),
              "grad_mode": SimpleNamespace(no_grad=no_grad, enable_grad=enable_grad, set_grad_enabled=set_grad_enabled),
              "is_grad_enabled": autograd.is_grad_enabled, "functional": tree("torch.autograd.functional")}
     try:
@@ -216,14 +231,17 @@ def _cuda() -> dict:
 
 
 def _amp_space() -> SimpleNamespace:
-    return SimpleNamespace(autocast=_Nothing, GradScaler=_GradScaler)
+    return SimpleNamespace(autocast=autocast, GradScaler=GradScaler)
 
 
-class _GradScaler:
+class GradScaler:
     """Scales nothing: in float32 no gradient needs it."""
 
     def __init__(self, *args, **kwargs):
         pass
+
+    def __repr__(self) -> str:
+        return "GradScaler(), which scales nothing here"
 
     def scale(self, loss):
         return loss
@@ -295,7 +313,7 @@ def _attention() -> dict:
     class SDPBackend(IntEnum):
         ERROR, MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION, OVERRIDEABLE = -1, 0, 1, 2, 3, 4
 
-    return {"SDPBackend": SDPBackend, "sdpa_kernel": _Nothing}
+    return {"SDPBackend": SDPBackend, "sdpa_kernel": sdpa_kernel}
 
 
 def _signal() -> dict:
@@ -339,7 +357,7 @@ SPACES = {
     "autograd": _autograd, "cuda": _cuda, "backends": _backends, "random": _random, "utils": _utils, "signal": _signal,
     "linalg": _linalg, "jit": _jit, "testing": lambda: {"assert_close": assert_close},
     "version": _version,
-    "amp": lambda: {"autocast": _Nothing, "GradScaler": _GradScaler}, "mps": lambda: {"is_available": lambda: False},
+    "amp": lambda: {"autocast": autocast, "GradScaler": GradScaler}, "mps": lambda: {"is_available": lambda: False},
     "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},
     "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": _parameter,
     "nn.parallel": _parallel, "nn.attention": _attention,

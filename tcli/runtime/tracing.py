@@ -19,6 +19,12 @@ class Trace:
 
         return render(self.rows)
 
+    def on_screen(self, screen) -> str:
+        """The tree in the width and colours of a terminal."""
+        from ..show.gradtrace import render
+
+        return render(self.rows, color=screen.color != "none", width=screen.width)
+
     def json(self) -> list:
         from ..show.gradtrace import as_json
 
@@ -104,9 +110,17 @@ def names_for(session) -> dict:
         """Why a tensor has no gradient: the line of the program that lost it, or where its gradient comes from."""
         from ..engine import questions
         from .lost_gradient import cause
+        from .unreached import story
 
-        said = questions.why_no_grad(x)
-        found = cause(x, variables_of_program(session.globals)) if not x.requires_grad and x.grad is None else None
+        said, variables = questions.why_no_grad(x), variables_of_program(session.globals)
+        if x.grad is not None:
+            return said
+        if x.requires_grad:
+            found = story(x, variables) if x.is_leaf else None
+            return f"{said}; {found}" if found else said
+        found = cause(x, variables)
+        if said != "it does not require a gradient" and found is not None and found.startswith("made without"):
+            return said
         return f"{said}: {found}" if found else said + _NO_HISTORY if said == "it does not require a gradient" else said
 
     def why_nan(x):

@@ -9,6 +9,11 @@ def is_tensor(value: object) -> bool:
     return any(kind.__name__ == "Tensor" and kind.__module__ == "tcli.engine.tensor" for kind in type(value).__mro__)
 
 
+def is_table(value: object) -> bool:
+    """Whether `value` is a table: columns by name."""
+    return hasattr(type(value), "columns") and hasattr(type(value), "items")
+
+
 def is_terminal(stream) -> bool:
     """Whether a person may be looking at a stream (which may be closed, or none)."""
     try:

@@ -5,7 +5,7 @@ Takes any value, gives lines. However many tensors there are, no more than some 
 
 from __future__ import annotations
 
-from . import is_tensor
+from . import is_table, is_tensor
 from .tensor import SAMPLE, header
 from .units import size
 
@@ -19,7 +19,7 @@ _TEXT = 60  # characters of a value that is no tensor
 
 def is_collection(value: Any) -> bool:
     """Whether `value` is a module, a table, or a dict, list or tuple."""
-    return isinstance(value, (dict, list, tuple)) or _is_module(value) or _is_table(value)
+    return isinstance(value, (dict, list, tuple)) or _is_module(value) or is_table(value)
 
 
 def is_large(value: Any) -> bool:
@@ -59,7 +59,7 @@ def _pairs(value: Any) -> list[tuple[Any, Any]]:
     """(name, entry) of each part."""
     if _is_module(value):
         return [*value.named_parameters(), *value.named_buffers()]
-    if isinstance(value, dict) or _is_table(value):
+    if isinstance(value, dict) or is_table(value):
         return list(value.items())
     return [(f"[{i}]", each) for i, each in enumerate(value)]
 
@@ -95,7 +95,3 @@ def _holds_tensors(value: Any) -> bool:
 
 def _is_module(value: Any) -> bool:
     return callable(getattr(type(value), "named_parameters", None))
-
-
-def _is_table(value: Any) -> bool:
-    return hasattr(type(value), "columns") and hasattr(type(value), "items")

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from ..errors import Label, TcliError
 from ..source import Source, Span
+from .cells import cell_width, wrapped
 
 TAB = 4
 MAX_SPAN_LINES = 4  # a longer span shows its first lines and its last
@@ -24,27 +25,15 @@ MAX_CALLS = 5
 _STYLES = {"error": "1;31", "primary": "1;31", "label": "1;34", "gutter": "34", "bold": "1", "help": "32"}
 
 
-def _wrapped(text: str, width: int, used: int) -> list[str]:
-    """`text` broken between words where a line would be wider than `width`; the first has `used` columns before it."""
-    lines, room = [], max(20, width - used)
-    while len(text) > room:
-        at = text.rfind(" ", 0, room + 1)
-        if at <= 0:
-            break
-        lines.append(text[:at])
-        text, room = text[at + 1:], max(20, width - 2)
-    return [*lines, text]
-
-
 def render(error: TcliError, *, color: bool = False, width: int = 100, wrap: bool = True) -> str:
     """The diagnostic of `error`, without a final line break. `wrap`: long messages are broken between words."""
     paint = _paint if color else _plain
     first, *rest = str(error.message).split("\n") or [""]
     head = f"{error.word}[{code_of(error)}]"
     room = width if wrap else len(error.message) + len(head) + 4
-    first, *more = _wrapped(first, room, len(head) + 2)
+    first, *more = wrapped(first, room, len(head) + 2, 2)
     lines = [paint("error", head) + paint("bold", f": {first}"), *("  " + paint("bold", line) for line in more),
-             *("  " + line for text in rest for line in _wrapped(text, room, 2))]
+             *("  " + line for text in rest for line in wrapped(text, room, 2, 2))]
     blocks = _marks_by_source(error)
     gutter = max((len(str(line)) for _, marks in blocks for line in _lines_shown(marks)), default=1)
     for index, (source, marks) in enumerate(blocks):
@@ -194,15 +183,6 @@ def _cell_offsets(text: str) -> list[int]:
     for char in text:
         offsets.append(offsets[-1] + (TAB if char == "\t" else cell_width(char)))
     return offsets
-
-
-def cell_width(text: str) -> int:
-    """How many terminal cells a text takes."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _marked_line(number: int, line: _Line, pieces: list[tuple], gutter: int, width: int, paint) -> list[str]:

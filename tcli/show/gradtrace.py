@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .cells import cell_width, cut, fit
 from .place import short
 from .units import duration, figure, size
 
 _TITLE = 24  # columns that titles keep before others give way: sparkline, time, saved bytes
+_LEAST = 12  # columns that titles keep in any case
 _LEAST_NEEDED = (5, 7, 6)
 MAX_DEPTH = 24  # deeper rows are drawn at this depth: a chain of a thousand ops stays readable
 _MARKS = {"vanishing": "33", "exploding": "31", "nan": "1;31"}
@@ -30,15 +32,17 @@ def render(rows: Iterable, *, color: bool = False, width: int = 100) -> str:
         return "no gradient: nothing here requires one"
     titles = _titles(rows)
     cells = [_cells(row, stem + title) for row, stem, title in zip(rows, _stems(rows), titles, strict=True)]
-    widths = [max(len(each[column]) for each in cells) for column in range(len(cells[0]))]
+    widths = [max(cell_width(each[column]) for each in cells) for column in range(len(cells[0]))]
     for column in _LEAST_NEEDED:
         if _room(widths, width) >= min(widths[1], _TITLE):
             break
         widths[column] = 0
-    widths[1] = max(12, min(widths[1], _room(widths, width)))
+    if _room(widths, width) < _LEAST:
+        widths[2] = 0  # then the shapes go
+    widths[1] = max(_LEAST, min(widths[1], _room(widths, width)))
     lines = []
     for row, each in zip(rows, cells, strict=True):
-        line = "  ".join(_fit(text, widths[i], right=i in (0, 6, 7)) for i, text in enumerate(each) if widths[i])
+        line = "  ".join(fit(text, widths[i], right=i in (0, 6, 7)) for i, text in enumerate(each) if widths[i])
         lines.append(_colored(line.rstrip(), mark_of(row)) if color else line.rstrip())
     return "\n".join(lines)
 
@@ -63,25 +67,25 @@ def table(rows: Iterable) -> str:
     """The trace as a table, one line per op in the order of the backward pass."""
     lines = [("place", "op", "source", "output", "|g|", "% zero", "NaN", "Inf", "saved", "time", "")]
     for row in rows:
-        lines.append((place_of(row), row.op or "", _fit(title_of(row), 40, right=False).rstrip(), row.dtype_shape,
+        lines.append((place_of(row), row.op or "", cut(title_of(row), 40), row.dtype_shape,
                       figure(row.grad_norm), f"{100 * row.zeros:.0f}", str(row.nan), str(row.inf), saved_of(row), _time(row),
                       mark_of(row)))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    widths = [max(cell_width(line[i]) for line in lines) for i in range(len(lines[0]))]
     right = (0, 4, 5, 6, 7, 8, 9)
-    return "\n".join("  ".join(_fit(cell, widths[i], right=i in right) for i, cell in enumerate(line)).rstrip()
+    return "\n".join("  ".join(fit(cell, widths[i], right=i in right) for i, cell in enumerate(line)).rstrip()
                      for line in lines)
 
 
-def steps_table(step: int, rows: Iterable) -> str:
+def steps_table(title: str, rows: Iterable) -> str:
     """What a step of an optimizer did: one line for each parameter."""
-    lines = [(f"step {step}", "|g|", "|w|", "update", "", "")]
+    lines = [(title, "|g|", "|w|", "update", "", "")]
     for row in rows:
         broken = ", ".join(f"{count} {word}" for count, word in ((row.nan, "NaN"), (row.inf, "Inf")) if count)
         zeros = f"{100 * row.zeros:.0f} % zero" if row.zeros else ""
         lines.append((row.name, figure(row.grad_norm) if row.reached else "none", figure(row.norm), figure(row.ratio),
                       ", ".join(part for part in (zeros, broken) if part), row.mark))
-    widths = [max(len(line[i]) for line in lines) for i in range(6)]
-    return "\n".join("  ".join(_fit(cell, widths[i], right=i in (1, 2, 3)) for i, cell in enumerate(line)).rstrip()
+    widths = [max(cell_width(line[i]) for line in lines) for i in range(6)]
+    return "\n".join("  ".join(fit(cell, widths[i], right=i in (1, 2, 3)) for i, cell in enumerate(line)).rstrip()
                      for line in lines)
 
 
@@ -192,11 +196,6 @@ def _time(row) -> str:
 def mark_of(row) -> str:
     return "nan" if row.nan or row.inf else getattr(row, "mark", "") or ""
 
-
-def _fit(text: str, width: int, right: bool) -> str:
-    if len(text) > width:
-        text = text[:width - 1] + "…"
-    return text.rjust(width) if right else text.ljust(width)
 
 
 def _colored(line: str, mark: str) -> str:

@@ -6,6 +6,7 @@ then the operations; then names and shapes are cut.
 
 from __future__ import annotations
 
+from .cells import cell_width, fit
 from .units import size
 
 TYPE_CHECKING = False
@@ -23,17 +24,17 @@ def render(summary: Any, width: int = 80) -> str:
     shown = [0, 1, 2, 3, 4] if summary.ran else [0, 2]
     while len(shown) > 3 and _needed(rows, shown) > width:
         shown.pop()
-    widths = {i: max(len(row[i]) for row in rows) for i in shown}
+    widths = {i: max(cell_width(row[i]) for row in rows) for i in shown}
     for i in (1, 0):  # shapes give way first, then names
         if i in widths and sum(widths.values()) + _GAP * (len(shown) - 1) > width:
             rest = sum(each for j, each in widths.items() if j != i) + _GAP * (len(shown) - 1)
             widths[i] = max(min(_LEAST, widths[i]), width - rest)
-    lines = [(" " * _GAP).join(_fit(row[i], widths[i], right=i > 1) for i in shown).rstrip() for row in rows]
+    lines = [(" " * _GAP).join(fit(row[i], widths[i], right=i > 1) for i in shown).rstrip() for row in rows]
     return "\n".join([*lines, "", *_totals(summary)])
 
 
 def _needed(rows: list, shown: list[int]) -> int:
-    return sum(max(len(row[i]) for row in rows) for i in shown) + _GAP * (len(shown) - 1)
+    return sum(max(cell_width(row[i]) for row in rows) for i in shown) + _GAP * (len(shown) - 1)
 
 
 def _stems(layers: list) -> list[str]:
@@ -89,9 +90,3 @@ def _totals(summary: Any) -> list[str]:
                   ("activations", f"{size(summary.output_bytes)} of results, {size(summary.saved_bytes)} saved for backward")]
     wide = max(len(name) for name, _ in lines)
     return [f"{name.ljust(wide)}  {said}" for name, said in lines]
-
-
-def _fit(text: str, width: int, right: bool) -> str:
-    if len(text) > width:
-        text = text[:width - 1] + "…"
-    return text.rjust(width) if right else text.ljust(width)

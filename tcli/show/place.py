@@ -12,10 +12,4 @@ def short(span: Span | None) -> str:
     >>> short(Span(Source("x @ w", "<tsr 6>"), 1, 1, 1, 6)), short(Span(Source("x", "a.tsr"), 3, 1, 3, 2))
     ('6:1', '3:1')
     """
-    if span is None:
-        return ""
-    name = span.source.name
-    if name.startswith("<tsr "):
-        entry = name[5:-1]
-        return f"{entry}:{span.column}" if "\n" not in span.source.text.strip() else f"{entry}.{span.line}:{span.column}"
-    return f"{span.line}:{span.column}"
+    return span.short() if span is not None else ""

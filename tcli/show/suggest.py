@@ -51,3 +51,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """`did you mean 'relu'?` or None."""
     found = nearest(name, known)
     return f"did you mean '{found}'?" if found else None
+
+
+def similar_file(path: str) -> str | None:
+    """`did you mean 'data/a.npy'?`: a file of nearly the same name in the same folder."""
+    import os
+
+    folder, name = os.path.split(path)
+    try:
+        found = nearest(name, os.listdir(folder or "."))
+    except OSError:
+        return None
+    return f"did you mean '{os.path.join(folder, found)}'?" if found else None

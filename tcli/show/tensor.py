@@ -2,28 +2,39 @@
 
     f32[64, 10]  cpu  grad: matmul 2:18  |  -92.4 … 88.1  mean 0.31  std 27.9  ▁▂▅█▅▂▁
 
-Takes a tensor, gives text. The work is bounded: above a million elements the statistics are those
-of an evenly spread sample, marked `~`. Only that sample leaves the device.
+Takes a tensor, gives text. The work is bounded: above ten million elements the statistics are those
+of an evenly spread sample of a million, marked `~`. Only that sample leaves the device.
 """
 
 from __future__ import annotations
 
+from .cells import cell_width, wrapped
 from .place import short
 from .units import figure, spark
 
-SAMPLE = 1_000_000
+SAMPLE = 1_000_000  # values of a sample
+EXACT = 10  # what has no more than so many times as many values is not sampled, on a CPU
 BINS = 8
 MIN_FOR_HISTOGRAM = 8
 
 
 def header(tensor: object, names: tuple | None = None, limit: int = SAMPLE) -> str:
-    """The summary line; `names` are dimension names bound by a contract, `limit` the most values looked at."""
+    """The summary line; `names` are dimension names bound by a contract, `limit` the size of a sample."""
     parts = [type_of(tensor, names), str(tensor.device)]
     grad = gradient_of(tensor)
     if grad:
         parts.append(grad)
     numbers = statistics(tensor, limit)
     return "  ".join(parts) + (f"  |  {numbers}" if numbers else "")
+
+
+def header_lines(text: str, width: int) -> list[str]:
+    """A header as one line, or where that is too wide as two and more: what it is, then its numbers."""
+    if cell_width(text) <= width:
+        return [text]
+    what, bar, numbers = text.partition("  |  ")
+    return [*wrapped(what, width, 0, 2, by="  "),
+            *(f"  {line}" for line in (wrapped(numbers, width, 2, 2, by="  ") if bar else []))]
 
 
 def type_of(tensor: object, names: tuple | None = None) -> str:
@@ -74,11 +85,12 @@ def _about(sampled: bool) -> str:
 
 
 def sample_of(tensor: object, limit: int = SAMPLE) -> tuple:
-    """(NumPy values, whether they are a sample): flat, at most `limit` of them."""
+    """(NumPy values, whether they are a sample): flat, at most `limit` of them if it is one."""
     part, count = tensor.detach(), tensor.numel()
-    if count > limit:
+    sampled = count > (EXACT * limit if tensor.device.type == "cpu" else limit)
+    if sampled:
         part = part.reshape(-1)[::-(-count // limit)] if part.is_contiguous() else _thinned(part, limit)
-    return host_values(part).reshape(-1), count > limit
+    return host_values(part).reshape(-1), sampled
 
 
 def _thinned(tensor: object, limit: int) -> object:

@@ -30,7 +30,9 @@ def _totals(rows: list) -> str:
     seconds, saved = sum(row.seconds for row in rows), sum(row.saved_bytes for row in rows)
     marks = [f"{sum(mark_of(row) == mark for row in rows)} {mark}" for mark in ("vanishing", "exploding", "nan")
              if any(mark_of(row) == mark for row in rows)]
-    said = [f"{sum(not row.leaf for row in rows)} ops", f"{sum(row.leaf for row in rows)} leaves",
+    leaves = sum(row.leaf for row in rows)
+    ops = len(rows) - leaves
+    said = [f"{ops} op{'s' * (ops != 1)}", f"{leaves} {'leaf' if leaves == 1 else 'leaves'}",
             f"{duration(seconds)} backward", f"{size(saved)} saved", *marks]
     return f"<p>{escape('  ·  '.join(said))}</p>"
 

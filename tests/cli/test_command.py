@@ -248,6 +248,30 @@ def test_version_and_help():
     assert "--device" in out
 
 
+def test_warnings_name_the_place_in_the_program():
+    code, out, err = tcli("-e", "1\nF.mse_loss(ones(5), ones(5, 1))")
+    assert (code, out) == (0, "1\ntensor(0.)\n")
+    assert err.startswith("warning at <-e>:2:1: Using a target size (torch.Size([5, 1])) that is different")
+    code, out, err = tcli("-e", "ones(1); import warnings; warnings.warn('Oh.', FutureWarning)")
+    assert err == "warning[FutureWarning] at <-e>:1:27: Oh.\n"
+
+
+def test_steps_of_optimizers_are_shown_on_request(tmp_path):
+    path = tmp_path / "p.tsr"
+    path.write_text("""w = ones(2, requires_grad=True); v = ones(1, requires_grad=True)
+a = optim.SGD([w], lr=0.5)
+for i in range(2): a.zero_grad(); (w * w).sum().backward(); a.step()
+b = optim.SGD([v], lr=0.5); (v * v).backward(); b.step()
+""")
+    code, out, err = tcli("--trace=steps:2", path)
+    assert (code, out) == (0, "")
+    assert err.split() == "step 2 |g| |w| update w 0 0 0 100 % zero vanishing".split()
+    code, out, err = tcli("--trace=all", path)
+    assert [line.split()[:4] for line in err.splitlines() if line.startswith("step")] == [
+        ["step", "1", "|g|", "|w|"], ["step", "2", "|g|", "|w|"], ["step", "1", "of", "b"]]
+    assert "w * w" in err
+
+
 def test_backward_with_trace_shows_the_pass_on_stderr():
     code, out, err = tcli("-e", "w = ones(2, requires_grad=True)\n(w * w).sum().backward(trace=True)")
     assert (code, out) == (0, "")

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tcli.cli import commands, interrupt, journal, preferences, timing
+from tcli.cli import commands, interrupt, journal, preferences, repl, timing
 from tcli.cli.options import Settings
 from tcli.cli.preferences import Preferences
 from tcli.cli.repl import Repl
 from tcli.engine import fuse
+from tcli.runtime import profile
+from tcli.runtime.holders import Held
 from tcli.runtime.session import Session
 from tcli.runtime.trap import Trap
 
@@ -112,6 +114,25 @@ def test_results_beyond_the_budget_are_not_held(prompt):
     assert prompt.say("_ + 10 * __") == "12"
 
 
+def test_a_result_that_nothing_else_holds_any_more_is_let_go_of(prompt):
+    prompt.repl.preferences.set("keep", "2MB")
+    prompt.say("x = zeros(1000, 1000)")
+    prompt.say("x")
+    prompt.say("y = 1")
+    assert "_" in prompt.session.builtins
+    assert "_ does not keep this result: 3.8 MB" in prompt.say("del x")
+    assert "_" not in prompt.session.builtins
+    assert "saved for backward" not in prompt.say(":mem")
+
+
+def test_what_a_result_saves_for_backward_counts(prompt):
+    prompt.repl.preferences.set("keep", "2MB")
+    prompt.say("w = ones(500, 500, requires_grad=True)")
+    assert "does not keep" in prompt.say("(w.exp().sin().cos() * 2).exp().sum()")
+    prompt.say("loss = w.exp().sin().cos().exp().sum();")
+    assert "does not keep" not in prompt.say("loss")  # the variable holds the graph anyway
+
+
 def test_undo_takes_bindings_and_random_numbers_back(prompt):
     prompt.say("x = 1")
     prompt.say("x = 2; y = 3")
@@ -146,7 +167,7 @@ def test_a_line_that_fails_says_what_it_wrote_in_place(prompt):
 
 
 def test_old_snapshots_are_let_go_of_within_the_budget(prompt):
-    prompt.repl.journal.budget = 9 << 20
+    prompt.repl.preferences.set("keep", "9MB")
     for _ in range(4):
         prompt.say("x = zeros(1000, 1000);")
     assert sum(each.before is not None for each in prompt.repl.journal.entries) == 2
@@ -170,6 +191,60 @@ def test_time_and_profile(prompt, monkeypatch):
     assert re.search(r" 20 .*ones\(30, 30\)", text)
 
 
+def test_what_fusion_puts_off_is_computed_where_it_is_timed(prompt, monkeypatch):
+    monkeypatch.setattr(timing, "BUDGET", 0.05)
+    monkeypatch.setattr(profile, "TRIFLE", 0.0)
+    prompt.say("x = torch.rand(1000, 1000)")
+    prompt.say(":time z = x * 2")
+    assert type(prompt.session["z"]) is not fuse.Pending
+    assert "what was deferred, computed together" in prompt.say(":profile w = (x * 3).exp()")
+    assert type(prompt.session["w"]) is not fuse.Pending
+
+
+def test_an_entry_computes_what_it_put_off_while_ctrl_c_gets_through(prompt):
+    run, left = prompt.repl.work.run, []
+
+    def watched(function):
+        value = run(function)
+        left.append(isinstance(prompt.session.globals.get("y"), fuse.Pending))
+        return value
+
+    prompt.repl.work.run = watched
+    prompt.say("x = torch.rand(1000, 1000)")
+    prompt.say("y = (x * 3).exp()")
+    assert left == [False, False]
+    prompt.say("y = []; y.append(y); y.append(x * 2)")
+    assert not isinstance(prompt.session["y"][1], fuse.Pending)
+
+
+def test_who_holds_memory_is_found_without_computing():
+    session = Session(seed=0)
+    session.run("x = torch.rand(1000, 1000); y = (x * 3).exp()")
+    held = Held()
+    assert held.add(session["y"]) == 4_000_000
+    assert held.add(session["y"]) == 0
+    assert isinstance(session["y"], fuse.Pending)
+
+
+def test_profile_tells_the_ops_of_a_module_and_counts_nothing_twice(prompt):
+    prompt.say("""class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    def forward(self, x):
+        return self.inner(x).softmax(1)
+
+net = Net(); x = randn(3, 4)
+""")
+    text = prompt.say(":profile for i in range(4): net(x)")
+    assert re.search(r" 4 .*:16  self.inner\(x\)$", text, re.M)
+    assert re.search(r"% +4 .* · linear \[3, 4\] \[8, 4\] \[8\]$", text, re.M)
+    assert re.search(r"% +4 .* · relu \[3, 8\]$", text, re.M)
+    shares = [int(each) for each in re.findall(r"(\d+) % +\d+ .*:\d+  ", text)]
+    assert sum(shares) <= 100 + len(shares)
+    assert "__echo__" not in text
+
+
 def test_trace_shows_the_last_backward(prompt):
     assert "no backward pass yet" in prompt.say(":trace")
     prompt.say("w = tensor([1., 2.], requires_grad=True); loss = (w * w).sum()")
@@ -179,6 +254,10 @@ def test_trace_shows_the_last_backward(prompt):
     assert "w (leaf)" in text
     assert "|g| 4.47" in text
     assert "w * w" in prompt.say(":trace (w * w).sum()")
+    prompt.say(":trace steps")
+    assert "|w|" in prompt.say("o = optim.SGD([w], lr=1); o.step()")
+    prompt.say(":trace off")
+    assert prompt.say("o.step()") == ""
     prompt.say(":trace on")
     assert "w * 3" in prompt.say("(w * 3).sum().backward()")
 
@@ -220,8 +299,10 @@ def test_formats_change_the_echo_and_not_print(prompt):
 def test_full_shows_everything(prompt):
     assert prompt.say("arange(90000).reshape(300, 300)").count("\n") < 40
     assert prompt.say(":full").count("\n") >= 300
-    assert "of 72,890 characters: :full shows all" in prompt.say("list(range(12000))")
-    assert "11999" in prompt.say(":full")
+    assert "of 12,000 elements: :full shows all" in prompt.say("list(range(12000))")
+    assert prompt.say(":full").count(",") == 11999
+    assert prompt.say("nn.Sequential(*[nn.ReLU() for i in range(100)])").endswith("… of 103 lines: :full shows all")
+    assert len(prompt.say("'a' * 9000")) < 2000
     assert "no result" in Prompt(prompt.capsys).say(":full")
 
 
@@ -364,3 +445,37 @@ def test_the_page_about_the_prompt_names_every_command_and_setting():
         assert f"`:{name}" in page
     for each in preferences.ALL:
         assert f"| `{each.name}` |" in page
+
+
+def test_lines_for_a_shell_are_recognised(prompt, monkeypatch):
+    monkeypatch.setattr(repl, "which", lambda word: word in ("ls", "pip", "sum", "import", "x"))
+    assert "= !ls runs it in the shell" in prompt.say("ls")
+    assert "= !pip install torch runs it in the shell" in prompt.say("pip  install torch")
+    assert prompt.repl.parse_error("pip install torch").help == "!pip install torch runs it in the shell"
+    prompt.say("x = 3")
+    for text in ("x y", "sum x", "import 3", "lss"):
+        assert "in the shell" not in prompt.say(text)
+
+
+def test_a_bare_exit_leaves_unless_it_is_a_variable(prompt):
+    with pytest.raises(SystemExit):
+        prompt.say(" exit ")
+    prompt.say("quit = 3")
+    assert prompt.say("quit") == "3"
+
+
+def test_a_missing_import_is_named(prompt):
+    assert "= import numpy as np is missing" in prompt.say("np.ones(3)")
+    assert "= import json is missing" in prompt.say("json.dumps(3)")
+
+
+def test_a_colon_or_a_question_mark_alone_asks_for_help(prompt):
+    assert ":undo [N]" in prompt.say(":")
+    assert prompt.say("?") == prompt.say(":help")
+    assert "float16" in prompt.say(":dtype f16")
+
+
+def test_a_name_that_a_failed_entry_would_have_bound_is_explained(prompt):
+    prompt.say("alpha = ones(3); alpha.backward()")
+    assert "the entry that would have bound alpha failed" in prompt.say("alpha")
+    assert "failed" not in prompt.say("beta")

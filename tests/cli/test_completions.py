@@ -51,7 +51,8 @@ def completed(words: str, folder: Path, shell: str = "tcli.bash") -> list[str]:
     ("tcli inspect a", ["a.npy"]), ("tcli inspect --st", ["--stats"]), ("tcli convert --dtype bf", ["bfloat16"]),
     ("tcli convert m.safetensors --to np", ["npy", "npz"]), ("tcli test ''", ["bin", "sub", "train.tsr"]),
     ("tcli inspect m.safetensors fc2", ["fc2.bias", "fc2.weight"]), ("tcli explain sh", ["shape"]),
-    ("tcli doc logsumex", ["logsumexp"]), ("tcli inspect n", []), ("tcli -e ''", [])])
+    ("tcli doc logsumex", ["logsumexp"]), ("tcli inspect n", []), ("tcli -e ''", []),
+    ("tcli --trace = st", ["steps"]), ("tcli --trace tr", ["train.tsr"])])
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_bash_completes(words, found, folder):
     assert completed(words, folder) == found
@@ -70,8 +71,9 @@ def test_the_other_shells_know_every_option_and_command(name):
     text = (ROOT / "completions" / name).read_text()
     said = [OPTIONS, *(options for _, options in FILE_COMMANDS.values())]
     flags = {flag for options in said for option in options for flag in option.flags}
-    missing = [flag for flag in flags if (f"{flag}[" if name == "_tcli" else f"-l {flag[2:]} " if flag[:2] == "--"
-                                          else f"-s {flag[1:]} ") not in text]
+    words = {flag: f"{flag}{'=-' * (flag == '--trace')}[" if name == "_tcli" else f"-l {flag[2:]} " if flag[:2] == "--"
+             else f"-s {flag[1:]} " for flag in flags}
+    missing = [flag for flag, word in words.items() if word not in text]
     assert not missing
     assert all(command in text for command in COMMANDS)
 

@@ -11,7 +11,7 @@ def test_expressions_repeat_and_may_be_attached():
 
 def test_options_may_follow_the_file():
     settings = parse(["train.tsr", "--device", "meta", "--seed=3", "--trace"])
-    assert (settings.file, settings.device, settings.seed, settings.trace) == ("train.tsr", "meta", 3, True)
+    assert (settings.file, settings.device, settings.seed, settings.trace) == ("train.tsr", "meta", 3, "backward")
 
 
 def test_unknown_options_after_the_file_belong_to_the_program():
@@ -31,6 +31,12 @@ def test_flags_may_be_joined():
     assert settings.interactive
 
 
+def test_what_is_traced_is_joined_to_the_flag():
+    assert [parse(argv).trace for argv in (["--trace", "steps"], ["--trace=steps"], ["--trace=steps:10"], [])] \
+        == ["backward", "steps", "steps:10", None]
+    assert parse(["--trace", "steps"]).file == "steps"
+
+
 def test_a_dash_is_stdin_and_a_negative_number_is_an_argument():
     settings = parse(["-", "-3"])
     assert (settings.file, settings.args) == ("-", ["-3"])
@@ -43,6 +49,8 @@ def test_a_dash_is_stdin_and_a_negative_number_is_an_argument():
     (["--seed", "x"], "--seed takes a whole number, not 'x'"),
     (["--quiet=1"], "--quiet takes no value"),
     (["-o", "jsn"], "-o takes text, repr, json, csv, tsv, md, npy, npz, safetensors or pt, not 'jsn' (did you mean 'json'?)"),
+    (["--trace=step"], "--trace takes backward, steps or all, not 'step' (did you mean 'steps'?)"),
+    (["--trace=steps:0"], "--trace takes backward, steps or all, not 'steps:0' (did you mean 'steps'?)"),
     (["--device", "gpu"], "--device takes cpu, cuda, cuda:N or meta, not 'gpu'"),
 ])
 def test_bad_usage_is_one_clear_line(argv, said):

@@ -81,7 +81,7 @@ def test_exit_leaves_with_its_code(typed):
 def test_a_long_result_is_cut_with_a_footer(typed):
     shown = typed("list(range(10000))\r")[0][0]
     assert len(shown) < 21_000
-    assert shown.endswith("… of 58,890 characters: :full shows all")
+    assert shown.endswith("… of 10,000 elements: :full shows all")
 
 
 def test_a_question_mark_shows_help(typed):

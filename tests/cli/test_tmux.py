@@ -136,6 +136,12 @@ def test_a_session(terminal):
     time.sleep(1)
     terminal.keys("C-c")
     terminal.wait(r"interrupted at[^$]*^tcli> *$", seconds=20)
+    # A call that takes long is named below, and nothing of that remains.
+    terminal.line("long = torch.linalg.multi_dot([big] * 12)")
+    terminal.wait(r"^[\d.]+:\d+ torch.linalg.multi_dot\(\[big\] \* 12\) … \d s$")
+    terminal.keys("C-c")
+    terminal.wait(r"interrupted at[^$]*^tcli> *$", seconds=20)
+    assert " … " not in terminal.screen()
     terminal.line("x.shape, big.shape")
     terminal.wait(r"torch.Size\(\[3, 4\]\), torch.Size\(\[3000, 3000\]\)")
 
@@ -160,8 +166,14 @@ def test_a_session(terminal):
     terminal.line("!" + f"{sys.executable} -m tcli s.tsr")
     terminal.wait(rf"^{re.escape(number)}$")
 
-    terminal.ready()
-    terminal.keys("C-d")
+    # A model says what it is; a step of an optimizer what it did.
+    terminal.line("net")
+    terminal.wait("^Linear  10 parameters  40 B  f32  cpu  training$")
+    terminal.line(":trace steps")
+    terminal.line("optim.SGD(net.parameters(), lr=0.1).step()")
+    terminal.wait(r"^net.weight +[\d.]+ +[\d.]+ +[\d.]+")
+
+    terminal.line("exit")
     terminal.wait("ended with 0")
 
 

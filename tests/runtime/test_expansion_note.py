@@ -15,7 +15,8 @@ def test_a_loss_of_a_vector_and_a_column(capsys):
     assert noted(program, capsys) == "note: (32,) and (32, 1) were expanded to (32, 32) at t.tsr:4:9\n"
 
 
-@pytest.mark.parametrize("op", ["x + y", "x * y", "x == y", "x > y", "torch.maximum(x, y)", "x.sub(y)", "x / y"])
+@pytest.mark.parametrize("op", ["x + y", "x * y", "x == y", "x > y", "torch.maximum(x, y)", "x.sub(y)", "x / y",
+                                "x ** y", "torch.pow(x, y)", "x.pow(y)"])
 def test_every_elementwise_op_tells(op, capsys):
     assert "(5,) and (5, 1) were expanded to (5, 5)" in noted(f"x, y = ones(5), ones(5, 1)\nz = {op}", capsys)
 
@@ -35,6 +36,11 @@ def test_on_every_road(setup, capsys):
     "torch.tril(ones(5, 5)); torch.vander(arange(5.))"])
 def test_what_is_meant_is_not_told(program, capsys):
     assert noted(program, capsys) == ""
+
+
+def test_powers_of_large_tensors_tell(capsys):
+    assert "(700, 700)" in noted("x, y = ones(700), ones(700, 1)\nz = x ** y", capsys)
+    assert noted("2.0 ** ones(700); ones(3) ** 2; ones(3, 1) ** 0.5", capsys) == ""
 
 
 def test_quiet(capsys):

@@ -48,3 +48,36 @@ def test_a_dim_is_put_in_where_one_place_fits():
 ])
 def test_mends(code, symbol, left, right, said):
     assert mend(code, symbol, Operand(*left), Operand(*right)) == said
+
+
+@pytest.mark.parametrize(("program", "help"), [
+    ("x = arange(6); torch.softmax(x, 0)", "it takes floating-point numbers: x.float()"),
+    ("arange(6).mean()", "it takes floating-point numbers: arange(6).float()"),
+    ("x = arange(6); (x + 1).std()", "it takes floating-point numbers: (x + 1).float()"),
+    ("F.mse_loss(arange(3), arange(3))", "it takes floating-point numbers: .float() makes them"),
+    ("ones(3).bitwise_and(ones(3))", None), ("zeros(3, dtype='float32')", "write torch.float32, without quotes"),
+    ("zeros(3, dtype='red')", None), ("ones(3).to('float64')", "for the dtype write torch.float64, without quotes"),
+    ("import sklearn", "data.iris(), data.digits() and others come with tcli; linear algebra is in torch.linalg")])
+def test_hints_about_dtypes_and_modules(program, help):
+    with pytest.raises(tcli.TcliError) as caught:
+        tcli.Session().run(program)
+    assert caught.value.help == help
+
+
+def test_a_mistyped_file_is_guessed(tmp_path, monkeypatch):
+    (tmp_path / "weights.npy").touch()
+    monkeypatch.chdir(tmp_path)
+    for program in ("load('wieghts.npy')", "torch.load('weigths.npy')", "open('weights.ny')"):
+        with pytest.raises(tcli.TcliError) as caught:
+            tcli.Session().run(program)
+        assert caught.value.help == "did you mean 'weights.npy'?"
+
+
+def test_labels_name_the_dims_that_a_contract_bound():
+    with pytest.raises(tcli.TcliError) as caught:
+        tcli.Session().run("h: f32[B, C] = ones(64, 10)\nv = ones(64)\nh - v")
+    assert [label.text for label in caught.value.labels] == ["f32[B=64, C=10]", "f32[64]"]
+    assert caught.value.help == "this fits: v.unsqueeze(1) is f32[64, 1]"
+    with pytest.raises(tcli.TcliError) as caught:
+        tcli.Session().run("h: f32[B, C] = ones(64, 10)\nh @ h")
+    assert [label.text for label in caught.value.labels] == ["f32[B=64, C=10]", "f32[B=64, C=10]"]

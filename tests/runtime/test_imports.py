@@ -166,3 +166,11 @@ def test_safetensors_says_what_is_missing(tmp_path, monkeypatch):
 def test_all_and_any_take_a_dim(capsys):
     assert run("x = torch.tensor([[True, False], [True, True]])\nprint(all(x, 1), any(x, dim=0), all([True, False]))", capsys) \
         == ["tensor([False,  True]) tensor([True, True]) False"]
+
+
+def test_a_program_of_that_name_is_to_be_run(tmp_path, monkeypatch):
+    (tmp_path / "lib.tsr").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(tcli.TcliError) as caught:
+        tcli.Session().run("from lib import f")
+    assert caught.value.help == "programs are not imported; at the prompt `:run lib.tsr` runs it and keeps its names"

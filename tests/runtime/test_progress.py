@@ -9,15 +9,14 @@ import sys
 import pytest
 
 import tcli
-from tcli.runtime import progress
 
 
-def on_terminal(program):
+def on_terminal(program, columns=120):
     """(stdout, what a terminal on stderr got) of a program."""
     ours, theirs = pty.openpty()
     code = f"import tcli; tcli.Session().run({program!r})"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL,
-                               env=os.environ | {"TERM": "xterm", "COLUMNS": "120", "NO_COLOR": "1"})
+                               env=os.environ | {"TERM": "xterm", "COLUMNS": str(columns), "NO_COLOR": "1"})
     os.close(theirs)
     seen = b""
     while True:
@@ -45,6 +44,12 @@ def test_a_bar_with_live_values_on_a_terminal():
     assert re.search(r"[0-9]/s", last)
 
 
+def test_a_narrow_terminal_shows_numbers_without_a_bar():
+    _, seen = on_terminal("for i in track(range(4), 'training the net', loss=lambda: 0.5): pass", columns=40)
+    last = seen.replace("\r", "\n").rstrip("\n").split("\n")[-1]
+    assert last.split() == ["training", "the", "net", "4/4", "0:00:00", "loss=0.5"]
+
+
 def test_the_rate_of_slow_steps_is_the_time_of_one():
     _, seen = on_terminal("import time\nfor i in track(range(2)):\n    time.sleep(1.2)")
     assert re.search(r"1\.2\d? s each", seen)
@@ -66,29 +71,3 @@ def test_a_value_that_is_no_function_is_told():
         tcli.Session().run("track([1], 'x', loss=3)")
     assert caught.value.message == "track(): loss must be a function that gives the value to show"
     assert caught.value.help == "loss=lambda: loss"
-
-
-class Terminal:
-    def __init__(self):
-        self.text = ""
-
-    def isatty(self):
-        return True
-
-    def write(self, text):
-        self.text += text
-
-    def flush(self):
-        """Nothing waits here."""
-
-
-@pytest.mark.parametrize(("seconds", "told"), [(0.0, False), (0.3, True)])
-def test_what_takes_long_is_said(seconds, told, monkeypatch):
-    import time
-
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    with progress.said_while_long("loading x.pt", after=0.05 if told else 30):
-        time.sleep(seconds)
-    assert terminal.text.startswith("\rloading x.pt … 0 s") == told
-    assert terminal.text.endswith("\r\x1b[K") == told

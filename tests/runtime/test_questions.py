@@ -4,6 +4,7 @@ import pytest
 
 import tcli
 
+LEAF = "it is a leaf that requires a gradient, and none has been left there"
 W = "w = tensor([-1., 4.], requires_grad=True)\n"
 
 
@@ -32,14 +33,66 @@ def test_the_line_that_lost_a_gradient(program, said):
 
 @pytest.mark.parametrize(("program", "said"), [
     ("h = w * 2\nwhy_no_grad(h)", "it is no leaf: it was made by mul at 2:5: w * 2; call retain_grad() before backward()"),
-    ("why_no_grad(w)", "it is a leaf that requires a gradient, but no backward() has reached it yet"),
+    ("why_no_grad(w)", f"{LEAF}"),
+    ("loss = (w * w).sum(); why_no_grad(w)", f"{LEAF}; loss depends on it: loss.backward() gives it one"),
+    ("loss = (w * w).sum(); loss.backward(); w.grad = None; why_no_grad(w)",
+     f"{LEAF}; loss.backward() has been there, and the gradient was cleared since (zero_grad(), or grad = None)"),
+    ("v = ones(1, requires_grad=True); loss = (w.detach() * v).sum(); loss.backward(); why_no_grad(w)",
+     f"{LEAF}; the graph of loss does not lead to it: detach() cuts the graph at 2:42: w.detach()"),
+    ("v = ones(1, requires_grad=True); loss = v * 2; why_no_grad(w)", f"{LEAF}; the graph of loss does not lead to it"),
     ("w.sum().backward(); why_no_grad(w)", "it has a gradient"),
     ("why_no_grad(arange(3))", "its dtype is torch.int64: only floating-point and complex tensors can require gradients"),
-    ("why_no_grad(ones(2))", "it does not require a gradient: it was made without requires_grad=True, detached, or computed "
-     "under no_grad"),
+    ("why_no_grad(ones(2))", "it does not require a gradient: made without requires_grad=True at 2:13: ones(2)"),
+    ("x = [ones(2)]\nwhy_no_grad(*x)", "it does not require a gradient: it was made without requires_grad=True, detached, or "
+     "computed under no_grad"),
+    ("(w * 1).detach().apply_(why_no_grad) if False else why_no_grad((w * 2).detach())",
+     "it does not require a gradient: detach() cuts the graph at 2:64: (w * 2).detach()"),
 ])
 def test_other_reasons(program, said):
     assert answer(W + program) == said
+
+
+MODEL = """class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(2, 3)
+    def forward(self, x):
+        h = self.a(x)
+        h = h.detach()
+        return torch.relu(h)
+def f(x): return x.data * 2
+@torch.no_grad()
+def g(x):
+    return x * 2
+def k(x):
+    with torch.no_grad():
+        y = x * 3
+    return y + 1
+def again(x): return again(x) if x is None else k(x)
+class Plain:
+    def run(self, x): return x.detach()
+net = Net(); both = nn.Sequential(nn.Linear(2, 2), net); plain = Plain()
+"""
+
+
+@pytest.mark.parametrize(("program", "said"), [
+    ("why_no_grad(net(w[None]))", "detach() cuts the graph at 8:13: h.detach()"),
+    ("out = net(w[None]).sum()\nwhy_no_grad(out)", "detach() cuts the graph at 8:13: h.detach()"),
+    ("why_no_grad(both(w[None]))", "detach() cuts the graph at 8:13: h.detach()"),
+    ("why_no_grad(f(w))", ".data is outside of the graph at 10:18: x.data"),
+    ("why_no_grad(g(w) + 1)", "computed under no_grad, as the whole of g is at 12:1: def g(x):"),
+    ("why_no_grad(k(w).sum() * 2)", "computed under no_grad at 16:9: y = x * 3"),
+    ("why_no_grad(again(w))", "computed under no_grad at 16:9: y = x * 3"),
+    ("r = plain.run(w)\nwhy_no_grad(r)", "detach() cuts the graph at 20:30: x.detach()"),
+    ("why_no_grad(net.a(w[None]).exp().detach())", "detach() cuts the graph at 22:13: net.a(w[None]).exp().detach()")])
+def test_functions_and_modules_of_the_program_are_followed(program, said):
+    assert answer(W + MODEL + program) == f"it does not require a gradient: {said}"
+
+
+def test_a_parameter_that_the_loss_does_not_reach():
+    program = "net.b = nn.Linear(3, 1); loss = net.b(net(w[None])).sum(); loss.backward()\nwhy_no_grad(net.a.weight)"
+    said = answer(W + MODEL + program)
+    assert said == f"{LEAF}; the graph of loss does not lead to it: detach() cuts the graph at 8:13: h.detach()"
 
 
 def test_a_function_under_no_grad():
@@ -108,3 +161,21 @@ def test_ratios_and_marks_of_a_step(capsys):
 def test_what_cannot_be_watched_is_told(program, said):
     with pytest.raises(tcli.TcliError, match=said):
         tcli.Session().run(program)
+
+
+@pytest.mark.parametrize(("program", "note"), [
+    ("(w.detach() * 2).sum().backward()", "detach() cuts the graph at 2:2: w.detach()"),
+    ("loss = w.data.sum()\nloss.backward()", ".data is outside of the graph at 2:8: w.data"),
+    ("def f(x):\n    return x.detach()\nf(w).sum().backward()", "detach() cuts the graph at 3:12: x.detach()")])
+def test_backward_without_a_graph_tells_where_it_was_cut(program, note):
+    with pytest.raises(tcli.TcliError) as caught:
+        answer(W + program)
+    assert caught.value.notes == [note]
+    assert caught.value.help is None
+
+
+def test_backward_of_what_was_made_without_a_graph_keeps_its_hint():
+    with pytest.raises(tcli.TcliError) as caught:
+        answer("v = ones(2)\n(v * 2).sum().backward()")
+    assert caught.value.notes == ["nothing that it is computed from requires a gradient (v) at 2:1: (v * 2).sum()"]
+    assert caught.value.help == "make a leaf with requires_grad=True before computing with it"

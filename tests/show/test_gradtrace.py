@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 import tcli
+from tcli.cli.output import echoed
 from tcli.show.gradtrace import as_json, render, tree
+from tcli.show.screen import Screen
 from tcli.source import Source, Span
 from tests.show.golden import check
 
@@ -129,3 +131,18 @@ def test_each_op_has_one_row():
                 "t = trace((values * a).sum() + w.sum())")
     ops = [each.op for each in session["t"].rows]
     assert sorted(ops) == ["add", "exp", "leaf", "mul", "mul", "sort", "sum", "sum"]
+
+
+def test_a_trace_fits_a_narrow_screen():
+    session = tcli.Session(seed=0)
+    rows = session.run("x = randn(64, 100, requires_grad=True); trace(x.tanh().mul(2.).sum())").rows
+    for width in (40, 60, 80):
+        assert max(map(len, render(rows, width=width).split("\n"))) <= width
+
+
+def test_the_prompt_shows_a_trace_in_the_width_of_the_screen(monkeypatch):
+    monkeypatch.setattr(Screen, "of", lambda stream, wish="auto": Screen(50, 24, "none"))
+    session = tcli.Session(seed=0, trace=True)
+    trace = session.run("x = randn(64, requires_grad=True); trace((x * 2).tanh().exp().sigmoid().sum())")
+    assert max(map(len, echoed(trace).split("\n"))) <= 50
+    assert max(map(len, str(trace).split("\n"))) > 50

@@ -42,9 +42,10 @@ def test_where_a_tensor_was_made_is_said_when_it_is_known():
 
 
 def test_a_large_tensor_is_sampled_and_marked(session):
-    value = session.run("ones(3000, 1000)")
+    value = session.run("ones(11_000, 1000)")
     assert sample_of(value)[0].size <= 1_000_000
     assert "~ all 1.00" in header(value)
+    assert "  |  all 1.00" in header(session.run("ones(10_000, 1000)"))
 
 
 def test_the_header_of_a_large_tensor_is_quick(session):
