@@ -17,21 +17,19 @@ from .dispatch import (
     TENSORS,
     Tensor,
     _into_first,
-    _is_single,
     _keep,
-    _kernel,
     bind,
     bump,
     call,
     describe_operands,
     new,
-    normalise,
     note_view,
     record,
     wrap,
 )
 from .meta import MetaArray
 from .notes import note_expansion
+from .options import composed, is_composed, is_single, record_single, single
 from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
@@ -52,8 +50,10 @@ def make_function(o: Op):
         fn = _binary_function(o, _operators[o])
     elif o in _shortcuts:
         fn = _with_shortcut(o, _shortcuts[o])
-    elif _is_plain(o):
-        fn = _single(o)
+    elif is_single(o):
+        fn = single(o)
+    elif is_composed(o):
+        fn = composed(o)
     else:
         def fn(*args, **kwargs):
             return call(o, args, kwargs)
@@ -109,7 +109,7 @@ def finish_view(o: Op, values, r):
     x = values[0]
     if state.grad:
         if x._rg:
-            _record_single(o, plan_for(o, FIRST_ALONE), x, values, t)
+            record_single(o, plan_for(o, FIRST_ALONE), x, values, t)
             if o.grad_name_ is not None and type(o.grad_name_) is not str:
                 t._node._name = o.grad_name_(*values)
     elif state.inference:
@@ -322,117 +322,6 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
                 saved.append(s)
             else:
                 saved.append(value)
-    t._node = node
-    t._rg = True
-
-
-# ---------------------------------------------------------------- one tensor and options
-
-MEMORABLE = (int, bool, str, type(None))
-
-
-def _is_plain(o: Op) -> bool:
-    """Whether an op takes one tensor, its first argument, and gives one: the form with a short way."""
-    return _is_single(o) and o.out_count == 1 and not o.fields and "inplace" not in o.index and "out" not in o.index
-
-
-def _single(o: Op):
-    """The function of an op on one tensor with options.
-
-    The options in normal form depend on what was given and on the number of dims alone, so they are
-    worked out once for each such call. Whatever fails goes the long road and fails there, in full words.
-    """
-    kernel, memory, names, view, slow = None, {}, {}, o.view, call
-    plan = plan_for(o, (True, False)) if o.rules else None
-    named = o.grad_name_ if callable(o.grad_name_) else None
-
-    def fn(*args, **kwargs):
-        nonlocal kernel
-        x = args[0] if args else None
-        if type(x) not in READY:
-            return slow(o, args, kwargs)
-        a = x._a
-        if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or a.size > SMALL or type(a) is not ndarray:
-            return slow(o, args, kwargs)
-        try:
-            key = a.ndim if len(args) == 1 and not kwargs else (
-                a.ndim, args[1:], *kwargs.items(), *map(type, args), *map(type, kwargs.values()))
-            options = memory.get(key)
-            if options is None:
-                options = _options(o, x, args, kwargs, memory, key)
-                kernel = _kernel(o)
-            r = kernel(np, a, *options) if options is not None else None
-        except Exception:
-            r = None
-        if r is None:
-            return slow(o, args, kwargs)
-        t = new(Tensor)
-        t._a = r if type(r) is ndarray else asarray(r)
-        t._v = [0]
-        if view:
-            note_view(o, (x, *options), t)
-        if state.grad:
-            if x._rg and plan is not None and t._a.dtype.kind in "fc":
-                values = (x, *options)
-                _record_single(o, plan, x, values, t)
-                if named is not None:
-                    t._node._name = names.get(key) or _name_of(named, values, names, key)
-        elif state.inference:
-            t._inference = True
-        return t
-    return fn
-
-
-def _name_of(named, values, names: dict, key) -> str:
-    """What the node of a call is called; remembered where it depends on the options alone."""
-    found = named(*values)
-    if getattr(named, "by_options", False):
-        if len(names) > 256:
-            names.clear()
-        names[key] = found
-    return found
-
-
-def _options(o: Op, x, args, kwargs, memory: dict, key) -> tuple | None:
-    """The options of a call in normal form, remembered under `key`; None for a call of another kind."""
-    if not all(type(v) in MEMORABLE for v in (*args[1:], *kwargs.values())):
-        return None
-    values = bind(o, args, kwargs)
-    if values[0] is not x:
-        return None
-    normalise(o, values)
-    if len(memory) > 256:
-        memory.clear()
-    memory[key] = found = tuple(values[1:])
-    return found
-
-
-def _record_single(o: Op, plan, x, values, t) -> None:
-    node = new(Node)
-    a = t._a
-    node.op = o
-    node.plan = plan
-    node.shape = a.shape
-    node.dtype = a.dtype
-    node.seq = next_sequence()
-    node._name = None
-    edge = x._node or x._leaf or edge_of(x)
-    node.edges = (edge,)
-    if state.where:
-        node.place = locate()
-    saves = plan.saves
-    if state.saved_hooks or x._inference:
-        node.saved = [_keep(fetch, values, (t,), node) for fetch in saves]
-    else:
-        node.saved = saved = []
-        for fetch in saves:
-            if fetch is FIRST:
-                saved.append(saved_as_is(x, edge))
-            elif fetch is RESULT:
-                saved.append(saved_as_is(t, OUT))
-            else:
-                what, i = fetch
-                saved.append(values[i] if what == "arg" else _keep(fetch, values, (t,), node))
     t._node = node
     t._rg = True
 

@@ -380,6 +380,11 @@ def _run_composite(o: Op, values: list):
         if " meta tensor" in str(error):
             raise
         raise placement.no_meta(o.name) from error
+    return name_composite(o, result, values)
+
+
+def name_composite(o: Op, result, values):
+    """The result of a composite under the op's own name: that of its node, and the class of named results."""
     if o.grad_name_ is not None and type(result) in TENSORS and type(result._node) is Node and all(
             result is not v for v in values):
         result._node._name = o.grad_name_

@@ -13,10 +13,11 @@ import numpy as np
 from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
 from . import device as devices
 from . import dispatch, dtypes, tape
-from .args import Size, type_name
+from .args import Size, size_of, sizes, to_dim, type_name
 from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
+from .dtypes import by_numpy as known_dtypes
 from .registry import RAW, T
 from .storage import (
     Storage,
@@ -73,19 +74,23 @@ class Tensor:
 
     @property
     def shape(self) -> Size:
-        return Size(self._a.shape)
+        shape = self._a.shape
+        return sizes.get(shape) or size_of(shape)
 
     def size(self, dim: int | None = None):
         shape = self._a.shape
         if dim is None:
-            return Size(shape)
-        from .args import to_dim
-
+            return sizes.get(shape) or size_of(shape)
+        if type(dim) is int and 0 <= dim < len(shape):
+            return shape[dim]
         return shape[to_dim(dim, self, "size", "dim")] if shape else _no_dims(dim)
 
     @property
     def dtype(self) -> dtypes.dtype:
-        return dtypes.of_numpy(self._a.dtype) if not self._half_complex else dtypes.complex32
+        if self._half_complex:
+            return dtypes.complex32
+        d = self._a.dtype
+        return known_dtypes.get(d) or dtypes.of_numpy(d)
 
     @property
     def device(self) -> Device:
@@ -101,7 +106,7 @@ class Tensor:
     ndimension = dim
 
     def numel(self) -> int:
-        return int(self._a.size)
+        return self._a.size
 
     nelement = numel
 
@@ -182,8 +187,6 @@ class Tensor:
             strides = _canonical_strides(self._a.shape, strides)
         if dim is None:
             return strides
-        from .args import to_dim
-
         return strides[to_dim(dim, self, "stride", "dim")]
 
     def storage_offset(self) -> int:
@@ -216,7 +219,7 @@ class Tensor:
         if a.size != 1:
             raise EngineError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
         value = a.item()
-        return value if isinstance(value, (float, int, complex)) else float(value)
+        return value if type(value) is float or isinstance(value, (float, int, complex)) else float(value)
 
     def tolist(self):
         if devices.sketch and type(self._a) is not np.ndarray:
@@ -293,6 +296,8 @@ class Tensor:
 
     def __float__(self) -> float:
         value = self._number()
+        if type(value) is float:
+            return value
         if type(value) is complex:
             raise EngineError("value cannot be converted to type double without overflow") if value.imag else \
                 EngineError("value cannot be converted to type double")

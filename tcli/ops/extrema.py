@@ -105,12 +105,18 @@ def _both(k, g, x, x_shape, outs, dim, keepdim):
 
 def _shared_array(k, g, x, out):
     best = _is_best(np, x, out)
-    return np.where(best, g / np.add.reduce(best, None), x.dtype.type(0)).astype(x.dtype, copy=False)
+    return np.where(best, g / np.count_nonzero(best), x.dtype.type(0)).astype(x.dtype, copy=False)
+
+
+def _small_whole(name: str):
+    def run(x):
+        return x.ravel()[x.argmax() if name == "max" else x.argmin()]
+    return lambda ndim: run
 
 
 def _whole_op(name: str, ufunc: str):
-    @op(f"_{name}_all", fuse=True, at="", half=False, vjp={"x": _shared_by_all}, raw_vjp={"x": _shared_array},
-        grad_name=f"{name.capitalize()}Backward1",
+    @op(f"_{name}_all", fuse=True, small=_small_whole(name), at="", half=False, vjp={"x": _shared_by_all},
+        raw_vjp={"x": _shared_array}, grad_name=f"{name.capitalize()}Backward1",
         samples=["r(3, 4)", "r()", TIES])
     def whole(xp, x):
         refuse(x, "c", name + "_all")

@@ -144,12 +144,40 @@ CALLS = ["torch.cat([a, b])", "torch.cat([a, b], -1)", "torch.cat([a, b.double()
          "a.reshape(-1, 2)", "a.t().reshape(2, 3)", "a.reshape([6])", "a[1]", "a[-1, 0]", "a[:, 1:]", "a[0, ::2]", "a ** 2",
          "a ** 3.0", "2 ** a", "a.abs() ** b", "F.linear(a, b)", "F.linear(a, b, b[:, 0])", "F.linear(a[0], b)",
          "F.mse_loss(a, b)", "F.mse_loss(a, b, reduction='sum')", "F.mse_loss(a, b, reduction='none')", "a.max()", "a.min()",
-         "torch.zeros(2, 3)", "torch.ones((2,))", "a.relu()", "torch.sigmoid(a)", "a @ b.t()", "a[0] @ b[0]", "a @ b[0]"]
+         "torch.zeros(2, 3)", "torch.ones((2,))", "a.relu()", "torch.sigmoid(a)", "a @ b.t()", "a[0] @ b[0]", "a @ b[0]", "a.sum()", "a.sum(0)",
+         "a.sum(-1, keepdim=True)", "a.sum((0, 1))", "a.sum((1,))", "a.sum(dim=0, dtype=torch.float64)", "a.mean()", "a.mean(1)",
+         "a.mean(dim=0, keepdim=True)", "a[:, ::2].sum(1)", "a.t().sum(0)", "(a > 0).sum()", "(a > 0).sum(1)", "(a > 0).all()",
+         "(a > 0).any()", "(a > 0).all(1)", "torch.softmax(a, 1)", "torch.softmax(a * 50, 0)", "F.softmax(a, dim=-1)",
+         "F.log_softmax(a, dim=1)", "torch.log_softmax(a * 50, 0)", "F.cross_entropy(a, torch.tensor([2, 0]))",
+         "nn.CrossEntropyLoss()(a, torch.tensor([2, 0]))", "F.cross_entropy(a, torch.tensor([2, -100]))",
+         "F.cross_entropy(a, torch.tensor([2, 0]), label_smoothing=0.1)", "a.clamp(-0.5, 0.5)", "a.clamp(min=0)", "a.clamp(max=0.0)",
+         "a.flatten()", "a.flatten(0, -1)", "a.permute(1, 0)", "a.permute((1, 0))", "a.unsqueeze(-1)", "torch.full((2,), -0.0)",
+         "torch.full((2,), 0.0)", "torch.full([2, 1], 1)", "torch.full((2, 1), True)", "torch.arange(3)", "torch.arange(3.0)",
+         "torch.zeros_like(a)", "torch.linspace(0, 1, 5)", "torch.eye(2)", "torch.rand(3)", "a.long().sum()", "a.long().float()"]
+
+
+def test_numbers_that_are_equal_are_options_of_their_own(session):
+    session.run("y = [torch.full((1,), v) for v in (0.0, -0.0, 1, True, 1.0, 0)]")
+    assert [str(y) for y in session["y"]] == ["tensor([0.])", "tensor([-0.])", "tensor([1])", "tensor([True])", "tensor([1.])",
+                                              "tensor([0])"]
+    session.run("sizes = [2, 3]; z = [torch.zeros(sizes)]; sizes[0] = 1; z.append(torch.zeros(sizes)); x = ones(4, 3, 2)")
+    assert [tuple(z.shape) for z in session["z"]] == [(2, 3), (1, 3)]
+    assert session.eval("(x.permute(2, 0, 1).shape, x.permute([1, 0, 2]).shape, x.permute(0, 1, 2).shape)") == (
+        (2, 4, 3), (3, 4, 2), (4, 3, 2))
+
+
+def test_a_default_dtype_or_device_that_changes_is_followed(session):
+    session.run("a = torch.zeros(2), torch.full((2,), 1.5), torch.linspace(0, 1, 2)\ntorch.set_default_dtype(torch.float64)\n"
+                "b = torch.zeros(2), torch.full((2,), 1.5), torch.linspace(0, 1, 2)\ntorch.set_default_dtype(torch.float32)\n"
+                "with torch.device('meta'):\n    c = torch.zeros(2), torch.arange(3), torch.rand(2)")
+    assert {str(t.dtype) for t in session["a"]} == {"torch.float32"}
+    assert {str(t.dtype) for t in session["b"]} == {"torch.float64"}
+    assert {t.device.type for t in session["c"]} == {"meta"}
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_shortcut_gives_what_the_long_road_gives(call, monkeypatch):
-    from tcli.engine import callables
+    from tcli.engine import callables, options
 
     def result():
         session = tcli.Session(seed=3)
@@ -161,6 +189,7 @@ def test_a_shortcut_gives_what_the_long_road_gives(call, monkeypatch):
 
     quick = result()
     monkeypatch.setattr(callables, "SMALL", -1)
+    monkeypatch.setattr(options, "SMALL", -1)
     slow = result()
     assert quick[1:4] == slow[1:4]
     np.testing.assert_allclose(quick[0], slow[0], rtol=1e-6)
