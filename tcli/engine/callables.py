@@ -98,17 +98,17 @@ def finish(o: Op, values, r, needs: bool):
     return t
 
 
-def finish_view(o: Op, values, r):
-    """`finish` for a view of the first value, a small float tensor."""
+def finish_view(o: Op, x, options: tuple, r):
+    """`finish` for a view of `x`, a small tensor: the result of `o` with (x, *options)."""
     t = new(Tensor)
     t._a = r
     t._v = None
-    note_view(o, values, t)
+    note_view(o, x, options, t)
     if t._v is None:
         t._v = [0]
-    x = values[0]
     if state.grad:
         if x._rg:
+            values = (x, *options)
             record_single(o, plan_for(o, FIRST_ALONE), x, values, t)
             if o.grad_name_ is not None and type(o.grad_name_) is not str:
                 t._node._name = o.grad_name_(*values)

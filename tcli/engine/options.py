@@ -133,9 +133,13 @@ def single(o: Op):
             return call(o, (x, *args), kwargs)
         t = new(Tensor)
         t._a = r if type(r) is ndarray else wrap(r)._a
-        t._v = [0]
         if view:
-            note_view(o, (x, *options), t)
+            t._v = None
+            note_view(o, x, options, t)
+            if t._v is None:
+                t._v = [0]
+        else:
+            t._v = [0]
         if state.grad:
             if x._rg and plan is not None and t._a.dtype.kind in "fc":
                 values = (x, *options)

@@ -24,9 +24,8 @@ def _metadata(name: str, view: str, names: tuple, *where: str) -> None:
             base = twin._node.name()
             twin._node._name = names[int(base[-1]) if base[-1].isdigit() and int(base[-1]) < len(names) else 0]
         if x._base is not None and twin._view is not None:
-            _, o, values = twin._view
-            parent = _stand_in(x)
-            x._view = (parent, o, values)
+            _, o, options = twin._view
+            x._view = (_stand_in(x), o, options)
         x._a, x._node, x._rg = twin._a, twin._node, twin._rg
         x._v[0] += 1
         return x

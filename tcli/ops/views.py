@@ -336,7 +336,7 @@ def _matrix_transpose(x, name: str = "mT"):
 
 
 def _reversed(x):
-    if x.ndim == 2:
+    if x._a.ndim == 2:
         t = T.t(x)
         if t._node is not None:
             t._node._name = "PermuteBackward0"
