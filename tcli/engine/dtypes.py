@@ -119,6 +119,17 @@ def default_complex() -> dtype:
     return complex128 if _default is float64 else complex64
 
 
+_names: dict[np.dtype, str] = {}
+
+
+def name_of(d: np.dtype) -> str:
+    """`d.name`, which NumPy works out anew every time."""
+    found = _names.get(d)
+    if found is None:
+        found = _names[d] = d.name
+    return found
+
+
 def of_numpy(d: np.dtype) -> dtype:
     """The dtype of a NumPy dtype; raises for what PyTorch cannot store."""
     found = by_numpy.get(d)

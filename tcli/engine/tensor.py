@@ -238,7 +238,7 @@ class Tensor:
                 return self._a.__array__()
             raise ArgumentError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy "
                                 "the tensor to host memory first.")
-        if self._a.dtype.name == "bfloat16":
+        if dtypes.name_of(self._a.dtype) == "bfloat16":
             raise ArgumentError("Got unsupported ScalarType BFloat16")
         expose(self._a)
         return self._a
@@ -247,7 +247,7 @@ class Tensor:
         if self._rg:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         a = _host(self)
-        if a.dtype.name == "bfloat16":
+        if dtypes.name_of(a.dtype) == "bfloat16":
             a = a.astype(np.float32)
         if dtype is not None and a.dtype != dtype:
             return a.astype(dtype)
