@@ -92,10 +92,58 @@ def finish(o: Op, values, r, needs: bool):
     t._v = [0]
     if state.grad:
         if needs:
-            record(o, values, (t,))
+            if state.saved_hooks or o.list_slot is not None:
+                record(o, values, (t,))
+            else:
+                _record_one(o, values, t)
     elif state.inference:
         t._inference = True
     return t
+
+
+def _record_one(o: Op, values, t) -> None:
+    """`record` for one float result of READY tensors, numbers and None, without hooks for what is saved."""
+    edges, odd = [], False
+    for i in o.tensor_slots:
+        value = values[i]
+        if type(value) in READY:
+            odd = odd or value._inference
+            edges.append((value._node or value._leaf or edge_of(value)) if value._rg else None)
+        else:
+            edges.append(None)
+    if odd:
+        record(o, values, (t,))
+        return
+    plan = plan_for(o, (*[edge is not None for edge in edges], False))
+    if not plan.rules:
+        return
+    node = new(Node)
+    a = t._a
+    node.op = o
+    node.plan = plan
+    node.shape = a.shape
+    node.dtype = a.dtype
+    node.seq = next_sequence()
+    node._name = None
+    node.edges = edges
+    if state.where:
+        node.place = locate()
+    node.saved = saved = []
+    for fetch in plan.saves:
+        what, i = fetch
+        value = values[i] if what != "out" else t
+        if what == "shape" and type(value) in READY:
+            saved.append(value._a.shape)
+        elif what == "dtype" or what == "shape":
+            saved.append(_keep(fetch, values, (t,), node))
+        elif type(value) in READY:
+            saved.append(saved_as_is(value, OUT if value is t else value._node or edge_of(value)))
+        else:
+            saved.append(_keep(fetch, values, (t,), node))
+    if o.grad_name_ is not None and type(o.grad_name_) is not str:
+        node._name = o.grad_name_(*values)
+    t._node = node
+    t._rg = True
 
 
 def finish_view(o: Op, x, options: tuple, r):

@@ -23,6 +23,7 @@ import numpy as np
 from .. import source
 from ..errors import EngineError, GradError
 from .dtypes import of_numpy, scalar_name
+from .sums import small_sum
 from .symbols import Expr
 from .waiting import before_write
 
@@ -636,7 +637,7 @@ def sum_array(g, shape: tuple):
     if lead < 0:
         return g.reshape(shape)
     if only_lead:
-        return np.asarray(np.add.reduce(g, dims))
+        return asarray(small_sum(g, dims if shape else None) if type(dims) is int or not shape else np.add.reduce(g, dims))
     return np.add.reduce(g, dims, keepdims=True).reshape(shape)
 
 
