@@ -16,6 +16,7 @@ from ..engine.threads import spread
 from ..engine.waiting import before_write, readers
 
 BLOCK, SMALL = 1 << 16, 1024
+ALONE = 16  # blocks that are done before a second thread would have helped: a few hundred microseconds
 _scratch: dict = {}
 _like: dict = {}
 
@@ -72,7 +73,11 @@ def _blocks(kernel, flat: list, scratch: int, numbers: tuple) -> None:
             start, stop = i * BLOCK, min((i + 1) * BLOCK, size)
             kernel(np, *[a[start:stop] for a in flat], *[b[:stop - start] for b in buffers], *numbers)
 
-    spread(-(-size // BLOCK), work)
+    count = -(-size // BLOCK)
+    if count <= ALONE:
+        work(range(count))
+    else:
+        spread(count, work)
 
 
 # ---------------------------------------------------------------- what kernels are made of
