@@ -36,6 +36,8 @@ from .waiting import before_write, readers
 
 asarray = np.asarray
 
+INT64, WIDEST = np.dtype(np.int64), 1 << 63
+
 # what can stand beside a tensor in an operator
 OPERANDS = (int, float, complex, list, tuple, range, np.ndarray, np.generic)
 
@@ -268,6 +270,11 @@ def _binary(o: Op, ufunc):
     plans = {mask: plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True))} \
         if o.rules else None
     others = frozenset() if o.promote == "float" else PLAIN
+    compares = o.promote == "compare"
+
+    def fits(d, number: int) -> bool:
+        # Out of range NumPy's arithmetic raises, which leads to the slow way; its comparisons do not.
+        return d in others and (not compares or d is INT64 and -WIDEST <= number < WIDEST)
 
     def slow(x, other):
         if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):
@@ -289,13 +296,15 @@ def _binary(o: Op, ufunc):
                     if a.dtype is not d or d is not FLOAT32 and d is not FLOAT64 and d not in others or both > SMALL:
                         return slow(x, other)
                     needs = x._rg or other._rg
-                elif (kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64) and b.size <= SMALL:
+                elif ((kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64) or kind is int and fits(d, x)) \
+                        and b.size <= SMALL:
                     a, needs, both = x, other._rg, SMALL
                 else:
                     return slow(x, other)
             elif (kind2 is float or kind2 is int) and kind in READY:
                 a, b, needs, both = x._a, other, x._rg, SMALL
-                if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or a.size > SMALL:
+                d = a.dtype
+                if d is not FLOAT32 and d is not FLOAT64 and (kind2 is float or not fits(d, b)) or a.size > SMALL:
                     return slow(x, other)
             else:
                 return slow(x, other)

@@ -32,6 +32,7 @@ from .dispatch import (
 )
 from .registry import FIRST, RESULT, Op, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
+from .waiting import before_write, readers
 
 MISSING = object()
 SEQUENCES = (tuple, list, Size)
@@ -89,6 +90,21 @@ def _remember(memory: dict, key, found) -> None:
     if len(memory) > MOST:
         memory.clear()
     memory[key] = found
+
+
+def plain_target(x):
+    """The array of a tensor that may be written to at once, because nothing is recorded; None where it takes more."""
+    if type(x) not in READY or x._inference or state.grad and (x._rg or x._base is not None and x._base._rg):
+        return None
+    a = x._a
+    if type(a) is not ndarray or a.dtype not in ANY_DTYPE:
+        return None
+    flags = a.flags
+    if not flags.c_contiguous or not flags.writeable:
+        return None
+    if readers:
+        before_write(a)
+    return a
 
 
 # ---------------------------------------------------------------- an op on one tensor

@@ -11,12 +11,11 @@ from ..engine import dtypes
 from ..engine.args import broadcast_shapes
 from ..engine.callables import finish, finish_view
 from ..engine.dispatch import READY, assign, bump, cast, check_writable
-from ..engine.options import ANY_DTYPE
+from ..engine.options import ANY_DTYPE, plain_target
 from ..engine.placement import has_values, outside, values_of
 from ..engine.registry import T, function, op, ops
 from ..engine.tape import SMALL, state
 from ..engine.tensor import Tensor, as_tensor, tensor
-from ..engine.waiting import before_write
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .arrays import fill_where
 from .convert import copy_, fill_
@@ -342,17 +341,26 @@ def _quick(x, index):
 
 
 def _written(x, index, value) -> bool:
-    """Writes a number to a plain place of a tensor that no graph looks at; says whether it did."""
-    a = x._a
-    if type(value) is not float and type(value) is not int or type(a) is not np.ndarray or a.dtype.kind != "f" \
-            or x._rg or x._base is not None or x._inference or a.dtype.itemsize < 4:
+    """Writes a number or a small tensor to a plain place of a tensor that no graph looks at; says whether it did."""
+    a = plain_target(x)
+    if a is None:
         return False
-    flags = a.flags
+    kind = type(value)
+    if kind in READY:
+        b = value._a
+        if value._rg and state.grad or b.dtype is not a.dtype or b.size > SMALL or type(b) is not np.ndarray:
+            return False
+    elif (kind is float or kind is int) and a.dtype.kind == "f" or kind is int and a.dtype is INT64:
+        b = value
+    else:
+        return False
     plain = _plain_index(a, index)
-    if plain is None or not flags.c_contiguous or not flags.writeable:
+    if plain is None:
         return False
-    before_write(a)
-    a[plain] = value
+    try:
+        a[plain] = b
+    except (ValueError, OverflowError):
+        return False
     bump(x)
     return True
 

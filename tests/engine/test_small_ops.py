@@ -156,6 +156,55 @@ CALLS = ["torch.cat([a, b])", "torch.cat([a, b], -1)", "torch.cat([a, b.double()
          "torch.zeros_like(a)", "torch.linspace(0, 1, 5)", "torch.eye(2)", "torch.rand(3)", "a.long().sum()", "a.long().float()"]
 
 
+@pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "//", "%", "**", "&", "|", "^", "<<", ">>", "==", "<", ">="])
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "bool", "float32"])
+def test_numbers_beside_a_small_tensor_give_what_the_long_road_gives(symbol, dtype, monkeypatch):
+    from tcli.engine import callables, options
+
+    def outcomes():
+        session = tcli.Session(quiet=True)
+        session.run(f"x = torch.tensor([0, 1, 3]).to(torch.{dtype})")
+        found = []
+        for number in ("0", "2", "-1", "True", "2.5", str(2 ** 40), str(2 ** 70)):
+            for text in (f"x {symbol} {number}", f"({number}) {symbol} x"):
+                try:
+                    y = session.eval(text)
+                    found.append((text, str(y), str(y.dtype)))
+                except tcli.TcliError as error:
+                    found.append((text, type(error).__name__, error.message))
+        return found
+
+    quick = outcomes()
+    monkeypatch.setattr(callables, "SMALL", -1)
+    monkeypatch.setattr(options, "SMALL", -1)
+    assert quick == outcomes()
+
+
+WRITES = ["x[0] = b", "x[0] = b[0]", "x[:, 1] = 5", "x[0, 0] = 1.5", "x[1] = b.double()", "x[0] = i", "i[0] = 2", "i[0] = 1.5",
+          "x[:] = b", "x[0] = ones(4)", "x[5] = 1", "v[0] = b", "v.zero_()", "x.copy_(b)", "x.copy_(i)", "x.fill_(2)", "i.fill_(3)",
+          "x.fill_(1.5)", "e[0] = b", "e.zero_()", "w[0] = b", "x[0] = w[0]", "i[0] = 2 ** 70", "m[0] = True", "x[:, None] = b"]
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_short_write_does_what_the_long_road_does(write, monkeypatch):
+    from tcli.ops import convert, index
+
+    def outcome():
+        session = tcli.Session(quiet=True)
+        session.run("x = torch.arange(6.).reshape(2, 3); b = ones(3) * 7; i = torch.arange(3); v = x[1]; e = ones(1).expand(3)\n"
+                    "w = ones(2, 3, requires_grad=True) * 1; m = torch.zeros(2, dtype=torch.bool)")
+        try:
+            session.run(write)
+        except tcli.TcliError as error:
+            return type(error).__name__, error.message
+        return [(str(session[n]), session[n]._version, str(session[n].grad_fn and session[n].grad_fn.name())) for n in "xbivewm"]
+
+    quick = outcome()
+    monkeypatch.setattr(convert, "plain_target", lambda x: None)
+    monkeypatch.setattr(index, "plain_target", lambda x: None)
+    assert quick == outcome()
+
+
 def test_numbers_that_are_equal_are_options_of_their_own(session):
     session.run("y = [torch.full((1,), v) for v in (0.0, -0.0, 1, True, 1.0, 0)]")
     assert [str(y) for y in session["y"]] == ["tensor([0.])", "tensor([-0.])", "tensor([1])", "tensor([True])", "tensor([1.])",
