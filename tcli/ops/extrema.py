@@ -6,9 +6,11 @@ of the first of equals and give it the whole gradient. A nan is larger and small
 
 import numpy as np
 
-from ..engine.callables import shortcut
+from ..engine.callables import is_small, shortcut
+from ..engine.dispatch import struct, wrap
 from ..engine.placement import holds
-from ..engine.registry import T, composite, op
+from ..engine.registry import T, composite, op, ops
+from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, EngineError
 from .along import picked
@@ -180,8 +182,15 @@ def _extremum(name: str, other: str, word: str, shown: tuple):
         return getattr(T, whole)(x) if dim is None else getattr(T, along)(x, dim, keepdim)
 
     @shortcut(name)
-    def quick(x):
-        return getattr(T, whole)(x)
+    def quick(x, dim=None, keepdim=False):
+        if dim is None:
+            return getattr(T, whole)(x)
+        if not is_small(x) or type(dim) is not int or type(keepdim) is not bool or state.grad and x._rg or state.inference:
+            return NotImplemented
+        a = x._a
+        if not a.size or not -a.ndim <= dim < a.ndim:
+            return NotImplemented
+        return struct(name, ("values", "indices"))([wrap(part) for part in ops[along].fn(np, a, dim % a.ndim, keepdim)])
 
     extremum.__doc__ = f"""The {word} element of x; with a dim the {word} ones along it and where they are.
 

@@ -153,7 +153,9 @@ CALLS = ["torch.cat([a, b])", "torch.cat([a, b], -1)", "torch.cat([a, b.double()
          "F.cross_entropy(a, torch.tensor([2, 0]), label_smoothing=0.1)", "a.clamp(-0.5, 0.5)", "a.clamp(min=0)", "a.clamp(max=0.0)",
          "a.flatten()", "a.flatten(0, -1)", "a.permute(1, 0)", "a.permute((1, 0))", "a.unsqueeze(-1)", "torch.full((2,), -0.0)",
          "torch.full((2,), 0.0)", "torch.full([2, 1], 1)", "torch.full((2, 1), True)", "torch.arange(3)", "torch.arange(3.0)",
-         "torch.zeros_like(a)", "torch.linspace(0, 1, 5)", "torch.eye(2)", "torch.rand(3)", "a.long().sum()", "a.long().float()"]
+         "torch.zeros_like(a)", "torch.linspace(0, 1, 5)", "torch.eye(2)", "torch.rand(3)", "a.long().sum()", "a.long().float()",
+         "a.max(1)[0]", "a.detach().min(0, True)[0]", "a.detach().max(-1).indices", "torch.max(a.detach(), dim=1).values",
+         "a[:, None]", "a[torch.tensor([1, 0, 1])]", "a[a > 0]", "a[torch.tensor([-1])]", "a.t()[1]", "a.detach()[None, 0]"]
 
 
 @pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "//", "%", "**", "&", "|", "^", "<<", ">>", "==", "<", ">="])
