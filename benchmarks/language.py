@@ -1,4 +1,4 @@
-"""What the language costs around small tensors: calls, classes, modules, loops and containers; optimiser steps of a few numbers.
+"""What the language costs around small tensors: calls, classes, modules, loops, containers; optimiser steps of a few numbers.
 
 The cases are texts, as in `small.py`, and run in the same ways: `scripts/bench language`, or
 `python benchmarks/small.py --language [PART OF A NAME ...]` where PyTorch is importable.
@@ -40,16 +40,19 @@ TEXTS = {
     "call": ("same(a)", 1.0), "call, two ops": ("affine(a)", 0.8), "attribute": ("point.x", 1.1),
     "method": ("point.move(1.0)", 1.1), "instance": ("Point(2.0)", 1.1), "list append": ("[].append(1)", 1.1),
     "dict": ("found['loss'] = found.get('loss', 0.0) + 1.0", 1.1), "f-string": ("f'{point.x:.2f} {3}'", 1.1),
-    "percent": ("'%.3f' % 2.5", 1.1), "str.format": ("'{:.2f} {}'.format(2.5, 3)", 1.1), "for range": ("for k in range(9): pass", 1.1),
+    "percent": ("'%.3f' % 2.5", 1.1), "str.format": ("'{:.2f} {}'.format(2.5, 3)", 1.1),
+    "for range": ("for k in range(9): pass", 1.1),
     "comprehension": ("[k * k for k in range(9)]", 1.1), "comprehension of tensors": ("[v * 2 for v in values]", 0.8),
     "sum of items": ("sum(v.item() for v in values)", 1.0), "sum of list": ("sum([1.0, 2.0, 3.0])", 1.1),
     "max of two": ("max(1.0, 2.0)", 1.1), "abs of a number": ("abs(-2.0)", 1.1), "sum of tensors": ("sum(values)", 0.8),
     "round": ("round(2.567, 2)", 1.1), "zip": ("for u, v in zip(values, values): pass", 1.1),
-    "attribute of a module": ("net.scale", 1.1), "submodule": ("net.fc1", 1.1), "plain attribute of a module": ("net.steps += 1", 1.1),
+    "attribute of a module": ("net.scale", 1.1), "submodule": ("net.fc1", 1.1),
+    "plain attribute of a module": ("net.steps += 1", 1.1),
     "nn.ReLU call": ("relu(a)", 1.0), "nn.Linear call": ("net.fc1(a)", 1.0), "Sequential call": ("seq(a)", 1.0),
     "own module call": ("net(a)", 1.0), "no_grad": ("""
         with torch.no_grad():
-            a + b""", 0.8), "criterion": ("criterion(target, target)", 1.0), "cross entropy module": ("entropy(a, labels)", 1.0),
+            a + b""", 0.8),
+    "criterion": ("criterion(target, target)", 1.0), "cross entropy module": ("entropy(a, labels)", 1.0),
     "parameters": ("list(net.parameters())", 1.0), "named_parameters": ("dict(net.named_parameters())", 1.0),
     "train mode": ("net.train()", 1.0), "zero_grad": ("net.zero_grad()", 1.0), "state_dict": ("net.state_dict()", 1.0),
     "int of tensor": ("int(labels[0])", 0.8), "enumerate tensor": ("for n, v in enumerate(labels): v", 1.0),
@@ -84,8 +87,10 @@ OPTIMISERS = {
 CASES = [
     *({"name": name, "setup": STEP, "stmt": dedent(text).strip(), "target": target}
       for name, (text, target) in TEXTS.items()),
-    *({"name": f"{name}, five parameters", "setup": f"{STEP}optimizer = torch.optim.{made}\n", "stmt": "optimizer.step()", "target": 1.0}
+    *({"name": f"{name}, five parameters", "setup": f"{STEP}optimizer = torch.optim.{made}\n",
+       "stmt": "optimizer.step()", "target": 1.0}
       for name, made in OPTIMISERS.items()),
-    *({"name": f"training step, {name}", "setup": f"{STEP}optimizer = torch.optim.{made}\n", "stmt": "closure()", "target": 0.5}
+    *({"name": f"training step, {name}", "setup": f"{STEP}optimizer = torch.optim.{made}\n",
+       "stmt": "closure()", "target": 0.5}
       for name, made in OPTIMISERS.items()),
 ]

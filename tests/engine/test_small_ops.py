@@ -141,21 +141,23 @@ def test_names_of_nodes_follow_the_call(session):
 CALLS = ["torch.cat([a, b])", "torch.cat([a, b], -1)", "torch.cat([a, b.double()])", "torch.cat((a, a, a), 1)",
          "torch.stack([a, b])", "torch.stack([a, b], -1)", "torch.where(a > 0, a, b)", "torch.where(a > 0, a, 0.0)",
          "torch.where(a > 0, 1.0, b)", "torch.where(a > 0, a, b.double())", "a.view(-1)", "a.view(3, 2)", "a.view((6,))",
-         "a.reshape(-1, 2)", "a.t().reshape(2, 3)", "a.reshape([6])", "a[1]", "a[-1, 0]", "a[:, 1:]", "a[0, ::2]", "a ** 2",
-         "a ** 3.0", "2 ** a", "a.abs() ** b", "F.linear(a, b)", "F.linear(a, b, b[:, 0])", "F.linear(a[0], b)",
-         "F.mse_loss(a, b)", "F.mse_loss(a, b, reduction='sum')", "F.mse_loss(a, b, reduction='none')", "a.max()", "a.min()",
-         "torch.zeros(2, 3)", "torch.ones((2,))", "a.relu()", "torch.sigmoid(a)", "a @ b.t()", "a[0] @ b[0]", "a @ b[0]", "a.sum()", "a.sum(0)",
-         "a.sum(-1, keepdim=True)", "a.sum((0, 1))", "a.sum((1,))", "a.sum(dim=0, dtype=torch.float64)", "a.mean()", "a.mean(1)",
-         "a.mean(dim=0, keepdim=True)", "a[:, ::2].sum(1)", "a.t().sum(0)", "(a > 0).sum()", "(a > 0).sum(1)", "(a > 0).all()",
-         "(a > 0).any()", "(a > 0).all(1)", "torch.softmax(a, 1)", "torch.softmax(a * 50, 0)", "F.softmax(a, dim=-1)",
-         "F.log_softmax(a, dim=1)", "torch.log_softmax(a * 50, 0)", "F.cross_entropy(a, torch.tensor([2, 0]))",
+         "a.reshape(-1, 2)", "a.t().reshape(2, 3)", "a.reshape([6])", "a[1]", "a[-1, 0]", "a[:, 1:]", "a[0, ::2]",
+         "a ** 2", "a ** 3.0", "2 ** a", "a.abs() ** b", "F.linear(a, b)", "F.linear(a, b, b[:, 0])", "F.linear(a[0], b)",
+         "F.mse_loss(a, b)", "F.mse_loss(a, b, reduction='sum')", "F.mse_loss(a, b, reduction='none')", "a.max()",
+         "a.min()", "torch.zeros(2, 3)", "torch.ones((2,))", "a.relu()", "torch.sigmoid(a)", "a @ b.t()", "a[0] @ b[0]",
+         "a @ b[0]", "a.sum()", "a.sum(0)", "a.sum(-1, keepdim=True)", "a.sum((0, 1))", "a.sum((1,))",
+         "a.sum(dim=0, dtype=torch.float64)", "a.mean()", "a.mean(1)", "a.mean(dim=0, keepdim=True)", "a[:, ::2].sum(1)",
+         "a.t().sum(0)", "(a > 0).sum()", "(a > 0).sum(1)", "(a > 0).all()", "(a > 0).any()", "(a > 0).all(1)",
+         "torch.softmax(a, 1)", "torch.softmax(a * 50, 0)", "F.softmax(a, dim=-1)", "F.log_softmax(a, dim=1)",
+         "torch.log_softmax(a * 50, 0)", "F.cross_entropy(a, torch.tensor([2, 0]))",
          "nn.CrossEntropyLoss()(a, torch.tensor([2, 0]))", "F.cross_entropy(a, torch.tensor([2, -100]))",
-         "F.cross_entropy(a, torch.tensor([2, 0]), label_smoothing=0.1)", "a.clamp(-0.5, 0.5)", "a.clamp(min=0)", "a.clamp(max=0.0)",
-         "a.flatten()", "a.flatten(0, -1)", "a.permute(1, 0)", "a.permute((1, 0))", "a.unsqueeze(-1)", "torch.full((2,), -0.0)",
-         "torch.full((2,), 0.0)", "torch.full([2, 1], 1)", "torch.full((2, 1), True)", "torch.arange(3)", "torch.arange(3.0)",
-         "torch.zeros_like(a)", "torch.linspace(0, 1, 5)", "torch.eye(2)", "torch.rand(3)", "a.long().sum()", "a.long().float()",
-         "a.max(1)[0]", "a.detach().min(0, True)[0]", "a.detach().max(-1).indices", "torch.max(a.detach(), dim=1).values",
-         "a[:, None]", "a[torch.tensor([1, 0, 1])]", "a[a > 0]", "a[torch.tensor([-1])]", "a.t()[1]", "a.detach()[None, 0]"]
+         "F.cross_entropy(a, torch.tensor([2, 0]), label_smoothing=0.1)", "a.clamp(-0.5, 0.5)", "a.clamp(min=0)",
+         "a.clamp(max=0.0)", "a.flatten()", "a.flatten(0, -1)", "a.permute(1, 0)", "a.permute((1, 0))", "a.unsqueeze(-1)",
+         "torch.full((2,), -0.0)", "torch.full((2,), 0.0)", "torch.full([2, 1], 1)", "torch.full((2, 1), True)",
+         "torch.arange(3)", "torch.arange(3.0)", "torch.zeros_like(a)", "torch.linspace(0, 1, 5)", "torch.eye(2)",
+         "torch.rand(3)", "a.long().sum()", "a.long().float()", "a.max(1)[0]", "a.detach().min(0, True)[0]",
+         "a.detach().max(-1).indices", "torch.max(a.detach(), dim=1).values", "a[:, None]", "a[torch.tensor([1, 0, 1])]",
+         "a[a > 0]", "a[torch.tensor([-1])]", "a.t()[1]", "a.detach()[None, 0]"]
 
 
 @pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "//", "%", "**", "&", "|", "^", "<<", ">>", "==", "<", ">="])
@@ -182,9 +184,10 @@ def test_numbers_beside_a_small_tensor_give_what_the_long_road_gives(symbol, dty
     assert quick == outcomes()
 
 
-WRITES = ["x[0] = b", "x[0] = b[0]", "x[:, 1] = 5", "x[0, 0] = 1.5", "x[1] = b.double()", "x[0] = i", "i[0] = 2", "i[0] = 1.5",
-          "x[:] = b", "x[0] = ones(4)", "x[5] = 1", "v[0] = b", "v.zero_()", "x.copy_(b)", "x.copy_(i)", "x.fill_(2)", "i.fill_(3)",
-          "x.fill_(1.5)", "e[0] = b", "e.zero_()", "w[0] = b", "x[0] = w[0]", "i[0] = 2 ** 70", "m[0] = True", "x[:, None] = b"]
+WRITES = ["x[0] = b", "x[0] = b[0]", "x[:, 1] = 5", "x[0, 0] = 1.5", "x[1] = b.double()", "x[0] = i", "i[0] = 2",
+          "i[0] = 1.5", "x[:] = b", "x[0] = ones(4)", "x[5] = 1", "v[0] = b", "v.zero_()", "x.copy_(b)", "x.copy_(i)",
+          "x.fill_(2)", "i.fill_(3)", "x.fill_(1.5)", "e[0] = b", "e.zero_()", "w[0] = b", "x[0] = w[0]", "i[0] = 2 ** 70",
+          "m[0] = True", "x[:, None] = b"]
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -193,13 +196,14 @@ def test_a_short_write_does_what_the_long_road_does(write, monkeypatch):
 
     def outcome():
         session = tcli.Session(quiet=True)
-        session.run("x = torch.arange(6.).reshape(2, 3); b = ones(3) * 7; i = torch.arange(3); v = x[1]; e = ones(1).expand(3)\n"
+        session.run("x = torch.arange(6.).reshape(2, 3); b = ones(3) * 7; i = torch.arange(3)\nv = x[1]; e = ones(1).expand(3)\n"
                     "w = ones(2, 3, requires_grad=True) * 1; m = torch.zeros(2, dtype=torch.bool)")
         try:
             session.run(write)
         except tcli.TcliError as error:
             return type(error).__name__, error.message
-        return [(str(session[n]), session[n]._version, str(session[n].grad_fn and session[n].grad_fn.name())) for n in "xbivewm"]
+        found = [session[n] for n in "xbivewm"]
+        return [(str(t), t._version, str(t.grad_fn and t.grad_fn.name())) for t in found]
 
     quick = outcome()
     monkeypatch.setattr(convert, "plain_target", lambda x: None)
