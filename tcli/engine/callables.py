@@ -29,7 +29,7 @@ from .dispatch import (
 )
 from .meta import MetaArray
 from .notes import note_expansion
-from .options import composed, is_composed, is_single, record_single, single
+from .options import composed, is_composed, is_multiple, is_single, multiple, record_single, single
 from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
@@ -56,6 +56,8 @@ def make_function(o: Op):
         fn = single(o)
     elif is_composed(o):
         fn = composed(o)
+    elif is_multiple(o):
+        fn = multiple(o, finish)
     else:
         def fn(*args, **kwargs):
             return call(o, args, kwargs)

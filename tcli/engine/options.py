@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import TcliError
 from . import dtypes
 from . import fuse as _fuse  # noqa: F401  binds the classes that dispatch hands out below
-from .args import Size
+from .args import NUMBER_KINDS, Size
 from .device import Device
 from .dispatch import (
     PLAIN,
@@ -205,6 +205,82 @@ def record_single(o: Op, plan, x, values, t) -> None:
                 saved.append(values[i] if what == "arg" else _keep(fetch, values, (t,), node))
     t._node = node
     t._rg = True
+
+
+# ---------------------------------------------------------------- an op on several tensors
+
+def is_multiple(o: Op) -> bool:
+    """Whether an op or composite takes several tensors and gives one result, with nothing that needs the long road."""
+    return (not o.view and o.list_slot is None and o.out_count == 1 and len(o.tensor_slots) > 1 and "inplace" not in o.index
+            and "out" not in o.index and (o.promote is None and o.check is None if o.composite else not o.fields))
+
+
+def multiple(o: Op, finish):
+    """The function of an op on several small tensors, of one dtype where it has them brought to one, with options."""
+    memory, run, slots, named = {}, _kernel(o), o.tensor_slots, o.composite and (o.grad_name_ is not None or o.fields)
+    alike = frozenset(i for i in slots if o.kinds[i][:5] != "Index") if o.promote is not None else frozenset()
+    numbers = frozenset(i for i in alike if o.kinds[i] in NUMBER_KINDS)
+
+    def fn(*args, **kwargs):
+        if kwargs or len(args) < o.required or len(args) > o.n_positional:
+            return call(o, args, kwargs)
+        dtype, needs, parts, tensors = None, False, [], []
+        for i, value in enumerate(args):
+            if i not in slots or i in numbers and (type(value) is float or type(value) is int) or value is None:
+                _add_part(parts, value)
+                continue
+            a = value._a if type(value) in READY else None
+            if type(a) is not ndarray or a.size > SMALL or a.dtype not in ANY_DTYPE:
+                return call(o, args, kwargs)
+            tensors.append(i)
+            parts.append(a.ndim)
+            needs = needs or value._rg
+            if i in alike:
+                if dtype is None and (a.dtype is FLOAT32 or a.dtype is FLOAT64):
+                    dtype = a.dtype
+                if a.dtype is not dtype:
+                    return call(o, args, kwargs)
+        if alike and dtype is None:
+            return call(o, args, kwargs)
+        try:
+            key = tuple(parts)
+            values = memory.get(key)
+            if values is None:
+                values = _without_tensors(o, args, tensors)
+                if values is None:
+                    return call(o, args, kwargs)
+                _remember(memory, key, values)
+            values = values[:]
+            for i in tensors:
+                values[i] = args[i]
+            if o.composite:
+                result = run(*values)
+                return name_composite(o, result, values) if named else result
+            if o.check is not None:
+                o.check(values)
+            raw = values[:]
+            for i in tensors:
+                raw[i] = values[i]._a
+            r = run(np, *raw)
+        except (TcliError, *KERNEL_ERRORS):
+            return call(o, args, kwargs)
+        return finish(o, values, r, needs)
+    return fn
+
+
+def _without_tensors(o: Op, args: tuple, tensors: list) -> list | None:
+    """The values of a call in normal form, None in the place of tensors; None for a call of another kind."""
+    if not all(_is_memorable(v) for i, v in enumerate(args) if i not in tensors):
+        return None
+    values = bind(o, args, {})
+    if any(values[i] is not args[i] for i in tensors):
+        return None
+    normalise(o, values)
+    if any(type(v) is list for v in values):
+        return None
+    for i in tensors:
+        values[i] = None
+    return values
 
 
 # ---------------------------------------------------------------- a composite of one tensor, or of none

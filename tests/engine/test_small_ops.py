@@ -157,7 +157,13 @@ CALLS = ["torch.cat([a, b])", "torch.cat([a, b], -1)", "torch.cat([a, b.double()
          "torch.arange(3)", "torch.arange(3.0)", "torch.zeros_like(a)", "torch.linspace(0, 1, 5)", "torch.eye(2)",
          "torch.rand(3)", "a.long().sum()", "a.long().float()", "a.max(1)[0]", "a.detach().min(0, True)[0]",
          "a.detach().max(-1).indices", "torch.max(a.detach(), dim=1).values", "a[:, None]", "a[torch.tensor([1, 0, 1])]",
-         "a[a > 0]", "a[torch.tensor([-1])]", "a.t()[1]", "a.detach()[None, 0]"]
+         "a[a > 0]", "a[torch.tensor([-1])]", "a.t()[1]", "a.detach()[None, 0]",
+         "a.gather(1, torch.tensor([[0, 2], [1, 1]]))", "torch.lerp(a, b, 0.5)", "a.index_select(1, torch.tensor([2, 0]))",
+         "torch.dot(a[0], b[0])", "torch.atan2(a, b)", "a.scatter_add(1, torch.tensor([[0, 2], [1, 1]]), b)",
+         "torch.bmm(a[None], b[None].transpose(1, 2))", "torch.outer(a[0], b[0])", "F.embedding(torch.tensor([1, 0]), a)",
+         "F.layer_norm(a, (3,))", "F.layer_norm(a, (3,), b[0], b[1])", "F.conv1d(a[None], b[:, :2][None])",
+         "torch.addmm(a, a[:, :2], b[:2])", "F.smooth_l1_loss(a, b)", "torch.isclose(a, b)", "torch.fmod(a, b)",
+         "F.binary_cross_entropy_with_logits(a, (b > 0).float())", "F.nll_loss(F.log_softmax(a, 1), torch.tensor([0, 2]))"]
 
 
 @pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "//", "%", "**", "&", "|", "^", "<<", ">>", "==", "<", ">="])
@@ -196,7 +202,8 @@ def test_a_short_write_does_what_the_long_road_does(write, monkeypatch):
 
     def outcome():
         session = tcli.Session(quiet=True)
-        session.run("x = torch.arange(6.).reshape(2, 3); b = ones(3) * 7; i = torch.arange(3)\nv = x[1]; e = ones(1).expand(3)\n"
+        session.run("x = torch.arange(6.).reshape(2, 3); b = ones(3) * 7; i = torch.arange(3)\n"
+                    "v = x[1]; e = ones(1).expand(3)\n"
                     "w = ones(2, 3, requires_grad=True) * 1; m = torch.zeros(2, dtype=torch.bool)")
         try:
             session.run(write)
