@@ -262,6 +262,8 @@ def multiple(o: Op, finish):
             for i in tensors:
                 raw[i] = values[i]._a
             r = run(np, *raw)
+            if type(r) is tuple:
+                return call(o, args, kwargs)
         except (TcliError, *KERNEL_ERRORS):
             return call(o, args, kwargs)
         return finish(o, values, r, needs)

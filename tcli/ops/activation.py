@@ -286,7 +286,7 @@ def _small_softmax(ndim: int, dim: int):
 
     def run(x):
         flat = x.ravel()
-        if flat.dot(flat) > 400:  # the square of the largest magnitude is at most that
+        if not flat.dot(flat) <= 400:  # the square of the largest magnitude is at most that; a nan may stand beside anything
             e = _shifted(np, x, dim, "softmax")
             np.exp(e, e)
         else:

@@ -218,6 +218,15 @@ def test_a_short_write_does_what_the_long_road_does(write, monkeypatch):
     assert quick == outcome()
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_of_what_is_not_finite(session, name):
+    session.run(f"x = torch.tensor([[nan, 1.0], [1000.0, 1.0], [-inf, 2.0], [-200.0, -190.0]]); y = torch.{name}(x, 1)")
+    expected = {"softmax": [[1.0, 0.0], [0.0, 1.0], [4.5398e-05, 0.99995]],
+                "log_softmax": [[0.0, -999.0], [-np.inf, 0.0], [-10.000046, -4.54e-05]]}[name]
+    assert np.isnan(session["y"]._a[0]).all()
+    np.testing.assert_allclose(session["y"]._a[1:], expected, rtol=1e-3, atol=1e-7)
+
+
 def test_numbers_that_are_equal_are_options_of_their_own(session):
     session.run("y = [torch.full((1,), v) for v in (0.0, -0.0, 1, True, 1.0, 0)]")
     assert [str(y) for y in session["y"]] == ["tensor([0.])", "tensor([-0.])", "tensor([1])", "tensor([True])", "tensor([1.])",
