@@ -29,13 +29,14 @@ from .dispatch import (
 )
 from .meta import MetaArray
 from .notes import note_expansion
-from .options import composed, is_composed, is_multiple, is_single, multiple, record_single, single
+from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
 from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
 
 asarray = np.asarray
 
+OF_TRUTH = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.equal, np.not_equal)  # ufuncs that do on bools what PyTorch does
 INT64, WIDEST = np.dtype(np.int64), 1 << 63
 
 # what can stand beside a tensor in an operator
@@ -271,12 +272,12 @@ def _binary(o: Op, ufunc):
     extras = tuple(o.defaults[2:])
     plans = {mask: plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True))} \
         if o.rules else None
-    others = frozenset() if o.promote == "float" else PLAIN
+    others = frozenset() if o.promote == "float" else ANY_DTYPE if ufunc in OF_TRUTH else PLAIN
     compares = o.promote == "compare"
 
     def fits(d, number: int) -> bool:
         # Out of range NumPy's arithmetic raises, which leads to the slow way; its comparisons do not.
-        return d in others and (not compares or d is INT64 and -WIDEST <= number < WIDEST)
+        return d in PLAIN and d in others and (not compares or d is INT64 and -WIDEST <= number < WIDEST)
 
     def slow(x, other):
         if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):
