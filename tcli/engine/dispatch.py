@@ -321,7 +321,7 @@ def execute(o: Op, values: list):
         if state.grad and o.rules:
             record(o, values, (t,))
         return t
-    return _several(o, values, raw)
+    return several(o, values, raw)
 
 
 _single: dict[Op, bool] = {}
@@ -346,7 +346,7 @@ def _execute_single(o: Op, values: list, x):
     raw_values[0] = x._a
     raw = _guarded(o, np, raw_values)
     if o.out_count != 1 or type(raw) is tuple:
-        return _several(o, values, raw)
+        return several(o, values, raw)
     t = wrap(raw)
     if o.view:
         note_view(o, x, values[1:], t)
@@ -363,7 +363,8 @@ def _execute_single(o: Op, values: list, x):
     return t
 
 
-def _several(o: Op, values: list, raw):
+def several(o: Op, values: list, raw):
+    """The results of an op that has several, recorded."""
     outs = tuple(wrap(r) for r in raw)
     if state.grad and o.rules:
         record(o, values, outs, picks=True)

@@ -7,7 +7,7 @@ of the first of equals and give it the whole gradient. A nan is larger and small
 import numpy as np
 
 from ..engine.callables import is_small, shortcut
-from ..engine.dispatch import struct, wrap
+from ..engine.dispatch import several, struct
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import state
@@ -185,12 +185,13 @@ def _extremum(name: str, other: str, word: str, shown: tuple):
     def quick(x, dim=None, keepdim=False):
         if dim is None:
             return getattr(T, whole)(x)
-        if not is_small(x) or type(dim) is not int or type(keepdim) is not bool or state.grad and x._rg or state.inference:
+        if not is_small(x) or type(dim) is not int or type(keepdim) is not bool or state.inference:
             return NotImplemented
-        a = x._a
+        a, o = x._a, ops[along]
         if not a.size or not -a.ndim <= dim < a.ndim:
             return NotImplemented
-        return struct(name, ("values", "indices"))([wrap(part) for part in ops[along].fn(np, a, dim % a.ndim, keepdim)])
+        values = [x, dim % a.ndim, keepdim]
+        return struct(name, ("values", "indices"))(several(o, values, o.fn(np, a, *values[1:])))
 
     extremum.__doc__ = f"""The {word} element of x; with a dim the {word} ones along it and where they are.
 
