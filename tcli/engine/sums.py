@@ -15,22 +15,23 @@ _ones: dict = {np.dtype(kind): {} for kind in "fd"}  # by dtype and length
 
 
 def small_sum(x: np.ndarray, dim: int | None, keepdim: bool = False):
-    """The sum of a small NumPy array, or along one dim that is not negative; of any other array what NumPy gives."""
+    """The sum of a small NumPy array, or along one dim that is not negative; of any other array what NumPy gives.
+
+    Down columns NumPy adds as PyTorch does, row after row, and a product does not.
+    """
     known = _ones.get(x.dtype)
     if known is None or x.size > SMALL:
         return np.add.reduce(x, dim, None, None, keepdim)
     if (dim is None or x.ndim == 1) and not keepdim:
-        x, dim = x.ravel(), 0
-        n = x.size
-    elif x.ndim == 2 and dim is not None:
-        n = x.shape[dim]
-    else:
+        x = x.ravel()
+    elif dim != 1 or x.ndim != 2:
         return np.add.reduce(x, dim, None, None, keepdim)
+    n = x.shape[-1]
     ones = known.get(n)
     if ones is None:
         ones = known[n] = np.ones(n, x.dtype)
-    found = x.dot(ones) if dim else ones.dot(x)
-    return found if not keepdim else found[:, None] if dim else found[None]
+    found = x.dot(ones)
+    return found if not keepdim else found[:, None]
 
 
 def sum_by(xp, x, dim: int | None, keepdim: bool = False):

@@ -637,7 +637,7 @@ def sum_array(g, shape: tuple):
     if lead < 0:
         return g.reshape(shape)
     if only_lead:
-        return asarray(small_sum(g, dims if shape else None) if type(dims) is int or not shape else np.add.reduce(g, dims))
+        return asarray(np.add.reduce(g, dims) if shape else small_sum(g, None))
     return np.add.reduce(g, dims, keepdims=True).reshape(shape)
 
 

@@ -280,19 +280,14 @@ def _by_rows(kernel):
 
 
 def _small_softmax(ndim: int, dim: int):
-    """The kernel of softmax on small arrays: without the maximum where no exponential can be large or small."""
     if not ndim:
         return None
 
     def run(x):
-        flat = x.ravel()
-        if not flat.dot(flat) <= 400:  # the square of the largest magnitude is at most that; a nan may stand beside anything
-            e = _shifted(np, x, dim, "softmax")
-            np.exp(e, e)
-        else:
-            if x.dtype.kind != "f":
-                raise TypeError
-            e = np.exp(x)
+        if x.dtype.kind != "f" or not x.size:
+            raise TypeError
+        e = x - np.maximum.reduce(x, dim, None, None, True)
+        np.exp(e, e)
         e /= small_sum(e, dim, True)
         return e
     return run
