@@ -294,13 +294,19 @@ def _row_numbers(n: int):
     return np.arange(n)
 
 
+@lru_cache(64)
+def _row_starts(n: int, length: int):
+    return np.arange(0, n * length, length)
+
+
 @op("_cross_entropy_rows", at="", grad_name="NllLossBackward0", samples=["r(4, 3), torch.tensor([0, 2, 1, 2])"],
     vjp={"x": _row_gradient}, raw_vjp={"x": _row_gradient_on_arrays})
 def _cross_entropy_rows(xp, x, target: "Index"):
     """The mean over the rows of a small matrix: `_cross_entropy` without weights, without classes to ignore."""
     top = xp.maximum.reduce(x, 1, None, None, True)
     total = sum_by(xp, xp.exp(x - top), 1)
-    values = xp.log(total) + top[:, 0] - x[_row_numbers(len(target)) if xp is np else xp.arange(len(target)), target]
+    values = xp.log(total) + top[:, 0] - x.reshape(-1).take(_row_starts(*x.shape) + target if xp is np else
+                                                            xp.arange(len(target)) * x.shape[1] + target)
     return sum_by(xp, values, None) / x.dtype.type(len(target))
 
 

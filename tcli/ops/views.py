@@ -160,13 +160,13 @@ def flatten(x, start_dim: "Dim" = 0, end_dim: "Dim" = -1):
     >>> flatten(zeros(2, 3, 5), 1).shape
     torch.Size([2, 15])
     """
-    if x.ndim == 0:
+    shape = x._a.shape
+    if not shape:
         return T.reshape(x, (1,))
     if start_dim > end_dim:
         raise EngineError("flatten() has invalid args: start_dim cannot come after end_dim")
     if start_dim == end_dim:
         return x
-    shape = tuple(x.shape)
     joined = 1
     for n in shape[start_dim:end_dim + 1]:
         joined *= n
