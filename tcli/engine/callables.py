@@ -27,6 +27,7 @@ from .dispatch import (
     record,
     wrap,
 )
+from .dtypes import get_default_dtype
 from .meta import MetaArray
 from .notes import note_expansion
 from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
@@ -37,6 +38,7 @@ from .waiting import before_write, readers
 asarray = np.asarray
 
 OF_TRUTH = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.equal, np.not_equal)  # ufuncs that do on bools what PyTorch does
+INTEGERS = PLAIN - {FLOAT32, FLOAT64}
 INT64, WIDEST = np.dtype(np.int64), 1 << 63
 
 # what can stand beside a tensor in an operator
@@ -279,6 +281,12 @@ def _binary(o: Op, ufunc):
         # Out of range NumPy's arithmetic raises, which leads to the slow way; its comparisons do not.
         return d in PLAIN and d in others and (not compares or d is INT64 and -WIDEST <= number < WIDEST)
 
+    def as_floats(a, number):
+        """An array of integers in the default dtype, where a number beside it asks for that; else None."""
+        if (type(number) is float or o.promote == "float") and type(a) is ndarray and a.size <= SMALL and a.dtype in INTEGERS:
+            return a.astype(get_default_dtype().numpy)
+        return None
+
     def slow(x, other):
         if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):
             result = call(o, (x, other), {})
@@ -303,12 +311,17 @@ def _binary(o: Op, ufunc):
                         and b.size <= SMALL:
                     a, needs, both = x, other._rg, SMALL
                 else:
-                    return slow(x, other)
+                    b = as_floats(b, x) if kind is float or kind is int else None
+                    if b is None:
+                        return slow(x, other)
+                    a, needs, both = x, False, SMALL
             elif (kind2 is float or kind2 is int) and kind in READY:
                 a, b, needs, both = x._a, other, x._rg, SMALL
                 d = a.dtype
                 if d is not FLOAT32 and d is not FLOAT64 and (kind2 is float or not fits(d, b)) or a.size > SMALL:
-                    return slow(x, other)
+                    a = as_floats(a, b)
+                    if a is None:
+                        return slow(x, other)
             else:
                 return slow(x, other)
             r = ufunc(a, b)
