@@ -539,6 +539,8 @@ def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> Non
     waiting = []
     for leaf in list(leaves):
         g = leaves.pop(leaf)
+        if not leaf.variable._rg:  # it was detached since
+            continue
         if type(g) is Pending:
             waiting.append(leaf.variable)
         if type(g) is ndarray:
@@ -753,7 +755,7 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
         elif type(g) is Pending:
             variable.grad = own_copy(g)
         else:
-            fresh = new(type_of_gradient(variable))
+            fresh = new(Tensor)
             # The gradient may be shared with another leaf or be a view: a leaf owns its own memory.
             fresh._a = g._a if owned else g._a.copy()
             fresh._v = [0]
@@ -780,10 +782,6 @@ def _add_pending(variable, grad, g) -> None:
         grad.detach().add_(g)
     else:
         variable.grad = (grad + g).detach()
-
-
-def type_of_gradient(variable):
-    return Tensor
 
 
 def bind(tensor_class, names, names_on_arrays, sum_to_function, restore_function) -> None:

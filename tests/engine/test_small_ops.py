@@ -175,7 +175,8 @@ def test_numbers_beside_a_small_tensor_give_what_the_long_road_gives(symbol, dty
         session = tcli.Session(quiet=True)
         session.run(f"x = torch.tensor([0, 1, 3]).to(torch.{dtype})")
         found = []
-        for number in ("0", "2", "-1", "True", "2.5", "0.0", "-1.5", "inf", str(2 ** 40), str(2 ** 70), "x.bool()", "x.long()", "x.flip(0)"):
+        for number in ("0", "2", "-1", "True", "2.5", "0.0", "-1.5", "inf", str(2 ** 40), str(2 ** 70), "x.bool()", "x.long()",
+                       "x.flip(0)"):
             for text in (f"x {symbol} {number}", f"({number}) {symbol} x"):
                 try:
                     y = session.eval(text)
