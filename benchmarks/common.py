@@ -17,11 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from textwrap import indent
 from time import perf_counter, process_time
 
 ROOT = Path(__file__).parent.parent
 CONTESTANTS = ("tcli", "numpy", "torch", "jax")
-MODULES = ("elementwise", "small", "reductions", "linalg", "gather", "nn", "steps", "memory", "start")
+MODULES = ("elementwise", "small", "language", "reductions", "linalg", "gather", "nn", "steps", "memory", "start")
 SAMPLE_SECONDS = 0.03  # a sample repeats its call until it took about this long
 
 
@@ -154,7 +155,7 @@ def cases_of(which: str) -> list[Case]:
 
 def from_text(name: str, setup: str, stmt: str, target: float) -> Case:
     """The case of a program: `setup` runs once, `stmt` is timed; tcli compiles both as it compiles programs."""
-    program = f"{setup}\ndef timed_call():\n    {stmt}\n"
+    program = f"{setup}\ndef timed_call():\n{indent(stmt, ' ' * 4)}\n"
 
     def tcli(_module):
         from tcli import Session

@@ -38,9 +38,9 @@ class Size(tuple):
 
     __str__ = __repr__
 
-    def __getitem__(self, item):
-        found = tuple.__getitem__(self, item)
-        return Size(found) if isinstance(item, slice) else found
+    def __getitem__(self, item, get=tuple.__getitem__):
+        found = get(self, item)
+        return found if type(found) is not tuple else Size(found)
 
     def __add__(self, other):
         return Size(tuple.__add__(self, tuple(other)))
@@ -55,6 +55,19 @@ class Size(tuple):
 
     def __reduce__(self):
         return (Size, (tuple(self),))
+
+
+sizes: dict[tuple, Size] = {}
+
+
+def size_of(shape: tuple) -> Size:
+    """`shape` as a `Size`, the same one for equal shapes."""
+    found = sizes.get(shape)
+    if found is None:
+        if len(sizes) > 500:
+            sizes.clear()
+        found = sizes[shape] = Size(shape)
+    return found
 
 
 def wrap_dim(dim: int, ndim: int, *, scalar_ok: bool = True) -> int:

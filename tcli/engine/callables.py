@@ -17,26 +17,29 @@ from .dispatch import (
     TENSORS,
     Tensor,
     _into_first,
-    _is_single,
     _keep,
-    _kernel,
     bind,
     bump,
     call,
     describe_operands,
     new,
-    normalise,
     note_view,
     record,
     wrap,
 )
+from .dtypes import get_default_dtype
 from .meta import MetaArray
 from .notes import note_expansion, shortcuts
+from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
 from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
 
 asarray = np.asarray
+
+OF_TRUTH = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.equal, np.not_equal)  # ufuncs that do on bools what PyTorch does
+INTEGERS = PLAIN - {FLOAT32, FLOAT64}
+INT64, WIDEST = np.dtype(np.int64), 1 << 63
 
 # what can stand beside a tensor in an operator
 OPERANDS = (int, float, complex, list, tuple, range, np.ndarray, np.generic)
@@ -52,8 +55,12 @@ def make_function(o: Op):
         fn = _binary_function(o, _operators[o])
     elif o in _shortcuts:
         fn = _with_shortcut(o, _shortcuts[o])
-    elif _is_plain(o):
-        fn = _single(o)
+    elif is_single(o):
+        fn = single(o)
+    elif is_composed(o):
+        fn = composed(o)
+    elif is_multiple(o):
+        fn = multiple(o, finish)
     else:
         def fn(*args, **kwargs):
             return call(o, args, kwargs)
@@ -92,24 +99,72 @@ def finish(o: Op, values, r, needs: bool):
     t._v = [0]
     if state.grad:
         if needs:
-            record(o, values, (t,))
+            if state.saved_hooks or o.list_slot is not None:
+                record(o, values, (t,))
+            else:
+                _record_one(o, values, t)
     elif state.inference:
         t._inference = True
     return t
 
 
-def finish_view(o: Op, values, r):
-    """`finish` for a view of the first value, a small float tensor."""
+def _record_one(o: Op, values, t) -> None:
+    """`record` for one float result of READY tensors, numbers and None, without hooks for what is saved."""
+    edges, odd = [], False
+    for i in o.tensor_slots:
+        value = values[i]
+        if type(value) in READY:
+            odd = odd or value._inference
+            edges.append((value._node or value._leaf or edge_of(value)) if value._rg else None)
+        else:
+            edges.append(None)
+    if odd:
+        record(o, values, (t,))
+        return
+    plan = plan_for(o, (*[edge is not None for edge in edges], False))
+    if not plan.rules:
+        return
+    node = new(Node)
+    a = t._a
+    node.op = o
+    node.plan = plan
+    node.shape = a.shape
+    node.dtype = a.dtype
+    node.seq = next_sequence()
+    node._name = None
+    node.edges = edges
+    if state.where:
+        node.place = locate()
+    node.saved = saved = []
+    for fetch in plan.saves:
+        what, i = fetch
+        value = values[i] if what != "out" else t
+        if what == "shape" and type(value) in READY:
+            saved.append(value._a.shape)
+        elif what == "dtype" or what == "shape":
+            saved.append(_keep(fetch, values, (t,), node))
+        elif type(value) in READY:
+            saved.append(saved_as_is(value, OUT if value is t else value._node or edge_of(value)))
+        else:
+            saved.append(_keep(fetch, values, (t,), node))
+    if o.grad_name_ is not None and type(o.grad_name_) is not str:
+        node._name = o.grad_name_(*values)
+    t._node = node
+    t._rg = True
+
+
+def finish_view(o: Op, x, options: tuple, r):
+    """`finish` for a view of `x`, a small tensor: the result of `o` with (x, *options)."""
     t = new(Tensor)
     t._a = r
     t._v = None
-    note_view(o, values, t)
+    note_view(o, x, options, t)
     if t._v is None:
         t._v = [0]
-    x = values[0]
     if state.grad:
         if x._rg:
-            _record_single(o, plan_for(o, FIRST_ALONE), x, values, t)
+            values = (x, *options)
+            record_single(o, plan_for(o, FIRST_ALONE), x, values, t)
             if o.grad_name_ is not None and type(o.grad_name_) is not str:
                 t._node._name = o.grad_name_(*values)
     elif state.inference:
@@ -220,7 +275,18 @@ def _binary(o: Op, ufunc):
     extras = tuple(o.defaults[2:])
     plans = {mask: plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True))} \
         if o.rules else None
-    others = frozenset() if o.promote == "float" else PLAIN
+    others = frozenset() if o.promote == "float" else ANY_DTYPE if ufunc in OF_TRUTH else PLAIN
+    compares = o.promote == "compare"
+
+    def fits(d, number: int) -> bool:
+        # Out of range NumPy's arithmetic raises, which leads to the slow way; its comparisons do not.
+        return d in PLAIN and d in others and (not compares or d is INT64 and -WIDEST <= number < WIDEST)
+
+    def as_floats(a, number):
+        """An array of integers in the default dtype, where a number beside it asks for that; else None."""
+        if (type(number) is float or o.promote == "float") and type(a) is ndarray and a.size <= SMALL and a.dtype in INTEGERS:
+            return a.astype(get_default_dtype().numpy)
+        return None
 
     def slow(x, other):
         if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):
@@ -242,14 +308,21 @@ def _binary(o: Op, ufunc):
                     if a.dtype is not d or d is not FLOAT32 and d is not FLOAT64 and d not in others or both > SMALL:
                         return slow(x, other)
                     needs = x._rg or other._rg
-                elif (kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64) and b.size <= SMALL:
+                elif ((kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64) or kind is int and fits(d, x)) \
+                        and b.size <= SMALL:
                     a, needs, both = x, other._rg, SMALL
                 else:
-                    return slow(x, other)
+                    b = as_floats(b, x) if kind is float or kind is int else None
+                    if b is None:
+                        return slow(x, other)
+                    a, needs, both = x, False, SMALL
             elif (kind2 is float or kind2 is int) and kind in READY:
                 a, b, needs, both = x._a, other, x._rg, SMALL
-                if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or a.size > SMALL:
-                    return slow(x, other)
+                d = a.dtype
+                if d is not FLOAT32 and d is not FLOAT64 and (kind2 is float or not fits(d, b)) or a.size > SMALL:
+                    a = as_floats(a, b)
+                    if a is None:
+                        return slow(x, other)
             else:
                 return slow(x, other)
             r = ufunc(a, b)
@@ -323,117 +396,6 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
                 saved.append(s)
             else:
                 saved.append(value)
-    t._node = node
-    t._rg = True
-
-
-# ---------------------------------------------------------------- one tensor and options
-
-MEMORABLE = (int, bool, str, type(None))
-
-
-def _is_plain(o: Op) -> bool:
-    """Whether an op takes one tensor, its first argument, and gives one: the form with a short way."""
-    return _is_single(o) and o.out_count == 1 and not o.fields and "inplace" not in o.index and "out" not in o.index
-
-
-def _single(o: Op):
-    """The function of an op on one tensor with options.
-
-    The options in normal form depend on what was given and on the number of dims alone, so they are
-    worked out once for each such call. Whatever fails goes the long road and fails there, in full words.
-    """
-    kernel, memory, names, view, slow = None, {}, {}, o.view, call
-    plan = plan_for(o, (True, False)) if o.rules else None
-    named = o.grad_name_ if callable(o.grad_name_) else None
-
-    def fn(*args, **kwargs):
-        nonlocal kernel
-        x = args[0] if args else None
-        if type(x) not in READY:
-            return slow(o, args, kwargs)
-        a = x._a
-        if a.dtype is not FLOAT32 and a.dtype is not FLOAT64 or a.size > SMALL or type(a) is not ndarray:
-            return slow(o, args, kwargs)
-        try:
-            key = a.ndim if len(args) == 1 and not kwargs else (
-                a.ndim, args[1:], *kwargs.items(), *map(type, args), *map(type, kwargs.values()))
-            options = memory.get(key)
-            if options is None:
-                options = _options(o, x, args, kwargs, memory, key)
-                kernel = _kernel(o)
-            r = kernel(np, a, *options) if options is not None else None
-        except Exception:
-            r = None
-        if r is None:
-            return slow(o, args, kwargs)
-        t = new(Tensor)
-        t._a = r if type(r) is ndarray else asarray(r)
-        t._v = [0]
-        if view:
-            note_view(o, (x, *options), t)
-        if state.grad:
-            if x._rg and plan is not None and t._a.dtype.kind in "fc":
-                values = (x, *options)
-                _record_single(o, plan, x, values, t)
-                if named is not None:
-                    t._node._name = names.get(key) or _name_of(named, values, names, key)
-        elif state.inference:
-            t._inference = True
-        return t
-    return fn
-
-
-def _name_of(named, values, names: dict, key) -> str:
-    """What the node of a call is called; remembered where it depends on the options alone."""
-    found = named(*values)
-    if getattr(named, "by_options", False):
-        if len(names) > 256:
-            names.clear()
-        names[key] = found
-    return found
-
-
-def _options(o: Op, x, args, kwargs, memory: dict, key) -> tuple | None:
-    """The options of a call in normal form, remembered under `key`; None for a call of another kind."""
-    if not all(type(v) in MEMORABLE for v in (*args[1:], *kwargs.values())):
-        return None
-    values = bind(o, args, kwargs)
-    if values[0] is not x:
-        return None
-    normalise(o, values)
-    if len(memory) > 256:
-        memory.clear()
-    memory[key] = found = tuple(values[1:])
-    return found
-
-
-def _record_single(o: Op, plan, x, values, t) -> None:
-    node = new(Node)
-    a = t._a
-    node.op = o
-    node.plan = plan
-    node.shape = a.shape
-    node.dtype = a.dtype
-    node.seq = next_sequence()
-    node._name = None
-    edge = x._node or x._leaf or edge_of(x)
-    node.edges = (edge,)
-    if state.where:
-        node.place = locate()
-    saves = plan.saves
-    if state.saved_hooks or x._inference:
-        node.saved = [_keep(fetch, values, (t,), node) for fetch in saves]
-    else:
-        node.saved = saved = []
-        for fetch in saves:
-            if fetch is FIRST:
-                saved.append(saved_as_is(x, edge))
-            elif fetch is RESULT:
-                saved.append(saved_as_is(t, OUT))
-            else:
-                what, i = fetch
-                saved.append(values[i] if what == "arg" else _keep(fetch, values, (t,), node))
     t._node = node
     t._rg = True
 

@@ -315,13 +315,13 @@ def execute(o: Op, values: list):
         if t._a.dtype.kind == "c" and any(v._half_complex for v in values if type(v) in TENSORS):
             t._half_complex = True
         if o.view:
-            note_view(o, values, t)
+            note_view(o, values[0], values[1:], t)
         if state.inference:
             t._inference = True
         if state.grad and o.rules:
             record(o, values, (t,))
         return t
-    return _several(o, values, raw)
+    return several(o, values, raw)
 
 
 _single: dict[Op, bool] = {}
@@ -346,10 +346,10 @@ def _execute_single(o: Op, values: list, x):
     raw_values[0] = x._a
     raw = _guarded(o, np, raw_values)
     if o.out_count != 1 or type(raw) is tuple:
-        return _several(o, values, raw)
+        return several(o, values, raw)
     t = wrap(raw)
     if o.view:
-        note_view(o, values, t)
+        note_view(o, x, values[1:], t)
     if state.inference:
         t._inference = True
     if x._rg and state.grad and o.rules:
@@ -363,7 +363,8 @@ def _execute_single(o: Op, values: list, x):
     return t
 
 
-def _several(o: Op, values: list, raw):
+def several(o: Op, values: list, raw):
+    """The results of an op that has several, recorded."""
     outs = tuple(wrap(r) for r in raw)
     if state.grad and o.rules:
         record(o, values, outs, picks=True)
@@ -380,6 +381,11 @@ def _run_composite(o: Op, values: list):
         if " meta tensor" in str(error):
             raise
         raise placement.no_meta(o.name) from error
+    return name_composite(o, result, values)
+
+
+def name_composite(o: Op, result, values):
+    """The result of a composite under the op's own name: that of its node, and the class of named results."""
     if o.grad_name_ is not None and type(result) in TENSORS and type(result._node) is Node and all(
             result is not v for v in values):
         result._node._name = o.grad_name_
@@ -588,35 +594,36 @@ def saved_value(value, edge) -> Saved:
 
 # ---------------------------------------------------------------- views
 
-def note_view(o: Op, values, t) -> None:
-    """Remembers that `t` shares memory with the op's first argument."""
-    x = values[0]
+_PRUNED_AT = frozenset(1 << n for n in range(6, 40))  # lengths at which dead views are thrown out
+
+
+def note_view(o: Op, x, options, t) -> None:
+    """Remembers that `t`, the result of `o` with (x, *options), shares memory with `x`."""
     a, b = t._a, x._a
     base = a.base
-    if base is None:
-        return
-    if base is not b and base is not b.base and not (a is b or root_of(a) is root_of(b)):
+    if base is None or base is not b and base is not b.base and not (a is b or root_of(a) is root_of(b)):
         return
     t._v = x._v
     root = x._base
     if root is None:
         root = x
-    t._base, t._view = root, (x, o, values)
+    t._base = root
+    t._view = x, o, options
     if x._several is not None:
         t._several = x._several
     views = root._views
     if views is None:
         views = root._views = []
-    elif len(views) > 32 and len(views) & (len(views) - 1) == 0:
+    elif len(views) in _PRUNED_AT:
         views[:] = [v for v in views if v() is not None]
     views.append(ref(t))
 
 
 def replay(view, root):
     """The same view, taken of `root` (a tensor of the shape of the view's base)."""
-    parent, o, values = view._view
+    parent, o, options = view._view
     source = root if parent._view is None else replay(parent, root)
-    return execute(o, [source, *values[1:]])
+    return execute(o, [source, *options])
 
 
 def _refresh_views(root) -> None:

@@ -35,7 +35,7 @@ class dtype:
                 import ml_dtypes
 
                 self._numpy = np.dtype(getattr(ml_dtypes, self._numpy_name))
-            _by_numpy.setdefault(self._numpy, self)  # complex32 is stored as complex64
+            by_numpy.setdefault(self._numpy, self)  # complex32 is stored as complex64
         return self._numpy
 
     @property
@@ -65,7 +65,7 @@ class dtype:
         return self
 
 
-_by_numpy: dict[np.dtype, dtype] = {}
+by_numpy: dict[np.dtype, dtype] = {}
 
 bool_ = dtype("bool", "bool", BOOL, 1, "bool", False)
 uint8 = dtype("uint8", "uint8", INTEGER, 1, "u8", False)
@@ -97,7 +97,7 @@ NAMES: dict[str, dtype] = {d.name: d for d in ALL} | {
 
 for _d in (bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16, float32, float64,
            complex64, complex128):
-    _by_numpy[_d.numpy] = _d
+    by_numpy[_d.numpy] = _d
 
 _PYTHON = {bool: bool_, int: int64, float: float32, complex: complex64}
 _default = float32
@@ -119,9 +119,20 @@ def default_complex() -> dtype:
     return complex128 if _default is float64 else complex64
 
 
+_names: dict[np.dtype, str] = {}
+
+
+def name_of(d: np.dtype) -> str:
+    """`d.name`, which NumPy works out anew every time."""
+    found = _names.get(d)
+    if found is None:
+        found = _names[d] = d.name
+    return found
+
+
 def of_numpy(d: np.dtype) -> dtype:
     """The dtype of a NumPy dtype; raises for what PyTorch cannot store."""
-    found = _by_numpy.get(d)
+    found = by_numpy.get(d)
     if found is None:
         for candidate in ALL:
             if candidate._numpy_name == d.name:
@@ -132,7 +143,7 @@ def of_numpy(d: np.dtype) -> dtype:
                 f"can't convert np.ndarray of type numpy.{d.name if d.name != 'object' else 'object_'}. "
                 "The only supported types are: float64, float32, float16, complex64, complex128, int64, "
                 "int32, int16, int8, uint64, uint32, uint16, uint8, and bool.")
-        _by_numpy[d] = found
+        by_numpy[d] = found
     return found
 
 

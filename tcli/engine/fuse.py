@@ -169,9 +169,10 @@ def _publish() -> None:
     dispatch.LARGE = settings.minimum if settings.on else 1 << 62
     # The shortcuts for small tensors end where waiting begins.
     tape.SMALL = min(_SMALL, dispatch.LARGE - 1)
-    shortcuts = sys.modules.get(__package__ + ".callables")
-    if hasattr(shortcuts, "SMALL"):
-        shortcuts.SMALL = tape.SMALL
+    for name in (".callables", ".options"):
+        shortcuts = sys.modules.get(__package__ + name)
+        if hasattr(shortcuts, "SMALL"):
+            shortcuts.SMALL = tape.SMALL
 
 
 def array_of(t):

@@ -105,6 +105,18 @@ class Generator:
             return self._out[self._pos - count:self._pos].copy()
         return self._words_across_blocks(count)
 
+    def few(self, count: int) -> list[int]:
+        """The next `count` words as a list: for a handful of numbers arrays cost more than they save."""
+        if self._bits is not None:
+            return self._numpy().bit_generator.random_raw(count).tolist()
+        start = self._pos
+        if count > _N - start:
+            return self._words_across_blocks(count).tolist()
+        if self._list is None:
+            self._list = [] if self._out is None else self._out.tolist()
+        self._pos = start + count
+        return self._list[start:start + count]
+
     def expect(self, count: int) -> None:
         """Says that `count` words are about to be drawn, in pieces perhaps: large numbers change engines."""
         if self._bits is None:

@@ -20,6 +20,8 @@ nothing but its tensors: the shortcut that such calls take.
 `fuse`: whether fusion may take the op apart: True where the kernel works on expressions (`symbols.py`) as on
 arrays, or a function of the same arguments that stands for the kernel there; ops with a `ufunc` do unless told not to.
 `shape`: a kernel for arrays without data, `(xp, args...)`, where the op's own reads values.
+`small`: a function of (number of dims, options...) that gives the kernel for small NumPy arrays with these options,
+a function of the array alone, or None: for kernels that look at more than a small array needs.
 `host`: the op has no way on other devices; its arrays go to the CPU and its results back, and that is counted.
 `out`: the dtype that `out=` asks for: False (there is no such form), True (anything the result can be cast
 to), a word or message of `out.py`; `out_apart`: the tensor may share no memory with the operands.
@@ -54,7 +56,7 @@ class Op:
                  "half", "index", "kinds", "list_slot", "name", "names", "nograd", "n_positional",
                  "out_count", "paths", "plans", "promote", "public", "ref", "required", "rules", "samples", "star",
                  "tensor_slots", "ufunc", "check", "host", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out",
-                 "out_rule", "out_apart", "same_dtype", "shape", "errors", "fuse")
+                 "out_rule", "out_apart", "same_dtype", "shape", "errors", "fuse", "small")
 
     @property
     def grad_name(self) -> str:
@@ -97,7 +99,7 @@ OutRule = bool | str | tuple | Callable  # see `out`
 def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = None, vjp=None, nograd: bool = False,
        samples=(), errors=(), view: bool = False, half: bool = True, ufunc: str | None = None, ref=None, cost=None,
        shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: OutRule | None = None,
-       out_apart: bool = False, same_dtype: str | None = None, check=None, host: bool = False, fuse=None):
+       out_apart: bool = False, same_dtype: str | None = None, check=None, host: bool = False, fuse=None, small=None):
     """Declares an op by its kernel `(xp, args...) -> array` (or a tuple of arrays when outs > 1).
 
     `check(values)` sees the bound values before promotion and may raise.
@@ -107,7 +109,7 @@ def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = No
         o.promote, o.view, o.half, o.ufunc, o.ref = promote, view, half and not view, ufunc, ref
         o.cost, o.shape, o.out_count, o.raw_vjp, o.errors = cost, shape, outs, raw_vjp, errors
         o.vjp, o.nograd, o.composite, o.fields = vjp or {}, nograd, False, fields
-        o.check, o.same_dtype, o.host = check, same_dtype, host
+        o.check, o.same_dtype, o.host, o.small = check, same_dtype, host, small
         o.fuse = ufunc is not None if fuse is None else fuse
         _out_words(o, (not view) if out is None else out, out_apart)
         _validate(o)
@@ -124,7 +126,7 @@ def composite(name: str, at: str = "torch tensor", *, also=(), samples=(), error
         o.promote, o.view, o.half, o.ufunc, o.ref, o.cost, o.shape = promote, False, False, None, None, None, None
         o.out_count, o.raw_vjp, o.vjp, o.nograd, o.composite = 1, None, {}, nograd, True
         o.errors, o.fields, o.rules, o.check, o.fuse, o.host = errors, fields, [], None, False, False
-        o.same_dtype = same_dtype
+        o.same_dtype, o.small = same_dtype, None
         _out_words(o, out, out_apart)
         return fn
     return declare

@@ -17,11 +17,12 @@ import numpy as np
 
 from ..errors import EngineError, Unsupported
 from . import random
-from .dtypes import C_NAMES, SCALAR_NAMES
+from .dtypes import C_NAMES, SCALAR_NAMES, name_of
 from .mapping import active, check_draw, mapped
 from .random import Generator
 
 _CHUNK = 1 << 16
+_FEW = 64  # numbers that are worked out one by one
 _SHUFFLE_AT_ONCE = 2000  # elements from which a shuffle without a loop is the faster one
 # Bits of the significand, with the hidden one.
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
@@ -31,7 +32,7 @@ _INT_NAMES = {"int16": "short int", "int64": "long int", "uint16": "short unsign
               "uint64": "long unsigned int"}
 _UNSIGNED = ("uint16", "uint32", "uint64")
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
-_INT64_MIN, _INT64_MAX = -2**63, 2**63 - 1
+_INT64, _INT64_MIN, _INT64_MAX = np.dtype(np.int64), -2**63, 2**63 - 1
 
 
 def of(generator: Generator | None) -> Generator:
@@ -45,14 +46,16 @@ def _count(shape) -> int:
 
 
 def _real(dtype: np.dtype) -> np.dtype:
-    return _F32 if dtype.name == "complex64" else _F64
+    return _F32 if name_of(dtype) == "complex64" else _F64
 
 
 def cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """To `dtype` the way C++ does it: the 16-bit types are reached through float32."""
     if values.dtype == dtype:
         return values
-    if dtype.name in ("float16", "bfloat16"):
+    if values.dtype.kind in "biu" and dtype.kind in "biu":
+        return values.astype(dtype)
+    if name_of(dtype) in ("float16", "bfloat16"):
         with np.errstate(over="ignore"):
             return values.astype(_F32).astype(dtype)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -65,13 +68,20 @@ def _map(function: Callable, values: np.ndarray) -> np.ndarray:
 
 
 def missing(kernel: str, dtype: np.dtype) -> Unsupported:
-    return Unsupported(f"\"{kernel}\" not implemented for '{SCALAR_NAMES[dtype.name]}'")
+    return Unsupported(f"\"{kernel}\" not implemented for '{SCALAR_NAMES[name_of(dtype)]}'")
 
 
 # Uniforms of [0, 1).
 
+def _few_doubles(generator: Generator, count: int) -> list[float]:
+    words = generator.few(2 * count)
+    return [((words[i] << 32 | words[i + 1]) & (2**53 - 1)) * 2.0**-53 for i in range(0, 2 * count, 2)]
+
+
 def doubles(generator: Generator, count: int) -> np.ndarray:
     """float64[count] of 53 random bits each."""
+    if count <= _FEW:
+        return np.array(_few_doubles(generator, count))
     out = np.empty(count)
     generator.expect(2 * count)
     for start in range(0, count, _CHUNK):
@@ -83,6 +93,8 @@ def doubles(generator: Generator, count: int) -> np.ndarray:
 
 def floats(generator: Generator, count: int) -> np.ndarray:
     """float32[count] of 24 random bits each."""
+    if count <= _FEW:
+        return np.array([(word & 0xFFFFFF) * 2.0**-24 for word in generator.few(count)], _F32)
     out = np.empty(count, _F32)
     generator.expect(count)
     for start in range(0, count, _CHUNK):
@@ -102,7 +114,7 @@ def uniform(generator: Generator | None, shape, dtype: np.dtype, low: float = 0.
     if dtype.kind == "c":
         parts = uniform(generator, (*shape, 2), _real(dtype), low, high)
         return parts.view(dtype).reshape(shape)
-    if dtype.name not in _DIGITS:
+    if name_of(dtype) not in _DIGITS:
         raise missing("check_uniform_bounds", dtype)
     _check_uniform(dtype, low, high)
     if dtype == _F64:
@@ -126,7 +138,7 @@ def _uniform32(generator: Generator, count: int, low: np.float32, high: np.float
 
 
 def _check_uniform(dtype: np.dtype, low: float, high: float) -> None:
-    top, name = _FLOAT_MAX[dtype.name], C_NAMES[dtype.name]
+    top, name = _FLOAT_MAX[name_of(dtype)], C_NAMES[name_of(dtype)]
     for label, bound in (("from", low), ("to", high)):
         if not -top <= bound <= top:
             raise EngineError(f"{label} is out of bounds for {name}")
@@ -134,7 +146,7 @@ def _check_uniform(dtype: np.dtype, low: float, high: float) -> None:
         raise EngineError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > "
                           f"to={high:g}")
     if high - low > top:
-        raise EngineError(f"uniform_ expects to-from <= std::numeric_limits<{SCALAR_NAMES[dtype.name]}>"
+        raise EngineError(f"uniform_ expects to-from <= std::numeric_limits<{SCALAR_NAMES[name_of(dtype)]}>"
                           f"::max(), but found to={high:g} and from={low:g} which result in to-from to "
                           "exceed the limit")
 
@@ -178,11 +190,13 @@ def normal(generator: Generator | None, shape, dtype: np.dtype, mean: float = 0.
     if dtype.kind == "c":
         parts = normal(generator, (*shape, 2), _real(dtype), mean, std / math.sqrt(2.0), serial=serial)
         return parts.view(dtype).reshape(shape)
-    if dtype.name not in _DIGITS:
+    if name_of(dtype) not in _DIGITS:
         raise missing("normal_kernel_cpu", dtype)
     count = _count(shape)
     if count < 16 or serial:
-        return cast(_scaled(_normal_pairs(generator, count), std, mean), dtype).reshape(shape)
+        values = _scaled(_normal_pairs(generator, count), std, mean)
+        fits = dtype == _F32 and std < 1e30 and abs(mean) < 1e30
+        return (values.astype(_F32) if fits else cast(values, dtype)).reshape(shape)
     if dtype == _F64:
         return _normal_blocks(generator, count, doubles, _box_muller64, mean, std, count).reshape(shape)
     drawn = count if dtype == _F32 else count // 16 * 16
@@ -200,6 +214,8 @@ def _normal_pairs(generator: Generator, count: int) -> np.ndarray:
     pairs = (count - done + 1) // 2
     if not pairs:
         return out
+    if count <= _FEW:
+        return _few_normals(generator, count, out[:done].tolist(), pairs)
     u = doubles(generator, 2 * pairs)
     radius = np.sqrt(-2.0 * _map(math.log1p, -u[1::2]))
     theta = 2.0 * math.pi * u[0::2]
@@ -209,6 +225,19 @@ def _normal_pairs(generator: Generator, count: int) -> np.ndarray:
     if (count - done) % 2:
         generator.next_normal = float(sines[-1])
     return out
+
+
+def _few_normals(generator: Generator, count: int, found: list[float], pairs: int) -> np.ndarray:
+    """The same for a few numbers, after those `found` already."""
+    drawn = _few_doubles(generator, 2 * pairs)
+    for i in range(0, 2 * pairs, 2):
+        radius = math.sqrt(-2.0 * math.log1p(-drawn[i + 1]))
+        theta = 2.0 * math.pi * drawn[i]
+        found.append(radius * math.cos(theta))
+        found.append(radius * math.sin(theta))
+    if len(found) > count:
+        generator.next_normal = found.pop()
+    return np.array(found)
 
 
 def _normal_blocks(generator: Generator, count: int, uniforms: Callable, transform: Callable, mean, std,
@@ -361,9 +390,9 @@ def random_(generator: Generator | None, shape, dtype: np.dtype, low: int | None
 
 def _every_int64(generator: Generator, count: int, dtype: np.dtype, *_) -> np.ndarray:
     kernel = "random_full_64_bits_range_kernel_cpu"
-    if dtype.name in _UNSIGNED or dtype.name in ("float16", "bool"):
+    if name_of(dtype) in _UNSIGNED or name_of(dtype) in ("float16", "bool"):
         raise missing(kernel, dtype)
-    if dtype.name not in ("int64", "float64", "float32", "bfloat16"):
+    if name_of(dtype) not in ("int64", "float64", "float32", "bfloat16"):
         raise EngineError(f"{kernel} handles only int64, double, float and bfloat16")
     return generator.words64(count).view(np.int64)
 
@@ -378,6 +407,8 @@ def randint(generator: Generator | None, shape, dtype: np.dtype, low: int, high:
 
 def _modulo(generator: Generator, count: int, dtype: np.dtype, span: int, base: int) -> np.ndarray:
     """Two words where one would be skewed by more than a sixteenth."""
+    if count <= _FEW and span < 2**28:
+        return np.array([word % span + base for word in generator.few(count)], np.int64)
     if span < 2**28:
         values = (generator.words(count) % np.uint32(span)).astype(np.int64)
     else:
@@ -389,11 +420,11 @@ def _modulo(generator: Generator, count: int, dtype: np.dtype, span: int, base: 
 
 def _whole_range(generator: Generator, count: int, dtype: np.dtype) -> np.ndarray:
     """Non-negative integers of the type; of a float type up to the last before gaps begin."""
-    if dtype.name in _UNSIGNED or dtype.name not in C_NAMES or dtype.kind == "c":
+    if name_of(dtype) in _UNSIGNED or name_of(dtype) not in C_NAMES or dtype.kind == "c":
         raise missing("random_kernel_cpu", dtype)
     if dtype.kind == "b":
         return generator.words(count) & np.uint32(1)
-    digits = _DIGITS.get(dtype.name)
+    digits = _DIGITS.get(name_of(dtype))
     span = 2**digits + 1 if digits else int(np.iinfo(dtype).max) + 1
     if dtype.itemsize == 8:
         return (generator.words64(count) % np.uint64(span)).view(np.int64)
@@ -402,12 +433,12 @@ def _whole_range(generator: Generator, count: int, dtype: np.dtype) -> np.ndarra
 
 def _integer_bounds(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
     """[low, high) after the checks, moved inwards to values that a float type holds."""
-    digits = _DIGITS.get(dtype.name)
+    digits = _DIGITS.get(name_of(dtype))
     if high is None:
         if low == _INT64_MIN:
             return low, 2**63
         # The largest uint64 reads as -1 in the signed arithmetic of PyTorch, which then refuses it.
-        top = 2**digits if digits else -1 if dtype.name == "uint64" else _integer_limits(dtype)[1]
+        top = 2**digits if digits else -1 if name_of(dtype) == "uint64" else _integer_limits(dtype)[1]
         low = _inwards(low, dtype, digits, 1) if digits else low
         if digits and low >= top:
             raise EngineError("random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' "
@@ -437,7 +468,7 @@ def _inwards(bound: int, dtype: np.dtype, digits: int, step: int) -> int:
 
 
 def _check_integer_bounds(dtype: np.dtype, low: int, last: int) -> None:
-    name = _INT_NAMES.get(dtype.name) or C_NAMES[dtype.name]
+    name = _INT_NAMES.get(name_of(dtype)) or C_NAMES[name_of(dtype)]
     bottom, top = _integer_limits(dtype)
     for label, bound in (("from", low), ("to - 1", last)):
         if not bottom <= bound <= top:
@@ -445,10 +476,12 @@ def _check_integer_bounds(dtype: np.dtype, low: int, last: int) -> None:
 
 
 def _integer_limits(dtype: np.dtype) -> tuple[int, int]:
-    if dtype.name in _FLOAT_MAX:
-        return -int(_FLOAT_MAX[dtype.name]), int(_FLOAT_MAX[dtype.name])
+    if name_of(dtype) in _FLOAT_MAX:
+        return -int(_FLOAT_MAX[name_of(dtype)]), int(_FLOAT_MAX[name_of(dtype)])
     if dtype.kind == "b":
         return 0, 1
+    if dtype == _INT64:
+        return _INT64_MIN, _INT64_MAX
     return int(np.iinfo(dtype).min), min(int(np.iinfo(dtype).max), _INT64_MAX)
 
 
@@ -458,15 +491,17 @@ def randperm(generator: Generator | None, count: int, dtype: np.dtype) -> np.nda
     _check_randperm(count, dtype)
     if count < 2:
         return np.arange(count).astype(dtype)
+    if count <= _FEW:
+        return _shuffled([i + word % (count - i) for i, word in enumerate(generator.few(count - 1))]).astype(dtype)
     steps = np.arange(count - 1)
     targets = generator.words(count - 1) % (count - steps).astype(np.uint32) + steps
     return (_shuffled if count < _SHUFFLE_AT_ONCE else _shuffled_at_once)(targets).astype(dtype)
 
 
-def _shuffled(targets: np.ndarray) -> np.ndarray:
+def _shuffled(targets: np.ndarray | list[int]) -> np.ndarray:
     """0..n after step i has swapped the elements at i and targets[i], for all i in turn."""
     order = list(range(len(targets) + 1))
-    for i, target in enumerate(targets.tolist()):
+    for i, target in enumerate(targets if type(targets) is list else targets.tolist()):
         order[i], order[target] = order[target], order[i]
     return np.array(order)
 
@@ -495,13 +530,13 @@ def _shuffled_at_once(targets: np.ndarray) -> np.ndarray:
 def _check_randperm(count: int, dtype: np.dtype) -> None:
     if count < 0:
         raise EngineError(f"Trying to create tensor with negative dimension {count}: [{count}]")
-    if dtype.kind in "bc" or dtype.name in _UNSIGNED:
+    if dtype.kind in "bc" or name_of(dtype) in _UNSIGNED:
         raise missing("randperm", dtype)
-    digits = _DIGITS.get(dtype.name)
-    if digits and dtype.name != "bfloat16" and count > 2**digits + 1:
-        raise EngineError(f"n cannot be greater than {2**digits + 1} for {SCALAR_NAMES[dtype.name]} type.")
+    digits = _DIGITS.get(name_of(dtype))
+    if digits and name_of(dtype) != "bfloat16" and count > 2**digits + 1:
+        raise EngineError(f"n cannot be greater than {2**digits + 1} for {SCALAR_NAMES[name_of(dtype)]} type.")
     if not digits and count > np.iinfo(dtype).max:
-        raise EngineError(f"value cannot be converted to type {dtype.name}_t without overflow")
+        raise EngineError(f"value cannot be converted to type {name_of(dtype)}_t without overflow")
 
 
 # Events.
@@ -512,7 +547,7 @@ def bernoulli(generator: Generator | None, shape, dtype: np.dtype, p: float = 0.
     if not 0 <= p <= 1:
         raise EngineError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
     generator, count = of(generator), _count(shape)
-    if count and dtype.name in _UNSIGNED:
+    if count and name_of(dtype) in _UNSIGNED:
         raise missing("bernoulli_scalar_cpu_", dtype)
     out = np.empty(count, dtype)
     generator.expect(2 * count)
@@ -525,7 +560,7 @@ def bernoulli_tensor(generator: Generator | None, p: np.ndarray, dtype: np.dtype
                      shape=None) -> np.ndarray:
     """`torch.bernoulli(p)` and `tensor.bernoulli_(p)`: float64 probabilities take two words each."""
     generator = of(generator)
-    if p.dtype.name not in _DIGITS:
+    if name_of(p.dtype) not in _DIGITS:
         raise missing("bernoulli_tensor_cpu_p_", p.dtype)
     shape = p.shape if shape is None else shape
     if p.size and not ((p >= 0) & (p <= 1)).all():
@@ -547,9 +582,9 @@ def exponential(generator: Generator | None, shape, dtype: np.dtype, rate: float
     """`tensor.exponential_(rate)`."""
     if not rate > 0.0:
         raise EngineError(f"exponential_ expects lambda > 0.0, but found lambda={rate:g}")
-    if dtype.name not in _DIGITS:
+    if name_of(dtype) not in _DIGITS:
         raise EngineError("Exponential distribution is a continuous probability distribution. dtype must "
-                          f"be a floating point but you specified {SCALAR_NAMES[dtype.name]}")
+                          f"be a floating point but you specified {SCALAR_NAMES[name_of(dtype)]}")
     logs = _through(math.log1p, np.log1p, -doubles(of(generator), _count(shape)), dtype)
     return cast((-1.0 / rate) * logs, dtype).reshape(shape)
 
@@ -559,7 +594,7 @@ def geometric(generator: Generator | None, shape, dtype: np.dtype, p: float) -> 
     """`tensor.geometric_(p)`: the trial of the first success, from 1 on, also as integers."""
     if not 0 < p < 1:
         raise EngineError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
-    if _count(shape) and (dtype.name in _UNSIGNED or dtype.kind == "b"):
+    if _count(shape) and (name_of(dtype) in _UNSIGNED or dtype.kind == "b"):
         raise missing("geometric_cpu", dtype)
     u = doubles(of(generator), _count(shape))
     with np.errstate(divide="ignore"):
@@ -573,9 +608,9 @@ def cauchy(generator: Generator | None, shape, dtype: np.dtype, median: float = 
     """`tensor.cauchy_(median, sigma)`."""
     if not sigma > 0.0:
         raise EngineError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
-    if dtype.name not in _DIGITS:
+    if name_of(dtype) not in _DIGITS:
         raise EngineError("Cauchy distribution is a continuous probability distribution. dtype must be a "
-                          f"floating point but you specified {C_NAMES[dtype.name]}")
+                          f"floating point but you specified {C_NAMES[name_of(dtype)]}")
     angles = math.pi * (doubles(of(generator), _count(shape)) - 0.5)
     return cast(_scaled(_through(math.tan, np.tan, angles, dtype), sigma, median), dtype).reshape(shape)
 
@@ -586,7 +621,7 @@ def log_normal(generator: Generator | None, shape, dtype: np.dtype, mean: float 
     """`tensor.log_normal_(mean, std)`: always through the cached pairs, whatever the size."""
     if not std > 0.0:
         raise EngineError(f"log_normal_ expects std > 0.0, but found std={std:g}")
-    if dtype.name not in _DIGITS:
+    if name_of(dtype) not in _DIGITS:
         raise missing("log_normal_cpu", dtype)
     exponents = _scaled(_normal_pairs(of(generator), _count(shape)), std, mean)
     return cast(_through(math.exp, np.exp, exponents, dtype), dtype).reshape(shape)
@@ -623,9 +658,9 @@ def _race(generator: Generator, p: np.ndarray, samples: int) -> np.ndarray:
 def _check_multinomial(p: np.ndarray, samples: int, replacement: bool) -> None:
     if not 0 < p.ndim <= 2:
         raise EngineError("prob_dist must be 1 or 2 dim")
-    if p.dtype.name not in _DIGITS:
+    if name_of(p.dtype) not in _DIGITS:
         raise EngineError("multinomial only supports floating-point dtypes for input, got: "
-                          f"{SCALAR_NAMES[p.dtype.name]}")
+                          f"{SCALAR_NAMES[name_of(p.dtype)]}")
     if samples <= 0:
         raise EngineError("cannot sample n_sample <= 0 samples")
     if not replacement and samples > p.shape[-1]:

@@ -23,6 +23,7 @@ import numpy as np
 from .. import source
 from ..errors import EngineError, GradError
 from .dtypes import of_numpy, scalar_name
+from .sums import small_sum
 from .symbols import Expr
 from .waiting import before_write
 
@@ -638,7 +639,7 @@ def sum_array(g, shape: tuple):
     if lead < 0:
         return g.reshape(shape)
     if only_lead:
-        return np.asarray(np.add.reduce(g, dims))
+        return asarray(np.add.reduce(g, dims) if shape else small_sum(g, None))
     return np.add.reduce(g, dims, keepdims=True).reshape(shape)
 
 
@@ -754,7 +755,7 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
         elif type(g) is Pending:
             variable.grad = own_copy(g)
         else:
-            fresh = new(type_of_gradient(variable))
+            fresh = new(Tensor)
             # The gradient may be shared with another leaf or be a view: a leaf owns its own memory.
             fresh._a = g._a if owned else g._a.copy()
             fresh._v = [0]
@@ -781,10 +782,6 @@ def _add_pending(variable, grad, g) -> None:
         grad.detach().add_(g)
     else:
         variable.grad = (grad + g).detach()
-
-
-def type_of_gradient(variable):
-    return Tensor
 
 
 def bind(tensor_class, names, names_on_arrays, sum_to_function, restore_function) -> None:

@@ -13,10 +13,12 @@ import numpy as np
 from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
 from . import device as devices
 from . import dispatch, dtypes, tape
-from .args import Size, type_name
+from .args import Size, size_of, sizes, to_dim, type_name
 from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
+from .dtypes import by_numpy as known_dtypes
+from .from_data import array_of_data
 from .registry import RAW, T
 from .storage import (
     Storage,
@@ -73,19 +75,23 @@ class Tensor:
 
     @property
     def shape(self) -> Size:
-        return Size(self._a.shape)
+        shape = self._a.shape
+        return sizes.get(shape) or size_of(shape)
 
     def size(self, dim: int | None = None):
         shape = self._a.shape
         if dim is None:
-            return Size(shape)
-        from .args import to_dim
-
+            return sizes.get(shape) or size_of(shape)
+        if type(dim) is int and 0 <= dim < len(shape):
+            return shape[dim]
         return shape[to_dim(dim, self, "size", "dim")] if shape else _no_dims(dim)
 
     @property
     def dtype(self) -> dtypes.dtype:
-        return dtypes.of_numpy(self._a.dtype) if not self._half_complex else dtypes.complex32
+        if self._half_complex:
+            return dtypes.complex32
+        d = self._a.dtype
+        return known_dtypes.get(d) or dtypes.of_numpy(d)
 
     @property
     def device(self) -> Device:
@@ -101,7 +107,7 @@ class Tensor:
     ndimension = dim
 
     def numel(self) -> int:
-        return int(self._a.size)
+        return self._a.size
 
     nelement = numel
 
@@ -182,8 +188,6 @@ class Tensor:
             strides = _canonical_strides(self._a.shape, strides)
         if dim is None:
             return strides
-        from .args import to_dim
-
         return strides[to_dim(dim, self, "stride", "dim")]
 
     def storage_offset(self) -> int:
@@ -216,7 +220,7 @@ class Tensor:
         if a.size != 1:
             raise EngineError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
         value = a.item()
-        return value if isinstance(value, (float, int, complex)) else float(value)
+        return value if type(value) is float or isinstance(value, (float, int, complex)) else float(value)
 
     def tolist(self):
         if devices.sketch and type(self._a) is not np.ndarray:
@@ -235,7 +239,7 @@ class Tensor:
                 return self._a.__array__()
             raise ArgumentError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy "
                                 "the tensor to host memory first.")
-        if self._a.dtype.name == "bfloat16":
+        if dtypes.name_of(self._a.dtype) == "bfloat16":
             raise ArgumentError("Got unsupported ScalarType BFloat16")
         expose(self._a)
         return self._a
@@ -244,7 +248,7 @@ class Tensor:
         if self._rg:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         a = _host(self)
-        if a.dtype.name == "bfloat16":
+        if dtypes.name_of(a.dtype) == "bfloat16":
             a = a.astype(np.float32)
         if dtype is not None and a.dtype != dtype:
             return a.astype(dtype)
@@ -293,6 +297,8 @@ class Tensor:
 
     def __float__(self) -> float:
         value = self._number()
+        if type(value) is float:
+            return value
         if type(value) is complex:
             raise EngineError("value cannot be converted to type double without overflow") if value.imag else \
                 EngineError("value cannot be converted to type double")
@@ -614,7 +620,7 @@ def _native(array: np.ndarray) -> np.ndarray:
 def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_memory: bool = False):
     """A new tensor from numbers, nested sequences, arrays or tensors; always a copy, always a leaf."""
     d = dtypes.as_dtype(dtype) if dtype is not None else None
-    t = wrap(_array_of(data, d))
+    t = wrap(array_of_data(data, d))
     where = data.device if device is None and isinstance(data, Tensor) else as_device(device)
     if where.type != "cpu" or type(t._a) is not np.ndarray or devices.sketch:
         t._a = move(t._a, where)
@@ -623,149 +629,6 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_me
             raise GradError("Only Tensors of floating point and complex dtype can require gradients")
         t._rg = True
     return t
-
-
-def _array_of(data, d) -> np.ndarray:
-    kind = type(data)
-    if kind is float or kind is int or kind is bool or kind is complex:
-        return _number_array(data, d)
-    if isinstance(data, Tensor):
-        a = data._a.copy()
-    elif isinstance(data, (np.ndarray, np.generic)):
-        a = np.array(data)
-        dtypes.of_numpy(a.dtype)
-    elif isinstance(data, (list, tuple, range)) or hasattr(data, "__len__") and hasattr(data, "__getitem__") \
-            and not isinstance(data, (str, bytes, dict)):
-        a = _from_sequence(data, d)
-    elif hasattr(data, "__array__"):
-        a = np.array(data)
-    else:
-        raise _cannot_infer(data)
-    return a if d is None or a.dtype == d.numpy else _convert(a, d)
-
-
-def _number_array(value, d) -> np.ndarray:
-    if d is None:
-        d = dtypes.of_scalar(value)
-    if d.category < dtypes.COMPLEX and type(value) is complex:
-        raise EngineError("value cannot be converted to type " + dtypes.C_NAMES[d.name] + " without overflow")
-    if d.category == dtypes.INTEGER and type(value) is int:
-        info = np.iinfo(d.numpy)
-        if not info.min <= value <= info.max:
-            if not -2 ** 63 <= value < 2 ** 63:
-                raise EngineError("Overflow when unpacking long long")
-            raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[d.name]} without overflow")
-    return np.asarray(value).astype(d.numpy)
-
-
-def _convert(a: np.ndarray, d) -> np.ndarray:
-    if a.dtype.kind == "c" and d.category < dtypes.COMPLEX:
-        a = a.real
-    return a.astype(d.numpy)
-
-
-def _from_sequence(data, d) -> np.ndarray:
-    if _holds_tensors(data):
-        data = _without_tensors(data)
-    try:
-        a = np.array(data)
-    except (ValueError, OverflowError, TypeError) as error:
-        _check_nested(data, 0, _shape_of(data))
-        raise EngineError("Overflow when unpacking long long") from error
-    if a.dtype == object:
-        _check_nested(data, 0, _shape_of(data))
-        raise EngineError("Overflow when unpacking long long")
-    if a.dtype.kind in "USMm":
-        raise _bad_element(data)
-    if d is None and a.dtype.kind == "f" and a.ndim == 1 and any(isinstance(v, np.generic) for v in data):
-        common = dispatch.result_type_of_scalars(data)
-        return a.astype(common.numpy)
-    if a.dtype.kind == "f" and a.dtype == np.float64 and d is None and not _first_is_numpy(data):
-        return a.astype(dtypes.get_default_dtype().numpy)
-    if a.dtype.kind == "c" and d is None and not _first_is_numpy(data):
-        return a.astype(dtypes.default_complex().numpy)
-    if a.size == 0 and a.dtype == np.float64 and d is None:
-        return a.astype(dtypes.get_default_dtype().numpy)
-    if a.dtype == np.uint64 and d is None:
-        raise EngineError("Overflow when unpacking long long")
-    if d is not None and d.category == dtypes.INTEGER and a.dtype.kind in "iu" and a.size and d.itemsize < 8:
-        info = np.iinfo(d.numpy)
-        low, high = int(a.min()), int(a.max())
-        if low < info.min or high > info.max:
-            raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[d.name]} without overflow")
-    return a
-
-
-def _holds_tensors(data, depth: int = 0) -> bool:
-    for value in data:
-        if isinstance(value, Tensor):
-            return True
-        if isinstance(value, (list, tuple)):
-            if depth < 32 and value and _holds_tensors(value, depth + 1):
-                return True
-        elif depth == 0 and type(value) in (float, int):
-            return any(isinstance(v, Tensor) for v in data)
-    return False
-
-
-def _without_tensors(data):
-    def strip(value):
-        if isinstance(value, Tensor):
-            if value._a.ndim and value._a.size != 1:
-                raise BadValue("only one element tensors can be converted to Python scalars")
-            return value._a.reshape(())[()] if not dispatch.is_half(value._a.dtype) else value.item()
-        return [strip(v) for v in value] if isinstance(value, (list, tuple)) else value
-    return strip(data)
-
-
-def _first_is_numpy(data) -> bool:
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    # np.float64 is a Python float and np.complex128 a Python complex: they count as such.
-    return isinstance(data, (np.generic, np.ndarray)) and not isinstance(data, (float, complex))
-
-
-def _shape_of(data) -> list:
-    shape = []
-    while isinstance(data, (list, tuple, range, np.ndarray)):
-        shape.append(len(data))
-        if not len(data):
-            break
-        data = data[0]
-    return shape
-
-
-def _check_nested(data, dim: int, shape: list) -> None:
-    """Raises PyTorch's error for a ragged or non-numeric nested sequence."""
-    if dim == len(shape):
-        if isinstance(data, (list, tuple)):
-            raise ArgumentError(f"must be real number, not {type(data).__name__}")
-        if not isinstance(data, (int, float, complex, bool, np.generic)):
-            raise _bad_element(data)
-        return
-    if not isinstance(data, (list, tuple, range, np.ndarray)):
-        raise ArgumentError(f"not a sequence at dim {dim}") if data is None else _bad_or_short(data, dim, shape)
-    if len(data) != shape[dim]:
-        raise BadValue(f"expected sequence of length {shape[dim]} at dim {dim} (got {len(data)})")
-    for value in data:
-        _check_nested(value, dim + 1, shape)
-
-
-def _bad_or_short(data, dim: int, shape: list):
-    return ArgumentError(f"object of type '{type(data).__name__}' has no len()" if dim else "not a sequence")
-
-
-def _bad_element(data):
-    while isinstance(data, (list, tuple)) and data:
-        text = next((v for v in data if not isinstance(v, (int, float, complex, bool))), data[0])
-        data = text
-    if isinstance(data, str):
-        return BadValue(f"too many dimensions '{type(data).__name__}'")
-    return _cannot_infer(data)
-
-
-def _cannot_infer(data):
-    return EngineError(f"Could not infer dtype of {type(data).__name__}")
 
 
 def _legacy(d, args, kwargs):

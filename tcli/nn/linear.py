@@ -43,6 +43,9 @@ class Linear(Module):
         reset_bias(self.weight, self.bias)
 
     def forward(self, input):
+        own = self._parameters
+        if "weight" in own and "bias" in own:  # not as a rule: parametrisations and pruning put others in their place
+            return F.linear(input, own["weight"], own["bias"])
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:

@@ -9,10 +9,9 @@ import math
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.callables import is_small, shortcut
 from ..engine.cost import operations
 from ..engine.registry import T, composite, op
-from ..engine.sums import line_sums
+from ..engine.sums import line_sums, small_sum, sum_by
 from ..engine.symbols import NotFusable, rows
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, refuse, select
@@ -280,7 +279,21 @@ def _by_rows(kernel):
     return rule
 
 
-@op("_softmax", cost=operations(5), fuse=_by_rows(_softmax_rows), at="",
+def _small_softmax(ndim: int, dim: int):
+    if not ndim:
+        return None
+
+    def run(x):
+        if x.dtype.kind != "f" or not x.size:
+            raise TypeError
+        e = x - np.maximum.reduce(x, dim, None, None, True)
+        np.exp(e, e)
+        e /= small_sum(e, dim, True)
+        return e
+    return run
+
+
+@op("_softmax", cost=operations(5), small=_small_softmax, fuse=_by_rows(_softmax_rows), at="",
     samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _softmax(xp, x, dim: "Dim"):
@@ -292,7 +305,7 @@ def _softmax(xp, x, dim: "Dim"):
         return softmax(x, dim, log=False)
     e = _shifted(xp, x, dim, "softmax")
     xp.exp(e, out=e)
-    e /= e.sum(axis=dim, keepdims=True)
+    e /= sum_by(xp, e, dim, True)
     return e
 
 
@@ -314,11 +327,24 @@ def _softmax_adjoint(xp, g, out, dim: "Dim"):
     if _in_rows(g, out, dim):
         return softmax_adjoint(g, out, dim)
     r = xp.multiply(g, out)
-    r -= out * r.sum(axis=dim, keepdims=True)
+    r -= out * sum_by(xp, r, dim, True)
     return r
 
 
-@op("_log_softmax", cost=operations(5), fuse=_by_rows(_log_softmax_rows), at="",
+def _small_log_softmax(ndim: int, dim: int):
+    if not ndim:
+        return None
+
+    def run(x):
+        if x.dtype.kind != "f" or not x.size:
+            raise TypeError
+        e = x - np.maximum.reduce(x, dim, None, None, True)
+        e -= np.log(small_sum(np.exp(e), dim, True))
+        return e
+    return run
+
+
+@op("_log_softmax", cost=operations(5), small=_small_log_softmax, fuse=_by_rows(_log_softmax_rows), at="",
     samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _log_softmax(xp, x, dim: "Dim"):
@@ -329,7 +355,7 @@ def _log_softmax(xp, x, dim: "Dim"):
     if is_large(x) and x.dtype.kind == "f":
         return softmax(x, dim, log=True)
     e = _shifted(xp, x, dim, "log_softmax")
-    e -= xp.log(xp.exp(e).sum(axis=dim, keepdims=True))
+    e -= xp.log(sum_by(xp, xp.exp(e), dim, True))
     return e
 
 
@@ -344,7 +370,7 @@ def _log_softmax_adjoint(xp, g, out, dim: "Dim"):
     if _in_rows(g, out, dim):
         return log_softmax_adjoint(g, out, dim)
     r = xp.exp(out)
-    r *= g.sum(axis=dim, keepdims=True)
+    r *= sum_by(xp, g, dim, True)
     return xp.subtract(g, r, out=r)
 
 
@@ -380,26 +406,6 @@ def _softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = 
 @composite("_log_softmax_f", at="", also=["F.log_softmax"], samples=[], out=False)
 def _log_softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = None):
     return T._log_softmax(_converted(x, dtype), _softmax_dim("log_softmax", x.ndim) if dim is None else dim)
-
-
-@shortcut("softmax")
-def _quick_softmax(x, dim):
-    return T._softmax(x, dim) if is_small(x) else NotImplemented
-
-
-@shortcut("log_softmax")
-def _quick_log_softmax(x, dim):
-    return T._log_softmax(x, dim) if is_small(x) else NotImplemented
-
-
-@shortcut("_softmax_f")
-def _quick_f_softmax(x, dim):
-    return T._softmax(x, dim) if is_small(x) else NotImplemented
-
-
-@shortcut("_log_softmax_f")
-def _quick_f_log_softmax(x, dim):
-    return T._log_softmax(x, dim) if is_small(x) else NotImplemented
 
 
 @composite("softmin", at="F", samples=["r(3, 4), 1"], out=False)

@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from ..engine.sums import block_sum, line_sums
+from ..engine.sums import block_sum, line_sums, small_sum
 
 BLOCK = 1 << 17  # elements
 LARGE = 1 << 18  # elements from which a second thread pays
@@ -111,6 +111,8 @@ def row_major_copy(x: np.ndarray, dtype=None) -> np.ndarray:
 def reduced(ufunc: np.ufunc, x, dim, dtype=None, keepdim: bool = False):
     """`ufunc.reduce` along one dim or all (None), in blocks where the array is large."""
     if not is_large(x) or type(dim) is tuple:
+        if ufunc is np.add and dtype is None and type(x) is np.ndarray and type(dim) is not tuple:
+            return small_sum(x, dim if dim is None or dim >= 0 else dim + x.ndim, keepdim)
         return ufunc.reduce(x, dim, dtype, None, keepdim)
     if dim is None:
         found = _whole(ufunc, x.reshape(-1), dtype)

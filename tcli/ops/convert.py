@@ -3,7 +3,9 @@
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.callables import is_small
 from ..engine.dispatch import assign, bump, cast, check_writable
+from ..engine.options import plain_target
 from ..engine.registry import T, function, op
 from ..engine.tape import state
 from ..engine.tensor import Tensor, as_tensor
@@ -144,6 +146,11 @@ def _filled(xp, x, value: "Operand"):
 
 def _set_all(x, value, name: str):
     """Fills `x`; its history, and that of the tensor it is a view of, says so."""
+    target = plain_target(x) if type(value) is float or type(value) is int else None
+    if target is not None and target.dtype.kind == "f":
+        target.fill(value)
+        bump(x)
+        return x
     check_writable(x)
     if state.grad and (x._rg or isinstance(value, Tensor) and value._rg):
         result = T._filled(x, value)
@@ -192,6 +199,11 @@ def zero_(x):
 def copy_(x, src=None, non_blocking: bool = False, *, other=None):
     """Copies the elements of another tensor (broadcast, converted) into this one."""
     src = other if src is None else src
+    target = plain_target(x) if is_small(src) and not (src._rg and state.grad) else None
+    if target is not None and target.dtype is src._a.dtype and target.shape == src._a.shape:
+        np.copyto(target, src._a)
+        bump(x)
+        return x
     if not isinstance(src, Tensor):
         if not isinstance(src, (bool, int, float, complex)):
             raise ArgumentError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")

@@ -25,7 +25,7 @@ def made(array, device=None, requires_grad: bool = False):
 def make(build, device=None, requires_grad: bool = False):
     """A fresh leaf on `device` around the array that `build(xp)` makes there."""
     device = as_device(device)
-    t = wrap(backend(device).create(device, build))
+    t = wrap(build(np) if device is CPU and not device_module.sketch else backend(device).create(device, build))
     return t.requires_grad_(True) if requires_grad else t
 
 
@@ -73,6 +73,8 @@ def ones(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, device
 def _like(x, dtype, device, requires_grad, build):
     """`build(xp, array, dtype)`; an array of the same strides stands in for x on another device."""
     d = dtype.numpy if dtype is not None else x._a.dtype
+    if device is None and not requires_grad and type(x._a) is np.ndarray and not device_module.sketch:
+        return wrap(build(np, x._a, d))
     device = x.device if device is None else as_device(device)
     like = x._a if device == x.device else backend(device).create(device, lambda xp: xp.empty(x._a.shape, d))
     return make(lambda xp: build(xp, like, d), device, requires_grad)
@@ -142,10 +144,19 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
             raise BadValue("step must be nonzero")
     if dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
         raise Unsupported(f"\"arange_cpu\" not implemented for '{dtypes.scalar_name(dtype)}'")
-    count = int(np.ceil((end - start) / step))
     if dtype.category >= dtypes.FLOAT:
+        count = int(np.ceil((end - start) / step))
         return make(lambda xp: _steps(xp, start, step, count, dtype.numpy), device, requires_grad)
-    return make(lambda xp: (xp.arange(count, dtype=np.int64) * int(step) + int(start)).astype(dtype.numpy), device)
+    return make(lambda xp: _whole_steps(xp, start, step, -((start - end) // step), dtype.numpy), device)
+
+
+def _whole_steps(xp, start: int, step: int, count: int, target: np.dtype):
+    values = xp.arange(count, dtype=np.int64)
+    if step != 1:
+        values = values * step
+    if start:
+        values = values + start
+    return values if target == np.int64 else values.astype(target)
 
 
 def _steps(xp, start: float, step: float, count: int, target: np.dtype):

@@ -6,9 +6,11 @@ of the first of equals and give it the whole gradient. A nan is larger and small
 
 import numpy as np
 
-from ..engine.callables import shortcut
+from ..engine.callables import is_small, shortcut
+from ..engine.dispatch import several, struct
 from ..engine.placement import holds
-from ..engine.registry import T, composite, op
+from ..engine.registry import T, composite, op, ops
+from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, EngineError
 from .along import picked
@@ -105,12 +107,18 @@ def _both(k, g, x, x_shape, outs, dim, keepdim):
 
 def _shared_array(k, g, x, out):
     best = _is_best(np, x, out)
-    return np.where(best, g / np.add.reduce(best, None), x.dtype.type(0)).astype(x.dtype, copy=False)
+    return np.where(best, g / np.count_nonzero(best), x.dtype.type(0)).astype(x.dtype, copy=False)
+
+
+def _small_whole(name: str):
+    def run(x):
+        return x.ravel()[x.argmax() if name == "max" else x.argmin()]
+    return lambda ndim: run
 
 
 def _whole_op(name: str, ufunc: str):
-    @op(f"_{name}_all", fuse=True, at="", half=False, vjp={"x": _shared_by_all}, raw_vjp={"x": _shared_array},
-        grad_name=f"{name.capitalize()}Backward1",
+    @op(f"_{name}_all", fuse=True, small=_small_whole(name), at="", half=False, vjp={"x": _shared_by_all},
+        raw_vjp={"x": _shared_array}, grad_name=f"{name.capitalize()}Backward1",
         samples=["r(3, 4)", "r()", TIES])
     def whole(xp, x):
         refuse(x, "c", name + "_all")
@@ -174,8 +182,16 @@ def _extremum(name: str, other: str, word: str, shown: tuple):
         return getattr(T, whole)(x) if dim is None else getattr(T, along)(x, dim, keepdim)
 
     @shortcut(name)
-    def quick(x):
-        return getattr(T, whole)(x)
+    def quick(x, dim=None, keepdim=False):
+        if dim is None:
+            return getattr(T, whole)(x)
+        if not is_small(x) or type(dim) is not int or type(keepdim) is not bool or state.inference:
+            return NotImplemented
+        a, o = x._a, ops[along]
+        if not a.size or not -a.ndim <= dim < a.ndim:
+            return NotImplemented
+        values = [x, dim % a.ndim, keepdim]
+        return struct(name, ("values", "indices"))(several(o, values, o.fn(np, a, *values[1:])))
 
     extremum.__doc__ = f"""The {word} element of x; with a dim the {word} ones along it and where they are.
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..engine.callables import finish, is_small, shortcut
 from ..engine.placement import holds
-from ..engine.registry import op
+from ..engine.registry import op, ops
 from ..errors import EngineError, Unsupported
 from .arrays import bounded, gate, kind_of, named, refuse
 
@@ -132,6 +133,16 @@ def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
     if min is not None and max is not None or not (hasattr(min, "dtype") or hasattr(max, "dtype")):
         refuse(x, "b", "clamp_cpu")
     return _bounded(xp, x, min, max)
+
+
+@shortcut("clamp")
+def _quick_clamp(x, min=None, max=None):
+    if not is_small(x) or type(min) not in BOUNDS or type(max) not in BOUNDS or min is max:
+        return NotImplemented
+    return finish(CLAMP, (x, min, max), _bounded(np, x._a, min, max), x._rg)
+
+
+BOUNDS, CLAMP = frozenset({int, float, type(None)}), ops["clamp"]
 
 
 @op("clamp_min", fuse=True, at="torch tensor tensor_", promote="same", grad_name=named("ClampMin", 1, 0),

@@ -9,13 +9,13 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
-from ..engine.callables import finish_view, is_small
-from ..engine.dispatch import assign, bump, cast, check_history, check_writable
+from ..engine.callables import finish, finish_view
+from ..engine.dispatch import READY, assign, bump, cast, check_history, check_writable
+from ..engine.options import ANY_DTYPE, plain_target
 from ..engine.placement import has_values, outside, values_of
 from ..engine.registry import T, function, op, ops
-from ..engine.tape import state
+from ..engine.tape import SMALL, state
 from ..engine.tensor import Tensor, as_tensor, tensor
-from ..engine.waiting import before_write
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .arrays import fill_where
 from .convert import copy_, fill_
@@ -272,20 +272,24 @@ def _check_bounds(a, size: int, j: int) -> None:
 # ---------------------------------------------------------------- the short ways
 
 def _plain_index(a, index) -> tuple | None:
-    """`index` as a tuple of integers in range and slices with positive steps; None where it is of another kind."""
+    """`index` as a tuple of integers in range, slices with positive steps and None; None where it is of another kind."""
     kind = type(index)
+    shape = a.shape
     if kind is int:
-        return (index,) if a.ndim and -a.shape[0] <= index < a.shape[0] else None
+        return (index,) if shape and -shape[0] <= index < shape[0] else None
     if kind is slice:
         index = (index,)
     elif kind is not tuple:
         return None
-    shape = a.shape
-    if len(index) > len(shape):
-        return None
-    plain = []
-    for item, size in zip(index, shape, strict=False):
-        kind = type(item)
+    plain, dim, ndim = [], 0, len(shape)
+    for item in index:
+        if item is None:
+            plain.append(None)
+            continue
+        if dim == ndim:
+            return None
+        size, kind = shape[dim], type(item)
+        dim += 1
         if kind is int:
             if not -size <= item < size:
                 return None
@@ -307,29 +311,62 @@ def _taken(x, plain: tuple, sliced: bool):
     r = x._a[plain]
     if type(r) is not np.ndarray:
         r = x._a[(*plain, Ellipsis)]
-    t = finish_view(BASIC, (x, plain), r)
+    t = finish_view(BASIC, x, (plain,), r)
     if sliced and t._node is not None:
         t._node._name = "SliceBackward0"
     return t
 
 
-def _written(x, index, value) -> bool:
-    """Writes a number to a plain place of a tensor that no graph looks at; says whether it did."""
+def _quick(x, index):
+    """x[index] of a small tensor for plain indices, one index tensor or a mask; None where it is something else."""
     a = x._a
-    if type(value) is not float and type(value) is not int or type(a) is not np.ndarray or a.dtype.kind != "f" \
-            or x._rg or x._base is not None or x._inference or a.dtype.itemsize < 4:
-        return False
-    flags = a.flags
     plain = _plain_index(a, index)
-    if plain is None or not flags.c_contiguous or not flags.writeable:
+    if plain is not None:
+        return _taken(x, plain, type(index) is slice)
+    if type(index) not in READY:
+        return None
+    i = index._a
+    if type(i) is not np.ndarray or i.size > SMALL:
+        return None
+    if i.dtype is INT64 and i.ndim and a.ndim:
+        try:
+            r = a.take(i, 0)
+        except IndexError:
+            return None
+    elif i.dtype is BOOL and i.shape == a.shape and i.ndim:
+        r = a[i]
+    else:
+        return None
+    return finish(GATHER, (x, (i,)), r, x._rg)
+
+
+def _written(x, index, value) -> bool:
+    """Writes a number or a small tensor to a plain place of a tensor that no graph looks at; says whether it did."""
+    a = plain_target(x)
+    if a is None:
         return False
-    before_write(a)
-    a[plain] = value
+    kind = type(value)
+    if kind in READY:
+        b = value._a
+        if value._rg and state.grad or b.dtype is not a.dtype or b.size > SMALL or type(b) is not np.ndarray:
+            return False
+    elif (kind is float or kind is int) and a.dtype.kind == "f" or kind is int and a.dtype is INT64:
+        b = value
+    else:
+        return False
+    plain = _plain_index(a, index)
+    if plain is None:
+        return False
+    try:
+        a[plain] = b
+    except (ValueError, OverflowError):
+        return False
     bump(x)
     return True
 
 
-BASIC = ops["_basic_index"]
+BASIC, GATHER = ops["_basic_index"], ops["_gather_index"]
+INT64, BOOL = np.dtype(np.int64), np.dtype(bool)
 
 
 # ---------------------------------------------------------------- the two entry points
@@ -337,9 +374,10 @@ BASIC = ops["_basic_index"]
 @function("tensor.__getitem__")
 def getitem(x, index):
     """x[index]: a view for integers, slices, None and `...`; a copy for tensors, masks and lists."""
-    plain = _plain_index(x._a, index) if is_small(x) else None
-    if plain is not None:
-        return _taken(x, plain, type(index) is slice)
+    if type(x) in READY and type(x._a) is np.ndarray and x._a.dtype in ANY_DTYPE and x._a.size <= SMALL:
+        t = _quick(x, index)
+        if t is not None:
+            return t
     plain, gather = parse_index(x, index)
     if gather is None:
         t = T._basic_index(x, plain)

@@ -56,11 +56,24 @@ def cat(tensors: "Tensors", dim: "int" = 0):
 
 @shortcut("cat")
 def _quick_cat(tensors, dim=0):
-    arrays = [t._a for t in tensors if is_small(t)]
-    if len(arrays) != len(tensors) or type(dim) is not int or len({a.dtype for a in arrays}) != 1:
+    arrays, needs = _small_arrays(tensors)
+    if arrays is None or type(dim) is not int:
         return NotImplemented
     r = np.concatenate(arrays, dim)
-    return finish(CAT, [list(tensors), dim % r.ndim], r, any(t._rg for t in tensors))
+    return finish(CAT, [list(tensors), dim % r.ndim], r, needs)
+
+
+def _small_arrays(tensors) -> tuple:
+    """The arrays of small tensors of one dtype (None of others) and whether one of them needs a gradient."""
+    arrays, needs = [], False
+    for t in tensors:
+        if not is_small(t):
+            return None, False
+        arrays.append(t._a)
+        if arrays[-1].dtype is not arrays[0].dtype:
+            return None, False
+        needs = needs or t._rg
+    return arrays or None, needs
 
 
 CAT = ops["_cat"]
@@ -103,8 +116,8 @@ def stack(tensors: "Tensors", dim: "int" = 0):
 
 @shortcut("stack")
 def _quick_stack(tensors, dim=0):
-    arrays = [t._a for t in tensors if is_small(t)]
-    if len(arrays) != len(tensors) or dim.__class__ is not int or len({a.dtype for a in arrays}) != 1:
+    arrays, needs = _small_arrays(tensors)
+    if arrays is None or type(dim) is not int:
         return NotImplemented
     shape = arrays[0].shape
     if dim == 0:
@@ -115,7 +128,7 @@ def _quick_stack(tensors, dim=0):
             r[i] = a
     else:
         r = np.stack(arrays, dim)
-    return finish(STACK, [list(tensors), dim % r.ndim], r, any(t._rg for t in tensors))
+    return finish(STACK, [list(tensors), dim % r.ndim], r, needs)
 
 
 STACK = ops["_stack"]

@@ -8,6 +8,7 @@ import numpy as np
 from ..engine import blas, dtypes
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.cost import matrix_product
+from ..engine.dispatch import READY
 from ..engine.registry import T, composite, op, ops
 from ..errors import DTypeError, EngineError, ShapeError
 from .arrays import refuse
@@ -137,16 +138,19 @@ def _quick_linear(x, weight, bias=None):
     if not (is_small(x) and is_small(weight)):
         return NotImplemented
     a, w = x._a, weight._a
-    if a.dtype is not w.dtype or w.ndim != 2 or not 0 < a.ndim < 3 or a.shape[-1] != w.shape[1]:
+    shape, ndim = w.shape, a.ndim
+    if a.dtype is not w.dtype or len(shape) != 2 or not 0 < ndim < 3 or a.shape[-1] != shape[1]:
+        return NotImplemented
+    if bias is None:
+        return finish(LINEAR, (x, weight, None), a.dot(w.T), x._rg or weight._rg)
+    if type(bias) not in READY:
+        return NotImplemented
+    b = bias._a
+    if b.dtype is not a.dtype or b.shape != shape[:1] or type(b) is not np.ndarray:
         return NotImplemented
     y = a.dot(w.T)
-    needs = x._rg or weight._rg
-    if bias is not None:
-        if not is_small(bias) or bias._a.dtype is not a.dtype or bias._a.shape != w.shape[:1]:
-            return NotImplemented
-        y += bias._a
-        needs = needs or bias._rg
-    return finish(LINEAR, (x, weight, bias), y, needs)
+    np.add(y, b, y)
+    return finish(LINEAR, (x, weight, bias), y, x._rg or weight._rg or bias._rg)
 
 
 LINEAR = ops["linear"]

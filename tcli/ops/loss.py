@@ -14,6 +14,7 @@ from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
+from ..engine.sums import small_sum
 from ..engine.tape import SMALL
 from ..errors import BadValue, DTypeError, EngineError
 from .arrays import refuse
@@ -49,7 +50,7 @@ def reduced(loss, reduction: str):
 def reduce_array(xp, values, reduction: str):
     if reduction == "none":
         return values
-    total = values.sum()
+    total = small_sum(values, None) if xp is np and values.dtype.kind == "f" else values.sum()
     return total if reduction == "sum" else _mean(total, values.size)
 
 

@@ -5,6 +5,8 @@ per sample, and its gradient is the softmax from these, less 1 at the targets. T
 for a single sample.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from ..engine.callables import finish, is_small, shortcut
@@ -12,6 +14,7 @@ from ..engine.dispatch import READY, wrap
 from ..engine.dtypes import of_numpy, scalar_name
 from ..engine.placement import has_values, holds, outside
 from ..engine.registry import T, composite, op, ops
+from ..engine.sums import small_sum, sum_by
 from ..engine.tape import state
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError, Unsupported
 from .loss import reduction_of
@@ -280,10 +283,20 @@ def _row_gradient(k, g, x, target):
 
 def _row_gradient_on_arrays(k, g, x, target):
     d = np.exp(x - np.maximum.reduce(x, 1, None, None, True))
-    d /= np.add.reduce(d, 1, None, None, True)
-    d[np.arange(len(target)), target] -= 1
+    d /= small_sum(d, 1, True)
+    d[_row_numbers(len(target)), target] -= 1
     d *= g / x.dtype.type(len(target))
     return d
+
+
+@lru_cache(64)
+def _row_numbers(n: int):
+    return np.arange(n)
+
+
+@lru_cache(64)
+def _row_starts(n: int, length: int):
+    return np.arange(0, n * length, length)
 
 
 @op("_cross_entropy_rows", at="", grad_name="NllLossBackward0", samples=["r(4, 3), torch.tensor([0, 2, 1, 2])"],
@@ -291,23 +304,29 @@ def _row_gradient_on_arrays(k, g, x, target):
 def _cross_entropy_rows(xp, x, target: "Index"):
     """The mean over the rows of a small matrix: `_cross_entropy` without weights, without classes to ignore."""
     top = xp.maximum.reduce(x, 1, None, None, True)
-    total = xp.add.reduce(xp.exp(x - top), 1)
-    values = xp.log(total) + top[:, 0] - x[xp.arange(len(target)), target]
-    return xp.add.reduce(values) / x.dtype.type(len(target))
+    total = sum_by(xp, xp.exp(x - top), 1)
+    values = xp.log(total) + top[:, 0] - x.reshape(-1).take(_row_starts(*x.shape) + target if xp is np else
+                                                            xp.arange(len(target)) * x.shape[1] + target)
+    return sum_by(xp, values, None) / x.dtype.type(len(target))
 
 
 @shortcut("cross_entropy")
-def _quick_cross_entropy(x, target):
-    if not is_small(x) or type(target) not in READY:
+def _quick_cross_entropy(x, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean",
+                         label_smoothing=0.0):
+    if not is_small(x) or type(target) not in READY or weight is not None or size_average is not None or reduce is not None \
+            or ignore_index != -100 or reduction != "mean" or label_smoothing:
         return NotImplemented
     a, t = x._a, target._a
-    if a.ndim != 2 or t.ndim != 1 or t.dtype != np.int64 or len(t) != len(a) or not a.size or np.minimum.reduce(t) < 0 \
-            or np.maximum.reduce(t) >= a.shape[1]:
+    if a.ndim != 2 or t.ndim != 1 or t.dtype is not INT64 or len(t) != len(a) or not a.size:
+        return NotImplemented
+    places = t.view(UINT64)  # negative ones become large
+    if places[places.argmax()] >= a.shape[1]:
         return NotImplemented
     return finish(ROWS, (x, target), _cross_entropy_rows(np, a, t), x._rg)
 
 
 ROWS = ops["_cross_entropy_rows"]
+INT64, UINT64 = np.dtype(np.int64), np.dtype(np.uint64)
 
 
 def _check_smoothing(value) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, rule_helper
+from ..engine.sums import small_sum
 from ..engine.symbols import NotFusable, rows
 from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
@@ -95,7 +96,21 @@ def _summed(xp, x, dim, keepdim, dtype):
     return in_dtype(reduced(xp.add, x, axes(x, dim), wanted, keepdim), dtype)
 
 
-@op("sum", fuse=True, at="torch tensor", grad_name=numbered("Sum"),
+def _small_sum(ndim: int, dim, keepdim: bool, dtype):
+    """The kernel of `sum` on small arrays, for one dim or all and nothing else that is asked for."""
+    if dtype is not None or ndim == 0 or dim == ():
+        return None
+    if type(dim) is tuple:
+        if len(dim) > 1:
+            return None
+        dim, = dim
+
+    def run(x):
+        return small_sum(x, dim, keepdim) if x.dtype.kind == "f" else np.add.reduce(x, dim, np.int64, None, keepdim)
+    return run
+
+
+@op("sum", fuse=True, small=_small_sum, at="torch tensor", grad_name=numbered("Sum"),
     samples=[*DIMS, *MORE_DIMS, "r(0, 3), 0", *MORE_DIMS, "ints(2, 3), 1", "b(4)"],
     vjp={"x": lambda k, g, x_shape, dim, keepdim: spread(k, g, x_shape, dim, keepdim)}, raw_vjp=True)
 def sum(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
@@ -169,10 +184,22 @@ def _mean_rule(k, g, x_shape, dim, keepdim):
     return spread(k, g / n if n else g * float("nan"), x_shape, dim, keepdim)
 
 
-@op("mean", out="real", fuse=True, at="torch tensor", samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"],
-    vjp={"x": _mean_rule},
-    raw_vjp=True,
-    grad_name=numbered("Mean"))
+def _small_mean(ndim: int, dim, keepdim: bool, dtype):
+    add = _small_sum(ndim, dim, keepdim, dtype)
+    if add is None:
+        return None
+    whole, place = dim is None, dim[0] if type(dim) is tuple else dim
+
+    def run(x):
+        kind = x.dtype.type
+        if x.dtype.kind != "f" or not x.size:
+            raise TypeError
+        return add(x) / kind(x.size if whole else x.shape[place])
+    return run
+
+
+@op("mean", out="real", fuse=True, small=_small_mean, at="torch tensor", grad_name=numbered("Mean"),
+    samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule}, raw_vjp=True)
 def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The mean of all elements, or along dims.
 
@@ -255,8 +282,22 @@ def prod(xp, x, dim: "Dim?" = None, keepdim: "bool" = False, *, dtype: "DType?" 
 
 # ---------------------------------------------------------------- truth
 
+def _small_truth(every: bool):
+    def small(ndim: int, dim, keepdim: bool):
+        if dim is not None or keepdim:
+            return None
+
+        def run(x):
+            if x.dtype == np.uint8:
+                raise TypeError
+            n = np.count_nonzero(x)
+            return np.asarray(n == x.size if every else n > 0)
+        return run
+    return small
+
+
 def _truth(name: str, ufunc: str, meaning: str, shown: str):
-    @op(name, fuse=True, out="truth", at="torch tensor", nograd=True, half=False,
+    @op(name, fuse=True, small=_small_truth(name == "all"), out="truth", at="torch tensor", nograd=True, half=False,
         samples=["b(3, 4)", "b(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "b(0, 3), 0", "b()", "ints(3)"])
     def truth(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         found = x if x.dtype.kind in "biufc" else x != 0  # ml_dtypes' types have no truth of their own

@@ -26,9 +26,8 @@ def _metadata(name: str, view: str, names: tuple, *where: str) -> None:
             base = twin._node.name()
             twin._node._name = names[int(base[-1]) if base[-1].isdigit() and int(base[-1]) < len(names) else 0]
         if x._base is not None and twin._view is not None:
-            _, o, values = twin._view
-            parent = _stand_in(x)
-            x._view = (parent, o, values)
+            _, o, options = twin._view
+            x._view = (_stand_in(x), o, options)
         x._a = twin._a
         if state.grad:
             x._node, x._rg = twin._node, twin._rg

@@ -170,7 +170,7 @@ def quick_reshape(o, x, shape):
     for n in shape:
         if type(n) is not int:
             return NotImplemented
-    return finish_view(o, (x, shape), a.reshape(shape))
+    return finish_view(o, x, (shape,), a.reshape(shape))
 
 
 @shortcut("reshape")
@@ -213,10 +213,18 @@ def expand(xp, x, size: "Shape*", *, implicit: "any" = False):
         target.append(want)
     strides = [0] * lead + [0 if have == 1 and want != 1 else s
                             for have, want, s in zip(x.shape, target[lead:], x.strides, strict=True)]
+    if xp is np and x.size and x.flags.c_contiguous and x.flags.writeable:
+        return np.ndarray(tuple(target), x.dtype, x, 0, strides)  # a tenth of what `as_strided` costs
     return xp.lib.stride_tricks.as_strided(x, tuple(target), strides)
 
 
-@op("permute", at="torch tensor", view=True, samples=["r(2, 3, 4), (2, 0, 1)"],
+def _small_permute(ndim: int, dims: tuple):
+    if len(dims) != ndim or len({d % ndim for d in dims}) != ndim or any(not -ndim <= d < ndim for d in dims):
+        return None
+    return lambda x: x.transpose(dims)
+
+
+@op("permute", at="torch tensor", view=True, small=_small_permute, samples=["r(2, 3, 4), (2, 0, 1)"],
     vjp={"x": lambda k, g, dims: k.permute(g, _inverse(dims))}, raw_vjp=True)
 def permute(xp, x, dims: "int*"):
     """A view with its dims in another order.
@@ -289,7 +297,12 @@ def t(xp, x):
     return x.T
 
 
-@op("unsqueeze", at="torch tensor", view=True, samples=["r(3, 4), 0", "r(3), -1"],
+def _small_unsqueeze(ndim: int, dim: int):
+    index = ((slice(None),) * wrap_dim(dim, ndim + 1) + (None, Ellipsis))
+    return lambda x: x[index]
+
+
+@op("unsqueeze", at="torch tensor", view=True, small=_small_unsqueeze, samples=["r(3, 4), 0", "r(3), -1"],
     vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)}, raw_vjp=True)
 def unsqueeze(xp, x, dim: "int"):
     """A view with a dim of size 1 inserted before `dim`.
@@ -306,8 +319,13 @@ def _squeeze_name(x, dim=None) -> str:
     return "SqueezeBackward" + ("0" if dim is None else "1" if len(dim) == 1 else "2")
 
 
+def _squeezed(x):
+    found = x.squeeze()
+    return found if found is not x else x.view()
+
+
 @op("squeeze", at="torch tensor", view=True, samples=["r(1, 3, 1)", "r(1, 3), 0", "r(1, 3, 1), (0, 2)"],
-    grad_name=_squeeze_name, raw_vjp=True,
+    grad_name=_squeeze_name, raw_vjp=True, small=lambda ndim, dim: _squeezed if dim is None else None,
     vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
 def squeeze(xp, x, dim: "Dims?" = None):
     """A view without the dims of size 1, all of them or those of `dim`.
@@ -330,8 +348,8 @@ class ViewPath:
     def __init__(self, view):
         self.steps, self.order = [], None
         while view._view is not None:
-            parent, o, values = view._view
-            self.steps.append((o, values[1:]))
+            parent, o, options = view._view
+            self.steps.append((o, options))
             view = parent
         self.steps.reverse()
         if any(o.name == "_as_strided" for o, _ in self.steps):
@@ -339,8 +357,8 @@ class ViewPath:
             self.order = memory_order(view._a)
 
     def of(self, base):
-        for o, values in self.steps:
-            base = execute(o, [base, *values])
+        for o, options in self.steps:
+            base = execute(o, [base, *options])
         return base
 
     def copy(self, g):

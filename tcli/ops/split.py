@@ -47,7 +47,7 @@ def _stacked(k, g, dim: int):
 def _several(x, parts: tuple, name: str, o, arguments) -> tuple:
     """Notes that parts are views of x: `o` with (x, *arguments[i]) would give part i alone."""
     for i, (part, values) in enumerate(zip(parts, arguments, strict=True)):
-        note_view(o, [x, *values], part)
+        note_view(o, x, values, part)
         part._several = (name, i)
     return parts
 

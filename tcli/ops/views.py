@@ -162,13 +162,13 @@ def flatten(x, start_dim: "Dim" = 0, end_dim: "Dim" = -1):
     >>> flatten(zeros(2, 3, 5), 1).shape
     torch.Size([2, 15])
     """
-    if x.ndim == 0:
+    shape = x._a.shape
+    if not shape:
         return T.reshape(x, (1,))
     if start_dim > end_dim:
         raise EngineError("flatten() has invalid args: start_dim cannot come after end_dim")
     if start_dim == end_dim:
         return x
-    shape = tuple(x.shape)
     joined = 1
     for n in shape[start_dim:end_dim + 1]:
         joined *= n
@@ -340,7 +340,7 @@ def _matrix_transpose(x, name: str = "mT"):
 
 
 def _reversed(x):
-    if x.ndim == 2:
+    if x._a.ndim == 2:
         t = T.t(x)
         if t._node is not None:
             t._node._name = "PermuteBackward0"

@@ -137,10 +137,13 @@ class Optimizer:
         if closure is not None:
             loss = with_grad(closure)
         for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    self._step_one(p, group)
+            self._step_group(group)
         return loss
+
+    def _step_group(self, group: dict) -> None:
+        for p in group["params"]:
+            if p.grad is not None:
+                self._step_one(p, group)
 
     def _step_one(self, p, group: dict) -> None:
         found = self.state[p]

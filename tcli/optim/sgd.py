@@ -34,20 +34,28 @@ class SGD(Optimizer):
             "fused": fused})
         check_fused(fused, differentiable, foreach)
 
-    def _step_one(self, p, group: dict) -> None:
-        lr, decay, momentum = number(group["lr"]), number(group["weight_decay"]), group["momentum"]
-        arrays = [p._a, p.grad._a]
-        if not momentum:
-            update.run(_plain, arrays, 2, lr, decay, group["maximize"])
-        else:
-            found = self.state[p]
-            fresh = found.get("momentum_buffer") is None
-            if fresh:
-                found["momentum_buffer"] = wrap(np.empty_like(p._a) if type(p._a) is np.ndarray else p._a.copy())
-            arrays.append(found["momentum_buffer"]._a)
-            update.run(_with_momentum, arrays, 2, lr, decay, group["maximize"], momentum, 1 - group["dampening"],
-                       group["nesterov"], fresh)
-        bump(p)
+    def _step_group(self, group: dict) -> None:
+        lr, decay, momentum, maximize = number(group["lr"]), number(group["weight_decay"]), group["momentum"], group["maximize"]
+        for p in group["params"]:
+            if p.grad is None:
+                continue
+            if not momentum:
+                update.run(_plain, (p._a, p.grad._a), 2, lr, decay, maximize)
+            else:
+                buffer, fresh = self._buffer(p)
+                update.run(_with_momentum, (p._a, p.grad._a, buffer), 2, lr, decay, maximize, momentum,
+                           1 - group["dampening"], group["nesterov"], fresh)
+            bump(p)
+
+    def _buffer(self, p) -> tuple:
+        """What is remembered of the gradients of `p`, and whether that is nothing yet."""
+        found = self.state[p]
+        buffer = found.get("momentum_buffer")
+        if buffer is not None:
+            return buffer._a, False
+        array = np.empty_like(p._a) if type(p._a) is np.ndarray else p._a.copy()
+        found["momentum_buffer"] = wrap(array)
+        return array, True
 
 
 def check_fused(fused, differentiable, foreach) -> None:

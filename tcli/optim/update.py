@@ -11,10 +11,12 @@ import numpy as np
 from ..engine.blocks import scratch as buffer
 from ..engine.device import module_of
 from ..engine.dispatch import is_half
+from ..engine.tape import FLOAT32, FLOAT64
 from ..engine.threads import spread
-from ..engine.waiting import before_write
+from ..engine.waiting import before_write, readers
 
 BLOCK, SMALL = 1 << 16, 1024
+ALONE = 16  # blocks that are done before a second thread would have helped: a few hundred microseconds
 _scratch: dict = {}
 _like: dict = {}
 
@@ -22,9 +24,12 @@ _like: dict = {}
 def run(kernel, arrays: list, scratch: int, *numbers) -> None:
     """Runs a kernel over parameter, gradient and state arrays of one shape."""
     p = arrays[0]
-    for a in (p, *arrays[2:]):
-        before_write(a)
-    if type(p) is not np.ndarray:
+    if readers:
+        for a in (p, *arrays[2:]):
+            before_write(a)
+    if type(p) is np.ndarray and p.size <= SMALL and (p.dtype is FLOAT32 or p.dtype is FLOAT64):
+        kernel(np, *arrays, *_scratch_like(p, scratch), *numbers)
+    elif type(p) is not np.ndarray:
         xp = module_of(p)
         kernel(xp, *arrays, *[xp.empty_like(p) for _ in range(scratch)], *numbers)
     elif is_half(p.dtype):
@@ -68,7 +73,11 @@ def _blocks(kernel, flat: list, scratch: int, numbers: tuple) -> None:
             start, stop = i * BLOCK, min((i + 1) * BLOCK, size)
             kernel(np, *[a[start:stop] for a in flat], *[b[:stop - start] for b in buffers], *numbers)
 
-    spread(-(-size // BLOCK), work)
+    count = -(-size // BLOCK)
+    if count <= ALONE:
+        work(range(count))
+    else:
+        spread(count, work)
 
 
 # ---------------------------------------------------------------- what kernels are made of

@@ -7,6 +7,7 @@ row by row); what Python refuses, such as the `max` of a matrix, goes to the tor
 from __future__ import annotations
 
 import builtins
+from types import GeneratorType
 
 from ..engine.registry import T
 from ..engine.tensor import Tensor
@@ -16,10 +17,15 @@ def _is_tensor(args) -> bool:
     return bool(args) and isinstance(args[0], Tensor)
 
 
+_PLAIN = frozenset({int, float, bool, list, tuple, dict, set, range, GeneratorType})  # what is certainly no tensor
+
+
 def _reducer(name: str):
     plain, takes_dim = getattr(builtins, name), name in ("sum", "all", "any")
 
     def reducer(*args, **kwargs):
+        if args and not kwargs and type(args[0]) in _PLAIN:
+            return plain(*args)
         if _is_tensor(args) and (len(args) == 1 or kwargs or takes_dim or not isinstance(args[1], (int, float))):
             if len(args) == 1 and not kwargs and name == "sum" and args[0].ndim > 1:
                 return plain(args[0])
@@ -38,6 +44,8 @@ def _reducer(name: str):
 
 def _abs(x):
     """Absolute value of a number or, elementwise, of a tensor."""
+    if type(x) is float or type(x) is int:
+        return builtins.abs(x)
     return T.abs(x) if isinstance(x, (Tensor, list)) else builtins.abs(x)
 
 

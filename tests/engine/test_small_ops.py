@@ -141,15 +141,115 @@ def test_names_of_nodes_follow_the_call(session):
 CALLS = ["torch.cat([a, b])", "torch.cat([a, b], -1)", "torch.cat([a, b.double()])", "torch.cat((a, a, a), 1)",
          "torch.stack([a, b])", "torch.stack([a, b], -1)", "torch.where(a > 0, a, b)", "torch.where(a > 0, a, 0.0)",
          "torch.where(a > 0, 1.0, b)", "torch.where(a > 0, a, b.double())", "a.view(-1)", "a.view(3, 2)", "a.view((6,))",
-         "a.reshape(-1, 2)", "a.t().reshape(2, 3)", "a.reshape([6])", "a[1]", "a[-1, 0]", "a[:, 1:]", "a[0, ::2]", "a ** 2",
-         "a ** 3.0", "2 ** a", "a.abs() ** b", "F.linear(a, b)", "F.linear(a, b, b[:, 0])", "F.linear(a[0], b)",
-         "F.mse_loss(a, b)", "F.mse_loss(a, b, reduction='sum')", "F.mse_loss(a, b, reduction='none')", "a.max()", "a.min()",
-         "torch.zeros(2, 3)", "torch.ones((2,))", "a.relu()", "torch.sigmoid(a)", "a @ b.t()", "a[0] @ b[0]", "a @ b[0]"]
+         "a.reshape(-1, 2)", "a.t().reshape(2, 3)", "a.reshape([6])", "a[1]", "a[-1, 0]", "a[:, 1:]", "a[0, ::2]",
+         "a ** 2", "a ** 3.0", "2 ** a", "a.abs() ** b", "F.linear(a, b)", "F.linear(a, b, b[:, 0])", "F.linear(a[0], b)",
+         "F.mse_loss(a, b)", "F.mse_loss(a, b, reduction='sum')", "F.mse_loss(a, b, reduction='none')", "a.max()",
+         "a.min()", "torch.zeros(2, 3)", "torch.ones((2,))", "a.relu()", "torch.sigmoid(a)", "a @ b.t()", "a[0] @ b[0]",
+         "a @ b[0]", "a.sum()", "a.sum(0)", "a.sum(-1, keepdim=True)", "a.sum((0, 1))", "a.sum((1,))",
+         "a.sum(dim=0, dtype=torch.float64)", "a.mean()", "a.mean(1)", "a.mean(dim=0, keepdim=True)", "a[:, ::2].sum(1)",
+         "a.t().sum(0)", "(a > 0).sum()", "(a > 0).sum(1)", "(a > 0).all()", "(a > 0).any()", "(a > 0).all(1)",
+         "torch.softmax(a, 1)", "torch.softmax(a * 50, 0)", "F.softmax(a, dim=-1)", "F.log_softmax(a, dim=1)",
+         "torch.log_softmax(a * 50, 0)", "F.cross_entropy(a, torch.tensor([2, 0]))",
+         "nn.CrossEntropyLoss()(a, torch.tensor([2, 0]))", "F.cross_entropy(a, torch.tensor([2, -100]))",
+         "F.cross_entropy(a, torch.tensor([2, 0]), label_smoothing=0.1)", "a.clamp(-0.5, 0.5)", "a.clamp(min=0)",
+         "a.clamp(max=0.0)", "a.flatten()", "a.flatten(0, -1)", "a.permute(1, 0)", "a.permute((1, 0))", "a.unsqueeze(-1)",
+         "torch.full((2,), -0.0)", "torch.full((2,), 0.0)", "torch.full([2, 1], 1)", "torch.full((2, 1), True)",
+         "torch.arange(3)", "torch.arange(3.0)", "torch.zeros_like(a)", "torch.linspace(0, 1, 5)", "torch.eye(2)",
+         "torch.rand(3)", "a.long().sum()", "a.long().float()", "a.max(1)[0]", "a.min(0, True)[0]", "a.max(-1)[0]",
+         "a.detach().min(0, True)[0]", "a.detach().max(-1).indices", "torch.max(a.detach(), dim=1).values", "a[:, None]",
+         "a[torch.tensor([1, 0, 1])]", "a[a > 0]", "a[torch.tensor([-1])]", "a.t()[1]", "a.detach()[None, 0]",
+         "a.gather(1, torch.tensor([[0, 2], [1, 1]]))", "torch.lerp(a, b, 0.5)", "a.index_select(1, torch.tensor([2, 0]))",
+         "torch.dot(a[0], b[0])", "torch.atan2(a, b)", "a.scatter_add(1, torch.tensor([[0, 2], [1, 1]]), b)",
+         "torch.bmm(a[None], b[None].transpose(1, 2))", "torch.outer(a[0], b[0])", "F.embedding(torch.tensor([1, 0]), a)",
+         "F.layer_norm(a, (3,))", "F.layer_norm(a, (3,), b[0], b[1])", "F.conv1d(a[None], b[:, :2][None])",
+         "torch.addmm(a, a[:, :2], b[:2])", "F.smooth_l1_loss(a, b)", "torch.isclose(a, b)", "torch.fmod(a, b)",
+         "F.binary_cross_entropy_with_logits(a, (b > 0).float())", "F.nll_loss(F.log_softmax(a, 1), torch.tensor([0, 2]))"]
+
+
+@pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "//", "%", "**", "&", "|", "^", "<<", ">>", "==", "<", ">="])
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "bool", "float32"])
+def test_numbers_beside_a_small_tensor_give_what_the_long_road_gives(symbol, dtype, monkeypatch):
+    from tcli.engine import callables, options
+
+    def outcomes():
+        session = tcli.Session(quiet=True)
+        session.run(f"x = torch.tensor([0, 1, 3]).to(torch.{dtype})")
+        found = []
+        for number in ("0", "2", "-1", "True", "2.5", "0.0", "-1.5", "inf", str(2 ** 40), str(2 ** 70), "x.bool()", "x.long()",
+                       "x.flip(0)"):
+            for text in (f"x {symbol} {number}", f"({number}) {symbol} x"):
+                try:
+                    y = session.eval(text)
+                    found.append((text, str(y), str(y.dtype)))
+                except tcli.TcliError as error:
+                    found.append((text, type(error).__name__, error.message))
+        return found
+
+    quick = outcomes()
+    monkeypatch.setattr(callables, "SMALL", -1)
+    monkeypatch.setattr(options, "SMALL", -1)
+    assert quick == outcomes()
+
+
+WRITES = ["x[0] = b", "x[0] = b[0]", "x[:, 1] = 5", "x[0, 0] = 1.5", "x[1] = b.double()", "x[0] = i", "i[0] = 2",
+          "i[0] = 1.5", "x[:] = b", "x[0] = ones(4)", "x[5] = 1", "v[0] = b", "v.zero_()", "x.copy_(b)", "x.copy_(i)",
+          "x.fill_(2)", "i.fill_(3)", "x.fill_(1.5)", "e[0] = b", "e.zero_()", "w[0] = b", "x[0] = w[0]", "i[0] = 2 ** 70",
+          "m[0] = True", "x[:, None] = b"]
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_short_write_does_what_the_long_road_does(write, monkeypatch):
+    from tcli.ops import convert, index
+
+    def outcome():
+        session = tcli.Session(quiet=True)
+        session.run("x = torch.arange(6.).reshape(2, 3); b = ones(3) * 7; i = torch.arange(3)\n"
+                    "v = x[1]; e = ones(1).expand(3)\n"
+                    "w = ones(2, 3, requires_grad=True) * 1; m = torch.zeros(2, dtype=torch.bool)")
+        try:
+            session.run(write)
+        except tcli.TcliError as error:
+            return type(error).__name__, error.message
+        found = [session[n] for n in "xbivewm"]
+        return [(str(t), t._version, str(t.grad_fn and t.grad_fn.name())) for t in found]
+
+    quick = outcome()
+    monkeypatch.setattr(convert, "plain_target", lambda x: None)
+    monkeypatch.setattr(index, "plain_target", lambda x: None)
+    assert quick == outcome()
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_of_what_is_not_finite(session, name):
+    session.run(f"x = torch.tensor([[nan, 1.0], [1000.0, 1.0], [-inf, 2.0], [-200.0, -190.0]]); y = torch.{name}(x, 1)")
+    expected = {"softmax": [[1.0, 0.0], [0.0, 1.0], [4.5398e-05, 0.99995]],
+                "log_softmax": [[0.0, -999.0], [-np.inf, 0.0], [-10.000046, -4.54e-05]]}[name]
+    assert np.isnan(session["y"]._a[0]).all()
+    np.testing.assert_allclose(session["y"]._a[1:], expected, rtol=1e-3, atol=1e-7)
+
+
+def test_numbers_that_are_equal_are_options_of_their_own(session):
+    session.run("y = [torch.full((1,), v) for v in (0.0, -0.0, 1, True, 1.0, 0)]")
+    assert [str(y) for y in session["y"]] == ["tensor([0.])", "tensor([-0.])", "tensor([1])", "tensor([True])", "tensor([1.])",
+                                              "tensor([0])"]
+    session.run("sizes = [2, 3]; z = [torch.zeros(sizes)]; sizes[0] = 1; z.append(torch.zeros(sizes)); x = ones(4, 3, 2)")
+    assert [tuple(z.shape) for z in session["z"]] == [(2, 3), (1, 3)]
+    assert session.eval("(x.permute(2, 0, 1).shape, x.permute([1, 0, 2]).shape, x.permute(0, 1, 2).shape)") == (
+        (2, 4, 3), (3, 4, 2), (4, 3, 2))
+
+
+def test_a_default_dtype_or_device_that_changes_is_followed(session):
+    session.run("a = torch.zeros(2), torch.full((2,), 1.5), torch.linspace(0, 1, 2)\ntorch.set_default_dtype(torch.float64)\n"
+                "b = torch.zeros(2), torch.full((2,), 1.5), torch.linspace(0, 1, 2)\ntorch.set_default_dtype(torch.float32)\n"
+                "with torch.device('meta'):\n    c = torch.zeros(2), torch.arange(3), torch.rand(2)")
+    assert {str(t.dtype) for t in session["a"]} == {"torch.float32"}
+    assert {str(t.dtype) for t in session["b"]} == {"torch.float64"}
+    assert {t.device.type for t in session["c"]} == {"meta"}
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_shortcut_gives_what_the_long_road_gives(call, monkeypatch):
-    from tcli.engine import callables
+    from tcli.engine import callables, options
 
     def result():
         session = tcli.Session(seed=3)
@@ -161,6 +261,7 @@ def test_a_shortcut_gives_what_the_long_road_gives(call, monkeypatch):
 
     quick = result()
     monkeypatch.setattr(callables, "SMALL", -1)
+    monkeypatch.setattr(options, "SMALL", -1)
     slow = result()
     assert quick[1:4] == slow[1:4]
     np.testing.assert_allclose(quick[0], slow[0], rtol=1e-6)

@@ -144,6 +144,9 @@ def test_a_contract_binds_names_for_the_following_lines(session):
 def test_format_fields_cannot_walk_attributes(session):
     assert session.run("'{0[1]} {x:.2f}'.format([1, 2], x=1.5)") == "2 1.50"
     assert isinstance(failure(session, "'{0.__class__}'.format(1)"), UnknownAttribute)
+    assert session.run("'{:{}.{}f}|{{x.y}}'.format(2.5, 6, 2)") == "  2.50|{x.y}"
+    assert isinstance(failure(session, "'{:{0.__class__}}'.format(1)"), UnknownAttribute)
+    assert isinstance(failure(session, "'{0:{1[0].__class__}}'.format(1, [1])"), UnknownAttribute)
 
 
 # ---------------------------------------------------------------- imports

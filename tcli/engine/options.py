@@ -1,0 +1,345 @@
+"""The short ways of calls whose only tensor is the first argument, or that have none: options are worked out once.
+
+The normal form of options depends on what was given and on the number of dims alone, so each way a call is
+written is remembered with the options it stands for. Whatever fails goes the long road and fails there, in
+full words. An op's `small` makes a function of one array from options, for kernels that look at more than a
+small array needs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import TcliError
+from . import dtypes
+from . import fuse as _fuse  # noqa: F401  binds the classes that dispatch hands out below
+from .args import NUMBER_KINDS, Size
+from .device import Device
+from .dispatch import (
+    PLAIN,
+    READY,
+    Tensor,
+    _is_single,
+    _keep,
+    _kernel,
+    bind,
+    call,
+    name_composite,
+    new,
+    normalise,
+    note_view,
+    wrap,
+)
+from .registry import FIRST, RESULT, Op, plan_for
+from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
+from .waiting import before_write, readers
+
+MISSING = object()
+SEQUENCES = (tuple, list, Size)
+MEMORABLE = frozenset({int, bool, str, float, type(None), dtypes.dtype, Device})
+ANY_DTYPE = PLAIN | {np.dtype(bool)}
+KERNEL_ERRORS = (TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
+MOST = 256  # ways of calling one op that are remembered
+
+
+def way_of(ndim: int, args: tuple, kwargs: dict) -> tuple:
+    """What tells one way of calling an op from another: values and their types, for 1 == True == 1.0."""
+    if len(kwargs) == 1 and not args:
+        (name, value), = kwargs.items()
+        if type(value) is int:
+            return ndim, name, value
+    parts: list = [ndim]
+    for value in args:
+        _add_part(parts, value)
+    for name, value in kwargs.items():
+        parts.append(name)
+        _add_part(parts, value)
+    return tuple(parts)
+
+
+def _add_part(parts: list, value) -> None:
+    kind = type(value)
+    parts.append(kind)
+    if kind is float and value == 0:
+        parts.append(str(value))  # 0.0 == -0.0
+    elif kind in SEQUENCES:
+        parts.append(tuple(value))
+        parts.extend(map(type, value))
+    else:
+        parts.append(value)
+
+
+def _is_memorable(value) -> bool:
+    kind = type(value)
+    return kind in MEMORABLE or kind in SEQUENCES and all(type(v) is int for v in value)
+
+
+def _worked_out(o: Op, args: tuple, kwargs: dict, skip: int) -> tuple | None:
+    """The options of a call in normal form, after the first `skip` arguments; None for a call of another kind."""
+    if not all(_is_memorable(v) for v in (*args[skip:], *kwargs.values())):
+        return None
+    values = bind(o, args, kwargs)
+    if skip and values[0] is not args[0]:
+        return None
+    normalise(o, values)
+    found = tuple(values[skip:])
+    return None if any(type(v) is list for v in found) else found  # a list may be changed
+
+
+def _remember(memory: dict, key, found) -> None:
+    if len(memory) > MOST:
+        memory.clear()
+    memory[key] = found
+
+
+def plain_target(x):
+    """The array of a tensor that may be written to at once, because nothing is recorded; None where it takes more."""
+    if type(x) not in READY or x._inference or state.grad and (x._rg or x._base is not None and x._base._rg):
+        return None
+    a = x._a
+    if type(a) is not ndarray or a.dtype not in ANY_DTYPE:
+        return None
+    flags = a.flags
+    if not flags.c_contiguous or not flags.writeable:
+        return None
+    if readers:
+        before_write(a)
+    return a
+
+
+# ---------------------------------------------------------------- an op on one tensor
+
+def is_single(o: Op) -> bool:
+    """Whether an op takes one tensor, its first argument, and gives one: the form with a short way."""
+    return _is_single(o) and o.out_count == 1 and not o.fields and "inplace" not in o.index and "out" not in o.index
+
+
+def single(o: Op):
+    """The function of an op on one tensor with options."""
+    kernel, memory, names, view, small = None, {}, {}, o.view, o.small
+    plan = plan_for(o, (True, False)) if o.rules else None
+    named = o.grad_name_ if callable(o.grad_name_) else None
+    others = ANY_DTYPE if o.promote is None else frozenset()
+
+    def fn(x=MISSING, /, *args, **kwargs):
+        nonlocal kernel
+        if type(x) not in READY:
+            return call(o, (x, *args) if x is not MISSING else args, kwargs)
+        a = x._a
+        d = a.dtype
+        if d is not FLOAT32 and d is not FLOAT64 and d not in others or a.size > SMALL or type(a) is not ndarray:
+            return call(o, (x, *args), kwargs)
+        try:
+            if not args and not kwargs:
+                key = a.ndim
+            elif len(args) == 1 and not kwargs and type(args[0]) is int:
+                key = a.ndim, args[0]
+            else:
+                key = way_of(a.ndim, args, kwargs)
+            known = memory.get(key)
+            if known is None:
+                options = _worked_out(o, (x, *args), kwargs, 1)
+                if options is not None:
+                    kernel = _kernel(o)
+                    known = options, small(a.ndim, *options) if small is not None else None
+                    _remember(memory, key, known)
+            options, run = known
+            r = kernel(np, a, *options) if run is None else run(a)
+        except Exception:
+            return call(o, (x, *args), kwargs)
+        t = new(Tensor)
+        t._a = r if type(r) is ndarray else wrap(r)._a
+        if view:
+            t._v = None
+            note_view(o, x, options, t)
+            if t._v is None:
+                t._v = [0]
+        else:
+            t._v = [0]
+        if state.grad:
+            if x._rg and plan is not None and t._a.dtype.kind in "fc":
+                values = (x, *options)
+                record_single(o, plan, x, values, t)
+                if named is not None:
+                    t._node._name = names.get(key) or _name_of(named, values, names, key)
+        elif state.inference:
+            t._inference = True
+        return t
+    return fn
+
+
+def _name_of(named, values, names: dict, key) -> str:
+    """What the node of a call is called; remembered where it depends on the options alone."""
+    found = named(*values)
+    if getattr(named, "by_options", False):
+        _remember(names, key, found)
+    return found
+
+
+def record_single(o: Op, plan, x, values, t) -> None:
+    """Makes the node of an op on one tensor that needs a gradient."""
+    node = new(Node)
+    a = t._a
+    node.op = o
+    node.plan = plan
+    node.shape = a.shape
+    node.dtype = a.dtype
+    node.seq = next_sequence()
+    node._name = None
+    edge = x._node or x._leaf or edge_of(x)
+    node.edges = (edge,)
+    if state.where:
+        node.place = locate()
+    saves = plan.saves
+    if state.saved_hooks or x._inference:
+        node.saved = [_keep(fetch, values, (t,), node) for fetch in saves]
+    else:
+        node.saved = saved = []
+        for fetch in saves:
+            if fetch is FIRST:
+                saved.append(saved_as_is(x, edge))
+            elif fetch is RESULT:
+                saved.append(saved_as_is(t, OUT))
+            else:
+                what, i = fetch
+                saved.append(values[i] if what == "arg" else _keep(fetch, values, (t,), node))
+    t._node = node
+    t._rg = True
+
+
+# ---------------------------------------------------------------- an op on several tensors
+
+def is_multiple(o: Op) -> bool:
+    """Whether an op or composite takes several tensors and gives one result, with nothing that needs the long road."""
+    return (not o.view and o.list_slot is None and o.out_count == 1 and len(o.tensor_slots) > 1 and "inplace" not in o.index
+            and "out" not in o.index and (o.promote is None and o.check is None if o.composite else not o.fields))
+
+
+def multiple(o: Op, finish):
+    """The function of an op on several small tensors, of one dtype where it has them brought to one, with options."""
+    memory, run, slots, named = {}, _kernel(o), o.tensor_slots, o.composite and (o.grad_name_ is not None or o.fields)
+    alike = frozenset(i for i in slots if o.kinds[i][:5] != "Index") if o.promote is not None else frozenset()
+    numbers = frozenset(i for i in alike if o.kinds[i] in NUMBER_KINDS)
+
+    def fn(*args, **kwargs):
+        if kwargs or len(args) < o.required or len(args) > o.n_positional:
+            return call(o, args, kwargs)
+        dtype, needs, parts, tensors = None, False, [], []
+        for i, value in enumerate(args):
+            if i not in slots or i in numbers and (type(value) is float or type(value) is int) or value is None:
+                _add_part(parts, value)
+                continue
+            a = value._a if type(value) in READY else None
+            if type(a) is not ndarray or a.size > SMALL or a.dtype not in ANY_DTYPE:
+                return call(o, args, kwargs)
+            tensors.append(i)
+            parts.append(a.ndim)
+            needs = needs or value._rg
+            if i in alike:
+                if dtype is None and (a.dtype is FLOAT32 or a.dtype is FLOAT64):
+                    dtype = a.dtype
+                if a.dtype is not dtype:
+                    return call(o, args, kwargs)
+        if alike and dtype is None:
+            return call(o, args, kwargs)
+        try:
+            key = tuple(parts)
+            values = memory.get(key)
+            if values is None:
+                values = _without_tensors(o, args, tensors)
+                if values is None:
+                    return call(o, args, kwargs)
+                _remember(memory, key, values)
+            values = values[:]
+            for i in tensors:
+                values[i] = args[i]
+            if o.composite:
+                result = run(*values)
+                return name_composite(o, result, values) if named else result
+            if o.check is not None:
+                o.check(values)
+            raw = values[:]
+            for i in tensors:
+                raw[i] = values[i]._a
+            r = run(np, *raw)
+            if type(r) is tuple:
+                return call(o, args, kwargs)
+        except (TcliError, *KERNEL_ERRORS):
+            return call(o, args, kwargs)
+        return finish(o, values, r, needs)
+    return fn
+
+
+def _without_tensors(o: Op, args: tuple, tensors: list) -> list | None:
+    """The values of a call in normal form, None in the place of tensors; None for a call of another kind."""
+    if not all(_is_memorable(v) for i, v in enumerate(args) if i not in tensors):
+        return None
+    values = bind(o, args, {})
+    if any(values[i] is not args[i] for i in tensors):
+        return None
+    normalise(o, values)
+    if any(type(v) is list for v in values):
+        return None
+    for i in tensors:
+        values[i] = None
+    return values
+
+
+# ---------------------------------------------------------------- a composite of one tensor, or of none
+
+def is_composed(o: Op) -> bool:
+    """Whether a composite takes one tensor, its first argument, or none, and nothing that needs the long road."""
+    return (o.composite and o.check is None and o.promote is None and o.list_slot is None and "inplace" not in o.index
+            and (not o.tensor_slots or o.tensor_slots == (0,) and o.kinds[0] == "Tensor"))
+
+
+def composed(o: Op):
+    """The function of a composite of one tensor, or of none, with options."""
+    return _of_one(o) if o.tensor_slots else _of_none(o)
+
+
+def _of_one(o: Op):
+    memory, run, named = {}, _kernel(o), o.grad_name_ is not None or o.fields
+
+    def fn(x=MISSING, /, *args, **kwargs):
+        if type(x) not in READY:
+            return call(o, (x, *args) if x is not MISSING else args, kwargs)
+        a = x._a
+        if type(a) is not ndarray or a.size > SMALL or a.dtype not in ANY_DTYPE:
+            return call(o, (x, *args), kwargs)
+        try:
+            if not args and not kwargs:
+                key = a.ndim
+            elif len(args) == 1 and not kwargs and type(args[0]) is int:
+                key = a.ndim, args[0]
+            else:
+                key = way_of(a.ndim, args, kwargs)
+            options = memory.get(key)
+            if options is None:
+                options = _worked_out(o, (x, *args), kwargs, 1)
+                if options is None:
+                    return call(o, (x, *args), kwargs)
+                _remember(memory, key, options)
+            result = run(x, *options)
+        except (TcliError, *KERNEL_ERRORS):
+            return call(o, (x, *args), kwargs)
+        return name_composite(o, result, (x,)) if named else result
+    return fn
+
+
+def _of_none(o: Op):
+    memory, run = {}, _kernel(o)
+
+    def fn(*args, **kwargs):
+        try:
+            key = way_of(0, args, kwargs)
+            options = memory.get(key)
+            if options is None:
+                options = _worked_out(o, args, kwargs, 0)
+                if options is None:
+                    return call(o, args, kwargs)
+                _remember(memory, key, options)
+            return run(*options)
+        except (TcliError, *KERNEL_ERRORS):
+            return call(o, args, kwargs)
+    return fn
