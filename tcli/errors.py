@@ -261,7 +261,11 @@ class Unsupported(TcliError, NotImplementedError):
     code = "unsupported"
 
 
-class LinAlgError(EngineError):
+class _LinAlgError(RuntimeError):
+    """What programs see as `type(error)` of a `LinAlgError`, as in PyTorch."""
+
+
+class LinAlgError(EngineError, _LinAlgError):
     """A matrix that the algorithm cannot take: singular, not positive-definite, or without convergence.
 
         torch.linalg.inv(torch.zeros(2, 2))

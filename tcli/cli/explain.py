@@ -22,7 +22,7 @@ def kinds() -> dict[str, type[TcliError]]:
 
 # Kinds that live beside what raises them: their pages have no example, for it takes an option or a command.
 _ELSEWHERE = {"timeout": ("tcli.cli.bounds", "OutOfTime"), "trap": ("tcli.runtime.trap", "Trapped"),
-              "gradcheck": ("tcli.func.gradcheck", "GradcheckError"), "broadcast": ("tcli.runtime.check", "BroadcastWarning"),
+              "gradcheck": ("tcli.func.gradcheck", "GradientMismatch"), "broadcast": ("tcli.runtime.check", "BroadcastWarning"),
               "unused": ("tcli.runtime.check", "UnusedWarning"), "values": ("tcli.runtime.check", "Note"),
               "warning": ("tcli.runtime.check", "ProgramWarning")}
 

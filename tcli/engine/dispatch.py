@@ -716,7 +716,14 @@ def overwritten(x, name: str | None = None) -> None:
 
 
 def rebase(x, result, name: str | None = None) -> None:
-    """Gives `x` (and the tensor it is a view of) the history of `result`."""
+    """Gives `x` (and the tensor it is a view of) the history of `result`; its versions note whose it is now."""
+    _rebase(x, result, name)
+    if x._node is not None:
+        v = x._v
+        v[1:] = [v[1] if len(v) > 1 else None, x._node.name() if x._base is None else "torch::autograd::CopySlices"]
+
+
+def _rebase(x, result, name: str | None) -> None:
     if not result._rg and x._base is None:
         # Overwritten by values without history: what came before gets a gradient of zero.
         x._node = T._overwritten(x)._node

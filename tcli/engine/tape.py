@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import source
 from ..errors import EngineError, GradError
-from .dtypes import of_numpy, scalar_name
+from . import node_view
 from .symbols import Expr
 from .waiting import before_write
 
@@ -83,13 +83,14 @@ class Node:
 
     @property
     def next_functions(self) -> tuple:
-        found = []
-        for edge in self.edges:
-            if type(edge) is Pick:
-                found.append((edge.parent, edge.index))
-            else:
-                found.append((edge, 0))
-        return tuple(found)
+        return node_view.next_functions(self)
+
+    @property
+    def __class__(self) -> type:  # what programs see: type() knows better
+        return node_view.class_named(self.name())
+
+    def __getattr__(self, name: str):
+        return node_view.saved_value(self, name)
 
     @property
     def metadata(self) -> dict:
@@ -262,7 +263,7 @@ def unpack(saved, node: Node, create_graph: bool):
     if saved.hooked is not None:
         return saved.hooked[1](saved.hooked[0])
     if saved.versions[0] != saved.version:
-        raise modified(saved, node)
+        raise node_view.modified(saved, node, saved.edge is OUT, state.anomaly)
     if type(saved.array) is Expr:
         t = pending(saved.array)
         t._v = saved.versions
@@ -280,33 +281,6 @@ def unpack(saved, node: Node, create_graph: bool):
         else:
             t._node, t._rg = edge, True
     return t
-
-
-def modified(saved: Saved, node: Node) -> GradError:
-    origin = saved.edge
-    text = ""
-    if origin is OUT:
-        text = f", which is output 0 of {node.name().removesuffix('Backward0')},"
-    elif origin is not None and type(origin) is not AccumulateGrad:
-        text = f", which is output 0 of {origin.name().removesuffix('Backward0')},"
-    kind = "torch." + scalar_name(of_numpy(saved.array.dtype)) + "Tensor"
-    error = GradError(
-        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{kind} {list(saved.array.shape)}]{text} is at version {saved.versions[0]}; expected version "
-        f"{saved.version} instead. Hint: "
-        + ("the backtrace further above shows the operation that failed to compute its gradient. The "
-           "variable in question was changed in there or anywhere later. Good luck!" if state.anomaly else
-           "enable anomaly detection to find the operation that failed to compute its gradient, with "
-           "torch.autograd.set_detect_anomaly(True, check_nan=False)."))
-    span = node.span()
-    if span is not None:
-        error.notes.append(f"the value was saved for the backward pass by {span.text!r} at {span}")
-    writer = saved.versions[1] if len(saved.versions) > 1 else None
-    if writer:
-        at = source.span_of_instruction(*writer)
-        if at is not None:
-            error.notes.append(f"it was overwritten by {at.text!r} at {at}")
-    return error
 
 
 # ---------------------------------------------------------------- edges and hooks

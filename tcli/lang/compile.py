@@ -2,10 +2,9 @@
 
 The protocol: a program's globals must hold these helpers. Programs cannot name them.
 
-    __echo__(value, *owners)            a top-level expression statement without trailing `;`. owners are
-                                        objects the value may be identical to (the receiver of a method
-                                        call; the first argument of a function whose name ends in `_`):
-                                        then a script shows nothing.
+    __echo__(value, *owners)            a top-level expression statement without trailing `;`. A script shows
+                                        nothing if the value is one of the owners (the receiver of a method
+                                        call) or one of them is `...` (a call for its effect: `zeros_(w)`).
     __matrix__(rows)                    `[1, 2; 3, 4]`, rows a list of lists
     __binop__(symbol, a, b)             symbol one of + - * / // % @ ** | ^ & << >> < <= > >=, or an in-place
                                         form like `*=`: the operation, with lists promoted to tensors where

@@ -497,8 +497,8 @@ class Lowering:
             if isinstance(function, Attribute):
                 owner, kept = self.receiver(function)
                 owners.append(owner)
-            if called_name(function).endswith("_") and value.args and dotted_name(value.args[0]):
-                owners.append(copied(value.args[0]))
+            if called_for_effect(called_name(function)):
+                owners.append(constant(..., value))
         node.value = helper_call("__echo__", [value, *owners], value)
         return kept
 
@@ -525,6 +525,18 @@ def called_name(function: expr) -> str:
     if isinstance(function, Attribute):
         return function.attr
     return function.id if isinstance(function, Name) and not is_dunder(function.id) else ""
+
+
+# Calls that change something; what they return as well is seldom looked at.
+EFFECTS = frozenset("""
+    load_state_dict write writelines seek add_argument add_parser manual_seed seed simplefilter filterwarnings
+    l1_unstructured random_unstructured ln_structured random_structured custom_from_mask remove remove_parametrizations
+    """.split())
+
+
+def called_for_effect(name: str) -> bool:
+    """Whether a call of that name is a statement rather than a question: `nn.init.zeros_(w)`, `register_hook(f)`."""
+    return name.endswith("_") or name.startswith(("register_", "set_")) or name in EFFECTS
 
 
 def has_docstring(body: list[stmt]) -> bool:

@@ -43,7 +43,7 @@ def echo(session, value: object, *owners: object) -> None:
     session.value = value
     if value is None or session.echo is None:
         return
-    if not session.echo_receivers and any(value is owner for owner in owners):
+    if not session.echo_receivers and any(owner is value or owner is ... for owner in owners):
         return
     if type(value).__name__ == "Generator" and hasattr(value, "manual_seed"):
         return

@@ -225,6 +225,7 @@ _MAKERS = {
     "torch.masked": lambda: [FromRegistry("masked")],
     "torch.func": lambda: _package("tcli.func"),
     "torch.autograd.functional": lambda: _package("tcli.func.functional"),
+    "torch.autograd.forward_ad": lambda: _package("tcli.func.forward_ad"),
     "torch.utils.data": lambda: _package("tcli.data"),
     "torch.distributions": lambda: [*_package("tcli.distributions"),
                                     FromTable({}, {name: _submodule("distributions." + name) for name in _OF_DISTRIBUTIONS})],

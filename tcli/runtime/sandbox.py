@@ -109,7 +109,7 @@ class _TypeOfTypes(type):
     def __call__(cls, *args):
         if len(args) != 1:
             raise ForbiddenError("type() with three arguments is not available in a tcli program: use class")
-        kind = type(args[0])
+        kind = args[0].__class__  # a node of the graph has a class to show; programs cannot set it
         if issubclass(kind, TcliError):
             # A pasted program prints `type(error).__name__`: it sees the class PyTorch raises.
             return kind.python_class()

@@ -195,7 +195,8 @@ def _autograd() -> dict:
              "function": SimpleNamespace(once_differentiable=once_differentiable, Function=Function),
              "graph": SimpleNamespace(saved_tensors_hooks=saved_tensors_hooks, save_on_cpu=_Nothing),
              "grad_mode": SimpleNamespace(no_grad=no_grad, enable_grad=enable_grad, set_grad_enabled=set_grad_enabled),
-             "is_grad_enabled": autograd.is_grad_enabled, "functional": tree("torch.autograd.functional")}
+             "is_grad_enabled": autograd.is_grad_enabled, "functional": tree("torch.autograd.functional"),
+             "forward_ad": tree("torch.autograd.forward_ad"), "profiler": tree("torch.autograd.profiler")}
     try:
         from ..func.gradcheck import gradcheck, gradgradcheck
     except ImportError:
@@ -314,9 +315,15 @@ def _linalg() -> dict:
 
 
 def _profiler() -> dict:
-    from . import profiler
+    from . import torch_profiler
 
-    return profiler.names()
+    return torch_profiler.names()
+
+
+def _old_profiler() -> dict:
+    from . import torch_profiler
+
+    return torch_profiler.autograd_names()
 
 
 def _jit() -> dict:
@@ -344,7 +351,7 @@ SPACES = {
     "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": _parameter,
     "nn.parallel": _parallel, "nn.attention": _attention,
     "utils.checkpoint": lambda: {"checkpoint": checkpoint, "checkpoint_sequential": checkpoint_sequential},
-     "profiler": _profiler, "types": lambda: {"Number": float, "Device": device.Device},
+    "profiler": _profiler, "autograd.profiler": _old_profiler, "types": lambda: {"Number": float, "Device": device.Device},
     "return_types": lambda: {}, "overrides": lambda: {}, "multiprocessing": lambda: {}, "sparse": lambda: {},
     "hub": lambda: {}, "nested": lambda: {},
 }
