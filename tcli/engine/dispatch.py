@@ -780,7 +780,8 @@ def struct(name: str, fields: tuple) -> type:
     """The class of an op's named results: `torch.return_types.max(values=..., indices=...)`."""
     found = _structs.get(name)
     if found is None:
-        members = {"__slots__": (), "__repr__": _struct_repr, "_fields": fields, "op_name": name}
+        members = {"__slots__": (), "__repr__": _struct_repr, "_fields": fields, "op_name": name,
+                   "__module__": "torch.return_types"}
         for i, field in enumerate(fields):
             members[field] = property(lambda self, i=i: self[i])
         found = _structs[name] = type(name, (tuple,), members)

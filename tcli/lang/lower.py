@@ -59,7 +59,6 @@ from tcli.lang.contracts import contract_of, is_contract
 from tcli.lang.expressions import BINARY, COMPARISONS
 from tcli.lang.names import attribute_problem, is_dunder, name_problem, refuse_attribute, refuse_name
 from tcli.lang.nodes import HelpRequest, Matrix, Pipe
-from tcli.lang.statements import dotted_name
 from tcli.source import Source, Span
 
 TYPE_CHECKING = False

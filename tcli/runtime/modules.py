@@ -384,6 +384,8 @@ class _ArrayType(type):
 class ndarray(metaclass=_ArrayType):
     """`numpy.ndarray` for annotations and isinstance; arrays are made by `numpy.array` and its kin."""
 
+    __module__ = "numpy"
+
 
 def _numpy(modules: Modules) -> dict[str, object]:
     import numpy

@@ -11,6 +11,7 @@ import math
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from ..engine.class_names import named_as_in_torch
 from ..errors import UnknownAttribute
 from .submodules import FILES, FromFiles, FromPrivate, home_of
 
@@ -98,7 +99,7 @@ class FromPackage:
         module = self._load()
         if name in module.__all__:
             value = getattr(module, name)
-            return tree_of(value) if isinstance(value, ModuleType) else value
+            return tree_of(value) if isinstance(value, ModuleType) else named_as_in_torch(value)
         raise KeyError(name)
 
     def names(self) -> list[str]:

@@ -119,10 +119,14 @@ class _TypeOfTypes(type):
             from .modules import ndarray
 
             return ndarray  # the real class takes any bytes for objects
-        if kind.__name__ == "Tensor" and kind.__module__ == "tcli.engine.tensor":
+        if kind.__name__ == "Tensor" and kind.__module__ == "torch":
             from ..engine.tensor import Tensor
 
             return Tensor  # also for one whose value is still to be computed
+        if kind.__module__[:5] == "tcli.":
+            from ..engine.class_names import named_as_in_torch
+
+            return named_as_in_torch(kind)
         return kind
 
     def __instancecheck__(cls, value: object) -> bool:
