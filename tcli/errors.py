@@ -289,6 +289,24 @@ class FileError(TcliError, OSError):
         TcliError.__init__(self, message, **kwargs)
 
 
+class NoSuchFile(FileError, FileNotFoundError):
+    """A file that is not there; programs may catch FileNotFoundError.
+
+        torch.load("no_such_file.pt")
+    """
+
+
+class NoCuda(DeviceError, AssertionError):
+    """CUDA is asked for where there is none; PyTorch raises AssertionError, and programs may catch that.
+
+        torch.ones(3).cuda()
+    """
+
+    @classmethod
+    def python_class(cls) -> type:
+        return AssertionError
+
+
 class ProgramError(EngineError):
     """An exception of Python that the program raised itself.
 

@@ -57,6 +57,9 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bo
                 for i in range(len(gradients[0]))]
         return tuple(None if column[0] is None else dispatch.T.stack(list(column), 0)
                      for column in zip(*rows, strict=True))
+    for i, t in enumerate(outputs):
+        if not t._rg:
+            raise GradError(f"element {i} of tensors does not require grad and does not have a grad_fn")
     for t in inputs:
         if not t._rg:
             raise GradError("One of the differentiated Tensors does not require grad")

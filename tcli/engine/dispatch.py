@@ -464,7 +464,7 @@ def _explain(o: Op, kernel_values: list, error: Exception):
     from .args import broadcast_shapes
 
     arrays = [v for v in kernel_values if hasattr(v, "strides")]
-    if o.promote is not None:
+    if o.promote is not None or "broadcast" in str(error):
         broadcast_shapes(*(a.shape for a in arrays))
     kinds = {dtypes.scalar_name(dtypes.of_numpy(a.dtype)) for a in arrays}
     if isinstance(error, TypeError) and len(kinds) == 1:

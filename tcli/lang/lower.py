@@ -496,7 +496,7 @@ class Lowering:
             if isinstance(function, Attribute):
                 owner, kept = self.receiver(function)
                 owners.append(owner)
-            if called_for_effect(called_name(function)):
+            if called_for_effect(called_name(function)) or any(each.arg == "out" for each in value.keywords):
                 owners.append(constant(..., value))
         node.value = helper_call("__echo__", [value, *owners], value)
         return kept
@@ -528,7 +528,8 @@ def called_name(function: expr) -> str:
 
 # Calls that change something; what they return as well is seldom looked at.
 EFFECTS = frozenset("""
-    load_state_dict write writelines seek add_argument add_parser manual_seed seed simplefilter filterwarnings
+    pop popleft popitem setdefault heappop heapreplace load_state_dict write writelines seek add_argument add_parser
+    manual_seed seed simplefilter filterwarnings
     l1_unstructured random_unstructured ln_structured random_structured custom_from_mask remove remove_parametrizations
     """.split())
 

@@ -48,7 +48,11 @@ _NAMES = {
     "safetensors.torch": "",
     "csv": "DictReader DictWriter Error QUOTE_ALL QUOTE_MINIMAL QUOTE_NONE QUOTE_NONNUMERIC reader writer",
     "io": "BytesIO StringIO", "struct": "Struct calcsize error iter_unpack pack unpack unpack_from",
-    "uuid": "UUID uuid4", "weakref": "WeakKeyDictionary WeakSet WeakValueDictionary ref", "typing_extensions": "",
+    "uuid": "UUID uuid4",
+    "unicodedata": "*", "traceback": "",
+    "timeit": "default_timer", "base64": "b64decode b64encode", "calendar": "isleap month_name monthrange",
+    "colorsys": "hls_to_rgb hsv_to_rgb rgb_to_hls rgb_to_hsv", "difflib": "SequenceMatcher get_close_matches",
+    "secrets": "randbelow token_hex", "queue": "Empty Full LifoQueue PriorityQueue Queue", "weakref": "WeakKeyDictionary WeakSet WeakValueDictionary ref", "typing_extensions": "",
 }
 _HINTS = {
     "matplotlib": "plots go to the terminal here: plot(y), hist(x), imshow(img)",
@@ -181,6 +185,22 @@ def _types(modules: Modules) -> dict[str, object]:
 
     names = "FunctionType LambdaType BuiltinFunctionType GeneratorType ModuleType"
     return namespace_names() | {name: kind_of(getattr(types, name)) for name in names.split()}
+
+
+def _io(modules: Modules) -> dict[str, object]:
+    return {"open": safe_open}
+
+
+def _traceback(modules: Modules) -> dict[str, object]:
+    """The last line of a traceback: frames are closed to programs."""
+    def text() -> str:
+        error = sys.exc_info()[1]
+        return "NoneType: None\n" if error is None else f"{type(error).__name__}: {error}\n"
+
+    def print_exc(limit: object = None, file: object = None, chain: bool = True) -> None:
+        print(text(), end="", file=file or sys.stderr)
+
+    return {"format_exc": lambda limit=None, chain=True: text(), "print_exc": print_exc}
 
 
 def _warnings(modules: Modules) -> dict[str, object]:
@@ -457,7 +477,7 @@ def _typing_extensions(modules: Modules) -> dict[str, object]:
 
 
 _SPECIAL = {
-    "abc": _abc, "argparse": _argparse, "collections": _collections, "dataclasses": _dataclasses, "enum": _enum,
+    "abc": _abc, "io": _io, "traceback": _traceback, "argparse": _argparse, "collections": _collections, "dataclasses": _dataclasses, "enum": _enum,
     "functools": _functools, "inspect": _inspect, "logging": _logging, "numpy": _numpy, "operator": _operator, "os": _os,
     "os.path": _os_path, "pathlib": _pathlib, "safetensors": _safetensors, "safetensors.torch": _safetensors_torch,
     "sys": _sys, "torchinfo": _torchinfo, "tqdm": _tqdm, "tqdm.auto": _tqdm, "tqdm.notebook": _tqdm, "types": _types,

@@ -185,7 +185,7 @@ class _Torch:
         return [*self._table(), *_SUBMODULES, "vmap"]
 
 
-_SUBMODULES = ("nn", "optim", "autograd", "linalg", "fft", "special", "func", "utils", "distributions", "random", "cuda",
+_SUBMODULES = ("nn", "optim", "autograd", "linalg", "fft", "special", "func", "accelerator", "utils", "distributions", "random", "cuda",
                "backends", "version", "testing", "signal", "mps", "xpu", "compiler", "jit", "amp", "overrides",
                "return_types", "profiler", "multiprocessing", "types", "sparse", "cpu", "hub", "nested", "masked")
 

@@ -239,6 +239,19 @@ class _GradScaler:
         pass
 
 
+def _accelerator() -> dict:
+    """`torch.accelerator`: the GPU where there is one."""
+    def current_accelerator(check_available: bool = False):
+        return device.Device("cuda") if device.cuda_is_available() else None
+
+    from . import torch_cuda
+
+    return {"is_available": device.cuda_is_available, "device_count": torch_cuda.device_count,
+            "current_accelerator": current_accelerator, "current_device_index": torch_cuda.current_device,
+            "set_device_index": torch_cuda.set_device, "synchronize": torch_cuda.synchronize,
+            "empty_cache": torch_cuda.empty_cache, "memory_allocated": torch_cuda.memory_allocated}
+
+
 def _backends() -> dict:
     return {"cudnn": _Flags(deterministic=False, benchmark=False, enabled=False, allow_tf32=False),
             "cuda": SimpleNamespace(matmul=_Flags(allow_tf32=False)), "mps": _Flags(), "mkl": _Flags(), "mkldnn": _Flags(),
@@ -343,7 +356,7 @@ def _version() -> dict:
 
 
 SPACES = {
-    "autograd": _autograd, "cuda": _cuda, "backends": _backends, "random": _random, "utils": _utils, "signal": _signal,
+    "autograd": _autograd, "accelerator": _accelerator, "cuda": _cuda, "backends": _backends, "random": _random, "utils": _utils, "signal": _signal,
     "linalg": _linalg, "jit": _jit, "testing": lambda: {"assert_close": assert_close},
     "version": _version,
     "amp": lambda: {"autocast": _Nothing, "GradScaler": _GradScaler}, "mps": lambda: {"is_available": lambda: False},
