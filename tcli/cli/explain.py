@@ -15,7 +15,8 @@ from ..errors import TcliError
 
 def kinds() -> dict[str, type[TcliError]]:
     """Code -> class, for every kind of error."""
-    found = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TcliError)}
+    found = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TcliError)
+             and "code" in vars(kind)}
     found.pop(TcliError.code)
     return dict(sorted(found.items()))
 

@@ -19,10 +19,10 @@ _LAYERS = {name: file for file, names in {
 }.items() for name in names.split()}
 _DATA = {"datasets": "dataset", "loader": "dataloader", "samplers": "sampler"}
 _DISTRIBUTIONS = {file.replace("_", "").lower(): file for file in """
-    bernoulli beta binomial categorical cauchy chi2 continuous_bernoulli dirichlet distribution exp_family exponential fishersnedecor
-    gamma geometric gumbel half_cauchy half_normal independent inverse_gamma kumaraswamy laplace lkj_cholesky log_normal
-    logistic_normal lowrank_multivariate_normal mixture_same_family multinomial multivariate_normal negative_binomial normal
-    one_hot_categorical pareto poisson relaxed_bernoulli relaxed_categorical studentT transformed_distribution uniform
+    bernoulli beta binomial categorical cauchy chi2 continuous_bernoulli dirichlet distribution exp_family exponential
+    fishersnedecor gamma geometric gumbel half_cauchy half_normal independent inverse_gamma kumaraswamy laplace lkj_cholesky
+    log_normal logistic_normal lowrank_multivariate_normal mixture_same_family multinomial multivariate_normal negative_binomial
+    normal one_hot_categorical pareto poisson relaxed_bernoulli relaxed_categorical studentT transformed_distribution uniform
     von_mises weibull wishart generalized_pareto constraints transforms
     """.split()}
 

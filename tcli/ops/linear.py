@@ -162,7 +162,8 @@ def _linear_graph(node) -> tuple | None:
         return None
     rows = as_input(x)
     if name not in ("MmBackward0", "AddmmBackward0"):
-        rows = rows if x is None else (Passage("UnsqueezeBackward0" if name == "SqueezeBackward4" else "ViewBackward0", (rows,)), 0)
+        above = "UnsqueezeBackward0" if name == "SqueezeBackward4" else "ViewBackward0"
+        rows = rows if x is None else (Passage(above, (rows,)), 0)
     inputs = (rows, transposed(weight)) if inner == "MmBackward0" else (as_input(bias), rows, transposed(weight))
     return inputs if name == inner else ((Passage(inner, inputs), 0),)
 

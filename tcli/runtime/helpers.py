@@ -173,12 +173,13 @@ def import_from(session, module: Any, name: str) -> object:
         return safe_getattr(module, name)
     except AttributeError:
         from ..show.suggest import did_you_mean
+        from .absent import hint_for_name
 
         inner = session.import_module(f"{module.__name__}.{name}")
         if inner is not None:
             return inner
         failure = UnknownModule(f"cannot import name '{name}' from '{module.__name__}'",
-                                help=did_you_mean(name, dir(module)))
+                                help=hint_for_name(name) or did_you_mean(name, dir(module)))
     raise failure
 
 
@@ -190,10 +191,11 @@ def import_star(session, module: object) -> None:
 
 def _unknown_module(name: str) -> UnknownModule:
     from ..show.suggest import did_you_mean
-    from .modules import hint_for, known_names
+    from .absent import hint_for_module
+    from .modules import known_names
 
     known = [*known_names(), "torch", "torch.nn", "torch.nn.functional", "torch.optim", "torch.utils.data"]
-    return UnknownModule(f"No module named '{name}'", help=hint_for(name) or did_you_mean(name, known))
+    return UnknownModule(f"No module named '{name}'", help=hint_for_module(name) or did_you_mean(name, known))
 
 
 # ---------------------------------------------------------------- text

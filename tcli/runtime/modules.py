@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from .sandbox import File, allowed_path, check_attribute, leave, safe_open
 
@@ -52,25 +53,13 @@ _NAMES = {
     "unicodedata": "*", "traceback": "",
     "timeit": "default_timer", "base64": "b64decode b64encode", "calendar": "isleap month_name monthrange",
     "colorsys": "hls_to_rgb hsv_to_rgb rgb_to_hls rgb_to_hsv", "difflib": "SequenceMatcher get_close_matches",
-    "secrets": "randbelow token_hex", "queue": "Empty Full LifoQueue PriorityQueue Queue", "weakref": "WeakKeyDictionary WeakSet WeakValueDictionary ref", "typing_extensions": "",
-}
-_HINTS = {
-    "matplotlib": "plots go to the terminal here: plot(y), hist(x), imshow(img)",
-    "tensorflow": "tcli runs PyTorch's way of writing", "jax": "tcli runs PyTorch's way of writing",
-    "pandas": "load('file.csv') reads a table of numbers", "subprocess": "programs do not start other programs",
-    "socket": "programs have no network", "pickle": "torch.save and torch.load keep tensors and state dicts",
-    "torchvision": "load('image.png') reads an image; F.interpolate and slices crop, scale and flip it",
-    "transformers": "load('model.safetensors') reads the weights; the model is a class you write",
+    "secrets": "randbelow token_hex",
+    "weakref": "WeakKeyDictionary WeakSet WeakValueDictionary ref", "typing_extensions": "",
 }
 
 
 def known_names() -> list[str]:
     return list(_NAMES)
-
-
-def hint_for(name: str) -> str | None:
-    """Why a well-known module is not here, and what to use instead."""
-    return _HINTS.get(name.partition(".")[0])
 
 
 class Modules:
@@ -197,7 +186,7 @@ def _traceback(modules: Modules) -> dict[str, object]:
         error = sys.exc_info()[1]
         return "NoneType: None\n" if error is None else f"{type(error).__name__}: {error}\n"
 
-    def print_exc(limit: object = None, file: object = None, chain: bool = True) -> None:
+    def print_exc(limit: object = None, file: Any = None, chain: bool = True) -> None:
         print(text(), end="", file=file or sys.stderr)
 
     return {"format_exc": lambda limit=None, chain=True: text(), "print_exc": print_exc}
@@ -477,7 +466,8 @@ def _typing_extensions(modules: Modules) -> dict[str, object]:
 
 
 _SPECIAL = {
-    "abc": _abc, "io": _io, "traceback": _traceback, "argparse": _argparse, "collections": _collections, "dataclasses": _dataclasses, "enum": _enum,
+    "abc": _abc, "argparse": _argparse, "collections": _collections, "dataclasses": _dataclasses, "enum": _enum, "io": _io,
+    "traceback": _traceback,
     "functools": _functools, "inspect": _inspect, "logging": _logging, "numpy": _numpy, "operator": _operator, "os": _os,
     "os.path": _os_path, "pathlib": _pathlib, "safetensors": _safetensors, "safetensors.torch": _safetensors_torch,
     "sys": _sys, "torchinfo": _torchinfo, "tqdm": _tqdm, "tqdm.auto": _tqdm, "tqdm.notebook": _tqdm, "types": _types,

@@ -185,8 +185,8 @@ class _Torch:
         return [*self._table(), *_SUBMODULES, "vmap"]
 
 
-_SUBMODULES = ("nn", "optim", "autograd", "linalg", "fft", "special", "func", "accelerator", "utils", "distributions", "random", "cuda",
-               "backends", "version", "testing", "signal", "mps", "xpu", "compiler", "jit", "amp", "overrides",
+_SUBMODULES = ("nn", "optim", "autograd", "linalg", "fft", "special", "func", "utils", "distributions", "random", "cuda",
+               "accelerator", "backends", "version", "testing", "signal", "mps", "xpu", "compiler", "jit", "amp", "overrides",
                "return_types", "profiler", "multiprocessing", "types", "sparse", "cpu", "hub", "nested", "masked")
 
 
@@ -203,7 +203,8 @@ _OF_DISTRIBUTIONS: tuple[str, ...] = (
     "independent", "inverse_gamma", "kumaraswamy", "laplace", "lkj_cholesky", "log_normal", "logistic_normal",
     "lowrank_multivariate_normal", "mixture_same_family", "multinomial", "multivariate_normal", "negative_binomial", "normal",
     "one_hot_categorical", "pareto", "poisson", "relaxed_bernoulli", "relaxed_categorical", "studentT",
-    "transformed_distribution", "uniform", "von_mises", "weibull")
+    "transformed_distribution", "uniform", "von_mises", "weibull",
+    "wishart", "exp_family", "generalized_pareto")
 
 _MAKERS = {
     "torch": lambda: [_Torch(), FromRegistry("torch")],

@@ -356,8 +356,8 @@ def _version() -> dict:
 
 
 SPACES = {
-    "autograd": _autograd, "accelerator": _accelerator, "cuda": _cuda, "backends": _backends, "random": _random, "utils": _utils, "signal": _signal,
-    "linalg": _linalg, "jit": _jit, "testing": lambda: {"assert_close": assert_close},
+    "autograd": _autograd, "accelerator": _accelerator, "cuda": _cuda, "backends": _backends, "random": _random,
+    "utils": _utils, "signal": _signal, "linalg": _linalg, "jit": _jit, "testing": lambda: {"assert_close": assert_close},
     "version": _version,
     "amp": lambda: {"autocast": _Nothing, "GradScaler": _GradScaler}, "mps": lambda: {"is_available": lambda: False},
     "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},

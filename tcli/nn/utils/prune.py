@@ -209,8 +209,8 @@ class _Channels(_ByAmount):
 
     def _check(self, t) -> None:
         if t.dim() <= 1:
-            raise BadValue(f"Structured pruning can only be applied to multidimensional tensors. Found tensor of shape {t.shape} "
-                           f"with {t.dim()} dims")
+            raise BadValue("Structured pruning can only be applied to multidimensional tensors. Found tensor of shape "
+                           f"{t.shape} with {t.dim()} dims")
         if self.dim >= t.dim():
             raise BadIndex(f"Invalid index {self.dim} for tensor of size {t.shape}")
 
@@ -232,7 +232,7 @@ class RandomStructured(_Channels):
         if not count:
             return default_mask
         drawn = T.rand(t.shape[self.dim])
-        return self._kept(t, drawn >= T.kthvalue(drawn, count + 1)[0] if count < len(drawn) else drawn < 0, default_mask)
+        return self._kept(t, drawn > T.kthvalue(drawn, count)[0], default_mask)
 
 
 class LnStructured(_Channels):
@@ -315,8 +315,8 @@ def global_unstructured(parameters, pruning_method, importance_scores=None, **kw
     pairs, given = list(parameters), importance_scores or {}
     method = pruning_method(**kwargs)
     if method.PRUNING_TYPE != "unstructured":
-        raise ArgumentError(f'Only "unstructured" PRUNING_TYPE supported for the `pruning_method`. Found method {pruning_method} '
-                            f"of type {method.PRUNING_TYPE}")
+        raise ArgumentError('Only "unstructured" PRUNING_TYPE supported for the `pruning_method`. Found method '
+                            f"{pruning_method} of type {method.PRUNING_TYPE}")
     tensors = [getattr(module, name) for module, name in pairs]
     scores = [given.get(pair, t).detach().reshape(-1) for pair, t in zip(pairs, tensors, strict=True)]
     masks = [getattr(module, name + "_mask", T.ones_like(t.detach())).reshape(-1)
