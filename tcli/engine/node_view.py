@@ -6,7 +6,7 @@ the tape has one class and one node per op. `graph_of` holds, by op name, what s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from .. import source
 from ..errors import GradError, UnknownAttribute
@@ -60,6 +60,21 @@ def next_functions(node) -> tuple:
     special = graph_of.get(node.op.name) if node.op is not None else None
     found = None if special is None else special(node)
     return tuple(map(as_input, node.edges)) if found is None else found
+
+
+def through_hooks(node, g, gradients: Iterable[tuple], sum_to: Callable) -> Iterator[tuple]:
+    """The (edge, gradient) pairs of a node whose hooks see, and may change, the gradients of its inputs."""
+    inputs: list = [None] * len(node.edges)
+    for edge, r in gradients:
+        place = next(i for i, each in enumerate(node.edges) if each is edge and inputs[i] is None)
+        inputs[place] = sum_to(r, edge.shape)
+    for hook in list(node.after.values()):
+        replaced = hook(tuple(inputs), tuple(g) if type(g) is list else (g,))
+        if replaced is not None:
+            inputs = list(replaced) if isinstance(replaced, (tuple, list)) else [replaced]
+    for edge, r in zip(node.edges, inputs, strict=True):
+        if edge is not None and r is not None:
+            yield edge, r
 
 
 def saved_value(node, attribute: str):

@@ -68,6 +68,7 @@ class Node:
 
     # Seldom set: they live in the instance's dict, which most nodes never make.
     hooks = None
+    after = None
     place = None
 
     def __init__(self, op, plan, edges, saved, array):
@@ -105,7 +106,16 @@ class Node:
         return source.span_of_instruction(*self.place) if self.place else None
 
     def register_hook(self, hook):
-        return add_hook(self, lambda g: _node_hook(hook, g))
+        """`hook(grad_inputs, grad_outputs)` after the gradients of the inputs are computed; it may give others."""
+        if self.hooks is None:
+            self.hooks = {}  # the short ways leave nodes with hooks alone
+        if self.after is None:
+            self.after = {}
+        return _kept(self.after, hook)
+
+    def register_prehook(self, hook):
+        """`hook(grad_outputs)` before that."""
+        return add_hook(self, lambda g: _only(hook((g,))))
 
     def apply(self, g, create_graph: bool, wanted) -> None:
         """Yields (edge, gradient) for every edge that is wanted."""
@@ -320,15 +330,16 @@ _hook_ids = count()
 def add_hook(node, hook) -> RemovableHandle:
     if node.hooks is None:
         node.hooks = {}
+    return _kept(node.hooks, hook)
+
+
+def _kept(hooks: dict, hook) -> RemovableHandle:
     key = next(_hook_ids)
-    node.hooks[key] = hook
-    return RemovableHandle(node.hooks, key)
+    hooks[key] = hook
+    return RemovableHandle(hooks, key)
 
 
-def _node_hook(hook, g):
-    result = hook((g,), (g,))
-    if result is None:
-        return None
+def _only(result):
     return result[0] if isinstance(result, tuple) else result
 
 
@@ -500,6 +511,9 @@ def _step(node, g, queue, create_graph: bool, stop, captured, wanted) -> None:
         _send_to_output(queue, node, g)
     elif observers:
         _observed(node, g, create_graph, wanted, queue)
+    elif node.after:
+        for edge, r in node_view.through_hooks(node, g, node.apply(g, create_graph, wanted), sum_to):
+            _send(queue, edge, r)
     elif type(node) is Node:
         _run_rules(node, g, create_graph, wanted, queue)
     else:

@@ -166,6 +166,9 @@ class Lowering:
         name = node.attr
         if name == "__class__" and names_the_class(parent):
             return
+        if name == "__dict__" and isinstance(node.value, Name) and node.value.id == "self" and isinstance(node.ctx, Load):
+            self.replace(parent, field, entry[3], helper_call("__attributes__", [node.value], node))
+            return
         # A stage of a pipe is a call, though not yet one.
         if name == "format" and (field == "func" or (field == "stage" and isinstance(parent, Pipe))):
             return
@@ -528,7 +531,7 @@ def called_name(function: expr) -> str:
 
 # Calls that change something; what they return as well is seldom looked at.
 EFFECTS = frozenset("""
-    pop popleft popitem setdefault heappop heapreplace load_state_dict write writelines seek add_argument add_parser
+    pop popleft popitem setdefault heappop heapreplace load_state_dict write writelines writerow writerows seek add_argument add_parser
     manual_seed seed simplefilter filterwarnings
     l1_unstructured random_unstructured ln_structured random_structured custom_from_mask remove remove_parametrizations
     """.split())

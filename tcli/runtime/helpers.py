@@ -32,7 +32,7 @@ def helpers_for(session) -> dict[str, object]:
         "__echo__": bound(echo), "__matrix__": bound(matrix), "__binop__": bound(binop), "__unop__": bound(unop),
         "__contract__": bound(contract), "__dims__": {}, "__import_module__": bound(import_module),
         "__import_from__": bound(import_from), "__import_star__": bound(import_star), "__help__": bound(show_help),
-        "__strformat__": strformat,
+        "__strformat__": strformat, "__attributes__": attributes,
     }
 
 
@@ -198,7 +198,14 @@ def _unknown_module(name: str) -> UnknownModule:
     return UnknownModule(f"No module named '{name}'", help=hint_for_module(name) or did_you_mean(name, known))
 
 
-# ---------------------------------------------------------------- text
+# ---------------------------------------------------------------- text and attributes
+
+def attributes(instance: object) -> dict[str, object]:
+    """`self.__dict__`."""
+    from .sandbox import safe_vars
+
+    return safe_vars(instance)
+
 
 def strformat(text: Any, /, *args: object, **kwargs: object) -> str:
     """`text.format(...)`. `str.format("...", x)` arrives with the type as `text`."""

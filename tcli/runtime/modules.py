@@ -21,7 +21,7 @@ _NAMES = {
     "datetime": "date datetime time timedelta timezone MINYEAR MAXYEAR", "zlib": "crc32 adler32",
     "hashlib": "md5 sha1 sha256 sha512", "pprint": "pprint pformat pp", "string": """ascii_letters ascii_lowercase
         ascii_uppercase capwords digits hexdigits octdigits printable punctuation whitespace""",
-    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce total_ordering",
+    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce singledispatch total_ordering",
     "collections": "ChainMap Counter OrderedDict UserDict UserList UserString defaultdict deque namedtuple",
     "collections.abc": "*", "copy": "copy deepcopy Error", "json": "JSONDecodeError JSONEncoder dump dumps load loads",
     "time": """asctime ctime gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns

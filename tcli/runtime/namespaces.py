@@ -231,6 +231,7 @@ _MAKERS = {
     "torch.utils.data": lambda: _package("tcli.data"),
     "torch.distributions": lambda: [*_package("tcli.distributions"),
                                     FromTable({}, {name: _submodule("distributions." + name) for name in _OF_DISTRIBUTIONS})],
+    "torch.distributions.utils": lambda: _package("tcli.distributions.utils"),
     "torch.distributions.constraints": lambda: _package("tcli.distributions.constraints"),
     "torch.distributions.transforms": lambda: _package("tcli.distributions.transforms"),
 }

@@ -95,8 +95,10 @@ def safe_delattr(target: object, name: str, /) -> None:
 
 
 def safe_vars(target: object, /) -> dict[str, object]:
-    """A copy of the attributes of an instance, without the names that programs may not read."""
-    return {name: value for name, value in vars(target).items() if not attribute_problem(name)}
+    """The attributes of an instance, without the names that programs may not use."""
+    from .attributes import Attributes
+
+    return Attributes(target)
 
 
 def safe_dir(target: object, /) -> list[str]:

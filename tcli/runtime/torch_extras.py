@@ -90,16 +90,20 @@ def table() -> dict:
         result_type=lambda a, b: result_type([a, b]), is_storage=lambda x: type(x).__name__ == "Storage",
         set_flush_denormal=lambda mode: False, is_warn_always_enabled=lambda: False, set_warn_always=lambda b: None,
         is_deterministic_algorithms_warn_only_enabled=lambda: False, initial_seed=_initial_seed,
-        Storage=object, UntypedStorage=object)
+        Storage=object, UntypedStorage=object, default_generator=_default_generator())
     from ..io import torch_functions
 
     return found | torch_functions()
 
 
-def _initial_seed() -> int:
+def _default_generator():
     from ..engine.random import default_generator
 
-    return default_generator.initial_seed()
+    return default_generator
+
+
+def _initial_seed() -> int:
+    return _default_generator().initial_seed()
 
 
 def typename(obj) -> str:
@@ -238,6 +242,18 @@ class _GradScaler:
     def unscale_(self, optimizer) -> None:
         pass
 
+    def is_enabled(self) -> bool:
+        return False
+
+    def get_scale(self) -> float:
+        return 1.0
+
+    def state_dict(self) -> dict:
+        return {}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        pass
+
 
 def _accelerator() -> dict:
     """`torch.accelerator`: the GPU where there is one."""
@@ -349,6 +365,12 @@ def _jit() -> dict:
                    "annotate": lambda kind, value: value, "isinstance": isinstance, "Final": Final}
 
 
+def _testing() -> dict:
+    from .torch_testing import make_tensor
+
+    return {"assert_close": assert_close, "make_tensor": make_tensor}
+
+
 def _version() -> dict:
     from .namespaces import TORCH_VERSION
 
@@ -357,7 +379,7 @@ def _version() -> dict:
 
 SPACES = {
     "autograd": _autograd, "accelerator": _accelerator, "cuda": _cuda, "backends": _backends, "random": _random,
-    "utils": _utils, "signal": _signal, "linalg": _linalg, "jit": _jit, "testing": lambda: {"assert_close": assert_close},
+    "utils": _utils, "signal": _signal, "linalg": _linalg, "jit": _jit, "testing": _testing,
     "version": _version,
     "amp": lambda: {"autocast": _Nothing, "GradScaler": _GradScaler}, "mps": lambda: {"is_available": lambda: False},
     "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},
