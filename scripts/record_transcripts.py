@@ -48,7 +48,8 @@ def main(names: list) -> None:
         if names and file.stem not in names:
             continue
         done = in_a_process_of_its_own(file)
-        print(f"{file.stem}: {len(file.with_suffix('.out').read_text().splitlines())} lines" if done else f"{file.stem}: FAILED")
+        lines = len(file.with_suffix(".out").read_text().splitlines()) if done else 0
+        print(f"{file.stem}: {lines} lines" if done else f"{file.stem}: FAILED")
 
 
 if __name__ == "__main__":

@@ -169,6 +169,9 @@ class Lowering:
         if name == "__dict__" and isinstance(node.value, Name) and node.value.id == "self" and isinstance(node.ctx, Load):
             self.replace(parent, field, entry[3], helper_call("__attributes__", [node.value], node))
             return
+        if name == "dump" and isinstance(node.value, Name) and node.value.id == "json" and isinstance(node.ctx, Load):
+            self.replace(parent, field, entry[3], helper_call("__dump__", [node.value], node))
+            return
         # A stage of a pipe is a call, though not yet one.
         if name == "format" and (field == "func" or (field == "stage" and isinstance(parent, Pipe))):
             return
@@ -531,9 +534,9 @@ def called_name(function: expr) -> str:
 
 # Calls that change something; what they return as well is seldom looked at.
 EFFECTS = frozenset("""
-    pop popleft popitem setdefault heappop heapreplace load_state_dict write writelines writerow writerows seek add_argument add_parser
-    manual_seed seed simplefilter filterwarnings
-    l1_unstructured random_unstructured ln_structured random_structured custom_from_mask remove remove_parametrizations
+    pop popleft popitem setdefault heappop heapreplace load_state_dict write writelines writerow writerows seek
+    add_argument add_parser manual_seed seed simplefilter filterwarnings l1_unstructured random_unstructured
+    ln_structured random_structured custom_from_mask remove remove_parametrizations
     """.split())
 
 

@@ -53,6 +53,7 @@ _FOREIGN = {
     "os.remove and os.makedirs, at or below the directory tcli was started in": "shutil",
     "os.listdir(folder), at or below the directory tcli was started in": "glob",
     "programs have no network": "socket",
+    "assert, and torch.testing.assert_close(a, b); tcli test runs .tsr files with expected results": "unittest pytest",
     "torch.save and torch.load keep tensors and state dicts": "pickle",
     "load('image.png') reads an image; F.interpolate and slices crop, scale and flip it": "torchvision",
     "load('model.safetensors') reads the weights; the model is a class you write": "transformers",

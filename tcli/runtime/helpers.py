@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from ..errors import ContractError, Label, ShapeError, TcliError, UnknownModule
+from ..errors import ContractError, Label, ShapeError, TcliError, UnknownAttribute, UnknownModule
 from ..source import source_named, span_of_instruction
 
 TYPE_CHECKING = False
@@ -33,6 +33,7 @@ def helpers_for(session) -> dict[str, object]:
         "__contract__": bound(contract), "__dims__": {}, "__import_module__": bound(import_module),
         "__import_from__": bound(import_from), "__import_star__": bound(import_star), "__help__": bound(show_help),
         "__strformat__": strformat, "__attributes__": attributes,
+        "__dump__": dump_of,
     }
 
 
@@ -205,6 +206,15 @@ def attributes(instance: object) -> dict[str, object]:
     from .sandbox import safe_vars
 
     return safe_vars(instance)
+
+
+def dump_of(module: Any) -> Any:
+    """`json.dump`; arrays have a method of that name that writes files."""
+    from types import ModuleType
+
+    if type(module) is not ModuleType or module.__name__ != "json":
+        raise UnknownAttribute("'dump' is not available to programs")
+    return module.dump
 
 
 def strformat(text: Any, /, *args: object, **kwargs: object) -> str:

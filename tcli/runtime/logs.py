@@ -1,4 +1,6 @@
-"""`logging` for programs: messages of a level go to stderr (or the stream that is asked for) in a format. Files and handlers of Python's stay out.
+"""`logging` for programs: messages of a level go to stderr, or to the stream that is asked for, in a format.
+
+Files and handlers of Python's stay out.
 
 Python's own loggers hand out their handlers and format records by attribute paths; a program needs neither.
 """

@@ -153,13 +153,14 @@ def T_tensor(value):
 
 def _compare(a, e, rtol, atol, equal_nan, msg, scalars) -> None:
     default = _TOLERANCES.get(dtypes.promote_types(a.dtype, e.dtype).name, (0.0, 0.0))
-    rtol, atol = default if rtol is None and atol is None else (rtol or 0.0, atol or 0.0)
+    rtol, atol = default if rtol is None and atol is None else (0.0 if rtol is None else rtol, 0.0 if atol is None else atol)
     x, y = (np.asarray(t.tolist() if t.dtype.itemsize < 4 and t.is_floating_point() else t._a) for t in (a, e))
     with np.errstate(all="ignore"):
         close = np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
         if close.all():
             return
-        difference = np.abs(x.astype(complex if x.dtype.kind == "c" else float) - y)
+        difference = np.abs(x - y if x.dtype == y.dtype and x.dtype.kind == "f" else
+                        x.astype(complex if x.dtype.kind == "c" else float) - y)
     if scalars or not x.ndim:
         raise AssertionError(msg or f"Scalars are not close!\n\nExpected {y.item()} but got {x.item()}.\nAbsolute "
                              f"difference: {difference.max().item()} (up to {atol} allowed)\nRelative difference: "

@@ -35,11 +35,11 @@ def _interval(dtype, low: float | None, high: float | None) -> tuple[float, floa
     if dtype.category < dtypes.INTEGER:
         least, most, plain = 0.0, 2.0, (0.0, 2.0)
     elif dtype.category == dtypes.INTEGER:
-        limits = dtypes.iinfo(dtype)
-        least, most, plain = limits.min, limits.max + (limits.bits < 64), (-9, 10)
+        whole = dtypes.iinfo(dtype)
+        least, most, plain = whole.min, whole.max + (whole.bits < 64), (-9, 10)
     else:
-        limits = dtypes.finfo(dtype)
-        least, most, plain = limits.min, limits.max, (-9, 9)
+        real = dtypes.finfo(dtype)
+        least, most, plain = real.min, real.max, (-9, 9)
     low, high = plain[0] if low is None else low, plain[1] if high is None else high
     if not low <= high or low == high and dtype.category <= dtypes.INTEGER:
         raise BadValue(f"`low` must be less than `high`, but got {low} >= {high}")

@@ -59,6 +59,9 @@ class Run:
     def import_star(self, module):
         self.calls.append(("star", module))
 
+    def dump(self, module):
+        return module.dump
+
     def attributes(self, instance):
         return vars(instance)
 
