@@ -10,9 +10,12 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
 from .sandbox import File, allowed_path, check_attribute, leave, safe_open
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # module -> names a program may use; "*" means the module's own __all__ or public names.
 _NAMES = {
