@@ -261,7 +261,11 @@ class Unsupported(TcliError, NotImplementedError):
     code = "unsupported"
 
 
-class LinAlgError(EngineError):
+class _LinAlgError(RuntimeError):
+    """What programs see as `type(error)` of a `LinAlgError`, as in PyTorch."""
+
+
+class LinAlgError(EngineError, _LinAlgError):
     """A matrix that the algorithm cannot take: singular, not positive-definite, or without convergence.
 
         torch.linalg.inv(torch.zeros(2, 2))
@@ -283,6 +287,24 @@ class FileError(TcliError, OSError):
 
     def __init__(self, message: str = "", **kwargs):
         TcliError.__init__(self, message, **kwargs)
+
+
+class NoSuchFile(FileError, FileNotFoundError):
+    """A file that is not there; programs may catch FileNotFoundError.
+
+        torch.load("no_such_file.pt")
+    """
+
+
+class NoCuda(DeviceError, AssertionError):
+    """CUDA is asked for where there is none; PyTorch raises AssertionError, and programs may catch that.
+
+        torch.ones(3).cuda()
+    """
+
+    @classmethod
+    def python_class(cls) -> type:
+        return AssertionError
 
 
 class ProgramError(EngineError):

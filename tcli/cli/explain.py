@@ -15,14 +15,15 @@ from ..errors import TcliError
 
 def kinds() -> dict[str, type[TcliError]]:
     """Code -> class, for every kind of error."""
-    found = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TcliError)}
+    found = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TcliError)
+             and "code" in vars(kind)}
     found.pop(TcliError.code)
     return dict(sorted(found.items()))
 
 
 # Kinds that live beside what raises them: their pages have no example, for it takes an option or a command.
 _ELSEWHERE = {"timeout": ("tcli.cli.bounds", "OutOfTime"), "trap": ("tcli.runtime.trap", "Trapped"),
-              "gradcheck": ("tcli.func.gradcheck", "GradcheckError"), "broadcast": ("tcli.runtime.check", "BroadcastWarning"),
+              "gradcheck": ("tcli.func.gradcheck", "GradientMismatch"), "broadcast": ("tcli.runtime.check", "BroadcastWarning"),
               "unused": ("tcli.runtime.check", "UnusedWarning"), "values": ("tcli.runtime.check", "Note"),
               "warning": ("tcli.runtime.check", "ProgramWarning")}
 

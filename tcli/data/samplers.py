@@ -150,3 +150,37 @@ class BatchSampler(Sampler):
     def __len__(self) -> int:
         n = len(self.sampler)
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+
+
+class DistributedSampler(Sampler):
+    """The share of one of several processes, shuffled alike in all of them; here there is one unless told otherwise."""
+
+    def __init__(self, dataset, num_replicas: int | None = None, rank: int | None = None, shuffle: bool = True, seed: int = 0,
+                 drop_last: bool = False):
+        self.num_replicas, self.rank = num_replicas or 1, rank or 0
+        if not 0 <= self.rank < self.num_replicas:
+            raise BadValue(f"Invalid rank {rank}, rank should be in the interval [0, {self.num_replicas - 1}]")
+        self.dataset, self.epoch, self.drop_last, self.shuffle, self.seed = dataset, 0, drop_last, shuffle, seed
+        n = len(dataset)
+        self.num_samples = n // self.num_replicas if drop_last else -(-n // self.num_replicas)
+        self.total_size = self.num_samples * self.num_replicas
+
+    def __iter__(self):
+        n = len(self.dataset)
+        indices = list(range(n))
+        if self.shuffle:
+            from ..engine.registry import functions
+
+            generator = functions["torch.Generator"]()
+            generator.manual_seed(self.seed + self.epoch)
+            indices = T.randperm(n, generator=generator).tolist()
+        while indices and len(indices) < self.total_size:
+            indices += indices[:self.total_size - len(indices)]
+        return iter(indices[self.rank:self.total_size:self.num_replicas])
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Another order for another epoch."""
+        self.epoch = epoch

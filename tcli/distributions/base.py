@@ -169,6 +169,30 @@ def sum_rightmost(value, n: int):
     return value.sum(tuple(range(-n, 0))) if n else value
 
 
+class ExponentialFamily(Distribution):
+    """A distribution given by natural parameters: its entropy follows from `_log_normalizer` by differentiation."""
+
+    _mean_carrier_measure: float
+
+    @property
+    def _natural_params(self) -> tuple:
+        raise NotImplementedError
+
+    def _log_normalizer(self, *natural_params):
+        raise NotImplementedError
+
+    def entropy(self):
+        """The Bregman divergence of the log normaliser."""
+        with autograd.enable_grad():
+            natural = [p.detach().requires_grad_(True) for p in self._natural_params]
+            log_normalizer = self._log_normalizer(*natural)
+            gradients = autograd.grad(log_normalizer.sum(), natural, create_graph=True)
+        found = -self._mean_carrier_measure + log_normalizer
+        for p, g in zip(natural, gradients, strict=True):
+            found = found - (p * g).reshape((*self._batch_shape, -1)).sum(-1)
+        return found
+
+
 class Independent(Distribution):
     """Takes the last `reinterpreted_batch_ndims` batch dims of a distribution as part of the event."""
 

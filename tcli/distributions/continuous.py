@@ -9,10 +9,10 @@ from ..engine.registry import T
 from ..engine.tensor import as_tensor
 from ..errors import BadValue
 from . import constraints
-from .base import Distribution, broadcast_all
+from .base import Distribution, ExponentialFamily, broadcast_all
 
 
-class Normal(Distribution):
+class Normal(ExponentialFamily):
     """A Gaussian with mean `loc` and standard deviation `scale`."""
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
@@ -114,7 +114,7 @@ class Uniform(Distribution):
         return T.log(self.high - self.low)
 
 
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     """Waiting times at a constant `rate`."""
 
     arg_constraints = {"rate": constraints.positive}
@@ -244,7 +244,7 @@ class Cauchy(Distribution):
         return math.log(4 * math.pi) + self.scale.log()
 
 
-class Gamma(Distribution):
+class Gamma(ExponentialFamily):
     """Gamma with shape `concentration` and inverse scale `rate`."""
 
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
@@ -499,7 +499,7 @@ class StudentT(Distribution):
         return self.scale.log() + more * (T.digamma(more) - T.digamma(half)) + 0.5 * self.df.log() + lbeta
 
 
-class Dirichlet(Distribution):
+class Dirichlet(ExponentialFamily):
     """A distribution over the simplex with weights `concentration` (last dim: the categories)."""
 
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
@@ -542,7 +542,7 @@ class Dirichlet(Distribution):
                 - ((self.concentration - 1.0) * T.digamma(self.concentration)).sum(-1))
 
 
-class Beta(Distribution):
+class Beta(ExponentialFamily):
     """Beta with weights `concentration1` (of one) and `concentration0` (of zero)."""
 
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}

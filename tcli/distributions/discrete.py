@@ -9,7 +9,7 @@ from ..engine.args import Size
 from ..engine.registry import T
 from ..errors import BadValue
 from . import constraints
-from .base import Distribution, broadcast_all
+from .base import Distribution, ExponentialFamily, broadcast_all
 from .continuous import Gamma
 
 
@@ -364,7 +364,7 @@ class Multinomial(_OfCategorical):
                 + (weights * T.lgamma(counts + 1)).sum((0, -1)))
 
 
-class Poisson(Distribution):
+class Poisson(ExponentialFamily):
     """Counts of events that come at a constant `rate`."""
 
     arg_constraints = {"rate": constraints.nonnegative}

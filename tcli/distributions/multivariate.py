@@ -37,7 +37,7 @@ class MultivariateNormal(Distribution):
         self.__dict__[name] = matrix.expand((*batch, *matrix.shape[-2:]))
         super().__init__(batch, self.loc.shape[-1:], validate_args)
         self._factor = (matrix if name == "scale_tril" else T.linalg_cholesky(matrix) if name == "covariance_matrix"
-                        else _factor_of_precision(matrix))
+                        else factor_of_precision(matrix))
 
     def __getattr__(self, name: str):
         if name not in ("scale_tril", "covariance_matrix", "precision_matrix") or "_factor" not in self.__dict__:
@@ -200,7 +200,7 @@ def mahalanobis(factor, difference):
     return solved.squeeze(-1).pow(2).sum(-1)
 
 
-def _factor_of_precision(precision):
+def factor_of_precision(precision):
     flipped = T.linalg_cholesky(T.flip(precision, (-2, -1)))
     inverse = T.transpose(T.flip(flipped, (-2, -1)), -2, -1)
     identity = T.eye(precision.shape[-1], dtype=precision.dtype)

@@ -25,6 +25,8 @@ _NUMBERS = (int, float, complex, bool)
 class Size(tuple):
     """`torch.Size`: a tuple of dimension sizes."""
 
+    __module__ = "torch"
+
     __slots__ = ()
 
     def numel(self) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, EngineError, GradError
+from ..errors import ArgumentError, EngineError, GradError, Unsupported
 from . import dispatch, tape
 from .device import module_of
 from .dispatch import wrap
@@ -56,6 +57,9 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bo
                 for i in range(len(gradients[0]))]
         return tuple(None if column[0] is None else dispatch.T.stack(list(column), 0)
                      for column in zip(*rows, strict=True))
+    for i, t in enumerate(outputs):
+        if not t._rg:
+            raise GradError(f"element {i} of tensors does not require grad and does not have a grad_fn")
     for t in inputs:
         if not t._rg:
             raise GradError("One of the differentiated Tensors does not require grad")
@@ -316,6 +320,14 @@ class FunctionNode(tape.Node):
     def name(self) -> str:
         return self.cls.__name__ + "Backward"
 
+    def __getattr__(self, name: str):
+        if name == "ctx":  # of a node that is only being made
+            raise AttributeError(name)
+        return getattr(self.ctx, name)
+
+    def __repr__(self) -> str:
+        return f"<torch.autograd.function.{self.name()} object at {id(self):#x}>"
+
     def apply(self, g, create_graph: bool, wanted):
         ctx = self.ctx
         gradients = list(g) if self.many else [g]
@@ -324,7 +336,7 @@ class FunctionNode(tape.Node):
                          for x, (shape, dtype) in zip(gradients, self.outs, strict=True)]
         if ctx._freed:
             ctx.saved_tensors  # noqa: B018  raises the right error
-        results = self.cls.backward(ctx, *gradients)
+        results = _pull_back(self.cls, ctx, self.edges, gradients)
         results = results if isinstance(results, tuple) else (results,)
         edges = self.edges
         extra = results[len(edges):]
@@ -351,6 +363,24 @@ class FunctionNode(tape.Node):
         if self.ctx._to_save or self.ctx._saved:
             self.ctx._freed = True
             self.ctx._saved = None
+
+
+class _ForwardMode:
+    """Whether a level of `forward_ad` is open, and what then takes gradients through a function that has a `jvp`."""
+
+    on = False
+    transposed_jvp: Any = None
+
+
+def set_forward_mode(transposed_jvp) -> None:
+    """Opens a level with the function that transposes a `jvp`, or with None closes it."""
+    _ForwardMode.on, _ForwardMode.transposed_jvp = transposed_jvp is not None, transposed_jvp
+
+
+def _pull_back(cls, ctx, edges, gradients: list):
+    if _ForwardMode.on and "jvp" in _names_of(cls):
+        return _ForwardMode.transposed_jvp(cls, ctx, edges, gradients)
+    return (cls.vjp if "vjp" in _names_of(cls) else cls.backward)(ctx, *gradients)
 
 
 class Function:
@@ -383,11 +413,11 @@ class Function:
 
     @staticmethod
     def forward(ctx, *args):
-        raise EngineError("You must implement the forward function for custom autograd.Function.")
+        raise Unsupported("You must implement the forward function for custom autograd.Function.")
 
     @staticmethod
     def backward(ctx, *grads):
-        raise EngineError("You must implement either the backward or vjp method for your custom autograd.Function to "
+        raise Unsupported("You must implement either the backward or vjp method for your custom autograd.Function to "
                           "use it with backward mode AD.")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BadIndex, DeviceError, DTypeError
+from ..errors import BadIndex, DeviceError, DTypeError, NoCuda
 from . import dtypes
 from .device import Backend, Device
 
@@ -55,10 +55,10 @@ def why_not() -> DeviceError | None:
 def _no_cupy(error: ImportError) -> DeviceError:
     driver = driver_version()
     if driver is None:
-        return DeviceError(_COMPILED, notes=["no NVIDIA driver was found: libcuda.so.1 cannot be loaded"],
+        return NoCuda(_COMPILED, notes=["no NVIDIA driver was found: libcuda.so.1 cannot be loaded"],
                            help="use --device cpu; tcli devices lists what is here")
     missing = "CuPy is not installed" if getattr(error, "name", None) == "cupy" else f"CuPy cannot be imported: {error}"
-    return DeviceError(_COMPILED, notes=[f"the driver supports CUDA {driver[0]}.{driver[1]}, but {missing}"],
+    return NoCuda(_COMPILED, notes=[f"the driver supports CUDA {driver[0]}.{driver[1]}, but {missing}"],
                        help=_install(driver))
 
 

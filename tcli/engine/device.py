@@ -19,6 +19,8 @@ _TYPES = ("cpu", "cuda", "meta", "mps", "xpu")
 class Device:
     """`torch.device("cuda:1")`: `type` and `index` (None: the current one)."""
 
+    __module__, __qualname__ = "torch", "device"
+
     __slots__ = ("index", "type")
 
     def __init__(self, type="cpu", index: int | None = None):

@@ -470,7 +470,7 @@ def _explain(o: Op, kernel_values: list, error: Exception):
     from .args import broadcast_shapes
 
     arrays = [v for v in kernel_values if hasattr(v, "strides")]
-    if o.promote is not None:
+    if o.promote is not None or "broadcast" in str(error):
         broadcast_shapes(*(a.shape for a in arrays))
     kinds = {dtypes.scalar_name(dtypes.of_numpy(a.dtype)) for a in arrays}
     if isinstance(error, TypeError) and len(kinds) == 1:
@@ -728,7 +728,14 @@ def overwritten(x, name: str | None = None) -> None:
 
 
 def rebase(x, result, name: str | None = None) -> None:
-    """Gives `x` (and the tensor it is a view of) the history of `result`."""
+    """Gives `x` (and the tensor it is a view of) the history of `result`; its versions note whose it is now."""
+    _rebase(x, result, name)
+    if x._node is not None:
+        v = x._v
+        v[1:] = [v[1] if len(v) > 1 else None, x._node.name() if x._base is None else "torch::autograd::CopySlices"]
+
+
+def _rebase(x, result, name: str | None) -> None:
     if not result._rg and x._base is None:
         # Overwritten by values without history: what came before gets a gradient of zero.
         x._node = T._overwritten(x)._node
@@ -785,7 +792,8 @@ def struct(name: str, fields: tuple) -> type:
     """The class of an op's named results: `torch.return_types.max(values=..., indices=...)`."""
     found = _structs.get(name)
     if found is None:
-        members = {"__slots__": (), "__repr__": _struct_repr, "_fields": fields, "op_name": name}
+        members = {"__slots__": (), "__repr__": _struct_repr, "_fields": fields, "op_name": name,
+                   "__module__": "torch.return_types"}
         for i, field in enumerate(fields):
             members[field] = property(lambda self, i=i: self[i])
         found = _structs[name] = type(name, (tuple,), members)

@@ -18,6 +18,8 @@ BOOL, INTEGER, FLOAT, COMPLEX = 0, 1, 2, 3
 class dtype:
     """An element type, for example `torch.float32`."""
 
+    __module__ = "torch"
+
     __slots__ = ("_numpy", "_numpy_name", "category", "itemsize", "name", "short", "is_signed")
 
     def __init__(self, name: str, numpy_name: str, category: int, itemsize: int, short: str, signed: bool):
@@ -251,6 +253,8 @@ def scalar_name(d: dtype) -> str:
 class finfo:
     """Numeric limits of a floating-point type: bits, eps, max, min, tiny, smallest_normal, resolution."""
 
+    __module__ = "torch"
+
     def __init__(self, type: dtype | None = None):
         d = as_dtype(type) if type is not None else get_default_dtype()
         if d.category < FLOAT:
@@ -276,6 +280,8 @@ class finfo:
 
 class iinfo:
     """Numeric limits of an integer type: bits, max, min."""
+
+    __module__ = "torch"
 
     def __init__(self, type: dtype):
         d = as_dtype(type)

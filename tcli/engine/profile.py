@@ -42,9 +42,15 @@ class Recorder:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        self.ranges: list[Call] = []  # named by the program, around calls
         self.started = self.seconds = 0.0
         self._before: list[tuple] = []
         self._guarded: Any = None
+
+    @classmethod
+    def active(cls) -> Recorder | None:
+        """The recorder that is entered."""
+        return cls._active
 
     def __enter__(self) -> Recorder:
         if Recorder._active is not None:

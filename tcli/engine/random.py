@@ -36,6 +36,8 @@ class Generator:
     `next_normal` is the second half of a Box-Muller pair that a sampler left for the next one.
     """
 
+    __module__ = "torch._C"
+
     __slots__ = ("__weakref__", "_bits", "_blocks", "_drawn", "_key", "_list", "_out", "_pos", "_seed",
                  "next_normal", "next_normal32")
 

@@ -379,4 +379,5 @@ def find(name: str) -> Op | None:
 def missing_argument(o: Op, given: int) -> ArgumentError:
     missing = list(o.names[given:o.required])
     listed = ", ".join(f'"{"input" if n == "x" else n}"' for n in missing)
-    return ArgumentError(f"{o.name}() missing {len(missing)} required positional arguments: {listed}")
+    name = o.name.removeprefix("_").removesuffix("_f") if o.name.startswith("_") else o.name
+    return ArgumentError(f"{name}() missing {len(missing)} required positional arguments: {listed}")

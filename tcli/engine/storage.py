@@ -65,6 +65,8 @@ def thaw(array: np.ndarray) -> None:
 class layout:
     """`torch.strided` and other layouts; only strided tensors exist here."""
 
+    __module__ = "torch"
+
     def __init__(self, name: str):
         self._name = name
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import source
 from ..errors import EngineError, GradError
-from .dtypes import of_numpy, scalar_name
+from . import node_view
 from .sums import small_sum
 from .symbols import Expr
 from .waiting import before_write
@@ -69,6 +69,7 @@ class Node:
 
     # Seldom set: they live in the instance's dict, which most nodes never make.
     hooks = None
+    after = None
     place = None
 
     def __init__(self, op, plan, edges, saved, array):
@@ -84,13 +85,14 @@ class Node:
 
     @property
     def next_functions(self) -> tuple:
-        found = []
-        for edge in self.edges:
-            if type(edge) is Pick:
-                found.append((edge.parent, edge.index))
-            else:
-                found.append((edge, 0))
-        return tuple(found)
+        return node_view.next_functions(self)
+
+    @property
+    def __class__(self) -> type:  # what programs see: type() knows better
+        return node_view.class_named(self.name())
+
+    def __getattr__(self, name: str):
+        return node_view.saved_value(self, name)
 
     @property
     def metadata(self) -> dict:
@@ -105,7 +107,16 @@ class Node:
         return source.span_of_instruction(*self.place) if self.place else None
 
     def register_hook(self, hook):
-        return add_hook(self, lambda g: _node_hook(hook, g))
+        """`hook(grad_inputs, grad_outputs)` after the gradients of the inputs are computed; it may give others."""
+        if self.hooks is None:
+            self.hooks = {}  # the short ways leave nodes with hooks alone
+        if self.after is None:
+            self.after = {}
+        return _kept(self.after, hook)
+
+    def register_prehook(self, hook):
+        """`hook(grad_outputs)` before that."""
+        return add_hook(self, lambda g: _only(hook((g,))))
 
     def apply(self, g, create_graph: bool, wanted) -> None:
         """Yields (edge, gradient) for every edge that is wanted."""
@@ -263,7 +274,7 @@ def unpack(saved, node: Node, create_graph: bool):
     if saved.hooked is not None:
         return saved.hooked[1](saved.hooked[0])
     if saved.versions[0] != saved.version:
-        raise modified(saved, node)
+        raise node_view.modified(saved, node, saved.edge is OUT, state.anomaly)
     if type(saved.array) is Expr:
         t = pending(saved.array)
         t._v = saved.versions
@@ -281,33 +292,6 @@ def unpack(saved, node: Node, create_graph: bool):
         else:
             t._node, t._rg = edge, True
     return t
-
-
-def modified(saved: Saved, node: Node) -> GradError:
-    origin = saved.edge
-    text = ""
-    if origin is OUT:
-        text = f", which is output 0 of {node.name().removesuffix('Backward0')},"
-    elif origin is not None and type(origin) is not AccumulateGrad:
-        text = f", which is output 0 of {origin.name().removesuffix('Backward0')},"
-    kind = "torch." + scalar_name(of_numpy(saved.array.dtype)) + "Tensor"
-    error = GradError(
-        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{kind} {list(saved.array.shape)}]{text} is at version {saved.versions[0]}; expected version "
-        f"{saved.version} instead. Hint: "
-        + ("the backtrace further above shows the operation that failed to compute its gradient. The "
-           "variable in question was changed in there or anywhere later. Good luck!" if state.anomaly else
-           "enable anomaly detection to find the operation that failed to compute its gradient, with "
-           "torch.autograd.set_detect_anomaly(True, check_nan=False)."))
-    span = node.span()
-    if span is not None:
-        error.notes.append(f"the value was saved for the backward pass by {span.text!r} at {span}")
-    writer = saved.versions[1] if len(saved.versions) > 1 else None
-    if writer:
-        at = source.span_of_instruction(*writer)
-        if at is not None:
-            error.notes.append(f"it was overwritten by {at.text!r} at {at}")
-    return error
 
 
 # ---------------------------------------------------------------- edges and hooks
@@ -347,15 +331,16 @@ _hook_ids = count()
 def add_hook(node, hook) -> RemovableHandle:
     if node.hooks is None:
         node.hooks = {}
+    return _kept(node.hooks, hook)
+
+
+def _kept(hooks: dict, hook) -> RemovableHandle:
     key = next(_hook_ids)
-    node.hooks[key] = hook
-    return RemovableHandle(node.hooks, key)
+    hooks[key] = hook
+    return RemovableHandle(hooks, key)
 
 
-def _node_hook(hook, g):
-    result = hook((g,), (g,))
-    if result is None:
-        return None
+def _only(result):
     return result[0] if isinstance(result, tuple) else result
 
 
@@ -527,6 +512,9 @@ def _step(node, g, queue, create_graph: bool, stop, captured, wanted) -> None:
         _send_to_output(queue, node, g)
     elif observers:
         _observed(node, g, create_graph, wanted, queue)
+    elif node.after:
+        for edge, r in node_view.through_hooks(node, g, node.apply(g, create_graph, wanted), sum_to):
+            _send(queue, edge, r)
     elif type(node) is Node:
         _run_rules(node, g, create_graph, wanted, queue)
     else:

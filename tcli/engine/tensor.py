@@ -340,7 +340,8 @@ class Tensor:
         raise UnknownAttribute(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __reduce_ex__(self, protocol):
-        return (_rebuild, (type(self), np.ascontiguousarray(_host(self)) if self._a.ndim else _host(self).copy(),
+        kind = type(self) if type(self) not in (Tensor, Parameter) else type(self).__name__  # renamed below
+        return (_rebuild, (kind, np.ascontiguousarray(_host(self)) if self._a.ndim else _host(self).copy(),
                            self._rg and self._node is None))
 
     def __deepcopy__(self, memo):
@@ -574,10 +575,9 @@ def _host(t) -> np.ndarray:
 
 
 def _rebuild(cls, array, requires_grad):
-    t = object.__new__(cls)
+    t = object.__new__({"Tensor": Tensor, "Parameter": Parameter}.get(cls, cls))
     t._a, t._v, t._rg = array, [0], requires_grad
     return t
-
 
 # ---------------------------------------------------------------- tensors from Python data
 
@@ -659,3 +659,4 @@ def bind_fusion(value_function) -> None:
 
 dispatch.bind_classes(Tensor, (Tensor, Parameter), as_tensor)
 tape.bind(Tensor, T, RAW, sum_to, restore_dtype)
+Tensor.__module__, Parameter.__module__ = "torch", "torch.nn.parameter"

@@ -11,7 +11,11 @@ from ..errors import BadValue, EngineError
 from .trees import flatten
 
 
-class GradcheckError(EngineError):
+class GradcheckError(RuntimeError):
+    """What programs see as `type(error)` of a `GradientMismatch`, as in PyTorch."""
+
+
+class GradientMismatch(EngineError, GradcheckError):
     """The analytical and the numerical gradient differ.
 
     `torch.autograd.gradcheck` compares the gradients of a function with differences of its values. Inputs should be float64:
@@ -88,7 +92,7 @@ def _compare(func, inputs, i: int, y, j: int, x, eps, atol, rtol) -> None:
     numerical = _numerical(func, inputs, i, j, x, eps)
     analytical = _analytical(y, x)
     if not np.allclose(analytical, numerical, rtol=rtol, atol=atol, equal_nan=True):
-        raise GradcheckError(f"Jacobian mismatch for output {i} with respect to input {j},\nnumerical:{T_text(numerical)}\n"
+        raise GradientMismatch(f"Jacobian mismatch for output {i} with respect to input {j},\nnumerical:{T_text(numerical)}\n"
                              f"analytical:{T_text(analytical)}\n")
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import FileError, TcliError
+from ..errors import FileError, NoSuchFile, TcliError
 
 ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "assets")
 
@@ -163,7 +163,7 @@ def open_input(path: str, check=None):
     if not os.path.exists(path):
         from .source import clean
 
-        raise FileError(f"No such file or directory: '{clean(path, 300)}'", help=_data_sets_hint(path))
+        raise NoSuchFile(f"No such file or directory: '{clean(path, 300)}'", help=_data_sets_hint(path))
     if os.path.isdir(path) and path.rstrip(os.sep).endswith(".zarr"):
         from .zarr import folder_input
 

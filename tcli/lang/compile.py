@@ -2,10 +2,9 @@
 
 The protocol: a program's globals must hold these helpers. Programs cannot name them.
 
-    __echo__(value, *owners)            a top-level expression statement without trailing `;`. owners are
-                                        objects the value may be identical to (the receiver of a method
-                                        call; the first argument of a function whose name ends in `_`):
-                                        then a script shows nothing.
+    __echo__(value, *owners)            a top-level expression statement without trailing `;`. A script shows
+                                        nothing if the value is one of the owners (the receiver of a method
+                                        call) or one of them is `...` (a call for its effect: `zeros_(w)`).
     __matrix__(rows)                    `[1, 2; 3, 4]`, rows a list of lists
     __binop__(symbol, a, b)             symbol one of + - * / // % @ ** | ^ & << >> < <= > >=, or an in-place
                                         form like `*=`: the operation, with lists promoted to tensors where
@@ -21,6 +20,8 @@ The protocol: a program's globals must hold these helpers. Programs cannot name 
                                         of `import a.b`; raises for unknown modules
     __import_from__(module, name)       `from module import name`
     __import_star__(module)             binds all public names of the module in the program's globals
+    __attributes__(instance)            `self.__dict__`: the open attributes, written through
+    __dump__(json)                      `json.dump`, a name that is closed on anything but the module
     __strformat__(text, /, *args, **kwargs)   `text.format(...)`, without attribute paths in the fields;
                                         text is any object, str.format(...) arrives as the type str
     __help__(name)                      `name?`
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["HELPERS", "check", "compile_program", "compile_statements", "parse"]
 
 HELPERS = ("__echo__", "__matrix__", "__binop__", "__unop__", "__contract__", "__dims__", "__import_module__",
-           "__import_from__", "__import_star__", "__strformat__", "__help__")
+           "__import_from__", "__import_star__", "__strformat__", "__attributes__", "__dump__", "__help__")
 
 FUTURE_ANNOTATIONS = 0x1000000
 

@@ -32,7 +32,7 @@ from _ast import (
 
 from tcli.errors import TsrSyntaxError
 from tcli.lang.contracts import is_contract
-from tcli.lang.lower import has_docstring, python_knows
+from tcli.lang.lower import called_for_effect, has_docstring, python_knows
 from tcli.lang.nodes import HelpRequest, Matrix, Pipe
 from tcli.lang.parser import parse
 from tcli.source import Source
@@ -49,11 +49,11 @@ HEADERS = {"torch": "import torch", "nn": "from torch import nn", "F": "import t
            "optim": "from torch import optim", "math": "import math", "np": "import numpy as np"}
 TENSOR = {"torch": "torch.tensor", "numpy": "np.array"}
 
-# Calls made for what they do: their value is not printed.
-EFFECTS = frozenset((
-    "print", "backward", "step", "zero_grad", "train", "eval", "manual_seed", "seed", "save", "append", "extend",
-    "insert", "remove", "clear", "update", "sort", "reverse", "load_state_dict", "add_module", "set_printoptions",
-    "register_buffer", "register_parameter", "register_hook", "retain_grad", "shuffle", "write", "close", "add"))
+# Calls that return None, as far as one can tell from their names.
+SILENT = frozenset("""
+    print backward step zero_grad train eval save append extend insert remove clear update sort reverse add_module
+    set_printoptions retain_grad shuffle close add
+    """.split())
 
 
 def emit(source: Source, mode: str = "torch", names: Mapping[str, str] | None = None) -> str:
@@ -243,7 +243,7 @@ def shows(value: expr) -> bool:
         return True
     function = value.func
     name = function.attr if isinstance(function, Attribute) else function.id if isinstance(function, Name) else ""
-    return name not in EFFECTS and not name.endswith("_")
+    return name not in SILENT and not called_for_effect(name)
 
 
 def children(node: AST) -> Iterator[AST]:

@@ -59,7 +59,6 @@ from tcli.lang.contracts import contract_of, is_contract
 from tcli.lang.expressions import BINARY, COMPARISONS
 from tcli.lang.names import attribute_problem, is_dunder, name_problem, refuse_attribute, refuse_name
 from tcli.lang.nodes import HelpRequest, Matrix, Pipe
-from tcli.lang.statements import dotted_name
 from tcli.source import Source, Span
 
 TYPE_CHECKING = False
@@ -166,6 +165,12 @@ class Lowering:
         assert isinstance(node, Attribute)
         name = node.attr
         if name == "__class__" and names_the_class(parent):
+            return
+        if name == "__dict__" and isinstance(node.value, Name) and node.value.id == "self" and isinstance(node.ctx, Load):
+            self.replace(parent, field, entry[3], helper_call("__attributes__", [node.value], node))
+            return
+        if name == "dump" and isinstance(node.value, Name) and node.value.id == "json" and isinstance(node.ctx, Load):
+            self.replace(parent, field, entry[3], helper_call("__dump__", [node.value], node))
             return
         # A stage of a pipe is a call, though not yet one.
         if name == "format" and (field == "func" or (field == "stage" and isinstance(parent, Pipe))):
@@ -497,8 +502,8 @@ class Lowering:
             if isinstance(function, Attribute):
                 owner, kept = self.receiver(function)
                 owners.append(owner)
-            if called_name(function).endswith("_") and value.args and dotted_name(value.args[0]):
-                owners.append(copied(value.args[0]))
+            if called_for_effect(called_name(function)) or any(each.arg == "out" for each in value.keywords):
+                owners.append(constant(..., value))
         node.value = helper_call("__echo__", [value, *owners], value)
         return kept
 
@@ -525,6 +530,19 @@ def called_name(function: expr) -> str:
     if isinstance(function, Attribute):
         return function.attr
     return function.id if isinstance(function, Name) and not is_dunder(function.id) else ""
+
+
+# Calls that change something; what they return as well is seldom looked at.
+EFFECTS = frozenset("""
+    pop popleft popitem setdefault heappop heapreplace load_state_dict write writelines writerow writerows seek
+    add_argument add_parser manual_seed seed simplefilter filterwarnings l1_unstructured random_unstructured
+    ln_structured random_structured custom_from_mask remove remove_parametrizations
+    """.split())
+
+
+def called_for_effect(name: str) -> bool:
+    """Whether a call of that name is a statement rather than a question: `nn.init.zeros_(w)`, `register_hook(f)`."""
+    return name.endswith("_") or name.startswith(("register_", "set_")) or name in EFFECTS
 
 
 def has_docstring(body: list[stmt]) -> bool:

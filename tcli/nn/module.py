@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from ..engine import dtypes
+from ..engine.class_names import home_in_torch, reduced
 from ..engine.device import Device, as_device
 from ..engine.registry import T
 from ..engine.tape import state
@@ -39,9 +40,7 @@ def typename(value) -> str:
     module = kind.__module__
     if module in ("builtins", "__main__") or module is None:
         return kind.__qualname__
-    if module.startswith("tcli.nn"):
-        module = "torch.nn.modules" + module.removeprefix("tcli.nn")
-    return f"{module}.{kind.__qualname__}"
+    return f"{home_in_torch(module, kind.__name__) or module}.{kind.__qualname__}"
 
 
 class Module:
@@ -56,6 +55,7 @@ class Module:
     call_super_init = False
     training: bool
     forward = None
+    __reduce_ex__ = reduced
 
     def __init__(self, *args, **kwargs):
         if kwargs and not self.call_super_init:

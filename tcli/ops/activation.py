@@ -176,7 +176,7 @@ def softshrink(xp, x, lambd: "float" = 0.5):
         d = dtypes.of_numpy(x.dtype)
         raise EngineError(f"lambda must be in range [0, {dtypes.finfo(d).max:g}] for input dtype "
                           f"{dtypes.scalar_name(d)}, but found {lambd:g}")
-    return x - bounded(xp, x, -lambd, lambd)
+    return xp.copysign(x - bounded(xp, x, -lambd, lambd), x)  # a zero has the sign of x
 
 
 def _prelu_shaped(x, weight):

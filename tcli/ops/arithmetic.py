@@ -6,6 +6,7 @@ import numpy as np
 
 from ..engine.callables import OPERANDS, finish, is_small, record_binary, set_operator
 from ..engine.dispatch import TENSORS, call, is_half
+from ..engine.node_view import as_input, graph_of
 from ..engine.notes import note_expansion
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops, plan_for
@@ -328,6 +329,8 @@ def _refused(x, exponent):
 
 
 set_operator(ops["pow"], _power_operator())
+# A number as exponent is no input of PyTorch's node.
+graph_of["pow"] = lambda node: (as_input(node.edges[0]),) if node.name() == "PowBackward0" else None
 
 
 def _integer_power(xp, x, exponent, d):

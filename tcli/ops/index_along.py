@@ -34,7 +34,7 @@ def index_select(xp, x, dim: "Dim", index: "Index"):
         return x.reshape(1)[index.reshape(-1)].reshape(())
     n = x.shape[dim]
     if has_values(index) and index.size and not in_range(values_of(index), n):
-        if x.ndim == 1 or not x.flags.c_contiguous:
+        if x.ndim == 1 or dim == 0 or not x.flags.c_contiguous:
             raise BadIndex("index out of range in self")
         bad = index[(index < 0) | (index >= n)].ravel()[0]
         raise EngineError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={n}")

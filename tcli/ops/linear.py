@@ -9,6 +9,7 @@ from ..engine import blas, dtypes
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.cost import matrix_product
 from ..engine.dispatch import READY
+from ..engine.node_view import Passage, as_input, graph_of, transposed
 from ..engine.registry import T, composite, op, ops
 from ..errors import DTypeError, EngineError, ShapeError
 from .arrays import refuse
@@ -154,6 +155,24 @@ def _quick_linear(x, weight, bias=None):
 
 
 LINEAR = ops["linear"]
+
+
+def _linear_graph(node) -> tuple | None:
+    """PyTorch's nodes of a linear layer: the product with the transposed weight, below a view where x has no two dims."""
+    x, weight, bias = node.edges
+    name = node.name()
+    inner = "AddmmBackward0" if name in ("AddmmBackward0", "ViewBackward0") else "MmBackward0"
+    if name in ("DotBackward0", "MvBackward0"):
+        return None
+    rows = as_input(x)
+    if name not in ("MmBackward0", "AddmmBackward0"):
+        above = "UnsqueezeBackward0" if name == "SqueezeBackward4" else "ViewBackward0"
+        rows = rows if x is None else (Passage(above, (rows,)), 0)
+    inputs = (rows, transposed(weight)) if inner == "MmBackward0" else (as_input(bias), rows, transposed(weight))
+    return inputs if name == inner else ((Passage(inner, inputs), 0),)
+
+
+graph_of["linear"] = _linear_graph
 
 
 @op("_linear_weight", at="", samples=["r(2, 4), r(2, 3)", "r(5, 2, 4), r(5, 2, 3)"], grad_name="MmBackward0",

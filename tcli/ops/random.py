@@ -7,7 +7,7 @@ from ..engine.device import as_device, device_of, module_of, move, seed_devices
 from ..engine.dispatch import check_writable, overwritten, wrap
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
-from ..errors import BadValue, DTypeError, EngineError, Unsupported
+from ..errors import ArgumentError, BadValue, DTypeError, EngineError, Unsupported
 from .arrays import not_implemented, refuse
 
 function("torch.Generator")(random.Generator)
@@ -106,6 +106,9 @@ def randint(low: "int", high: "any" = None, size: "any" = None, *, generator: "a
     """
     if size is None:
         low, high, size = 0, low, high
+    if size is None:
+        raise ArgumentError("randint() received an invalid combination of arguments - got (int), but expected one of: "
+                            "(int high, tuple of ints size), (int low, int high, tuple of ints size)")
     elif high is None:
         low, high = 0, low
     size = (size,) if isinstance(size, int) else tuple(int(n) for n in size)

@@ -168,7 +168,7 @@ def quick_reshape(o, x, shape):
     if not a.size or not a.flags.c_contiguous:
         return NotImplemented
     for n in shape:
-        if type(n) is not int:
+        if type(n) is not int or n < -1:
             return NotImplemented
     return finish_view(o, x, (shape,), a.reshape(shape))
 

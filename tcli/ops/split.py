@@ -5,7 +5,7 @@ backward pass one pass over the gradient and not one per row. PyTorch forbids wr
 where gradients are recorded; they carry (name, index) for that.
 """
 
-from ..engine.args import type_name
+from ..engine.args import type_name, wrap_dim
 from ..engine.dispatch import note_view
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.tensor import Tensor
@@ -61,6 +61,7 @@ def unbind(x, dim: "Dim" = 0):
     """
     if x.ndim == 0:
         raise BadIndex("Dimension specified as 0 but tensor has no dimensions")
+    dim = wrap_dim(dim, x.ndim)
     if not x.shape[dim]:
         return ()
     return _several(x, T._unbind(x, dim), "Unbind", ops["select"], ((dim, i) for i in range(x.shape[dim])))

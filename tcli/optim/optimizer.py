@@ -76,6 +76,9 @@ def _with_hooks(step):
     return hooked
 
 
+required = object()
+
+
 class Optimizer:
     """The base of all optimisers: `params` are tensors, (name, tensor) pairs, or groups with options of their own."""
 

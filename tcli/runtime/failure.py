@@ -96,7 +96,16 @@ def _unknown_attribute(error: AttributeError) -> UnknownAttribute:
     if name is None:
         return UnknownAttribute(str(error))
     known = [each for each in dir(target) if not each.startswith("_")]
-    return UnknownAttribute(str(error), help=did_you_mean(name, known))
+    return UnknownAttribute(str(error), help=_absent(name, target) or did_you_mean(name, known))
+
+
+def _absent(name: str, target: object) -> str | None:
+    """What to use instead of a name that PyTorch has there."""
+    from .absent import hint_for_module, hint_for_name
+
+    if type(target).__name__ == "Tree":
+        return hint_for_name(name) or hint_for_module(f"{target.__name__}.{name}")  # type: ignore[attr-defined]
+    return hint_for_name(name) if type(target).__name__ in ("Tensor", "Parameter") else None
 
 
 def _only_the_name(span: Span | None, name: str | None) -> Span | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from ..errors import ContractError, Label, ShapeError, TcliError, UnknownModule
+from ..errors import ContractError, Label, ShapeError, TcliError, UnknownAttribute, UnknownModule
 from ..source import source_named, span_of_instruction
 
 TYPE_CHECKING = False
@@ -32,7 +32,8 @@ def helpers_for(session) -> dict[str, object]:
         "__echo__": bound(echo), "__matrix__": bound(matrix), "__binop__": bound(binop), "__unop__": bound(unop),
         "__contract__": bound(contract), "__dims__": {}, "__import_module__": bound(import_module),
         "__import_from__": bound(import_from), "__import_star__": bound(import_star), "__help__": bound(show_help),
-        "__strformat__": strformat,
+        "__strformat__": strformat, "__attributes__": attributes,
+        "__dump__": dump_of,
     }
 
 
@@ -43,8 +44,10 @@ def echo(session, value: object, *owners: object) -> None:
     session.value = value
     if value is None or session.echo is None:
         return
-    if not session.echo_receivers and any(value is owner for owner in owners):
+    if not session.echo_receivers and any(owner is value or owner is ... for owner in owners):
         return
+    if not session.echo_receivers and type(value) is list and value and all(each is None for each in value):
+        return  # [print(x) for x in xs]
     if type(value).__name__ == "Generator" and value is _default_generator():
         return
     session.echo(value)
@@ -178,12 +181,13 @@ def import_from(session, module: Any, name: str) -> object:
         return safe_getattr(module, name)
     except AttributeError:
         from ..show.suggest import did_you_mean
+        from .absent import hint_for_name
 
         inner = session.import_module(f"{module.__name__}.{name}")
         if inner is not None:
             return inner
         failure = UnknownModule(f"cannot import name '{name}' from '{module.__name__}'",
-                                help=did_you_mean(name, dir(module)))
+                                help=hint_for_name(name) or did_you_mean(name, dir(module)))
     raise failure
 
 
@@ -195,13 +199,30 @@ def import_star(session, module: object) -> None:
 
 def _unknown_module(name: str) -> UnknownModule:
     from ..show.suggest import did_you_mean
-    from .modules import hint_for, known_names
+    from .absent import hint_for_module, hint_for_program
+    from .modules import known_names
 
     known = [*known_names(), "torch", "torch.nn", "torch.nn.functional", "torch.optim", "torch.utils.data"]
-    return UnknownModule(f"No module named '{name}'", help=hint_for(name) or did_you_mean(name, known))
+    return UnknownModule(f"No module named '{name}'", help=hint_for_module(name) or hint_for_program(name) or did_you_mean(name, known))
 
 
-# ---------------------------------------------------------------- text
+# ---------------------------------------------------------------- text and attributes
+
+def attributes(instance: object) -> dict[str, object]:
+    """`self.__dict__`."""
+    from .sandbox import safe_vars
+
+    return safe_vars(instance)
+
+
+def dump_of(module: Any) -> Any:
+    """`json.dump`; arrays have a method of that name that writes files."""
+    from types import ModuleType
+
+    if type(module) is not ModuleType or module.__name__ != "json":
+        raise UnknownAttribute("'dump' is not available to programs")
+    return module.dump
+
 
 def strformat(text: Any, /, *args: object, **kwargs: object) -> str:
     """`text.format(...)`. `str.format("...", x)` arrives with the type as `text`."""

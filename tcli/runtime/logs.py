@@ -1,4 +1,6 @@
-"""`logging` for programs: messages of a level go to stderr in a format. Files and handlers of Python's stay out.
+"""`logging` for programs: messages of a level go to stderr, or to the stream that is asked for, in a format.
+
+Files and handlers of Python's stay out.
 
 Python's own loggers hand out their handlers and format records by attribute paths; a program needs neither.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 LEVELS = {"CRITICAL": 50, "FATAL": 50, "ERROR": 40, "WARNING": 30, "WARN": 30, "INFO": 20, "DEBUG": 10, "NOTSET": 0}
 _NAMES = {50: "CRITICAL", 40: "ERROR", 30: "WARNING", 20: "INFO", 10: "DEBUG", 0: "NOTSET"}
@@ -29,6 +32,7 @@ class Logs:
         self.loggers: dict[str, Logger] = {}
         self.format: str | None = None  # what basicConfig set; until then only warnings are shown, bare
         self.date_format = "%Y-%m-%d %H:%M:%S"
+        self.stream: Any = None
         self.root = self.get("root")
         self.root.level = LEVELS["WARNING"]
 
@@ -40,10 +44,11 @@ class Logs:
         return self.loggers[name]
 
     def configure(self, *, level: int | str | None = None, format: str | None = None, datefmt: str | None = None,
-                  **ignored: object) -> None:
+                  stream: Any = None, **ignored: object) -> None:
         """`logging.basicConfig`."""
         self.format = format or BASIC_FORMAT
         self.date_format = datefmt or self.date_format
+        self.stream = stream
         if level is not None:
             self.root.level = level_of(level)
 
@@ -53,7 +58,7 @@ class Logs:
         fields = {"levelname": _NAMES.get(level, f"Level {level}"), "levelno": level, "name": name, "message": message,
                   "asctime": stamp, "created": now, "filename": "", "lineno": 0, "module": "", "funcName": "",
                   "process": 0, "thread": 0, "threadName": "MainThread", "pathname": ""}
-        print((self.format or "%(message)s") % fields, file=sys.stderr)
+        print((self.format or "%(message)s") % fields, file=self.stream or sys.stderr)
 
     def contents(self) -> dict[str, object]:
         """The names of `logging` in a program."""

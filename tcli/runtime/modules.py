@@ -13,6 +13,10 @@ from types import ModuleType
 
 from .sandbox import File, allowed_path, check_attribute, leave, safe_open
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 # module -> names a program may use; "*" means the module's own __all__ or public names.
 _NAMES = {
     "math": "*", "cmath": "*", "random": "*", "itertools": "*", "numbers": "*", "statistics": "*", "re": "*",
@@ -20,7 +24,7 @@ _NAMES = {
     "datetime": "date datetime time timedelta timezone MINYEAR MAXYEAR", "zlib": "crc32 adler32",
     "hashlib": "md5 sha1 sha256 sha512", "pprint": "pprint pformat pp", "string": """ascii_letters ascii_lowercase
         ascii_uppercase capwords digits hexdigits octdigits printable punctuation whitespace""",
-    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce total_ordering",
+    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce singledispatch total_ordering",
     "collections": "ChainMap Counter OrderedDict UserDict UserList UserString defaultdict deque namedtuple",
     "collections.abc": "*", "copy": "copy deepcopy Error", "json": "JSONDecodeError JSONEncoder dump dumps load loads",
     "time": """asctime ctime gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns
@@ -48,32 +52,17 @@ _NAMES = {
     "safetensors.torch": "",
     "csv": "DictReader DictWriter Error QUOTE_ALL QUOTE_MINIMAL QUOTE_NONE QUOTE_NONNUMERIC reader writer",
     "io": "BytesIO StringIO", "struct": "Struct calcsize error iter_unpack pack unpack unpack_from",
-    "uuid": "UUID uuid4", "weakref": "WeakKeyDictionary WeakSet WeakValueDictionary ref", "typing_extensions": "",
-}
-_HINTS = {
-    "matplotlib": "plots go to the terminal here: plot(y), hist(x), imshow(img)",
-    "tensorflow": "tcli runs PyTorch's way of writing", "jax": "tcli runs PyTorch's way of writing",
-    "sklearn": "data.iris(), data.digits() and others come with tcli; linear algebra is in torch.linalg",
-    "pandas": "load('file.csv') reads a table of numbers", "subprocess": "programs do not start other programs",
-    "socket": "programs have no network", "pickle": "torch.save and torch.load keep tensors and state dicts",
-    "torchvision": "load('image.png') reads an image; F.interpolate and slices crop, scale and flip it",
-    "transformers": "load('model.safetensors') reads the weights; the model is a class you write",
+    "uuid": "UUID uuid4",
+    "unicodedata": "*", "traceback": "",
+    "timeit": "default_timer", "base64": "b64decode b64encode", "calendar": "isleap month_name monthrange",
+    "colorsys": "hls_to_rgb hsv_to_rgb rgb_to_hls rgb_to_hsv", "difflib": "SequenceMatcher get_close_matches",
+    "secrets": "randbelow token_hex",
+    "weakref": "WeakKeyDictionary WeakSet WeakValueDictionary ref", "typing_extensions": "",
 }
 
 
 def known_names() -> list[str]:
     return list(_NAMES)
-
-
-def hint_for(name: str) -> str | None:
-    """Why a well-known module is not here, and what to use instead; how to run a program of that name."""
-    import os
-
-    first = name.partition(".")[0]
-    if first in _HINTS:
-        return _HINTS[first]
-    program = next((first + ending for ending in (".tsr", ".py") if os.path.isfile(first + ending)), None)
-    return f"programs are not imported; at the prompt `:run {program}` runs it and keeps its names" if program else None
 
 
 _USUAL = {"np": "import numpy as np", "Path": "from pathlib import Path", "defaultdict": "from collections import defaultdict",
@@ -204,6 +193,22 @@ def _types(modules: Modules) -> dict[str, object]:
 
     names = "FunctionType LambdaType BuiltinFunctionType GeneratorType ModuleType"
     return namespace_names() | {name: kind_of(getattr(types, name)) for name in names.split()}
+
+
+def _io(modules: Modules) -> dict[str, object]:
+    return {"open": safe_open}
+
+
+def _traceback(modules: Modules) -> dict[str, object]:
+    """The last line of a traceback: frames are closed to programs."""
+    def text() -> str:
+        error = sys.exc_info()[1]
+        return "NoneType: None\n" if error is None else f"{type(error).__name__}: {error}\n"
+
+    def print_exc(limit: object = None, file: Any = None, chain: bool = True) -> None:
+        print(text(), end="", file=file or sys.stderr)
+
+    return {"format_exc": lambda limit=None, chain=True: text(), "print_exc": print_exc}
 
 
 def _warnings(modules: Modules) -> dict[str, object]:
@@ -407,6 +412,8 @@ class _ArrayType(type):
 class ndarray(metaclass=_ArrayType):
     """`numpy.ndarray` for annotations and isinstance; arrays are made by `numpy.array` and its kin."""
 
+    __module__ = "numpy"
+
 
 def _numpy(modules: Modules) -> dict[str, object]:
     import numpy
@@ -478,7 +485,8 @@ def _typing_extensions(modules: Modules) -> dict[str, object]:
 
 
 _SPECIAL = {
-    "abc": _abc, "argparse": _argparse, "collections": _collections, "dataclasses": _dataclasses, "enum": _enum,
+    "abc": _abc, "argparse": _argparse, "collections": _collections, "dataclasses": _dataclasses, "enum": _enum, "io": _io,
+    "traceback": _traceback,
     "functools": _functools, "inspect": _inspect, "logging": _logging, "numpy": _numpy, "operator": _operator, "os": _os,
     "os.path": _os_path, "pathlib": _pathlib, "safetensors": _safetensors, "safetensors.torch": _safetensors_torch,
     "sys": _sys, "torchinfo": _torchinfo, "tqdm": _tqdm, "tqdm.auto": _tqdm, "tqdm.notebook": _tqdm, "types": _types,

@@ -11,6 +11,7 @@ import math
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from ..engine.class_names import named_as_in_torch
 from ..errors import UnknownAttribute
 from .submodules import FILES, FromFiles, FromPrivate, home_of
 
@@ -98,7 +99,7 @@ class FromPackage:
         module = self._load()
         if name in module.__all__:
             value = getattr(module, name)
-            return tree_of(value) if isinstance(value, ModuleType) else value
+            return tree_of(value) if isinstance(value, ModuleType) else named_as_in_torch(value)
         raise KeyError(name)
 
     def names(self) -> list[str]:
@@ -185,7 +186,7 @@ class _Torch:
 
 
 _SUBMODULES = ("nn", "optim", "autograd", "linalg", "fft", "special", "func", "utils", "distributions", "random", "cuda",
-               "backends", "version", "testing", "signal", "mps", "xpu", "compiler", "jit", "amp", "overrides",
+               "accelerator", "backends", "version", "testing", "signal", "mps", "xpu", "compiler", "jit", "amp", "overrides",
                "return_types", "profiler", "multiprocessing", "types", "sparse", "cpu", "hub", "nested", "masked")
 
 
@@ -202,7 +203,8 @@ _OF_DISTRIBUTIONS: tuple[str, ...] = (
     "independent", "inverse_gamma", "kumaraswamy", "laplace", "lkj_cholesky", "log_normal", "logistic_normal",
     "lowrank_multivariate_normal", "mixture_same_family", "multinomial", "multivariate_normal", "negative_binomial", "normal",
     "one_hot_categorical", "pareto", "poisson", "relaxed_bernoulli", "relaxed_categorical", "studentT",
-    "transformed_distribution", "uniform", "von_mises", "weibull")
+    "transformed_distribution", "uniform", "von_mises", "weibull",
+    "wishart", "exp_family", "generalized_pareto")
 
 _MAKERS = {
     "torch": lambda: [_Torch(), FromRegistry("torch")],
@@ -225,9 +227,11 @@ _MAKERS = {
     "torch.masked": lambda: [FromRegistry("masked")],
     "torch.func": lambda: _package("tcli.func"),
     "torch.autograd.functional": lambda: _package("tcli.func.functional"),
+    "torch.autograd.forward_ad": lambda: _package("tcli.func.forward_ad"),
     "torch.utils.data": lambda: _package("tcli.data"),
     "torch.distributions": lambda: [*_package("tcli.distributions"),
                                     FromTable({}, {name: _submodule("distributions." + name) for name in _OF_DISTRIBUTIONS})],
+    "torch.distributions.utils": lambda: _package("tcli.distributions.utils"),
     "torch.distributions.constraints": lambda: _package("tcli.distributions.constraints"),
     "torch.distributions.transforms": lambda: _package("tcli.distributions.transforms"),
 }

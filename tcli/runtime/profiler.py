@@ -1,13 +1,10 @@
-"""The profiler: `tcli --profile` and `torch.profiler.profile`. Tables per source line and per op, Chrome traces."""
+"""The tables of the profiler per source line and per op, and Chrome traces: for `tcli --profile` and `torch_profiler`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from ..engine.profile import Call, Recorder, Roofline
-from ..errors import BadValue
 from ..show.units import duration, size
 from ..source import span_of_instruction
 
@@ -42,7 +39,8 @@ class Row:
         return self.seconds * 1e6 / max(self.count, 1)
 
 
-def _grouped(calls: Iterable[Call], key: Callable[[Call], tuple[str, str]]) -> list[Row]:
+def grouped(calls: Iterable[Call], key: Callable[[Call], tuple[str, str]]) -> list[Row]:
+    """The rows of calls, the longest first."""
     rows: dict[str, Row] = {}
     for call in calls:
         name, text = key(call)
@@ -59,10 +57,11 @@ def place_of(call: Call) -> tuple[str, str]:
 
 
 class Averages:
-    """`key_averages()`: a row per op, or per op and shapes."""
+    """`key_averages()`: a row per op, or per op and shapes, and one per named range, whose time is not counted again."""
 
-    def __init__(self, rows: list[Row], seconds: float):
-        self.rows, self.seconds = rows, seconds
+    def __init__(self, rows: list[Row], seconds: float, ranges: Iterable[Row] = ()):
+        self.ops, self.seconds = rows, seconds
+        self.rows = [*ranges, *rows]
 
     def __iter__(self):
         return iter(self.rows)
@@ -76,7 +75,7 @@ class Averages:
     def total_average(self) -> Row:
         """One row for everything."""
         found = Row("Total")
-        for row in self.rows:
+        for row in self.ops:
             found.count, found.seconds = found.count + row.count, found.seconds + row.seconds
             found.flops, found.bytes = found.flops + row.flops, found.bytes + row.bytes
         return found
@@ -86,13 +85,13 @@ class Averages:
         keys: dict[str, Callable[[Row], float]] = {"count": lambda row: row.count, "flops": lambda row: row.flops,
                                                    "cpu_time": lambda row: row.cpu_time}
         rows = sorted(self.rows, key=keys.get(sort_by or "", lambda row: row.seconds), reverse=True)[:row_limit]
-        total = sum(row.seconds for row in self.rows) or 1.0
+        total = sum(row.seconds for row in self.ops) or 1.0
         cells = [("Name", "Self CPU %", "Self CPU", "CPU time avg", "# of Calls", "Total FLOPs")]
         cells += [(row.key, f"{100 * row.seconds / total:.2f}%", _time(row.seconds), _time(row.seconds / row.count),
                    str(row.count), str(row.flops) if row.flops else "--") for row in rows]
         lines = _aligned(cells)
         rule = "-" * max(map(len, lines))
-        foot = f"Self CPU time total: {_time(total if self.rows else 0)}"
+        foot = f"Self CPU time total: {_time(total if self.ops else 0)}"
         return "\n".join([rule, lines[0], rule, *lines[1:], rule, foot, ""])
 
 
@@ -106,54 +105,6 @@ def _aligned(cells: list[tuple], left: tuple = (0,)) -> list[str]:
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     return ["  ".join(cell.ljust(width) if i in left else cell.rjust(width)
                       for i, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip() for row in cells]
-
-
-class profile:
-    """`torch.profiler.profile()`: records the op calls made inside `with`."""
-
-    def __init__(self, activities: object = None, schedule: object = None, on_trace_ready: Callable[[Any], None] | None = None,
-                 record_shapes: bool = False, profile_memory: bool = False, with_stack: bool = False,
-                 with_flops: bool = False, with_modules: bool = False, **_other: object):
-        self._recorder, self._ready = Recorder(), on_trace_ready
-
-    def __enter__(self) -> profile:
-        self.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Begins to record."""
-        self._recorder.__enter__()
-
-    def stop(self) -> None:
-        """Ends the recording."""
-        self._recorder.__exit__()
-        if self._ready is not None:
-            self._ready(self)
-
-    def step(self) -> None:
-        """Marks the end of a step; everything is recorded as one."""
-
-    def events(self) -> list[Call]:
-        """The calls in order."""
-        return list(self._recorder.calls)
-
-    def key_averages(self, group_by_input_shape: bool = False, group_by_stack_n: int = 0) -> Averages:
-        """The calls grouped by op, with `group_by_input_shape` by op and shapes."""
-        def key(call: Call) -> tuple[str, str]:
-            shapes = " " + str([list(s) for s in call.shapes]) if group_by_input_shape else ""
-            return "aten::" + call.name + shapes, ""
-
-        return Averages(_grouped(self._recorder.calls, key), self._recorder.seconds)
-
-    def export_chrome_trace(self, path: str) -> None:
-        """Writes the calls for chrome://tracing or Perfetto."""
-        from .sandbox import allowed_path
-
-        with open(allowed_path(path, write=True), "w", encoding="utf-8") as file:
-            json.dump(chrome_trace(self._recorder), file)
 
 
 def chrome_trace(recorder: Recorder) -> dict:
@@ -171,8 +122,8 @@ def report(recorder: Recorder, roofline: Roofline, limit: int = 20) -> str:
     head = (f"{duration(recorder.seconds)} in all, {duration(inside)} in {len(recorder.calls)} operator calls; this machine: "
             f"{roofline.flops / 1e9:.3g} GFLOP/s, {roofline.bandwidth / 1e9:.3g} GB/s")
     parts = [head]
-    for title, rows in (("line", _grouped(recorder.calls, place_of)),
-                        ("op", _grouped(recorder.calls, lambda call: (call.name, "")))):
+    for title, rows in (("line", grouped(recorder.calls, place_of)),
+                        ("op", grouped(recorder.calls, lambda call: (call.name, "")))):
         cells = [(title, "time", "%", "calls", "FLOP", "bytes", "roofline", "")]
         for row in rows[:limit]:
             share = roofline.share(row.seconds, row.flops, row.bytes)
@@ -183,34 +134,3 @@ def report(recorder: Recorder, roofline: Roofline, limit: int = 20) -> str:
         if len(rows) > limit:
             parts[-1] += f"\n… {len(rows) - limit} more"
     return "\n\n".join(parts)
-
-
-class record_function:
-    """`with torch.profiler.record_function("name"):` accepted; the ops inside are recorded under their own names."""
-
-    def __init__(self, name: str, args: str | None = None):
-        self.name = name
-
-    def __enter__(self) -> record_function:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        return None
-
-
-class ProfilerActivity:
-    """What PyTorch lets one choose to record; tcli records where the tensors are."""
-
-    CPU, CUDA = "CPU", "CUDA"
-
-
-def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0) -> Callable[[int], str]:
-    """Which steps PyTorch would record; tcli records them all."""
-    if active < 1:
-        raise BadValue("Invalid profiler schedule arguments")
-    return lambda step: "record"
-
-
-def names() -> dict:
-    """The names of `torch.profiler`."""
-    return {"profile": profile, "record_function": record_function, "ProfilerActivity": ProfilerActivity, "schedule": schedule}

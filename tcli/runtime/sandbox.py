@@ -99,8 +99,10 @@ def safe_delattr(target: object, name: str, /) -> None:
 
 
 def safe_vars(target: object, /) -> dict[str, object]:
-    """A copy of the attributes of an instance, without the names that programs may not read."""
-    return {name: value for name, value in vars(target).items() if not attribute_problem(name)}
+    """The attributes of an instance, without the names that programs may not use."""
+    from .attributes import Attributes
+
+    return Attributes(target)
 
 
 def safe_dir(target: object, /) -> list[str]:
@@ -113,7 +115,7 @@ class _TypeOfTypes(type):
     def __call__(cls, *args):
         if len(args) != 1:
             raise ForbiddenError("type() with three arguments is not available in a tcli program: use class")
-        kind = type(args[0])
+        kind = args[0].__class__  # a node of the graph has a class to show; programs cannot set it
         if issubclass(kind, TcliError):
             # A pasted program prints `type(error).__name__`: it sees the class PyTorch raises.
             return kind.python_class()
@@ -123,10 +125,14 @@ class _TypeOfTypes(type):
             from .modules import ndarray
 
             return ndarray  # the real class takes any bytes for objects
-        if kind.__name__ == "Tensor" and kind.__module__ == "tcli.engine.tensor":
+        if kind.__name__ == "Tensor" and kind.__module__ == "torch":
             from ..engine.tensor import Tensor
 
             return Tensor  # also for one whose value is still to be computed
+        if kind.__module__[:5] == "tcli.":
+            from ..engine.class_names import named_as_in_torch
+
+            return named_as_in_torch(kind)
         return kind
 
     def __instancecheck__(cls, value: object) -> bool:

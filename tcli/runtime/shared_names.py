@@ -20,23 +20,29 @@ def _is_tensor(args) -> bool:
 _PLAIN = frozenset({int, float, bool, list, tuple, dict, set, range, GeneratorType})  # what is certainly no tensor
 
 
+def _python_compares(args, kwargs) -> bool:
+    """Whether Python's max() and min() can choose among these: numbers, and tensors of one element."""
+    if "key" in kwargs or "default" in kwargs:
+        return True
+    return not kwargs and (len(args) > 2 and isinstance(args[2], Tensor) or len(args) > 1 and all(
+        each.numel() == 1 if isinstance(each, Tensor) else isinstance(each, (int, float)) for each in args))
+
+
 def _reducer(name: str):
     plain, takes_dim = getattr(builtins, name), name in ("sum", "all", "any")
 
     def reducer(*args, **kwargs):
         if args and not kwargs and type(args[0]) in _PLAIN:
             return plain(*args)
-        if _is_tensor(args) and (len(args) == 1 or kwargs or takes_dim or not isinstance(args[1], (int, float))):
-            if len(args) == 1 and not kwargs and name == "sum" and args[0].ndim > 1:
-                return plain(args[0])
-            if len(args) == 1 and not kwargs and name in ("all", "any") and args[0].ndim == 1:
-                return plain(args[0].tolist())
-            return getattr(T, name)(*args, **kwargs)
-        if "input" in kwargs or "dim" in kwargs:
-            return getattr(T, name)(*args, **kwargs)
-        if name in ("max", "min") and _is_tensor(args) and args[0].ndim:
-            return getattr(T, name)(*args, **kwargs)
-        return plain(*args, **kwargs)
+        if not takes_dim and _python_compares(args, kwargs):
+            return plain(*args, **kwargs)
+        if not _is_tensor(args):
+            return getattr(T, name)(*args, **kwargs) if "input" in kwargs or "dim" in kwargs else plain(*args, **kwargs)
+        if len(args) == 1 and not kwargs and name == "sum" and args[0].ndim > 1:
+            return plain(args[0])
+        if len(args) == 1 and not kwargs and name in ("all", "any") and args[0].ndim == 1:
+            return plain(args[0].tolist())
+        return getattr(T, name)(*args, **kwargs)
     reducer.__name__ = reducer.__qualname__ = name
     reducer.__doc__ = f"Python's {name}() for plain values, torch.{name}() for tensors."
     return reducer

@@ -32,7 +32,8 @@ _PRIVATE = {
                  "_DropoutNd": "nn.dropout._Dropout", "_MaxPoolNd": "nn.pooling._MaxPool"},
     "torch.nn.init": {"_calculate_fan_in_and_fan_out": "nn.init._fans", "_calculate_correct_fan": "nn.init._fan"},
     "torch.nn.utils": {"functional_call": "func.functional_call"},
-    "torch.autograd": {"once_differentiable": "engine.autograd.once_differentiable"},
+    "torch.autograd": {"once_differentiable": "engine.autograd.once_differentiable",
+                       "GradcheckError": "func.gradcheck.GradcheckError"},
 }
 
 

@@ -105,16 +105,20 @@ def table() -> dict:
         result_type=lambda a, b: result_type([a, b]), is_storage=lambda x: type(x).__name__ == "Storage",
         set_flush_denormal=lambda mode: False, is_warn_always_enabled=lambda: False, set_warn_always=lambda b: None,
         is_deterministic_algorithms_warn_only_enabled=lambda: False, initial_seed=_initial_seed,
-        Storage=object, UntypedStorage=object)
+        Storage=object, UntypedStorage=object, default_generator=_default_generator())
     from ..io import torch_functions
 
     return found | torch_functions()
 
 
-def _initial_seed() -> int:
+def _default_generator():
     from ..engine.random import default_generator
 
-    return default_generator.initial_seed()
+    return default_generator
+
+
+def _initial_seed() -> int:
+    return _default_generator().initial_seed()
 
 
 def typename(obj) -> str:
@@ -164,13 +168,14 @@ def T_tensor(value):
 
 def _compare(a, e, rtol, atol, equal_nan, msg, scalars) -> None:
     default = _TOLERANCES.get(dtypes.promote_types(a.dtype, e.dtype).name, (0.0, 0.0))
-    rtol, atol = default if rtol is None and atol is None else (rtol or 0.0, atol or 0.0)
+    rtol, atol = default if rtol is None and atol is None else (0.0 if rtol is None else rtol, 0.0 if atol is None else atol)
     x, y = (np.asarray(t.tolist() if t.dtype.itemsize < 4 and t.is_floating_point() else t._a) for t in (a, e))
     with np.errstate(all="ignore"):
         close = np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
         if close.all():
             return
-        difference = np.abs(x.astype(complex if x.dtype.kind == "c" else float) - y)
+        difference = np.abs(x - y if x.dtype == y.dtype and x.dtype.kind == "f" else
+                        x.astype(complex if x.dtype.kind == "c" else float) - y)
     if scalars or not x.ndim:
         raise AssertionError(msg or f"Scalars are not close!\n\nExpected {y.item()} but got {x.item()}.\nAbsolute "
                              f"difference: {difference.max().item()} (up to {atol} allowed)\nRelative difference: "
@@ -210,7 +215,8 @@ def _autograd() -> dict:
              "function": SimpleNamespace(once_differentiable=once_differentiable, Function=Function),
              "graph": SimpleNamespace(saved_tensors_hooks=saved_tensors_hooks, save_on_cpu=save_on_cpu),
              "grad_mode": SimpleNamespace(no_grad=no_grad, enable_grad=enable_grad, set_grad_enabled=set_grad_enabled),
-             "is_grad_enabled": autograd.is_grad_enabled, "functional": tree("torch.autograd.functional")}
+             "is_grad_enabled": autograd.is_grad_enabled, "functional": tree("torch.autograd.functional"),
+             "forward_ad": tree("torch.autograd.forward_ad"), "profiler": tree("torch.autograd.profiler")}
     try:
         from ..func.gradcheck import gradcheck, gradgradcheck
     except ImportError:
@@ -254,6 +260,31 @@ class GradScaler:
 
     def unscale_(self, optimizer) -> None:
         pass
+
+    def is_enabled(self) -> bool:
+        return False
+
+    def get_scale(self) -> float:
+        return 1.0
+
+    def state_dict(self) -> dict:
+        return {}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        pass
+
+
+def _accelerator() -> dict:
+    """`torch.accelerator`: the GPU where there is one."""
+    def current_accelerator(check_available: bool = False):
+        return device.Device("cuda") if device.cuda_is_available() else None
+
+    from . import torch_cuda
+
+    return {"is_available": device.cuda_is_available, "device_count": torch_cuda.device_count,
+            "current_accelerator": current_accelerator, "current_device_index": torch_cuda.current_device,
+            "set_device_index": torch_cuda.set_device, "synchronize": torch_cuda.synchronize,
+            "empty_cache": torch_cuda.empty_cache, "memory_allocated": torch_cuda.memory_allocated}
 
 
 def _backends() -> dict:
@@ -332,9 +363,15 @@ def _linalg() -> dict:
 
 
 def _profiler() -> dict:
-    from . import profiler
+    from . import torch_profiler
 
-    return profiler.names()
+    return torch_profiler.names()
+
+
+def _old_profiler() -> dict:
+    from . import torch_profiler
+
+    return torch_profiler.autograd_names()
 
 
 def _jit() -> dict:
@@ -347,6 +384,12 @@ def _jit() -> dict:
                    "annotate": lambda kind, value: value, "isinstance": isinstance, "Final": Final}
 
 
+def _testing() -> dict:
+    from .torch_testing import make_tensor
+
+    return {"assert_close": assert_close, "make_tensor": make_tensor}
+
+
 def _version() -> dict:
     from .namespaces import TORCH_VERSION
 
@@ -354,15 +397,15 @@ def _version() -> dict:
 
 
 SPACES = {
-    "autograd": _autograd, "cuda": _cuda, "backends": _backends, "random": _random, "utils": _utils, "signal": _signal,
-    "linalg": _linalg, "jit": _jit, "testing": lambda: {"assert_close": assert_close},
+    "autograd": _autograd, "accelerator": _accelerator, "cuda": _cuda, "backends": _backends, "random": _random,
+    "utils": _utils, "signal": _signal, "linalg": _linalg, "jit": _jit, "testing": _testing,
     "version": _version,
     "amp": lambda: {"autocast": autocast, "GradScaler": GradScaler}, "mps": lambda: {"is_available": lambda: False},
     "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},
     "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": _parameter,
     "nn.parallel": _parallel, "nn.attention": _attention,
     "utils.checkpoint": lambda: {"checkpoint": checkpoint, "checkpoint_sequential": checkpoint_sequential},
-     "profiler": _profiler, "types": lambda: {"Number": float, "Device": device.Device},
+    "profiler": _profiler, "autograd.profiler": _old_profiler, "types": lambda: {"Number": float, "Device": device.Device},
     "return_types": lambda: {}, "overrides": lambda: {}, "multiprocessing": lambda: {}, "sparse": lambda: {},
     "hub": lambda: {}, "nested": lambda: {},
 }

@@ -6,7 +6,7 @@ Takes tensors, errors and trace rows, gives strings (or rich renderables); only 
 
 def is_tensor(value: object) -> bool:
     """Whether `value` is a tensor: its class says so, and the engine need not be loaded to ask."""
-    return any(kind.__name__ == "Tensor" and kind.__module__ == "tcli.engine.tensor" for kind in type(value).__mro__)
+    return any(kind.__name__ == "Tensor" and kind.__module__ == "torch" for kind in type(value).__mro__)
 
 
 def is_table(value: object) -> bool:

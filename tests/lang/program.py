@@ -59,6 +59,12 @@ class Run:
     def import_star(self, module):
         self.calls.append(("star", module))
 
+    def dump(self, module):
+        return module.dump
+
+    def attributes(self, instance):
+        return vars(instance)
+
     def strformat(self, text, /, *args, **kwargs):
         self.calls.append("format")
         return str.format(text, *args, **kwargs)

@@ -13,7 +13,7 @@ def test_the_example_of_a_kind_gives_an_error_of_that_kind(code):
     summary, text, example = parts(kinds()[code])
     assert summary.endswith(".")
     error = failure_of(example)
-    assert type(error) is kinds()[code]
+    assert isinstance(error, kinds()[code]) and error.code == code
     assert error.span is not None
 
 
