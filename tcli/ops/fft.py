@@ -194,10 +194,12 @@ def _c2r(x, n, dim: int, norm, forward: bool):
 
 
 def _out_rule(name: str):
-    """The `out=` of a transform: real for those with real results; the inverse ones of real input take no other dtype."""
+    """The `out=` of a transform: real for those with real results; the inverse ones of real input take no other
+    dtype, but for those along several dims."""
     if name.startswith(("irfft", "hfft")):
         return "real fft"
-    return (lambda x, *_: None if x.dtype.is_complex else "found") if name in ("ifft", "ihfft") else None
+    return (lambda x, *_: None if x.dtype.is_complex else "found") if name.startswith(("ihfft", "ifft")) and \
+        name not in ("ifft2", "ifftn") else None
 
 
 def _declare_1d(name: str, run, sentence: str, example: str, shown: str, samples):
@@ -282,11 +284,11 @@ def _c2r_sizes(x, s, dim, name: str):
 
 def _declare_nd(name: str, run, sentence: str, example: str, shown: str, samples):
     """The form over two dims and the form over any; they differ in the default of `dim`."""
-    @composite(f"fft_{name}2", at="", also=[f"fft.{name}2"], samples=samples, out=_out_rule(name) or True)
+    @composite(f"fft_{name}2", at="", also=[f"fft.{name}2"], samples=samples, out=_out_rule(name + "2") or True)
     def two(x, s: "any" = None, dim: "any" = (-2, -1), norm: "any" = None):
         return run(x, s, dim, norm, name + "2")
 
-    @composite(f"fft_{name}n", at="", also=[f"fft.{name}n"], samples=samples, out=_out_rule(name) or True)
+    @composite(f"fft_{name}n", at="", also=[f"fft.{name}n"], samples=samples, out=_out_rule(name + "n") or True)
     def several(x, s: "any" = None, dim: "any" = None, norm: "any" = None):
         return run(x, s, dim, norm, name + "n")
 

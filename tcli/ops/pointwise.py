@@ -249,7 +249,7 @@ def sinc(xp, x):
 
 # ---------------------------------------------------------------- sign and size
 
-@op("abs", out=lambda x: "real" if x.dtype.is_complex else "found",
+@op("abs", out=lambda x: "magnitude" if x.dtype.is_complex else "found",
     same_dtype="In-place abs is not supported for complex tensors.",
     at=EVERYWHERE, also=["absolute", "tensor.__abs__"], samples=[*AWAY, "c(2, 3)"], ufunc="absolute",
     vjp={"x": lambda k, g, x: g * k.sgn(x)}, raw_vjp=True)

@@ -169,9 +169,8 @@ def _mean_rule(k, g, x_shape, dim, keepdim):
     return spread(k, g / n if n else g * float("nan"), x_shape, dim, keepdim)
 
 
-@op("mean", out="real", fuse=True, at="torch tensor", samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"],
-    vjp={"x": _mean_rule},
-    raw_vjp=True,
+@op("mean", out=lambda x, dim=None, *_: "mean" if dim is None else "real", fuse=True, at="torch tensor",
+    samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule}, raw_vjp=True,
     grad_name=numbered("Mean"))
 def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The mean of all elements, or along dims.
@@ -292,15 +291,8 @@ def count_nonzero(xp, x, dim: "Dims?" = None):
 # ---------------------------------------------------------------- log of sums of exponentials
 
 def _logsumexp_rule(k, g, x, x_shape, out, dim, keepdim):
-    shifted = x - kept(k, out, x_shape, dim, keepdim)
-    # -inf - -inf is nan: where all is -inf nothing moves the result.
-    weight = k.exp(k.where(k.isnan(shifted), -float("inf"), shifted)) if T._has_nan(shifted) else k.exp(shifted)
+    weight = k.exp(x - kept(k, out, x_shape, dim, keepdim))
     return kept(k, g, x_shape, dim, keepdim) * k.conj_of(weight)
-
-
-@rule_helper
-def _has_nan(x) -> bool:
-    return holds((x._a != x._a).any())
 
 
 def _logsumexp_rows(x, out) -> None:
