@@ -69,6 +69,8 @@ def to_mine(t: torch.Tensor, seen: dict | None = None):
     share memory share it here."""
     if t.layout is not torch.strided:
         raise Untranslatable(f"layout {t.layout}")
+    if t.dtype is torch.complex32:
+        return to_mine(t.detach().to(torch.complex64)).chalf()
     plain = t.detach().resolve_conj().resolve_neg()
     if plain.dtype is torch.bfloat16:
         import ml_dtypes

@@ -10,7 +10,7 @@ from weakref import ref
 import numpy as np
 
 from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError, Unsupported
-from . import dtypes, placement
+from . import dtypes, half_complex, placement
 from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
 from .device import device_of, move
 from .meta import NeedsValue
@@ -199,6 +199,7 @@ def promote(o: Op, values: list) -> None:
     if common is None:
         return
     if common is dtypes.complex32:
+        half_complex.refuse(o.name)
         _mark_half_complex(values, slots)
         return
     if o.promote == "float" and common.category < dtypes.FLOAT:
@@ -313,7 +314,7 @@ def execute(o: Op, values: list):
     if o.out_count == 1 and type(raw) is not tuple:
         t = wrap(raw)
         if t._a.dtype.kind == "c" and any(v._half_complex for v in values if type(v) in TENSORS):
-            t._half_complex = True
+            half_complex.rounded(t)
         if o.view:
             note_view(o, values, t)
         if state.inference:

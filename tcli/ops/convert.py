@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..engine import dtypes
+from ..engine import dtypes, half_complex
 from ..engine.dispatch import assign, bump, cast, check_writable
 from ..engine.registry import T, function, op
 from ..engine.tape import state
@@ -32,11 +32,7 @@ def chalf(x, memory_format=None):
     if x.dtype is dtypes.complex32:
         return x
     out = T._cast(x, dtypes.complex64) if x.dtype is not dtypes.complex64 else T.clone(x)
-    with np.errstate(over="ignore"):
-        for part in (out._a.real, out._a.imag):
-            part[...] = part.astype(np.float16)
-    out._half_complex = True
-    return out
+    return half_complex.rounded(out)
 
 
 def _tensor(name: str, value):

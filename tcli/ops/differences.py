@@ -73,8 +73,7 @@ def trapezoid(y, x: "Index?" = None, *, dx: "any" = 1, dim: "int" = -1):
     """
     dim = _check_points(y, dim, "trapezoid")
     if not y.shape[dim]:
-        found = T.sum(y, dim)
-        return T._cast(found, dtypes.float32) if y.dtype.category < dtypes.FLOAT else found
+        return T.zeros(y.shape[:dim] + y.shape[dim + 1:], dtype=y.dtype, device=y.device)
     if x is None:
         total = T.sum(y, dim) - (y.select(dim, 0) + y.select(dim, -1)) * 0.5
         return _renamed(total * dx, "MulBackward1")

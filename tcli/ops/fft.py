@@ -198,8 +198,14 @@ def _out_rule(name: str):
     dtype, but for those along several dims."""
     if name.startswith(("irfft", "hfft")):
         return "real fft"
-    return (lambda x, *_: None if x.dtype.is_complex else "found") if name.startswith(("ihfft", "ifft")) and \
-        name not in ("ifft2", "ifftn") else None
+    if name in ("ifft2", "ifftn") or not name.startswith(("ifft", "ihfft")):
+        return None
+
+    def rule(x, size, dim, norm):
+        given = size if size is not None else dim
+        dims = x.ndim if given is None else len(given) if isinstance(given, (list, tuple)) else 1
+        return None if x.dtype.is_complex or dims > 1 and name[-1] in "2n" else "found"
+    return rule
 
 
 def _declare_1d(name: str, run, sentence: str, example: str, shown: str, samples):

@@ -44,6 +44,8 @@ def _warn(name: str) -> None:
 
 def _variance(xp, x, axis, dim, correction, keepdim):
     n = count_of(x.shape, dim)
+    if not n:
+        return xp.add.reduce(xp.absolute(x), axis, None, None, keepdim) * float("nan")
     if is_large(x) and x.dtype.kind == "f":
         whole = dim is None or dim == () or len(dim) == x.ndim
         if whole:

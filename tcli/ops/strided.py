@@ -259,6 +259,8 @@ def slice_scatter(x, src, dim: "Dim" = 0, start: "int?" = None, end: "int?" = No
     >>> slice_scatter(zeros(3), ones(1), 0, 1, 2)
     tensor([0., 1., 0.])
     """
+    if not x.ndim:
+        raise BadIndex("slice() cannot be applied to a 0-dim tensor.")
     return _scattered(x, src, "_slice", dim, *slice(start, end, step).indices(x.shape[dim]))
 
 

@@ -183,10 +183,10 @@ def unflatten(x, dim: "int", sizes: "any"):
     sizes = tuple(sizes)
     if not sizes:
         raise EngineError("unflatten: sizes must be non-empty")
+    dim = wrap_dim(dim, x.ndim)
     if not x.ndim or sizes.count(-1) > 1:
         raise EngineError("unflatten got an unexpected error:\n" + (
             "only one dimension can be inferred" if x.ndim else "Dimension specified as 0 but tensor has no dimensions"))
-    dim = wrap_dim(dim, x.ndim)
     total, known = x.shape[dim], 1
     for n in sizes:
         known *= n if n != -1 else 1
