@@ -14,6 +14,7 @@ import torch
 from torch.testing._internal import common_methods_invocations as opinfo
 from torch.testing._internal.common_device_type import toleranceOverride
 
+from tcli.engine.storage import root_of
 from tcli.engine.tensor import Tensor
 from tcli.errors import TcliError
 
@@ -162,7 +163,7 @@ class Comparison:
         if not x.numel():
             return None
         shares = [x.untyped_storage().data_ptr() == t.untyped_storage().data_ptr() for t in given]
-        my_shares = [np.may_share_memory(y._a, t._a) for t in my_given]
+        my_shares = [root_of(y._a) is root_of(t._a) or np.may_share_memory(y._a, t._a) for t in my_given]
         if any(shares) != any(my_shares):
             return f"shares memory {shares}, here {my_shares}"
         if (any(shares) or self.options.strides) and not _same_strides(x, y):

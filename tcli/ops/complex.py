@@ -174,9 +174,11 @@ def view_as_complex(xp, x):
         raise EngineError("Input tensor must have one or more dimensions")
     if x.shape[-1] != 2:
         raise ShapeError("Tensor must have a last dimension of size 2")
-    if x.strides[-1] != x.itemsize:
+    if x.size and x.strides[-1] != x.itemsize:
         raise EngineError("Tensor must have a last dimension with stride 1")
     target = np.dtype(np.complex128 if x.dtype == np.float64 else np.complex64)
+    if not x.size:
+        return xp.empty(x.shape[:-1], target)
     if any(s % target.itemsize for s in x.strides[:-1]):
         raise EngineError("Tensor must have a stride divisible by 2 for all but last dimension")
     return x.view(target)[..., 0]

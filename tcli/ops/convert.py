@@ -5,6 +5,7 @@ import numpy as np
 from ..engine import dtypes, half_complex
 from ..engine.dispatch import assign, bump, cast, check_writable
 from ..engine.registry import T, function, op
+from ..engine.storage import contiguous_format, preserve_format
 from ..engine.tape import state
 from ..engine.tensor import Tensor, as_tensor
 from ..errors import ArgumentError, EngineError, ShapeError
@@ -13,7 +14,10 @@ from ..errors import ArgumentError, EngineError, ShapeError
 def _to(name: str, d) -> None:
     @function("tensor." + name)
     def method(x, memory_format=None):
-        return x if x.dtype is d else T._cast(x, d)
+        t = x if x.dtype is d else T._cast(x, d)
+        if memory_format in (None, preserve_format) or memory_format is contiguous_format and t is x:
+            return t
+        return T.contiguous(t, memory_format)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as {d!r}; itself if it is that already."

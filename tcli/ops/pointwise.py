@@ -305,7 +305,9 @@ def sgn(xp, x):
     if x.dtype.kind != "c":
         return _sign(xp, x)
     size = xp.absolute(x)
-    return xp.where(size == 0, xp.zeros((), x.dtype), x / size)
+    out = xp.empty(x.shape, x.dtype)
+    out.real, out.imag = x.real / size, x.imag / size  # a complex quotient would make nan of both parts
+    return xp.where(size == 0, xp.zeros((), x.dtype), out)
 
 
 @composite("positive", at="torch tensor", also=["tensor.__pos__"], samples=AWAY, out=False)

@@ -45,6 +45,8 @@ def bmm(xp, x, mat2):
 
 def _check_mv(values: list) -> None:
     a, v = values[0]._a, values[1]._a
+    if a.ndim == 0:
+        raise BadIndex("Dimension specified as 0 but tensor has no dimensions")
     if a.ndim != 2 or v.ndim != 1:
         raise ShapeError(f"vector + matrix @ vector expected, got 1, {a.ndim}, {v.ndim}")
     check_matrix_vector(a, v)
@@ -265,6 +267,8 @@ def _check_addmv(values: list) -> None:
     x, a, v = (t._a for t in values[:3])
     if a.ndim != 2 or v.ndim != 1 or x.ndim > 1:
         raise ShapeError(f"vector + matrix @ vector expected, got {x.ndim}, {a.ndim}, {v.ndim}")
+    if x.ndim == 0 and a.shape[1] != v.shape[0]:
+        raise BadIndex("Dimension specified as 0 but tensor has no dimensions")
     check_matrix_vector(a, v, x)
 
 

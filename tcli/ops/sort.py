@@ -8,7 +8,7 @@ and several times as fast as a stable argsort.
 import numpy as np
 
 from ..engine.registry import T, composite, op
-from ..errors import EngineError
+from ..errors import BadIndex, EngineError
 from . import ties
 from .along import at_places, back, picked, rows_last
 from .arrays import refuse
@@ -228,6 +228,8 @@ def kthvalue(xp, x, k: "int", dim: "Dim" = -1, keepdim: "bool" = False):
     """
     if x.ndim:
         refuse(x, "bc", "kthvalue_cpu")
+    if x.ndim and not x.shape[dim]:
+        raise BadIndex(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
     if not 1 <= k <= (x.shape[dim] if x.ndim else 1):
         raise EngineError(f"kthvalue(): selected number k out of range for dimension {dim}")
     return _chosen(xp, x, k - 1, dim, keepdim, ties.kth(k - 1))

@@ -186,6 +186,7 @@ def unsafe_chunk(input, chunks: int, dim: int = 0):
     >>> torch.unsafe_chunk(tensor([1, 2, 3]), 2)
     (tensor([1, 2]), tensor([3]))
     """
+    dim = _along(input, dim, "chunk expects")
     size = _chunk_size(input, chunks, dim)
     return unsafe_split(input, size, dim) if size else unsafe_split_with_sizes(input, [0] * chunks, dim)
 

@@ -155,7 +155,7 @@ def _weights(n: int, fweights, aweights, like):
     if aweights is not None:
         _check_weights("aweights", aweights, n, "fV", "floating point")
         w = aweights if w is None else w * aweights
-    if w is not None and n and holds(w._a.sum() == 0):
+    if w is not None and holds(w._a.sum() == 0):
         raise EngineError("cov(): weights sum to zero, can't be normalized")
     return w
 

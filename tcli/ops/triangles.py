@@ -49,9 +49,9 @@ def diag_embed(x, offset: "int" = 0, dim1: "int" = -2, dim2: "int" = -1):
     tensor([[1, 0],
             [0, 2]])
     """
-    n = x.shape[-1] + abs(offset)
     ndim = x.ndim + 1
     dim1, dim2 = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
+    n = x.shape[-1] + abs(offset)
     if dim1 == dim2:
         raise EngineError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     lead = tuple(x.shape[:-1])

@@ -123,7 +123,7 @@ def broadcast_tensors(*tensors):
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     shape = common_shape(*(tuple(t.shape) for t in tensors))
-    return tuple(T.expand(t, shape) for t in tensors)
+    return tuple(t if tuple(t.shape) == shape else T.expand(t, shape) for t in tensors)
 
 
 def _dims(values, ndim: int) -> list[int]:
@@ -236,7 +236,7 @@ def _slice(xp, x, dim: "Dim", start: "int", stop: "int", step: "int" = 1):
 
 
 @composite("narrow", at="torch tensor", samples=["r(3, 4), 1, 1, 2", "r(3, 4), 0, -2, 1"], out=False)
-def narrow(x, dim: "Dim", start: "any", length: "int"):
+def narrow(x, dim: "int", start: "any", length: "int"):
     """`length` indices of a dim, from `start`: a view.
 
     >>> narrow(arange(5), 0, 1, 3)
@@ -244,6 +244,7 @@ def narrow(x, dim: "Dim", start: "any", length: "int"):
     """
     if x.ndim == 0:
         raise EngineError("narrow() cannot be applied to a 0-dim tensor.")
+    dim = wrap_dim(dim, x.ndim)
     if hasattr(start, "_a"):
         if start.ndim or start.dtype.category != dtypes.INTEGER:
             raise EngineError("start must be an 0-dim integral Tensor.")
@@ -330,6 +331,8 @@ def _unfold_adjoint(xp, g, shape: "any", dimension: "int", size: "int", step: "i
 
 
 def _matrix_transpose(x, name: str = "mT"):
+    if not x.ndim:
+        return x
     if x.ndim < 2:
         raise EngineError(f"tensor.{name} is only supported on matrices or batches of matrices. Got {x.ndim}-D tensor.")
     return T.transpose(x, -2, -1)
