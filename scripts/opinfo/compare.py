@@ -204,7 +204,7 @@ class Comparison:
 
     def same_outcome(self, kind: str, sample, error, failure) -> bool:
         """Whether both raised or neither did, with the class PyTorch has; says so when not."""
-        if "INTERNAL ASSERT FAILED" in str(error):  # a fault of PyTorch
+        if re.search("INTERNAL ASSERT FAILED|MKL FFT error", str(error)):  # a fault of PyTorch or of its libraries
             return False
         if failure is not None and not isinstance(failure, TcliError):
             self.fault("crash", sample, f"{kind}: {type(failure).__name__}: {failure}" + _where(failure))

@@ -367,7 +367,9 @@ def fft_rfftfreq(n: "int", d: "float" = 1.0, *, dtype: "DType?" = None, layout: 
 
 def _shifted(x, dim, sign: int):
     dims = tuple(range(x.ndim)) if dim is None else tuple([dim] if isinstance(dim, int) else dim)
-    wrapped = tuple(wrap_dim(d, x.ndim) for d in dims)
+    if not x.ndim and not dims:
+        raise EngineError("`shifts` required")
+    wrapped = tuple(wrap_dim(d, x.ndim, scalar_ok=False) for d in dims)
     shifts = tuple(x.shape[d] // 2 if sign > 0 else (x.shape[d] + 1) // 2 for d in wrapped)
     return T.roll(x, shifts, wrapped) if wrapped else T.clone(x)
 

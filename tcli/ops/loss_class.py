@@ -7,6 +7,7 @@ for a single sample.
 
 import numpy as np
 
+from ..engine.args import wrap_dim
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.dispatch import READY, wrap
 from ..engine.dtypes import of_numpy, scalar_name
@@ -327,7 +328,7 @@ def _of_probabilities(x, target, weight, ignore_index, reduction, smoothing):
     _check_smoothing(smoothing)
     if ignore_index >= 0:
         raise EngineError("ignore_index is not supported for floating point target")
-    axis = 0 if x._a.ndim == 1 else 1
+    axis = wrap_dim(0 if x._a.ndim == 1 else 1, x._a.ndim, scalar_ok=False)
     classes = x._a.shape[axis]
     if weight is not None and weight._a.shape != (classes,):
         raise ShapeError(f"cross_entropy: weight tensor should be defined either for all {classes} classes or no "

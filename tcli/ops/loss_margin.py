@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..engine.args import wrap_dim
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.dtypes import of_numpy, scalar_name
@@ -311,4 +312,4 @@ def multilabel_soft_margin_loss(x, target, weight: "Tensor?" = None, size_averag
     loss = -(target * T.logsigmoid(x) + (1 - target) * T.logsigmoid(-x))
     if weight is not None:
         loss = loss * weight
-    return reduced(T.sum(loss, -1) / x._a.shape[-1], reduction)
+    return reduced(T.sum(loss, -1) / x._a.shape[wrap_dim(-1, x._a.ndim, scalar_ok=False)], reduction)

@@ -195,6 +195,9 @@ def lu_unpack(LU_data, LU_pivots: "Index", unpack_data: "bool" = True, unpack_pi
     tensor([[4., 4.],
             [0., 1.]])
     """
+    if LU_data.ndim < 2:
+        raise EngineError("torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: "
+                          f"{list(LU_data.shape)} instead")
     m = LU_data.shape[-2]
     pivots = LU_pivots._a
     if unpack_pivots:

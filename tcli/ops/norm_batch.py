@@ -138,6 +138,13 @@ def _check_dtypes(x, *parameters) -> None:
             raise DTypeError(f"mixed dtype (CPU): expect parameter to have scalar type of {scalar_name(x.dtype)}")
 
 
+def _of_nothing(x, weight, bias):
+    """What PyTorch makes of a tensor without elements: the parameters take part, the statistics do not."""
+    out = T.clone(x)
+    out = out if weight is None else out * weight[0]
+    return out if bias is None else out + bias[0]
+
+
 def _need_several(x) -> None:
     shape = x._a.shape
     n = shape[0] * prod(shape[2:]) if shape else 1
@@ -160,10 +167,10 @@ def batch_norm(x, running_mean: "Tensor?", running_var: "Tensor?", weight: "Tens
     tensor([[-1.0000],
             [ 1.0000]])
     """
-    if x._a.shape == (0,):
-        return T.clone(x)
-    if training:
+    if training and x._a.shape != (0,):
         _need_several(x)
+    if not x._a.size:
+        return _of_nothing(x, weight, bias)
     refuse(x._a, "c", "batch_norm")
     _check_dtypes(x, weight, bias, running_mean, running_var)
     return normalise_channels(x, running_mean, running_var, weight, bias, training, momentum, eps)[0]
@@ -202,6 +209,8 @@ def _instance_norm(x, weight, bias, running_mean, running_var, use_input_stats, 
     def repeated(t):
         return None if t is None else T.reshape(T.expand(t, (n, c)), (n * c,))
 
+    if not x._a.size:
+        return _of_nothing(x, repeated(weight), repeated(bias))
     means, variances = (t if t is None else T.clone(repeated(t.detach())) for t in (running_mean, running_var))
     y = normalise_channels(T.reshape(x, (1, n * c, *x._a.shape[2:])), means, variances, repeated(weight),
                            repeated(bias), use_input_stats, momentum, eps)[0]

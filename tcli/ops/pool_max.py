@@ -170,6 +170,8 @@ def _scattered(xp, g, places, spatial, apart: bool = False):
 def _gather_planes(xp, x, places: "Index", n: "int"):
     """The values of each plane (the last n dims of x) at its places."""
     lead = x.shape[:x.ndim - n]
+    if not places.size:
+        return xp.empty(places.shape, x.dtype)
     flat = places.reshape(prod(lead), -1)
     return xp.take_along_axis(x.reshape(prod(lead), -1), flat, 1).reshape(places.shape)
 
@@ -308,7 +310,8 @@ def _place_planes(xp, x, places: "Index", spatial: "any"):
     n = len(spatial)
     lead = x.shape[:x.ndim - n]
     out = xp.zeros((prod(lead), prod(spatial)), x.dtype)
-    xp.put_along_axis(out, places.reshape(prod(lead), -1), x.reshape(prod(lead), -1), 1)
+    if x.size:
+        xp.put_along_axis(out, places.reshape(prod(lead), -1), x.reshape(prod(lead), -1), 1)
     return out.reshape(*lead, *spatial)
 
 

@@ -158,6 +158,8 @@ def pixel_unshuffle(x, downscale_factor: "int"):
                          f"{len(shape)} dimension(s)")
     if r <= 0:
         raise EngineError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
+    if not x._a.size:
+        return T.clone(x)  # as it is: PyTorch changes the shape of tensors with elements only
     for name, n, at in (("height", shape[-2], -2), ("width", shape[-1], -1)):
         if n % r:
             raise ShapeError(f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
