@@ -314,6 +314,7 @@ def unravel_index(indices, shape):
         kind = repr(indices.dtype) if isinstance(indices, Tensor) else type(indices).__name__
         raise BadValue(f"expected 'indices' to be integer dtype, but got {kind}") if not isinstance(indices, Tensor) else \
             ArgumentError(f"expected 'indices' to be integer dtype, but got {kind}")
+    indices = T._cast(indices, dtypes.int64)
     found, step = [], 1
     for n in reversed(to_shape(shape, None, "unravel_index", "shape")):
         found.append(T.remainder(T.div(indices, step, rounding_mode="trunc"), n))

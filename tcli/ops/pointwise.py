@@ -306,7 +306,8 @@ def sgn(xp, x):
         return _sign(xp, x)
     size = xp.absolute(x)
     out = xp.empty(x.shape, x.dtype)
-    out.real, out.imag = x.real / size, x.imag / size  # a complex quotient would make nan of both parts
+    with np.errstate(invalid="ignore"):
+        out.real, out.imag = x.real / size, x.imag / size  # a complex quotient would make nan of both parts
     return xp.where(size == 0, xp.zeros((), x.dtype), out)
 
 

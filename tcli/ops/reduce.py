@@ -133,7 +133,11 @@ def _nansum_rule(k, g, x, x_shape, dim, keepdim):
 
 
 def _nansum_out(x, *_) -> str | None:
-    return None if x.dtype.category < dtypes.FLOAT else "nansum"
+    return None if x.dtype.category < dtypes.FLOAT or not x._a.size else "nansum"
+
+
+def _mean_out(x, dim=None, keepdim=False, dtype=None) -> str:
+    return "exact" if dtype is not None else "mean" if dim is None else "real"
 
 
 @op("nansum", out=_nansum_out, fuse=True, at="torch tensor",
@@ -169,7 +173,7 @@ def _mean_rule(k, g, x_shape, dim, keepdim):
     return spread(k, g / n if n else g * float("nan"), x_shape, dim, keepdim)
 
 
-@op("mean", out=lambda x, dim=None, *_: "mean" if dim is None else "real", fuse=True, at="torch tensor",
+@op("mean", out=_mean_out, fuse=True, at="torch tensor",
     samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule}, raw_vjp=True,
     grad_name=numbered("Mean"))
 def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):

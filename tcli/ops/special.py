@@ -20,14 +20,16 @@ POSITIVE = ("pos(3, 4)", "pos()", "pos(0, 2)")
 UNIT = ("unit(3, 4)", "unit()", "unit(0, 2)")
 
 
-def evaluated(xp, function: str, *values):
-    """A special function of promoted operands, in their dtype."""
+def evaluated(xp, function, *values):
+    """A special function (its name, or itself for some module) of promoted operands, in their dtype."""
     like = next(v for v in values if hasattr(v, "dtype"))
-    found = xp.asarray(getattr(special(xp), function)(*values)).astype(like.dtype, copy=False)
+    run = function(special(xp)) if callable(function) else getattr(special(xp), function)
+    found = xp.asarray(run(*values)).astype(like.dtype, copy=False)
     if function in ("i0", "i1"):  # in PyTorch a product with exp(abs(x)), which overflows before the result does
         top = math.log(np.finfo(like.dtype).max)
-        infinite = xp.copysign(like.dtype.type(math.inf), found)
-        return xp.where(xp.absolute(like) > top, infinite, found)
+        size = xp.absolute(like)
+        overflow = like.dtype.type(math.inf) if function == "i0" else xp.copysign(like.dtype.type(math.inf), like)
+        return xp.where(size > top, xp.where(xp.isinf(size), like.dtype.type(math.nan), overflow), found)
     return found
 
 
@@ -38,7 +40,7 @@ def special_name(name: str) -> str:
                    for i, c in enumerate(letters) if c != "_") + "Backward0"
 
 
-def unary(name: str, function: str, what: str, example: str, shown: str, gradient=None, samples=SAMPLES, also=(),
+def unary(name: str, function, what: str, example: str, shown: str, gradient=None, samples=SAMPLES, also=(),
           at: str = EVERYWHERE, kernel_name: str = "", half: bool = True):
     """Declares a special function of one number; integers go to the default float type."""
     @op(name, at=at, half=half, also=also, promote="float", fuse=True, samples=list(samples),
