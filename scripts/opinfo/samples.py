@@ -47,7 +47,7 @@ def _extreme(t: torch.Tensor) -> torch.Tensor:
     if t.dim() == 0 or t.numel() == 0 or t.dtype is torch.bool:
         return t
     info = torch.finfo(t.dtype) if t.dtype.is_floating_point or t.dtype.is_complex else torch.iinfo(t.dtype)
-    values = [info.max, info.min, 0, 1]
+    values = [info.max, info.min + 1, 0, 1]  # PyTorch ends the process where it divides the smallest number by -1
     if isinstance(info, torch.finfo):
         values = [float("nan"), float("inf"), -float("inf"), 0., -0., info.max, info.tiny, 1.]
     t = t.clone(memory_format=torch.contiguous_format)

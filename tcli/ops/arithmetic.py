@@ -45,7 +45,8 @@ def _times_one(xp, other, like):
 
 
 @op("add", at="torch tensor tensor_", also=["tensor.__add__", "tensor.__radd__", "tensor.__iadd__"], promote="same",
-    ufunc="add", samples=[*PAIRS, "r(3), r(3), alpha=2"],
+    ufunc="add", samples=[*PAIRS, "r(3), r(3), alpha=2",
+                          "torch.tensor([1 + 2j]), math.inf"],
     vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: g if alpha == 1 else g * alpha}, raw_vjp=True)
 def add(xp, x: "Value", other: "Operand", *, alpha: "Scalar" = 1):
     """x + alpha * other, elementwise with broadcasting.
@@ -68,7 +69,8 @@ def _no_bools(values: list) -> None:
 
 
 @op("sub", at="torch tensor tensor_", also=["subtract", "tensor.__sub__", "tensor.__rsub__", "tensor.__isub__"],
-    promote="same", ufunc="subtract", check=_no_bools, samples=[*PAIRS, "r(3), r(3), alpha=2"],
+    promote="same", ufunc="subtract", check=_no_bools, samples=[*PAIRS, "r(3), r(3), alpha=2",
+                                                                "torch.tensor([1 + 2j]), math.inf"],
     vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: -g if alpha == 1 else g * -alpha}, raw_vjp=True)
 def sub(xp, x: "Value", other: "Operand", *, alpha: "Scalar" = 1):
     """x - alpha * other, elementwise with broadcasting.

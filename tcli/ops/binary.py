@@ -183,7 +183,9 @@ def logaddexp2(xp, x, other):
 # ---------------------------------------------------------------- powers of two, float powers
 
 @composite("ldexp", at=EVERYWHERE, grad_name="LdexpBackward0",
-           samples=["r(3, 4), ints(4)", "r(3), ints(1)", "ints(3), ints(3)"])
+           samples=["r(3, 4), ints(4)", "r(3), ints(1)", "ints(3), ints(3)",
+                    "torch.tensor([1.5]).double(), torch.tensor([200])",
+                    "torch.tensor([1]), torch.tensor(0.5).double()"])
 def ldexp(x, other):
     """x * 2 ** other.
 

@@ -160,7 +160,8 @@ def view_as_real(xp, x):
         xp.empty((*x.shape, 2), part.dtype)
 
 
-@op("view_as_complex", at="torch", view=True, samples=["r(3, 2)", "r(2)"], vjp={"x": lambda k, g: k.view_as_real(g)})
+@op("view_as_complex", at="torch", view=True, samples=["r(3, 2)", "r(2)",
+                                                       "torch.zeros(0, 2)"], vjp={"x": lambda k, g: k.view_as_real(g)})
 def view_as_complex(xp, x):
     """A view of pairs of real numbers (a last dim of size 2) as complex ones.
 

@@ -64,7 +64,8 @@ def _refuse_bool_points(x, name: str) -> None:
 
 @composite("trapezoid", at="torch", also=["trapz"],
            samples=["r(5)", "r(3, 4), dx=0.5, dim=0", "r(3, 4), r(4)", "r(3, 4), r(3, 4)", "r(3, 4), r(3), dim=0",
-                    "ints(4)"])
+                    "ints(4)",
+                    "torch.zeros(0, dtype=torch.int64)"])
 def trapezoid(y, x: "Index?" = None, *, dx: "any" = 1, dim: "int" = -1):
     """The integral of samples y along a dim by the trapezoid rule, at points x or in steps of dx.
 

@@ -300,7 +300,8 @@ def put(x, index: "Index", source, accumulate: "bool" = False):
     return T._put(x, index, source, accumulate)
 
 
-@function("torch.unravel_index", samples=["ints(3, high=12), (3, 4)"])
+@function("torch.unravel_index", samples=["ints(3, high=12), (3, 4)",
+                                          "torch.tensor([4], dtype=torch.int32), (2, 3)"])
 def unravel_index(indices, shape):
     """Flat indices as a tuple of one index tensor per dim of `shape`.
 

@@ -256,7 +256,8 @@ def _renamed(t, name: str):
 
 
 @composite("multilabel_margin_loss", at="F", samples=["r(2, 4), torch.tensor([[3, 0, -1, 1], [1, -1, 0, 0]])",
-                                                      "r(4), torch.tensor([2, 0, -1, 1]), reduction='sum'"])
+                                                      "r(4), torch.tensor([2, 0, -1, 1]), reduction='sum'",
+                                                      "torch.zeros(0, 3), torch.zeros(0, 3).long(), reduction='none'"])
 def multilabel_margin_loss(x, target: "Index", size_average: "any" = None, reduce: "any" = None,
                            reduction: "any" = "mean"):
     """The mean of max(0, 1 - x[i] + x[j]) over labels i and other classes j; the labels of a row end at the first -1.

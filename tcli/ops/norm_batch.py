@@ -157,7 +157,8 @@ def _need_several(x) -> None:
                     "True",
                     "r(3, 2), torch.tensor([0.5, -1.0]).double(), torch.tensor([0.5, 2.0]).double(), r(2), r(2)",
                     "r(3, 2, 2, 2), None, None, training=True",
-                    "r(3, 2), torch.tensor([0.5, -1.0]).double(), torch.tensor([0.5, 2.0]).double()"])
+                    "r(3, 2), torch.tensor([0.5, -1.0]).double(), torch.tensor([0.5, 2.0]).double()",
+                    "torch.zeros(0, 2, 3), None, None, training=True"])
 def batch_norm(x, running_mean: "Tensor?", running_var: "Tensor?", weight: "Tensor?" = None, bias: "Tensor?" = None,
                training: "bool" = False, momentum: "float?" = 0.1, eps: "float" = 1e-5):
     """(x - mean) / sqrt(var + eps) per channel of x (N, C, ...), times weight plus bias. In training the statistics

@@ -315,7 +315,8 @@ def _place_planes(xp, x, places: "Index", spatial: "any"):
     return out.reshape(*lead, *spatial)
 
 
-@composite("max_unpool1d", at="F", samples=["r(1, 1, 2), torch.tensor([[[1, 2]]]), 2"])
+@composite("max_unpool1d", at="F", samples=["r(1, 1, 2), torch.tensor([[[1, 2]]]), 2",
+                                            "torch.zeros(0, 2, 1), torch.zeros(0, 2, 1, dtype=torch.int64), 3"])
 def max_unpool1d(x, indices: "Index", kernel_size: "any", stride: "any" = None, padding: "any" = 0,
                  output_size: "any" = None):
     """The inverse of max_pool1d: every value at its place, zeros elsewhere.

@@ -12,7 +12,8 @@ from .row_kernels import squares, squares_of_all
 
 OPTIONS = ["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r(5), False", "r(3, 4), 0, False",
            "r(3, 4), 1, True, True",
-           "r(4), correction=2", "r(3, 4), dim=1, correction=0", "r(3, 4), unbiased=False"]
+           "r(4), correction=2", "r(3, 4), dim=1, correction=0", "r(3, 4), unbiased=False",
+           "torch.zeros(0, 3), correction=-2"]
 
 
 # ---------------------------------------------------------------- variance

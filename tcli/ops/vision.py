@@ -145,7 +145,8 @@ def pixel_shuffle(x, upscale_factor: "int"):
 
 
 @composite("pixel_unshuffle", at="torch F", samples=["r(2, 2, 4, 6), 2",
-                                                     "r(1, 4, 2), 2"], grad_name="PixelUnshuffleBackward0")
+                                                     "r(1, 4, 2), 2",
+                                                     "torch.zeros(0, 1, 6, 6), 3"], grad_name="PixelUnshuffleBackward0")
 def pixel_unshuffle(x, downscale_factor: "int"):
     """(*, C, H r, W r) to (*, C r², H, W): the inverse of pixel_shuffle.
 
