@@ -136,13 +136,14 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
     if dtype is None:
         real = any(isinstance(v, float) for v in (start, end, step))
         dtype = dtypes.get_default_dtype() if real else dtypes.int64
+    exact = (end - start) / step
     if dtype.category < dtypes.FLOAT:
         start, end, step = int(start), int(end), int(step)
         if not step:
             raise BadValue("step must be nonzero")
     if dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
         raise Unsupported(f"\"arange_cpu\" not implemented for '{dtypes.scalar_name(dtype)}'")
-    count = int(np.ceil((end - start) / step))
+    count = int(np.ceil((end - start) / step if dtype is dtypes.int64 else exact))  # PyTorch cuts numbers for int64 alone
     if dtype.category >= dtypes.FLOAT:
         return make(lambda xp: _steps(xp, start, step, count, dtype.numpy), device, requires_grad)
     return make(lambda xp: (xp.arange(count, dtype=np.int64) * int(step) + int(start)).astype(dtype.numpy), device)

@@ -7,6 +7,7 @@ and several times as fast as a stable argsort.
 
 import numpy as np
 
+from ..engine.placement import has_values
 from ..engine.registry import T, composite, op
 from ..errors import BadIndex, EngineError
 from . import ties
@@ -48,7 +49,7 @@ def order(xp, x, descending: bool = False):
         x = x.astype(np.float32)
     if is_large(x) and x.ndim > 1 and x.size // n > 1:
         return _order_of_rows(xp, x, descending)
-    key = _key(xp, x) if x.size >= PACK_FROM else None
+    key = _key(xp, x) if x.size >= PACK_FROM and has_values(x) else None
     if key is not None:
         if descending:
             key = ~key
