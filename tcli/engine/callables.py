@@ -33,6 +33,7 @@ from .dispatch import (
 from .meta import MetaArray
 from .notes import note_expansion
 from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
+from .storage import by_rows
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
 
@@ -342,7 +343,7 @@ def _single(o: Op):
     The options in normal form depend on what was given and on the number of dims alone, so they are
     worked out once for each such call. Whatever fails goes the long road and fails there, in full words.
     """
-    kernel, memory, names, view, slow = None, {}, {}, o.view, call
+    kernel, memory, names, view, slow, in_rows = None, {}, {}, o.view, call, o.rows
     plan = plan_for(o, (True, False)) if o.rules else None
     named = o.grad_name_ if callable(o.grad_name_) else None
 
@@ -366,6 +367,8 @@ def _single(o: Op):
             r = None
         if r is None:
             return slow(o, args, kwargs)
+        if in_rows and a.ndim > 1 and not a.flags.c_contiguous:
+            r = by_rows(r, (a,))
         t = new(Tensor)
         t._a = r if type(r) is ndarray else asarray(r)
         t._v = [0]

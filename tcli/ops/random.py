@@ -215,7 +215,7 @@ def _below(p, generator, dtype):
 
 
 
-@op("multinomial", out="multinomial", at="torch tensor", nograd=True, samples=[], half=False, host=True,
+@op("multinomial", rows=True, out="multinomial", at="torch tensor", nograd=True, samples=[], half=False, host=True,
     shape=lambda xp, x, n, *_: xp.empty((*x.shape[:-1], n), np.int64))
 def multinomial(xp, x, num_samples: "int", replacement: "bool" = False, *, generator: "any" = None):
     """Indices drawn with probabilities proportional to the rows of x.

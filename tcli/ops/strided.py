@@ -199,7 +199,7 @@ def narrow_copy(x, dim: "int", start: "int", length: "int"):
         raise BadIndex(f"start out of range (expected to be in range of [-{n}, {n}], but got {start})")
     if x.ndim and (length < 0 or n < start + length):
         raise EngineError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return T.clone(T.narrow(x, dim, start, length))
+    return T.clone(T.narrow(x, dim, start, length), memory_format=contiguous_format)
 
 
 # ---------------------------------------------------------------- copies with a view overwritten
