@@ -70,7 +70,8 @@ def to_mine(t: torch.Tensor, seen: dict | None = None):
     if t.layout is not torch.strided:
         raise Untranslatable(f"layout {t.layout}")
     if t.dtype is torch.complex32:
-        return to_mine(t.detach().to(torch.complex64)).chalf()
+        half = to_mine(t.detach().to(torch.complex64)).chalf()
+        return half.requires_grad_() if t.requires_grad else half
     plain = t.detach().resolve_conj().resolve_neg()
     if plain.dtype is torch.bfloat16:
         import ml_dtypes
