@@ -104,8 +104,7 @@ def _update_running(running_mean, running_var, mean, rstd, eps: float, n: int, m
             continue
         a = running._a
         before_write(a)
-        a[...] = ((1 - momentum) * a.astype(np.float64) + momentum * batch).astype(a.dtype)
-        bump(running)
+        a[...] = ((1 - momentum) * a.astype(np.float64) + momentum * batch).astype(a.dtype)  # no new version, as in PyTorch
 
 
 def _check(channels: int, **named) -> None:
