@@ -197,7 +197,7 @@ def _nll_forward(xp, x, target, weight, ignore_index, reduction):
     return _collect(xp, values[:, 0] if axis else values, factor, ignored, target.shape, reduction)
 
 
-@op("_nll_loss", at="", grad_name=_name, samples=["r(4, 3), torch.tensor([0, 2, 1, 2]), None, -100, 'mean'"],
+@op("_nll_loss", rows=True, at="", grad_name=_name, samples=["r(4, 3), torch.tensor([0, 2, 1, 2]), None, -100, 'mean'"],
     vjp={"x": lambda k, g, x_shape, target, weight, ignore_index, reduction:
          k._nll_adjoint(g, target, weight, ignore_index, reduction, x_shape)}, raw_vjp=True)
 def _nll_loss(xp, x, target: "Index", weight: "Index?", ignore_index: "int", reduction: "str"):
