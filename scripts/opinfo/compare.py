@@ -247,7 +247,7 @@ class Comparison:
     def derive(self, kind: str, sample, theirs, ours):
         """Pairs of gradients and the cotangents they were taken with, which are differentiable in turn."""
         seeds = [self.cotangent(t).requires_grad_(kind == "grad") for t in theirs[0]]
-        self.seeds = [seeds] if kind == "grad" else [self.seeds[0], seeds]
+        self.seeds = [self.seeds[0], seeds] if kind == "gradgrad" else [seeds]
         my_seeds = [to_mine(s) for s in seeds]
         first, error = outcome(lambda: torch.autograd.grad(theirs[0], theirs[1], seeds, create_graph=True, allow_unused=True))
         mine_first, failure = outcome(lambda: mine.autograd.grad(list(ours[0]), ours[1], my_seeds, create_graph=True,
@@ -278,6 +278,7 @@ class Comparison:
             self.form("method", sample, method, copied=False)
         if inplace is not None and callable(inplace):
             self.form("inplace", sample, inplace, copied=True)
+            self.inplace_gradient(sample, inplace)
         if self.options.out and self.op.supports_out and not sample.kwargs.get("out"):
             self.outs(sample, expected)
 
@@ -304,6 +305,23 @@ class Comparison:
             found = "must return the tensor itself"
         if found and not self.rounded(process(theirs), my_process(ours), lambda: process(self.precise(sample)[0])):
             self.fault(kind, sample, found)
+
+    def inplace_gradient(self, sample, call) -> None:
+        """The gradients through the in-place form, written into a copy of the input."""
+        (x, *args), kwargs = inputs(sample)
+        leaves = [t for t in leaves_of(((x, *args), kwargs), torch.Tensor) if t.requires_grad]
+        if not self.op.supports_inplace_autograd or not isinstance(x, torch.Tensor) or not x.requires_grad or any(
+                not t.is_leaf or t._is_view() for t in leaves):
+            return
+        (my_x, *my_args), my_kwargs = mine_of = translate(((x, *args), kwargs))
+        y, error = outcome(lambda: seeded(torch, call, (x.clone(), *args), kwargs))
+        my_y, failure = outcome(lambda: seeded(mine, translate(call), (my_x.clone(), *my_args), my_kwargs))
+        if self.same_outcome("inplace grad", sample, error, failure) and error is None and y.requires_grad:
+            if not my_y.requires_grad:
+                self.fault("inplace grad", sample, "does not require gradients")
+                return
+            my_leaves = [t for t in leaves_of(mine_of, Tensor) if t.requires_grad]
+            self.derive("inplace grad", sample, ([y], leaves), ([my_y], my_leaves))
 
     def outs(self, sample, expected) -> None:
         expected = list(flat(expected))

@@ -741,10 +741,19 @@ def rebase(x, result, name: str | None = None) -> None:
     _refresh_views(root)
 
 
+def _twin(x):
+    """`x` with memory of its own: the ops inside a composite save it, and it is about to be overwritten."""
+    t = wrap(x._a.copy())
+    t._node, t._rg = x._node, True
+    return t
+
+
 def _into_first(o: Op, values: list):
     """Runs an op and writes its result into its first argument: `x.relu_()`, `F.relu(x, inplace=True)`."""
     x = values[0]
     check_writable(x)
+    if o.composite and x._rg and state.grad:
+        values = [_twin(x), *values[1:]]
     result = execute(o, values)
     if o.same_dtype is not None and result.dtype is not x.dtype:
         raise DTypeError(o.same_dtype.format(Have=dtypes.scalar_name(x.dtype), Want=dtypes.scalar_name(result.dtype)))

@@ -1,8 +1,9 @@
 """The `out=` form of an op: which dtypes a given tensor may have, how it is resized, what it may overlap.
 
 An op's declaration says in `out` what dtype it asks of the tensor: True (any dtype that the result can be cast
-to), a word of `RULES` (each stands for "exactly the dtype of the result" and has its own message), a word of
-`KERNELS`, a tuple of words (one for each result), or a function of the arguments that gives one of these.
+to), "copied" (any dtype at all), a word of `RULES` (each stands for "exactly the dtype of the result" and has its
+own message), a word of `KERNELS`, a tuple of words (one for each result), or a function of the arguments that gives
+one of these.
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ def _take_dtype(o: Op, values: list, out) -> None:
 
 def _check_dtype(name: str, rule: str | None, out, result) -> None:
     have, want = result.dtype, out.dtype
+    if rule == "copied":  # by `copy_`, which takes any dtype
+        return
     if rule in KERNELS:
         refused, message, uncastable = KERNELS[rule]
         kind = "f" if want.numpy.kind == "V" else want.numpy.kind

@@ -170,7 +170,7 @@ def _lu_with_info(A, pivot: "bool" = True, check_errors: "bool" = False):
     return T._lu_factor(A, "torch.lu_factor")
 
 
-@composite("lu", at="torch tensor", samples=["r(3, 3)"], out=False)
+@composite("lu", at="torch tensor", samples=["r(3, 3)"], out="copied")
 def lu(A, pivot: "bool" = True, get_infos: "bool" = False):
     """(LU, pivots), and with get_infos the first zero pivot as well: the older form of `linalg.lu_factor`.
 
