@@ -158,7 +158,7 @@ def histogram(x, bins: "any" = 100, *, range: "any" = None, weight: "Index?" = N
     tensor([2., 2.])
     """
     hist, edges = T._histogramdd(T.reshape(x, (-1, 1)), [bins], range, weight, density)
-    return hist, T.clone(edges) if edges is bins else edges
+    return hist, T.clone(edges) if isinstance(bins, Tensor) else edges
 
 
 @composite("histogramdd", at="torch", out=False,
