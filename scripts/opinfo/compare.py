@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import types
+import warnings
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,6 +83,14 @@ def outcome(call) -> tuple:
         raise
     except Exception as error:
         return None, error
+
+
+def warned(call) -> tuple:
+    """(result, error, whether it was said that a given tensor was resized) of a call."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result, error = outcome(call)
+    return result, error, any("was resized" in str(w.message) for w in caught)
 
 
 def base_class(error) -> type:
@@ -337,10 +346,10 @@ class Comparison:
         my_args, my_kwargs = translate((args, kwargs))
         mine_made = [to_mine(t) for t in made]
         out, my_out = (made[0], mine_made[0]) if len(made) == 1 else (tuple(made), tuple(mine_made))
-        theirs, error = outcome(lambda: seeded(torch, self.op.op, args, {**kwargs, "out": out}))
+        theirs, error, resized = warned(lambda: seeded(torch, self.op.op, args, {**kwargs, "out": out}))
         if isinstance(error, TypeError):
             return
-        ours, failure = outcome(lambda: seeded(mine, self.call, my_args, {**my_kwargs, "out": my_out}))
+        ours, failure, my_resized = warned(lambda: seeded(mine, self.call, my_args, {**my_kwargs, "out": my_out}))
         if self.same_outcome("out", sample, error, failure) and error is None:
             process, my_process = self.processing(sample)
             precision = expected[0].dtype if expected[0].dtype in SINGLE else None
@@ -352,6 +361,8 @@ class Comparison:
                 found = None
             if not found and len(made) == 1 and theirs is out and ours is not my_out:
                 found = "must return out"
+            if not found and resized != my_resized:
+                found = f"{'warns' if resized else 'does not warn'} of another size, here not so"
             if found:
                 self.fault("out", sample, found)
 

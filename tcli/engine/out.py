@@ -73,6 +73,8 @@ KERNELS = {
     "normal": ("biu", _NO_KERNEL.replace("{kernel}", "normal_kernel_cpu"), ""),
 }
 
+# Families of ops that create, and other ops, which resize without a word.
+QUIET = frozenset("create random addbmm narrow_copy multinomial bernoulli lu log_sigmoid logsigmoid".split())
 OVERLAP = ("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
            "location. Please clone() the tensor before performing the operation.")
 
@@ -93,16 +95,19 @@ def into_out(o: Op, values: list, out):
     rules = rule if isinstance(rule, tuple) else (rule,) * len(outs)
     for t, r, rule in zip(outs, results, rules, strict=True):
         _check_overlap(o, values, t, r)
-        write_out(o.name, t, r, rule)
+        write_out(o.name, t, r, rule, quiet=_creates(o) and o.family in QUIET or o.name in QUIET)
     if o.fields and len(outs) > 1:
         return struct(o.name + "_out", o.fields)(outs)
     return out if not isinstance(out, list) else tuple(out)
 
 
+def _creates(o: Op) -> bool:
+    return not o.tensor_slots and o.list_slot is None
+
+
 def _take_dtype(o: Op, values: list, out) -> None:
     """A creation op makes what `out` is, and so do the ops that say "of dtype"."""
-    i = o.index.get("dtype")
-    creates = not o.tensor_slots and o.list_slot is None
+    i, creates = o.index.get("dtype"), _creates(o)
     if i is None or not (creates or o.out_rule == "of dtype"):
         return
     if values[i] is None:
@@ -177,11 +182,11 @@ def _same_memory(o: Op, a: np.ndarray, b: np.ndarray) -> bool:
     return a.ctypes.data == b.ctypes.data and a.shape == b.shape
 
 
-def write_out(name: str, out, result, rule: str | None = None) -> None:
+def write_out(name: str, out, result, rule: str | None = None, quiet: bool = False) -> None:
     """Writes a result into a tensor that was given for it, resized where it has another shape."""
     _check_dtype(name, rule, out, result)
     if out._a.shape != result._a.shape:
-        if out._a.size:
+        if out._a.size and not quiet:
             warn_resized(out, result)
         out._a = module_of(out._a).empty(result._a.shape, out._a.dtype)
     before_write(out._a)

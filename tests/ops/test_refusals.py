@@ -1,5 +1,7 @@
 """Calls that PyTorch refuses, with the class and words it does so: most are on tensors without dims or elements."""
 
+import warnings
+
 import pytest
 
 import tcli.ops  # noqa: F401  declares the ops
@@ -98,3 +100,11 @@ def test_infinite_numbers_add_to_complex_ones_from_either_side():
     for total in (torch.tensor([1 + 1j]) + torch.inf, torch.inf + torch.tensor([1 + 1j])):
         assert total.real.item() == torch.inf
         assert total.imag.isnan().item()
+
+
+def test_what_creates_resizes_without_a_word():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert torch.arange(3, out=torch.zeros(1)).tolist() == [0.0, 1.0, 2.0]
+    with pytest.warns(UserWarning, match="was resized"):
+        torch.add(torch.ones(2), 1, out=torch.zeros(1))
