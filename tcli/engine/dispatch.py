@@ -200,7 +200,7 @@ def promote(o: Op, values: list) -> None:
         return
     if common is dtypes.complex32:
         half_complex.refuse(o.name)
-        _mark_half_complex(values, slots)
+        half_complex.mark(values, [i for i in slots if isinstance(values[i], Tensor)], cast)
         return
     if o.promote == "float" and common.category < dtypes.FLOAT:
         common = dtypes.get_default_dtype()
@@ -232,15 +232,6 @@ def _check_numbers(o: Op, values: list, slots: list) -> None:
         given = ", ".join(type(values[i]).__name__ for i in slots)
         raise ArgumentError(f"{o.name}() received an invalid combination of arguments - got ({given}), but expected a Tensor "
                             "among them", help=f"torch.tensor({values[slots[0]]!r}) makes a tensor of the first")
-
-
-def _mark_half_complex(values: list, slots: list) -> None:
-    """complex32 has no NumPy type: its operands are complex64 that say what they stand for."""
-    for i in slots:
-        t = values[i]
-        if isinstance(t, Tensor):
-            values[i] = cast(t, dtypes.complex64)
-            values[i]._half_complex = True
 
 
 def _wrapped_integer(value, target):

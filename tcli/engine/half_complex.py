@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import Unsupported
+from . import dtypes
 
 COMPUTED = frozenset("add sub rsub mul eq ne _cat where positive neg sgn isclose float_power _cast".split())
 _VML = frozenset("acos asin atan cos exp expm1 log log10 log1p log2 sin sqrt tan tanh erf erfc erfinv lgamma i0".split())
@@ -21,6 +22,13 @@ def refuse(name: str) -> None:
     if name not in COMPUTED:
         kernel = _KERNELS.get(name) or (f"{name}_vml_cpu" if name in _VML else f"{name}_cpu")
         raise Unsupported(f"\"{kernel}\" not implemented for 'ComplexHalf'")
+
+
+def mark(values: list, slots: list, cast) -> None:
+    """Operands become complex64 that say what they stand for; in place."""
+    for i in slots:
+        values[i] = cast(values[i], dtypes.complex64)
+        values[i]._half_complex = True
 
 
 def rounded(t):

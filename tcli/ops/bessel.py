@@ -83,7 +83,7 @@ for _name, _function, _shown in (
         ("scaled_modified_bessel_k1", "k1e", "[2.7310, 1.6362]")):
     unary(_name, _function, f"{_KIND[_name[:-1]]}, order {_name[-1]}", f"special.{_name}(tensor([0.5, 1.]))",
           f"tensor({_shown})",
-          samples=PLAIN, at="special", half=False)
+          samples=PLAIN, at="special", half=False, fuse=type(_function) is str)
 
 
 @op("spherical_bessel_j0", half=False, at="special", promote="float", samples=PLAIN, nograd=True)

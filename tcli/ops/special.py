@@ -41,9 +41,9 @@ def special_name(name: str) -> str:
 
 
 def unary(name: str, function, what: str, example: str, shown: str, gradient=None, samples=SAMPLES, also=(),
-          at: str = EVERYWHERE, kernel_name: str = "", half: bool = True):
+          at: str = EVERYWHERE, kernel_name: str = "", half: bool = True, fuse: bool = True):
     """Declares a special function of one number; integers go to the default float type."""
-    @op(name, at=at, half=half, also=also, promote="float", fuse=True, samples=list(samples),
+    @op(name, at=at, half=half, also=also, promote="float", fuse=fuse, samples=list(samples),
         vjp={"x": gradient} if gradient else None,
         nograd=gradient is None, grad_name=special_name(name) if at == "special" and gradient else None)
     def kernel(xp, x):
