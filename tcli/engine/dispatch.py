@@ -10,12 +10,12 @@ from weakref import ref
 import numpy as np
 
 from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError, Unsupported
-from . import dtypes, placement
+from . import dtypes, half_complex, placement
 from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
 from .device import device_of, move
 from .meta import NeedsValue
 from .registry import Op, T, missing_argument, plan_for
-from .storage import root_of, thaw
+from .storage import by_rows, root_of, thaw
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
 from .waiting import before_write
 
@@ -199,7 +199,8 @@ def promote(o: Op, values: list) -> None:
     if common is None:
         return
     if common is dtypes.complex32:
-        _mark_half_complex(values, slots)
+        half_complex.refuse(o.name)
+        half_complex.mark(values, [i for i in slots if isinstance(values[i], Tensor)], cast)
         return
     if o.promote == "float" and common.category < dtypes.FLOAT:
         common = dtypes.get_default_dtype()
@@ -231,15 +232,6 @@ def _check_numbers(o: Op, values: list, slots: list) -> None:
         given = ", ".join(type(values[i]).__name__ for i in slots)
         raise ArgumentError(f"{o.name}() received an invalid combination of arguments - got ({given}), but expected a Tensor "
                             "among them", help=f"torch.tensor({values[slots[0]]!r}) makes a tensor of the first")
-
-
-def _mark_half_complex(values: list, slots: list) -> None:
-    """complex32 has no NumPy type: its operands are complex64 that say what they stand for."""
-    for i in slots:
-        t = values[i]
-        if isinstance(t, Tensor):
-            values[i] = cast(t, dtypes.complex64)
-            values[i]._half_complex = True
 
 
 def _wrapped_integer(value, target):
@@ -313,7 +305,7 @@ def execute(o: Op, values: list):
     if o.out_count == 1 and type(raw) is not tuple:
         t = wrap(raw)
         if t._a.dtype.kind == "c" and any(v._half_complex for v in values if type(v) in TENSORS):
-            t._half_complex = True
+            half_complex.rounded(t)
         if o.view:
             note_view(o, values[0], values[1:], t)
         if state.inference:
@@ -453,7 +445,8 @@ def _guarded(o: Op, xp, kernel_values: list):
     try:
         if xp is None:
             return placement.run(o, _kernel(o), kernel_values, _arrays_of(o, kernel_values))
-        return _kernel(o)(xp, *kernel_values)
+        raw = _kernel(o)(xp, *kernel_values)
+        return by_rows(raw, kernel_values) if o.rows else raw
     except TcliError:
         raise
     except MemoryError as error:
@@ -758,10 +751,19 @@ def _rebase(x, result, name: str | None) -> None:
     _refresh_views(root)
 
 
+def _twin(x):
+    """`x` with memory of its own: the ops inside a composite save it, and it is about to be overwritten."""
+    t = wrap(x._a.copy())
+    t._node, t._rg = x._node, True
+    return t
+
+
 def _into_first(o: Op, values: list):
     """Runs an op and writes its result into its first argument: `x.relu_()`, `F.relu(x, inplace=True)`."""
     x = values[0]
     check_writable(x)
+    if o.composite and x._rg and state.grad:
+        values = [_twin(x), *values[1:]]
     result = execute(o, values)
     if o.same_dtype is not None and result.dtype is not x.dtype:
         raise DTypeError(o.same_dtype.format(Have=dtypes.scalar_name(x.dtype), Want=dtypes.scalar_name(result.dtype)))

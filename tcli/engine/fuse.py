@@ -30,6 +30,7 @@ from .args import Size
 from .device import CPU
 from .dispatch import Tensor
 from .registry import plan_for
+from .storage import by_rows
 from .symbols import COPY, FINAL, Expr, Reduction, symbols
 from .tape import Node, Saved, edge_of, state
 from .waiting import exposed, is_owned, leaf, note_reader, note_small, reads_exposed
@@ -405,7 +406,7 @@ def _store_inputs_first(e: Expr) -> None:
             _evaluate(a, None)
     how = e.fn
     if type(how) is Reduction:
-        found = np.asarray(how.ufunc.reduce(e.args[0].array, how.axes, how.dtype, None, how.keepdims))
+        found = by_rows(np.asarray(how.ufunc.reduce(e.args[0].array, how.axes, how.dtype, None, how.keepdims)), ())
     else:
         found = np.empty(e.shape, e.dtype)
         rows = [np.ascontiguousarray(a.array).reshape(-1, a.shape[-1]) for a in e.args]

@@ -37,6 +37,9 @@ def _install_operator(name: str, o) -> None:
         setattr(Tensor, name, guarded_operator(callables.operator_for(o), name))
     elif name.startswith("__r") and name[3:-2] in OPERATORS:
         base = callables.operator_for(o) if o.ufunc or o in callables._operators else o.function
+        if name == "__radd__":  # PyTorch does not turn the operands round, which shows where complex numbers are infinite
+            setattr(Tensor, name, base)
+            return
         setattr(Tensor, name, callables.reflected(base, REFLECTED_NAMES.get(name)))
     else:
         setattr(Tensor, name, operands_only(o.function) if name[2:-2] in OPERATORS else o.function)

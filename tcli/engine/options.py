@@ -31,6 +31,7 @@ from .dispatch import (
     wrap,
 )
 from .registry import FIRST, RESULT, Op, plan_for
+from .storage import by_rows
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
 
@@ -116,7 +117,7 @@ def is_single(o: Op) -> bool:
 
 def single(o: Op):
     """The function of an op on one tensor with options."""
-    kernel, memory, names, view, small = None, {}, {}, o.view, o.small
+    kernel, memory, names, view, small, in_rows = None, {}, {}, o.view, o.small, o.rows
     plan = plan_for(o, (True, False)) if o.rules else None
     named = o.grad_name_ if callable(o.grad_name_) else None
     others = ANY_DTYPE if o.promote is None else frozenset()
@@ -147,6 +148,8 @@ def single(o: Op):
             r = kernel(np, a, *options) if run is None else run(a)
         except Exception:
             return call(o, (x, *args), kwargs)
+        if in_rows and a.ndim > 1 and not a.flags.c_contiguous:
+            r = by_rows(r, (a,))
         t = new(Tensor)
         t._a = r if type(r) is ndarray else wrap(r)._a
         if view:
@@ -264,6 +267,8 @@ def multiple(o: Op, finish):
             r = run(np, *raw)
             if type(r) is tuple:
                 return call(o, args, kwargs)
+            if o.rows:
+                r = by_rows(r, raw)
         except (TcliError, *KERNEL_ERRORS):
             return call(o, args, kwargs)
         return finish(o, values, r, needs)

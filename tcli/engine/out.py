@@ -1,8 +1,9 @@
 """The `out=` form of an op: which dtypes a given tensor may have, how it is resized, what it may overlap.
 
 An op's declaration says in `out` what dtype it asks of the tensor: True (any dtype that the result can be cast
-to), a word of `RULES` (each stands for "exactly the dtype of the result" and has its own message), a word of
-`KERNELS`, a tuple of words (one for each result), or a function of the arguments that gives one of these.
+to), "copied" (any dtype at all), a word of `RULES` (each stands for "exactly the dtype of the result" and has its
+own message), a word of `KERNELS`, a tuple of words (one for each result), or a function of the arguments that gives
+one of these.
 """
 
 from __future__ import annotations
@@ -63,12 +64,19 @@ _NO_KERNEL = "\"{kernel}\" not implemented for '{Have}'"
 # the result cannot be cast. Every other dtype will do, even where an imaginary part gets lost.
 KERNELS = {
     "real": ("", "", "biu"),
+    "magnitude": ("", "", "biu"),
+    "mean": ("", "", "biu"),
     "real fft": ("biuc", "{fft} expects a floating point output tensor, but got {Have}", ""),
     "nansum": ("biuc", _NO_KERNEL.replace("{kernel}", "nansum_cpu"), ""),
     "std": ("c", _NO_KERNEL.replace("{kernel}", "std_cpu"), "biu"),
     "bernoulli": ("c", _NO_KERNEL.replace("{kernel}", "bernoulli_tensor_cpu_self_"), ""),
     "normal": ("biu", _NO_KERNEL.replace("{kernel}", "normal_kernel_cpu"), ""),
 }
+
+# Families of ops that create, and other ops, which resize without a word.
+QUIET = frozenset("create random addbmm narrow_copy multinomial bernoulli lu log_sigmoid logsigmoid".split())
+OVERLAP = ("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+           "location. Please clone() the tensor before performing the operation.")
 
 
 def into_out(o: Op, values: list, out):
@@ -87,16 +95,19 @@ def into_out(o: Op, values: list, out):
     rules = rule if isinstance(rule, tuple) else (rule,) * len(outs)
     for t, r, rule in zip(outs, results, rules, strict=True):
         _check_overlap(o, values, t, r)
-        write_out(o.name, t, r, rule)
+        write_out(o.name, t, r, rule, quiet=_creates(o) and o.family in QUIET or o.name in QUIET)
     if o.fields and len(outs) > 1:
         return struct(o.name + "_out", o.fields)(outs)
     return out if not isinstance(out, list) else tuple(out)
 
 
+def _creates(o: Op) -> bool:
+    return not o.tensor_slots and o.list_slot is None
+
+
 def _take_dtype(o: Op, values: list, out) -> None:
     """A creation op makes what `out` is, and so do the ops that say "of dtype"."""
-    i = o.index.get("dtype")
-    creates = not o.tensor_slots and o.list_slot is None
+    i, creates = o.index.get("dtype"), _creates(o)
     if i is None or not (creates or o.out_rule == "of dtype"):
         return
     if values[i] is None:
@@ -108,12 +119,15 @@ def _take_dtype(o: Op, values: list, out) -> None:
 
 def _check_dtype(name: str, rule: str | None, out, result) -> None:
     have, want = result.dtype, out.dtype
+    if rule == "copied":  # by `copy_`, which takes any dtype
+        return
     if rule in KERNELS:
         refused, message, uncastable = KERNELS[rule]
         kind = "f" if want.numpy.kind == "V" else want.numpy.kind
-        if kind in refused:
+        if kind in refused and (rule != "bernoulli" or result._a.size):
             error = Unsupported if "not implemented" in message else DTypeError
             raise error(message.format(fft=name.removeprefix("fft_").replace("2", "n"), Have=dtypes.scalar_name(want)))
+        _check_kernel(rule, have, want)
         if kind not in uncastable:
             return
     if rule is None or rule in KERNELS:
@@ -128,6 +142,15 @@ def _check_dtype(name: str, rule: str | None, out, result) -> None:
     raise DTypeError(RULES[rule].format(name=name, linalg=name.replace("_", ".", 1), **names))
 
 
+def _check_kernel(rule: str, have, want) -> None:
+    """What two kernels ask besides: a magnitude written to its own complex dtype, a complex mean to a complex one."""
+    want_name = dtypes.scalar_name(want)
+    if rule == "magnitude" and want.is_complex and want is not have.to_complex():
+        raise DTypeError(f"Found dtype {want_name} but expected {dtypes.scalar_name(have.to_complex())}")
+    if rule == "mean" and have.is_complex and not want.is_complex:
+        raise DTypeError(f"mean.dtype_out(): input types can't be cast to the desired output type {want_name}")
+
+
 def c_name(d: dtypes.dtype) -> str:
     """`long int` for int64: the name of the element type in messages about `out`."""
     return dtypes.C_NAMES.get(d.name, d.name).replace("long long", "long int")
@@ -136,6 +159,8 @@ def c_name(d: dtypes.dtype) -> str:
 def _check_overlap(o: Op, values: list, out, result) -> None:
     """The written memory may be an operand's as a whole, but not in part; and each element has its own."""
     a = out._a
+    if o.out_apart and not a.size and any(t is out for value in values if isinstance(value, (list, tuple)) for t in value):
+        raise EngineError(OVERLAP)
     if type(a) is not np.ndarray or not a.size or a.shape != result._a.shape and not o.out_apart:
         return
     if any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True)):
@@ -145,8 +170,7 @@ def _check_overlap(o: Op, values: list, out, result) -> None:
         for t in value if isinstance(value, (list, tuple)) else (value,):
             b = getattr(t, "_a", None)
             if type(b) is np.ndarray and b.size and np.may_share_memory(a, b) and not _same_memory(o, a, b):
-                raise EngineError("unsupported operation: some elements of the input tensor and the written-to tensor refer "
-                                  "to a single memory location. Please clone() the tensor before performing the operation.")
+                raise EngineError(OVERLAP)
 
 
 def _same_memory(o: Op, a: np.ndarray, b: np.ndarray) -> bool:
@@ -158,11 +182,11 @@ def _same_memory(o: Op, a: np.ndarray, b: np.ndarray) -> bool:
     return a.ctypes.data == b.ctypes.data and a.shape == b.shape
 
 
-def write_out(name: str, out, result, rule: str | None = None) -> None:
+def write_out(name: str, out, result, rule: str | None = None, quiet: bool = False) -> None:
     """Writes a result into a tensor that was given for it, resized where it has another shape."""
     _check_dtype(name, rule, out, result)
     if out._a.shape != result._a.shape:
-        if out._a.size:
+        if out._a.size and not quiet:
             warn_resized(out, result)
         out._a = module_of(out._a).empty(result._a.shape, out._a.dtype)
     before_write(out._a)

@@ -56,7 +56,7 @@ class Op:
                  "half", "index", "kinds", "list_slot", "name", "names", "nograd", "n_positional",
                  "out_count", "paths", "plans", "promote", "public", "ref", "required", "rules", "samples", "star",
                  "tensor_slots", "ufunc", "check", "host", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out",
-                 "out_rule", "out_apart", "same_dtype", "shape", "errors", "fuse", "small")
+                 "out_rule", "out_apart", "same_dtype", "shape", "errors", "fuse", "small", "rows")
 
     @property
     def grad_name(self) -> str:
@@ -99,10 +99,12 @@ OutRule = bool | str | tuple | Callable  # see `out`
 def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = None, vjp=None, nograd: bool = False,
        samples=(), errors=(), view: bool = False, half: bool = True, ufunc: str | None = None, ref=None, cost=None,
        shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: OutRule | None = None,
-       out_apart: bool = False, same_dtype: str | None = None, check=None, host: bool = False, fuse=None, small=None):
+       out_apart: bool = False, same_dtype: str | None = None, check=None, host: bool = False, fuse=None, small=None,
+       rows: bool | None = None):
     """Declares an op by its kernel `(xp, args...) -> array` (or a tuple of arrays when outs > 1).
 
-    `check(values)` sees the bound values before promotion and may raise.
+    `check(values)` sees the bound values before promotion and may raise. `rows`: results lie in row-major memory,
+    however the operands do; unless told, this holds for ops that work along dims and on lists.
     """
     def declare(fn):
         o = _declare(name, fn, at, also, samples, grad_name, skip=1)
@@ -111,6 +113,8 @@ def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = No
         o.vjp, o.nograd, o.composite, o.fields = vjp or {}, nograd, False, fields
         o.check, o.same_dtype, o.host, o.small = check, same_dtype, host, small
         o.fuse = ufunc is not None if fuse is None else fuse
+        along = o.list_slot is not None or not o.index.keys().isdisjoint(("dim", "dims"))
+        o.rows = along and not view if rows is None else rows
         _out_words(o, (not view) if out is None else out, out_apart)
         _validate(o)
         return fn
@@ -126,7 +130,7 @@ def composite(name: str, at: str = "torch tensor", *, also=(), samples=(), error
         o.promote, o.view, o.half, o.ufunc, o.ref, o.cost, o.shape = promote, False, False, None, None, None, None
         o.out_count, o.raw_vjp, o.vjp, o.nograd, o.composite = 1, None, {}, nograd, True
         o.errors, o.fields, o.rules, o.check, o.fuse, o.host = errors, fields, [], None, False, False
-        o.same_dtype, o.small = same_dtype, None
+        o.same_dtype, o.small, o.rows = same_dtype, None, False
         _out_words(o, out, out_apart)
         return fn
     return declare

@@ -77,3 +77,15 @@ class layout:
 strided, sparse_coo = layout("strided"), layout("sparse_coo")
 contiguous_format, channels_last = layout("contiguous_format"), layout("channels_last")
 preserve_format, channels_last_3d = layout("preserve_format"), layout("channels_last_3d")
+
+
+def by_rows(raw, values):
+    """A kernel's results in row-major memory, but for those that share the memory of an operand."""
+    if type(raw) is tuple:
+        return tuple(by_rows(r, values) for r in raw)
+    if type(raw) is not np.ndarray or raw.ndim < 2 or raw.flags.c_contiguous:
+        return raw
+    given = (v for value in values for v in (value if type(value) is list else (value,)) if type(v) is np.ndarray)
+    if raw.base is not None and any(np.may_share_memory(raw, v) for v in given):
+        return raw
+    return np.ascontiguousarray(raw)

@@ -215,7 +215,7 @@ def prelu(x, weight):
 
 
 @composite("glu", at="F", samples=["r(3, 4)", "r(4, 3), 0"], grad_name="GluBackward0", out=False)
-def glu(x, dim: "Dim" = -1):
+def glu(x, dim: "int" = -1):
     """a * sigmoid(b), where a and b are the halves of x along dim.
 
     >>> F.glu(tensor([1., 2., 0., 0.]))
@@ -223,7 +223,8 @@ def glu(x, dim: "Dim" = -1):
     """
     refuse(x._a, "biuc", "glu_cpu")
     if x.ndim == 0:
-        raise EngineError("glu does not support 0-dimensional tensors")
+        raise EngineError("glu does not support scalars because halving size must be even")
+    dim = wrap_dim(dim, x.ndim)
     size = x.shape[dim]
     if size % 2:
         raise EngineError(f"Halving dimension must be even, but dimension {dim} is size {size}")

@@ -26,7 +26,7 @@ def _is_bool(a) -> bool:
 def _scaled(xp, other, alpha, like):
     """`alpha * other`; PyTorch refuses a fractional alpha on integers."""
     if alpha == 1 and type(alpha) is not bool:
-        return other
+        return _times_one(xp, other, like)
     if getattr(like, "dtype", np.dtype(float)).kind in "iub" and isinstance(alpha, float):
         raise EngineError("For integral input tensors, argument alpha must not be a floating point number.")
     if type(alpha) is bool and not _is_bool(like):
@@ -37,8 +37,18 @@ def _scaled(xp, other, alpha, like):
     return other * (np.asarray(alpha).astype(d) if d is not None and d.kind == "u" else alpha)
 
 
+def _times_one(xp, other, like):
+    """`other` as PyTorch's complex product with 1 leaves it: an infinite or nan part makes nan of the other part."""
+    for d in (getattr(like, "dtype", None), getattr(other, "dtype", None)):
+        if d is not None and d.kind == "c" and holds(xp.any(~xp.isfinite(other))):
+            with np.errstate(invalid="ignore"):
+                return xp.multiply(xp.asarray(other, d), d.type(1))
+    return other
+
+
 @op("add", at="torch tensor tensor_", also=["tensor.__add__", "tensor.__radd__", "tensor.__iadd__"], promote="same",
-    ufunc="add", samples=[*PAIRS, "r(3), r(3), alpha=2"],
+    ufunc="add", samples=[*PAIRS, "r(3), r(3), alpha=2",
+                          "torch.tensor([1 + 2j]), math.inf"],
     vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: g if alpha == 1 else g * alpha}, raw_vjp=True)
 def add(xp, x: "Value", other: "Operand", *, alpha: "Scalar" = 1):
     """x + alpha * other, elementwise with broadcasting.
@@ -61,7 +71,8 @@ def _no_bools(values: list) -> None:
 
 
 @op("sub", at="torch tensor tensor_", also=["subtract", "tensor.__sub__", "tensor.__rsub__", "tensor.__isub__"],
-    promote="same", ufunc="subtract", check=_no_bools, samples=[*PAIRS, "r(3), r(3), alpha=2"],
+    promote="same", ufunc="subtract", check=_no_bools, samples=[*PAIRS, "r(3), r(3), alpha=2",
+                                                                "torch.tensor([1 + 2j]), math.inf"],
     vjp={"x": lambda k, g: g, "other": lambda k, g, alpha: -g if alpha == 1 else g * -alpha}, raw_vjp=True)
 def sub(xp, x: "Value", other: "Operand", *, alpha: "Scalar" = 1):
     """x - alpha * other, elementwise with broadcasting.
@@ -261,7 +272,14 @@ def _raw_pow_exponent(k, g, x, exponent, out):
     return g * (out * (math.log(x) if x > 0 else math.nan))
 
 
+def _no_negative(values: list) -> None:
+    x, exponent = values[0], values[1]
+    if type(exponent) is int and exponent < 0 and hasattr(x, "_a") and x._a.dtype.kind in "iub":
+        raise EngineError("Integers to negative integer powers are not allowed.")
+
+
 @op("pow", fuse=True, at="torch tensor tensor_", also=["tensor.__pow__", "tensor.__rpow__", "tensor.__ipow__"], promote="same",
+    check=_no_negative,
     samples=["pos(3, 4), 2", "pos(3), 0.5", "r(3), 3", "pos(3, 4), r(4)", "2.0, r(3)", "r(3), 0", "r(0), 2"],
     grad_name=named("Pow", 1, 0, 2), vjp={"x": _pow_x, "exponent": _pow_exponent},
     raw_vjp={"x": _raw_pow_x, "exponent": _raw_pow_exponent})

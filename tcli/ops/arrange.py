@@ -7,7 +7,7 @@ from ..engine.placement import holds
 from ..engine.registry import T, composite, function, op
 from ..engine.storage import contiguous_format
 from ..engine.tensor import tensor
-from ..errors import EngineError, Unsupported
+from ..errors import BadIndex, EngineError, Unsupported
 
 
 @op("repeat", at="tensor", half=False, samples=["r(2, 3), (2, 2)", "r(3), (2, 1)", "r(2), (0,)"],
@@ -82,6 +82,8 @@ def repeat_interleave(x, repeats: "any" = None, dim: "Dim?" = None, *, output_si
     flat = dim is None
     if flat:
         x, dim = T.reshape(x, (-1,)), 0
+    if not x.ndim:
+        raise BadIndex(f"Dimension specified as {dim} but tensor has no dimensions")
     n = x.shape[dim]
     if isinstance(repeats, int):
         if repeats < 0:

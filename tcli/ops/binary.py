@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.dispatch import cast, result_type
 from ..engine.placement import holds
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
@@ -182,7 +183,9 @@ def logaddexp2(xp, x, other):
 # ---------------------------------------------------------------- powers of two, float powers
 
 @composite("ldexp", at=EVERYWHERE, grad_name="LdexpBackward0",
-           samples=["r(3, 4), ints(4)", "r(3), ints(1)", "ints(3), ints(3)"])
+           samples=["r(3, 4), ints(4)", "r(3), ints(1)", "ints(3), ints(3)",
+                    "torch.tensor([1.5]).double(), torch.tensor([200])",
+                    "torch.tensor([1]), torch.tensor(0.5).double()"])
 def ldexp(x, other):
     """x * 2 ** other.
 
@@ -191,10 +194,9 @@ def ldexp(x, other):
     """
     if x.is_floating_point():
         refuse(other._a, "b", "ldexp_cpu_exp")
-    factor = T.pow(2.0, other)
-    if x.is_floating_point() and not (other.is_floating_point() or other.is_complex()):
-        factor = factor.to(x.dtype)
-    return x * factor
+    common = result_type((x, other))
+    wide = common if common.category >= dtypes.FLOAT else dtypes.get_default_dtype()
+    return x * T.pow(2.0, cast(other, wide) if other.dtype is not wide else other)
 
 
 @op("frexp", out=("mantissa", "exponent"), at="torch tensor", outs=2, fields=("mantissa", "exponent"),

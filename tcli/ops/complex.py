@@ -160,7 +160,8 @@ def view_as_real(xp, x):
         xp.empty((*x.shape, 2), part.dtype)
 
 
-@op("view_as_complex", at="torch", view=True, samples=["r(3, 2)", "r(2)"], vjp={"x": lambda k, g: k.view_as_real(g)})
+@op("view_as_complex", at="torch", view=True, samples=["r(3, 2)", "r(2)",
+                                                       "torch.zeros(0, 2)"], vjp={"x": lambda k, g: k.view_as_real(g)})
 def view_as_complex(xp, x):
     """A view of pairs of real numbers (a last dim of size 2) as complex ones.
 
@@ -174,9 +175,11 @@ def view_as_complex(xp, x):
         raise EngineError("Input tensor must have one or more dimensions")
     if x.shape[-1] != 2:
         raise ShapeError("Tensor must have a last dimension of size 2")
-    if x.strides[-1] != x.itemsize:
+    if x.size and x.strides[-1] != x.itemsize:
         raise EngineError("Tensor must have a last dimension with stride 1")
     target = np.dtype(np.complex128 if x.dtype == np.float64 else np.complex64)
+    if not x.size:
+        return xp.empty(x.shape[:-1], target)
     if any(s % target.itemsize for s in x.strides[:-1]):
         raise EngineError("Tensor must have a stride divisible by 2 for all but last dimension")
     return x.view(target)[..., 0]

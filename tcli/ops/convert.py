@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from ..engine import dtypes
+from ..engine import dtypes, half_complex
 from ..engine.callables import is_small
 from ..engine.dispatch import assign, bump, cast, check_writable
 from ..engine.options import plain_target
 from ..engine.registry import T, function, op
+from ..engine.storage import contiguous_format, preserve_format
 from ..engine.tape import state
 from ..engine.tensor import Tensor, as_tensor
 from ..errors import ArgumentError, EngineError, ShapeError
@@ -15,7 +16,10 @@ from ..errors import ArgumentError, EngineError, ShapeError
 def _to(name: str, d) -> None:
     @function("tensor." + name)
     def method(x, memory_format=None):
-        return x if x.dtype is d else T._cast(x, d)
+        t = x if x.dtype is d else T._cast(x, d)
+        if memory_format in (None, preserve_format) or memory_format is contiguous_format and t is x:
+            return t
+        return T.contiguous(t, memory_format)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as {d!r}; itself if it is that already."
@@ -34,11 +38,7 @@ def chalf(x, memory_format=None):
     if x.dtype is dtypes.complex32:
         return x
     out = T._cast(x, dtypes.complex64) if x.dtype is not dtypes.complex64 else T.clone(x)
-    with np.errstate(over="ignore"):
-        for part in (out._a.real, out._a.imag):
-            part[...] = part.astype(np.float16)
-    out._half_complex = True
-    return out
+    return half_complex.rounded(out)
 
 
 def _tensor(name: str, value):

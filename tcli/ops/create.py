@@ -138,16 +138,18 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
     if dtype is None:
         real = any(isinstance(v, float) for v in (start, end, step))
         dtype = dtypes.get_default_dtype() if real else dtypes.int64
+    exact = (end - start) / step
     if dtype.category < dtypes.FLOAT:
         start, end, step = int(start), int(end), int(step)
         if not step:
             raise BadValue("step must be nonzero")
     if dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
         raise Unsupported(f"\"arange_cpu\" not implemented for '{dtypes.scalar_name(dtype)}'")
+    # PyTorch cuts the numbers first for int64 alone.
+    count = math.ceil((end - start) / step) if dtype is dtypes.int64 or dtype.category >= dtypes.FLOAT else math.ceil(exact)
     if dtype.category >= dtypes.FLOAT:
-        count = int(np.ceil((end - start) / step))
         return make(lambda xp: _steps(xp, start, step, count, dtype.numpy), device, requires_grad)
-    return make(lambda xp: _whole_steps(xp, start, step, -((start - end) // step), dtype.numpy), device)
+    return make(lambda xp: _whole_steps(xp, start, step, count, dtype.numpy), device)
 
 
 def _whole_steps(xp, start: int, step: int, count: int, target: np.dtype):
@@ -301,6 +303,14 @@ def _ends(name: str, start, end) -> list:
     return [_number(name, "start", start), _number(name, "end", end)]
 
 
+def _step_count(name: str, start, end, steps) -> int:
+    if isinstance(steps, bool) or not hasattr(steps, "__index__"):
+        given = ", ".join(type_name(v) for v in (start, end, steps))
+        raise ArgumentError(f"{name}() received an invalid combination of arguments - got ({given}), but expected (Number "
+                            "start, Number end, int steps); start and end may be tensors without dims")
+    return steps.__index__()
+
+
 def _number(name: str, word: str, value):
     value = value.item() if hasattr(value, "item") else value
     if not isinstance(value, (int, float, complex)):
@@ -320,13 +330,14 @@ def _line(xp, start, end, steps: int, real):
 
 
 @composite("linspace", at="torch", nograd=True, samples=["0, 1, 5", "-2, 3, 1", "3, 7, 0", "0.1, 0.7, 7"])
-def linspace(start: "any", end: "any", steps: "int", *, dtype: "DType?" = None, layout: "any" = None,
+def linspace(start: "any", end: "any", steps: "any", *, dtype: "DType?" = None, layout: "any" = None,
              device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """`steps` numbers from start to end, both included, at equal distances.
 
     >>> linspace(0, 1, 3)
     tensor([0.0000, 0.5000, 1.0000])
     """
+    steps = _step_count("linspace", start, end, steps)
     start, end = _ends("linspace", start, end)
     if dtype is dtypes.bool_:
         raise Unsupported("\"linspace_cpu\" not implemented for 'Bool'")
@@ -340,13 +351,14 @@ def linspace(start: "any", end: "any", steps: "int", *, dtype: "DType?" = None, 
 
 
 @composite("logspace", at="torch", nograd=True, samples=["0, 2, 3", "-1, 1, 4, 2.0", "0, 1, 1"])
-def logspace(start: "any", end: "any", steps: "int", base: "Scalar" = 10.0, *, dtype: "DType?" = None,
+def logspace(start: "any", end: "any", steps: "any", base: "Scalar" = 10.0, *, dtype: "DType?" = None,
              layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """`steps` numbers from base**start to base**end at equal distances of their logs.
 
     >>> logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
+    steps = _step_count("logspace", start, end, steps)
     start, end = _ends("logspace", start, end)
     if steps < 0:
         raise EngineError("number of steps must be non-negative")

@@ -64,7 +64,8 @@ def _refuse_bool_points(x, name: str) -> None:
 
 @composite("trapezoid", at="torch", also=["trapz"],
            samples=["r(5)", "r(3, 4), dx=0.5, dim=0", "r(3, 4), r(4)", "r(3, 4), r(3, 4)", "r(3, 4), r(3), dim=0",
-                    "ints(4)"])
+                    "ints(4)",
+                    "torch.zeros(0, dtype=torch.int64)"])
 def trapezoid(y, x: "Index?" = None, *, dx: "any" = 1, dim: "int" = -1):
     """The integral of samples y along a dim by the trapezoid rule, at points x or in steps of dx.
 
@@ -73,8 +74,7 @@ def trapezoid(y, x: "Index?" = None, *, dx: "any" = 1, dim: "int" = -1):
     """
     dim = _check_points(y, dim, "trapezoid")
     if not y.shape[dim]:
-        found = T.sum(y, dim)
-        return T._cast(found, dtypes.float32) if y.dtype.category < dtypes.FLOAT else found
+        return T.zeros(y.shape[:dim] + y.shape[dim + 1:], dtype=y.dtype, device=y.device)
     if x is None:
         total = T.sum(y, dim) - (y.select(dim, 0) + y.select(dim, -1)) * 0.5
         return _renamed(total * dx, "MulBackward1")

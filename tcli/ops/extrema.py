@@ -12,7 +12,7 @@ from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import state
 from ..engine.tensor import Tensor
-from ..errors import BadIndex, EngineError
+from ..errors import ArgumentError, BadIndex, EngineError
 from .along import picked
 from .arrays import refuse
 from .blocks import is_large, is_one_line, place_of_best, reduced
@@ -177,6 +177,9 @@ def _extremum(name: str, other: str, word: str, shown: tuple):
                         f"{TIES}, 1", "r(), 0",
                         "ints(2, 3)", "b(3), 0"])
     def extremum(x, dim: "any" = None, keepdim: "bool" = False, *, other: "Tensor?" = None):
+        if isinstance(dim, bool):
+            raise ArgumentError(f"{name}() received an invalid combination of arguments - got (Tensor, bool), but expected "
+                                "(Tensor input), (Tensor input, Tensor other) or (Tensor input, int dim, bool keepdim)")
         if isinstance(dim, Tensor) or other is not None:
             return getattr(T, two)(x, dim if other is None else other)
         return getattr(T, whole)(x) if dim is None else getattr(T, along)(x, dim, keepdim)

@@ -145,7 +145,11 @@ def _quick_clamp(x, min=None, max=None):
 BOUNDS, CLAMP = frozenset({int, float, type(None)}), ops["clamp"]
 
 
-@op("clamp_min", fuse=True, at="torch tensor tensor_", promote="same", grad_name=named("ClampMin", 1, 0),
+def _out_of_clamp(x, limit):
+    return None if hasattr(limit, "_a") else "found"
+
+
+@op("clamp_min", out=_out_of_clamp, fuse=True, at="torch tensor tensor_", promote="same", grad_name=named("ClampMin", 1, 0),
     samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
     vjp={"x": lambda k, g, x, min: k._gate(x >= min, g), "min": lambda k, g, x, min: k._gate(x < min, g)}, raw_vjp=True)
 def clamp_min(xp, x, min: "Operand"):
@@ -158,7 +162,7 @@ def clamp_min(xp, x, min: "Operand"):
     return _bounded(xp, x, min, None)
 
 
-@op("clamp_max", fuse=True, at="torch tensor tensor_", promote="same", grad_name=named("ClampMax", 1, 0),
+@op("clamp_max", out=_out_of_clamp, fuse=True, at="torch tensor tensor_", promote="same", grad_name=named("ClampMax", 1, 0),
     samples=["r(3, 4), 0.1", "r(3, 4), r(4)"],
     vjp={"x": lambda k, g, x, max: k._gate(x <= max, g), "max": lambda k, g, x, max: k._gate(x > max, g)}, raw_vjp=True)
 def clamp_max(xp, x, max: "Operand"):

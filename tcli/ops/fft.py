@@ -194,10 +194,18 @@ def _c2r(x, n, dim: int, norm, forward: bool):
 
 
 def _out_rule(name: str):
-    """The `out=` of a transform: real for those with real results; the inverse ones of real input take no other dtype."""
+    """The `out=` of a transform: real for those with real results; the inverse ones of real input take no other
+    dtype, but for those along several dims."""
     if name.startswith(("irfft", "hfft")):
         return "real fft"
-    return (lambda x, *_: None if x.dtype.is_complex else "found") if name in ("ifft", "ihfft") else None
+    if name in ("ifft2", "ifftn") or not name.startswith(("ifft", "ihfft")):
+        return None
+
+    def rule(x, size, dim, norm):
+        given = size if size is not None else dim
+        dims = x.ndim if given is None else len(given) if isinstance(given, (list, tuple)) else 1
+        return None if x.dtype.is_complex or dims > 1 and name[-1] in "2n" else "found"
+    return rule
 
 
 def _declare_1d(name: str, run, sentence: str, example: str, shown: str, samples):
@@ -282,11 +290,11 @@ def _c2r_sizes(x, s, dim, name: str):
 
 def _declare_nd(name: str, run, sentence: str, example: str, shown: str, samples):
     """The form over two dims and the form over any; they differ in the default of `dim`."""
-    @composite(f"fft_{name}2", at="", also=[f"fft.{name}2"], samples=samples, out=_out_rule(name) or True)
+    @composite(f"fft_{name}2", at="", also=[f"fft.{name}2"], samples=samples, out=_out_rule(name + "2") or True)
     def two(x, s: "any" = None, dim: "any" = (-2, -1), norm: "any" = None):
         return run(x, s, dim, norm, name + "2")
 
-    @composite(f"fft_{name}n", at="", also=[f"fft.{name}n"], samples=samples, out=_out_rule(name) or True)
+    @composite(f"fft_{name}n", at="", also=[f"fft.{name}n"], samples=samples, out=_out_rule(name + "n") or True)
     def several(x, s: "any" = None, dim: "any" = None, norm: "any" = None):
         return run(x, s, dim, norm, name + "n")
 
@@ -359,7 +367,9 @@ def fft_rfftfreq(n: "int", d: "float" = 1.0, *, dtype: "DType?" = None, layout: 
 
 def _shifted(x, dim, sign: int):
     dims = tuple(range(x.ndim)) if dim is None else tuple([dim] if isinstance(dim, int) else dim)
-    wrapped = tuple(wrap_dim(d, x.ndim) for d in dims)
+    if not x.ndim and not dims:
+        raise EngineError("`shifts` required")
+    wrapped = tuple(wrap_dim(d, x.ndim, scalar_ok=False) for d in dims)
     shifts = tuple(x.shape[d] // 2 if sign > 0 else (x.shape[d] + 1) // 2 for d in wrapped)
     return T.roll(x, shifts, wrapped) if wrapped else T.clone(x)
 

@@ -336,7 +336,7 @@ def take_along_dim(x, indices: "Index", dim: "any" = None):
     if x.ndim != indices.ndim:
         raise EngineError("torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
                           f"{x.ndim} dimensions for input, and {indices.ndim} dimensions for indices")
-    dim = wrap_dim(dim, x.ndim)
+    dim = wrap_dim(dim, x.ndim, scalar_ok=False)
     indices = T.where(indices < 0, indices + x.shape[dim], indices)
     mine, theirs = list(x.shape), list(indices.shape)
     mine[dim] = theirs[dim] = 1

@@ -158,7 +158,7 @@ def histogram(x, bins: "any" = 100, *, range: "any" = None, weight: "Index?" = N
     tensor([2., 2.])
     """
     hist, edges = T._histogramdd(T.reshape(x, (-1, 1)), [bins], range, weight, density)
-    return hist, edges
+    return hist, T.clone(edges) if isinstance(bins, Tensor) else edges
 
 
 @composite("histogramdd", at="torch", out=False,
@@ -183,4 +183,4 @@ def histogramdd(x, bins: "any", range: "any" = None, weight: "Index?" = None, de
         raise EngineError(f"torch.histogramdd: expected {n} sequences of bin edges for a {n}-dimensional histogram "
                           f"but got {len(bins)}")
     hist, *edges = T._histogramdd(T.reshape(x, (-1, n)), bins, range, weight, density)
-    return hist, tuple(edges)
+    return hist, tuple(b if isinstance(b, Tensor) else e for b, e in zip(bins, edges, strict=True))

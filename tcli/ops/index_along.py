@@ -31,6 +31,8 @@ def index_select(xp, x, dim: "Dim", index: "Index"):
     if index.dtype not in (np.int64, np.int32):
         raise EngineError("index_select(): Expected dtype int32 or int64 for index")
     if not x.ndim:
+        if outside(index, 0, 1):
+            raise BadIndex("index out of range in self")
         return x.reshape(1)[index.reshape(-1)].reshape(())
     n = x.shape[dim]
     if has_values(index) and index.size and not in_range(values_of(index), n):
@@ -77,12 +79,14 @@ def _check_vector(name: str, x, dim: int, index, source) -> None:
     n = source.shape[dim] if source.ndim else 1
     if name == "index_copy_" and index.numel() != n:
         raise BadIndex(f"{name}(): Number of indices ({index.numel()}) should be equal to source.size(dim) ({n})")
-    if source.ndim and name == "index_add_":
+    if source.ndim and name != "index_copy_":
         mine, theirs = list(x.shape), list(source.shape)
         if x.ndim != source.ndim or any(a != b for d, (a, b) in enumerate(zip(mine, theirs, strict=True)) if d != dim):
             raise EngineError("source tensor shape must match self tensor shape, excluding the specified dimension. Got "
                               f"self.shape = {mine} source.shape = {theirs}")
-    if name == "index_add_" and index.numel() != n:
+    if name != "index_copy_" and index.numel() != n:
+        if not source.ndim:
+            raise BadIndex(f"Dimension specified as {dim} but tensor has no dimensions")
         raise EngineError(f"{name}(): Number of indices ({index.numel()}) should be equal to source.size(dim): ({n}), for "
                           f"dim: {dim}")
 
@@ -158,7 +162,8 @@ def index_copy(x, dim: "Dim", index: "Index", source):
                           f"{dtypes.scalar_name(x.dtype)} and (source) {dtypes.scalar_name(source.dtype)}")
     bad = _range(x, dim, index)
     if bad is not None:
-        raise BadIndex(f"index_copy_(): index {bad} is out of bounds for dimension {dim} with size {x.shape[dim]}")
+        size = x.shape[dim] if x.ndim else 1
+        raise BadIndex(f"index_copy_(): index {bad} is out of bounds for dimension {dim} with size {size}")
     return T._index_copy(x, dim, index, source)
 
 
@@ -224,6 +229,9 @@ def index_reduce(x, dim: "Dim", index: "Index", source, reduce: "str", *, includ
     if source.dtype is not x.dtype:
         raise EngineError("index_reduce(): self and source expected to have the same dtype, but got (self) "
                           f"{dtypes.scalar_name(x.dtype)} and (source) {dtypes.scalar_name(source.dtype)}")
+    _check_vector("index_reduce_", x, dim, index, source)
+    if _range(x, dim, index) is not None:
+        raise BadIndex("index out of range in self")
     if x.ndim < 2:
         refuse(x._a, "bc", "index_func_")
     if not x.ndim:
@@ -292,7 +300,8 @@ def put(x, index: "Index", source, accumulate: "bool" = False):
     return T._put(x, index, source, accumulate)
 
 
-@function("torch.unravel_index", samples=["ints(3, high=12), (3, 4)"])
+@function("torch.unravel_index", samples=["ints(3, high=12), (3, 4)",
+                                          "torch.tensor([4], dtype=torch.int32), (2, 3)"])
 def unravel_index(indices, shape):
     """Flat indices as a tuple of one index tensor per dim of `shape`.
 
@@ -306,6 +315,7 @@ def unravel_index(indices, shape):
         kind = repr(indices.dtype) if isinstance(indices, Tensor) else type(indices).__name__
         raise BadValue(f"expected 'indices' to be integer dtype, but got {kind}") if not isinstance(indices, Tensor) else \
             ArgumentError(f"expected 'indices' to be integer dtype, but got {kind}")
+    indices = T._cast(indices, dtypes.int64)
     found, step = [], 1
     for n in reversed(to_shape(shape, None, "unravel_index", "shape")):
         found.append(T.remainder(T.div(indices, step, rounding_mode="trunc"), n))

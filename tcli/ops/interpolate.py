@@ -234,6 +234,8 @@ def _dims(sizes) -> str:
 
 
 def resize(x, size, factor, mode: str, align, recompute, antialias: bool):
+    if x._a.ndim < 3 and any(isinstance(given, (list, tuple)) for given in (size, factor)):
+        _sizes(x, size, factor, recompute)  # which says how many numbers it misses
     _check_mode(x, mode, align, antialias)
     size, factors = _sizes(x, size, factor, recompute)
     if any(m <= 0 for m in (*size, *x._a.shape[2:])):

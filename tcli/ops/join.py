@@ -5,6 +5,7 @@ import numpy as np
 from ..engine.args import wrap_dim
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.registry import T, composite, function, op, ops
+from ..engine.storage import by_rows
 from ..errors import BadValue, EngineError, ShapeError
 
 
@@ -59,7 +60,7 @@ def _quick_cat(tensors, dim=0):
     arrays, needs = _small_arrays(tensors)
     if arrays is None or type(dim) is not int:
         return NotImplemented
-    r = np.concatenate(arrays, dim)
+    r = by_rows(np.concatenate(arrays, dim), ())
     return finish(CAT, [list(tensors), dim % r.ndim], r, needs)
 
 
@@ -127,7 +128,7 @@ def _quick_stack(tensors, dim=0):
                 return NotImplemented
             r[i] = a
     else:
-        r = np.stack(arrays, dim)
+        r = by_rows(np.stack(arrays, dim), ())
     return finish(STACK, [list(tensors), dim % r.ndim], r, needs)
 
 

@@ -6,12 +6,13 @@
 import numpy as np
 
 from ..engine import blas, dtypes
+from ..engine.args import wrap_dim
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.cost import matrix_product
 from ..engine.dispatch import READY
 from ..engine.node_view import Passage, as_input, graph_of, transposed
 from ..engine.registry import T, composite, op, ops
-from ..errors import DTypeError, EngineError, ShapeError
+from ..errors import BadIndex, DTypeError, EngineError, ShapeError
 from .arrays import refuse
 from .windows import c_name
 
@@ -190,11 +191,15 @@ def _weight_of(xp, g, x):
 # ---------------------------------------------------------------- bilinear
 
 def _check_bilinear(x1, x2, weight, bias) -> None:
+    if not x1.ndim and not x2.ndim:
+        raise BadIndex("Dimension specified as 1 but tensor has no dimensions")
     if x1.ndim != x2.ndim:
         raise ShapeError(f"bilinear(): input dimensions do not match: got {x1.ndim} and {x2.ndim}")
     for i, (a, b) in enumerate(zip(x1.shape[:-1], x2.shape[:-1], strict=True)):
         if a != b:
             raise ShapeError(f"bilinear(): input batch dimensions do not match at dim {i}: got {a} and {b}")
+    if weight.ndim < 3:
+        wrap_dim(max(weight.ndim, 1), weight.ndim, scalar_ok=False)
     if x1.shape[-1] != weight.shape[1]:
         raise ShapeError(f"bilinear(): input1 size does not match weight size: got {x1.shape[-1]} but expected "
                          f"{weight.shape[1]}")

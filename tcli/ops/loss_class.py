@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..engine.args import wrap_dim
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.dispatch import READY, wrap
 from ..engine.dtypes import of_numpy, scalar_name
@@ -199,7 +200,7 @@ def _nll_forward(xp, x, target, weight, ignore_index, reduction):
     return _collect(xp, values[:, 0] if axis else values, factor, ignored, target.shape, reduction)
 
 
-@op("_nll_loss", at="", grad_name=_name, samples=["r(4, 3), torch.tensor([0, 2, 1, 2]), None, -100, 'mean'"],
+@op("_nll_loss", rows=True, at="", grad_name=_name, samples=["r(4, 3), torch.tensor([0, 2, 1, 2]), None, -100, 'mean'"],
     vjp={"x": lambda k, g, x_shape, target, weight, ignore_index, reduction:
          k._nll_adjoint(g, target, weight, ignore_index, reduction, x_shape)}, raw_vjp=True)
 def _nll_loss(xp, x, target: "Index", weight: "Index?", ignore_index: "int", reduction: "str"):
@@ -346,7 +347,7 @@ def _of_probabilities(x, target, weight, ignore_index, reduction, smoothing):
     _check_smoothing(smoothing)
     if ignore_index >= 0:
         raise EngineError("ignore_index is not supported for floating point target")
-    axis = 0 if x._a.ndim == 1 else 1
+    axis = wrap_dim(0 if x._a.ndim == 1 else 1, x._a.ndim, scalar_ok=False)
     classes = x._a.shape[axis]
     if weight is not None and weight._a.shape != (classes,):
         raise ShapeError(f"cross_entropy: weight tensor should be defined either for all {classes} classes or no "

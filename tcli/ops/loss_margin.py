@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..engine.args import wrap_dim
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.dtypes import of_numpy, scalar_name
@@ -255,7 +256,8 @@ def _renamed(t, name: str):
 
 
 @composite("multilabel_margin_loss", at="F", samples=["r(2, 4), torch.tensor([[3, 0, -1, 1], [1, -1, 0, 0]])",
-                                                      "r(4), torch.tensor([2, 0, -1, 1]), reduction='sum'"])
+                                                      "r(4), torch.tensor([2, 0, -1, 1]), reduction='sum'",
+                                                      "torch.zeros(0, 3), torch.zeros(0, 3).long(), reduction='none'"])
 def multilabel_margin_loss(x, target: "Index", size_average: "any" = None, reduce: "any" = None,
                            reduction: "any" = "mean"):
     """The mean of max(0, 1 - x[i] + x[j]) over labels i and other classes j; the labels of a row end at the first -1.
@@ -311,4 +313,4 @@ def multilabel_soft_margin_loss(x, target, weight: "Tensor?" = None, size_averag
     loss = -(target * T.logsigmoid(x) + (1 - target) * T.logsigmoid(-x))
     if weight is not None:
         loss = loss * weight
-    return reduced(T.sum(loss, -1) / x._a.shape[-1], reduction)
+    return reduced(T.sum(loss, -1) / x._a.shape[wrap_dim(-1, x._a.ndim, scalar_ok=False)], reduction)

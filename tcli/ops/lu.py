@@ -170,7 +170,7 @@ def _lu_with_info(A, pivot: "bool" = True, check_errors: "bool" = False):
     return T._lu_factor(A, "torch.lu_factor")
 
 
-@composite("lu", at="torch tensor", samples=["r(3, 3)"], out=False)
+@composite("lu", at="torch tensor", samples=["r(3, 3)"], out="copied")
 def lu(A, pivot: "bool" = True, get_infos: "bool" = False):
     """(LU, pivots), and with get_infos the first zero pivot as well: the older form of `linalg.lu_factor`.
 
@@ -195,6 +195,9 @@ def lu_unpack(LU_data, LU_pivots: "Index", unpack_data: "bool" = True, unpack_pi
     tensor([[4., 4.],
             [0., 1.]])
     """
+    if LU_data.ndim < 2:
+        raise EngineError("torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: "
+                          f"{list(LU_data.shape)} instead")
     m = LU_data.shape[-2]
     pivots = LU_pivots._a
     if unpack_pivots:

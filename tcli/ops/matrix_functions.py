@@ -139,7 +139,7 @@ def linalg_cond(A, p: "any" = None):
     if not known:
         raise EngineError(f"linalg.cond got an invalid norm type: {_shown(p)}")
     if p is None or p in (2, -2):
-        return _by_svd(A, p)
+        return _by_svd(A if A._a.size else A.detach(), p)
     need_square(A._a, f"linalg.cond(ord={_shown(p)})")
     need_float(A._a, "linalg.cond")
     if not A._a.size:

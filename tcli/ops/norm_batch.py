@@ -54,7 +54,7 @@ def _batch_gradients(k, g, need, x, weight, mean, var, training, eps, out1, out2
     return gx * rstd, k.sum(g[0] * xhat, dims), k.sum(g[0], dims)
 
 
-@op("_batch_norm", at="", outs=3, half=False, grad_name="NativeBatchNormBackward0",
+@op("_batch_norm", rows=True, at="", outs=3, half=False, grad_name="NativeBatchNormBackward0",
     vjp={"x, weight, bias": _batch_gradients})
 def _batch_norm(xp, x, weight: "Tensor?", bias: "Tensor?", mean: "Index?", var: "Index?", training: "bool",
                 eps: "float"):
@@ -104,8 +104,7 @@ def _update_running(running_mean, running_var, mean, rstd, eps: float, n: int, m
             continue
         a = running._a
         before_write(a)
-        a[...] = ((1 - momentum) * a.astype(np.float64) + momentum * batch).astype(a.dtype)
-        bump(running)
+        a[...] = ((1 - momentum) * a.astype(np.float64) + momentum * batch).astype(a.dtype)  # no new version, as in PyTorch
 
 
 def _check(channels: int, **named) -> None:
@@ -138,6 +137,13 @@ def _check_dtypes(x, *parameters) -> None:
             raise DTypeError(f"mixed dtype (CPU): expect parameter to have scalar type of {scalar_name(x.dtype)}")
 
 
+def _of_nothing(x, weight, bias):
+    """What PyTorch makes of a tensor without elements: the parameters take part, the statistics do not."""
+    out = T.clone(x)
+    out = out if weight is None else out * weight[0]
+    return out if bias is None else out + bias[0]
+
+
 def _need_several(x) -> None:
     shape = x._a.shape
     n = shape[0] * prod(shape[2:]) if shape else 1
@@ -150,7 +156,8 @@ def _need_several(x) -> None:
                     "True",
                     "r(3, 2), torch.tensor([0.5, -1.0]).double(), torch.tensor([0.5, 2.0]).double(), r(2), r(2)",
                     "r(3, 2, 2, 2), None, None, training=True",
-                    "r(3, 2), torch.tensor([0.5, -1.0]).double(), torch.tensor([0.5, 2.0]).double()"])
+                    "r(3, 2), torch.tensor([0.5, -1.0]).double(), torch.tensor([0.5, 2.0]).double()",
+                    "torch.zeros(0, 2, 3), None, None, training=True"])
 def batch_norm(x, running_mean: "Tensor?", running_var: "Tensor?", weight: "Tensor?" = None, bias: "Tensor?" = None,
                training: "bool" = False, momentum: "float?" = 0.1, eps: "float" = 1e-5):
     """(x - mean) / sqrt(var + eps) per channel of x (N, C, ...), times weight plus bias. In training the statistics
@@ -160,10 +167,10 @@ def batch_norm(x, running_mean: "Tensor?", running_var: "Tensor?", weight: "Tens
     tensor([[-1.0000],
             [ 1.0000]])
     """
-    if x._a.shape == (0,):
-        return T.clone(x)
-    if training:
+    if training and x._a.shape != (0,):
         _need_several(x)
+    if not x._a.size:
+        return _of_nothing(x, weight, bias)
     refuse(x._a, "c", "batch_norm")
     _check_dtypes(x, weight, bias, running_mean, running_var)
     return normalise_channels(x, running_mean, running_var, weight, bias, training, momentum, eps)[0]
@@ -202,6 +209,8 @@ def _instance_norm(x, weight, bias, running_mean, running_var, use_input_stats, 
     def repeated(t):
         return None if t is None else T.reshape(T.expand(t, (n, c)), (n * c,))
 
+    if not x._a.size:
+        return _of_nothing(x, repeated(weight), repeated(bias))
     means, variances = (t if t is None else T.clone(repeated(t.detach())) for t in (running_mean, running_var))
     y = normalise_channels(T.reshape(x, (1, n * c, *x._a.shape[2:])), means, variances, repeated(weight),
                            repeated(bias), use_input_stats, momentum, eps)[0]

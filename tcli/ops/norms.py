@@ -7,6 +7,7 @@ Norms of matrices stand with the linear algebra.
 import math
 
 from ..engine import dtypes
+from ..engine.args import wrap_dim
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import EngineError
@@ -176,7 +177,7 @@ def normalize(x, p: "any" = 2.0, dim: "any" = 1, eps: "any" = 1e-12):
 
 @composite("renorm", out="exact", at="torch tensor tensor_", grad_name="RenormBackward0",
            samples=["r(3, 4), 2, 0, 1.0", "r(3, 4), 1, 1, 0.5", "r(2, 3, 2), 2, -1, 1.0", "r(2, 3), 2, 0, 100.0"])
-def renorm(x, p: "Scalar", dim: "Dim", maxnorm: "Scalar"):
+def renorm(x, p: "Scalar", dim: "int", maxnorm: "Scalar"):
     """x with the slices along dim scaled down to a p-norm of at most maxnorm.
 
     >>> renorm(tensor([[3., 4.], [0., 1.]]), 2, 0, 1.)
@@ -187,6 +188,7 @@ def renorm(x, p: "Scalar", dim: "Dim", maxnorm: "Scalar"):
         raise EngineError("renorm: non-positive norm not supported")
     if x.ndim < 2:
         raise EngineError(f"renorm: input needs at least 2 dimensions, got {x.ndim} dimensions")
+    dim = wrap_dim(dim, x.ndim)
     if maxnorm < 0:
         raise EngineError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}")
     half = x.dtype.itemsize == 2

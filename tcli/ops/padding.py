@@ -136,6 +136,9 @@ def _check_self_pad(x, pad, pairs, mode: str) -> None:
         refuse(x._a, "b", f"{'reflection' if mode == 'reflect' else 'replication'}_pad{n}d")
     if n not in (1, 2, 3) or ndim not in (n + 1, n + 2):
         raise Unsupported(_UNSUPPORTED.format(len(pad), ndim))
+    if mode != "circular" and 0 in x._a.shape[ndim == n + 2:]:
+        raise EngineError(f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
+                          f"dimensions for input, but got: {list(x._a.shape)}")
     for d, (low, high) in enumerate(pairs, ndim - n):
         size = x._a.shape[d]
         if mode == "reflect" and (low >= size or high >= size):

@@ -249,7 +249,7 @@ def sinc(xp, x):
 
 # ---------------------------------------------------------------- sign and size
 
-@op("abs", out=lambda x: "real" if x.dtype.is_complex else "found",
+@op("abs", out=lambda x: "magnitude" if x.dtype.is_complex else "found",
     same_dtype="In-place abs is not supported for complex tensors.",
     at=EVERYWHERE, also=["absolute", "tensor.__abs__"], samples=[*AWAY, "c(2, 3)"], ufunc="absolute",
     vjp={"x": lambda k, g, x: g * k.sgn(x)}, raw_vjp=True)
@@ -305,7 +305,10 @@ def sgn(xp, x):
     if x.dtype.kind != "c":
         return _sign(xp, x)
     size = xp.absolute(x)
-    return xp.where(size == 0, xp.zeros((), x.dtype), x / size)
+    out = xp.empty(x.shape, x.dtype)
+    with np.errstate(invalid="ignore"):
+        out.real, out.imag = x.real / size, x.imag / size  # a complex quotient would make nan of both parts
+    return xp.where(size == 0, xp.zeros((), x.dtype), out)
 
 
 @composite("positive", at="torch tensor", also=["tensor.__pos__"], samples=AWAY, out=False)

@@ -170,6 +170,8 @@ def _scattered(xp, g, places, spatial, apart: bool = False):
 def _gather_planes(xp, x, places: "Index", n: "int"):
     """The values of each plane (the last n dims of x) at its places."""
     lead = x.shape[:x.ndim - n]
+    if not places.size:
+        return xp.empty(places.shape, x.dtype)
     flat = places.reshape(prod(lead), -1)
     return xp.take_along_axis(x.reshape(prod(lead), -1), flat, 1).reshape(places.shape)
 
@@ -308,11 +310,13 @@ def _place_planes(xp, x, places: "Index", spatial: "any"):
     n = len(spatial)
     lead = x.shape[:x.ndim - n]
     out = xp.zeros((prod(lead), prod(spatial)), x.dtype)
-    xp.put_along_axis(out, places.reshape(prod(lead), -1), x.reshape(prod(lead), -1), 1)
+    if x.size:
+        xp.put_along_axis(out, places.reshape(prod(lead), -1), x.reshape(prod(lead), -1), 1)
     return out.reshape(*lead, *spatial)
 
 
-@composite("max_unpool1d", at="F", samples=["r(1, 1, 2), torch.tensor([[[1, 2]]]), 2"])
+@composite("max_unpool1d", at="F", samples=["r(1, 1, 2), torch.tensor([[[1, 2]]]), 2",
+                                            "torch.zeros(0, 2, 1), torch.zeros(0, 2, 1, dtype=torch.int64), 3"])
 def max_unpool1d(x, indices: "Index", kernel_size: "any", stride: "any" = None, padding: "any" = 0,
                  output_size: "any" = None):
     """The inverse of max_pool1d: every value at its place, zeros elsewhere.

@@ -5,8 +5,10 @@ from math import prod
 from ..engine.args import to_dims
 from ..engine.callables import set_operator
 from ..engine.cost import added_product, contraction, matrix_product
+from ..engine.dispatch import assign, check_writable, rebase
 from ..engine.out import write_out
 from ..engine.registry import T, composite, function, op, ops
+from ..engine.tape import state
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError
 from .linalg import (
     c_name,
@@ -45,6 +47,8 @@ def bmm(xp, x, mat2):
 
 def _check_mv(values: list) -> None:
     a, v = values[0]._a, values[1]._a
+    if a.ndim == 0:
+        raise BadIndex("Dimension specified as 0 but tensor has no dimensions")
     if a.ndim != 2 or v.ndim != 1:
         raise ShapeError(f"vector + matrix @ vector expected, got 1, {a.ndim}, {v.ndim}")
     check_matrix_vector(a, v)
@@ -246,7 +250,7 @@ def _check_addbmm(values: list) -> None:
     no_bool(a, "addmm_impl_cpu_")
 
 
-@op("addbmm", out="addbmm", at="torch tensor tensor_", cost=added_product, check=_check_addbmm,
+@op("addbmm", out="addbmm", at="torch tensor", cost=added_product, check=_check_addbmm,
     samples=["r(3, 5), r(2, 3, 4), r(2, 4, 5)", "r(5), r(2, 3, 4), r(2, 4, 5), beta=0.5, alpha=2"],
     vjp={**_SUM, "batch1": lambda k, g, batch2, alpha: _scaled(k, k.mm_nt(g, batch2), alpha),
          "batch2": lambda k, g, batch1, alpha: _scaled(k, k.mm_tn(batch1, g), alpha)})
@@ -261,10 +265,29 @@ def addbmm(xp, x, batch1, batch2, *, beta: "Scalar" = 1, alpha: "Scalar" = 1):
     return _combine(xp, x, product(xp, side, batch2.reshape(n * p, batch2.shape[2])), beta, alpha)
 
 
+@function("tensor.addbmm_")
+def addbmm_(x, batch1, batch2, *, beta=1, alpha=1):
+    """`addbmm` written into x, which takes the shape of the result.
+
+    >>> zeros(1, 2).addbmm_(ones(4, 1, 3), ones(4, 3, 2))
+    tensor([[12., 12.]])
+    """
+    check_writable(x)
+    result = T.addbmm(x, batch1, batch2, beta=beta, alpha=alpha)
+    if result._a.shape == x._a.shape:
+        return assign(x, result, "AddbmmBackward0")
+    write_out("addbmm", x, result)
+    if state.grad and result._rg:
+        rebase(x, result, "AddbmmBackward0")
+    return x
+
+
 def _check_addmv(values: list) -> None:
     x, a, v = (t._a for t in values[:3])
     if a.ndim != 2 or v.ndim != 1 or x.ndim > 1:
         raise ShapeError(f"vector + matrix @ vector expected, got {x.ndim}, {a.ndim}, {v.ndim}")
+    if x.ndim == 0 and a.shape[1] != v.shape[0]:
+        raise BadIndex("Dimension specified as 0 but tensor has no dimensions")
     check_matrix_vector(a, v, x)
 
 

@@ -226,7 +226,7 @@ def _below(p, generator, dtype):
 
 
 
-@op("multinomial", out="multinomial", at="torch tensor", nograd=True, samples=[], half=False, host=True,
+@op("multinomial", rows=True, out="multinomial", at="torch tensor", nograd=True, samples=[], half=False, host=True,
     shape=lambda xp, x, n, *_: xp.empty((*x.shape[:-1], n), np.int64))
 def multinomial(xp, x, num_samples: "int", replacement: "bool" = False, *, generator: "any" = None):
     """Indices drawn with probabilities proportional to the rows of x.
@@ -415,14 +415,21 @@ def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False
     return x * wrap(_mask(x._a, p))
 
 
+def _need_channels(x) -> None:
+    if x.ndim < 2:
+        raise EngineError("Feature dropout requires at least 2 dimensions in the input")
+
+
 def _per_channel(name: str, n: int, unbatched: tuple):
     @composite(name, at="F", samples=["r(2, 3, 4, 4)[:, :, :, 0], 0.5, False" if name != "dropout3d" else
                                       "r(1, 2, 2, 2, 2), 0.5, False"])
     def drop(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False):
         _check_probability(p)
-        if not training or p == 0:
+        if not training or p == 0 or not x._a.size:
             return x
         _need_floats(x)
+        if p < 1:
+            _need_channels(x)
         batched = x.unsqueeze(0) if x.ndim in unbatched else x
         shape = tuple(batched.shape[:2]) + (1,) * (batched.ndim - 2)
         out = batched * wrap(_mask(x._a, p, shape)) if p < 1 else batched * T.zeros_like(batched)
@@ -471,8 +478,10 @@ def feature_alpha_dropout(x, p: "float" = 0.5, training: "bool" = False, inplace
     tensor(2.)
     """
     _check_probability(p)
-    if not training or p == 0:
+    if not training or p == 0 or not x._a.size:
         return x
+    if p < 1:
+        _need_channels(x)
     return x * T.zeros_like(x) if p == 1 else _alpha(x, p, tuple(x.shape[:2]) + (1,) * (x.ndim - 2))
 
 

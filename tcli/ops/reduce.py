@@ -148,7 +148,11 @@ def _nansum_rule(k, g, x, x_shape, dim, keepdim):
 
 
 def _nansum_out(x, *_) -> str | None:
-    return None if x.dtype.category < dtypes.FLOAT else "nansum"
+    return None if x.dtype.category < dtypes.FLOAT or not x._a.size else "nansum"
+
+
+def _mean_out(x, dim=None, keepdim=False, dtype=None) -> str:
+    return "exact" if dtype is not None else "mean" if dim is None else "real"
 
 
 @op("nansum", out=_nansum_out, fuse=True, at="torch tensor",
@@ -198,7 +202,7 @@ def _small_mean(ndim: int, dim, keepdim: bool, dtype):
     return run
 
 
-@op("mean", out="real", fuse=True, small=_small_mean, at="torch tensor", grad_name=numbered("Mean"),
+@op("mean", out=_mean_out, fuse=True, small=_small_mean, at="torch tensor", grad_name=numbered("Mean"),
     samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule}, raw_vjp=True)
 def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The mean of all elements, or along dims.
@@ -333,15 +337,8 @@ def count_nonzero(xp, x, dim: "Dims?" = None):
 # ---------------------------------------------------------------- log of sums of exponentials
 
 def _logsumexp_rule(k, g, x, x_shape, out, dim, keepdim):
-    shifted = x - kept(k, out, x_shape, dim, keepdim)
-    # -inf - -inf is nan: where all is -inf nothing moves the result.
-    weight = k.exp(k.where(k.isnan(shifted), -float("inf"), shifted)) if T._has_nan(shifted) else k.exp(shifted)
+    weight = k.exp(x - kept(k, out, x_shape, dim, keepdim))
     return kept(k, g, x_shape, dim, keepdim) * k.conj_of(weight)
-
-
-@rule_helper
-def _has_nan(x) -> bool:
-    return holds((x._a != x._a).any())
 
 
 def _logsumexp_rows(x, out) -> None:

@@ -64,7 +64,10 @@ def _finite_gate(k, g, x):
     return k._gate(k.isfinite(x), g) if not x.is_complex() else k.where(k.isfinite(x), g, 0.0)
 
 
-@op("nan_to_num", out="nan_to_num", at=EVERYWHERE, samples=["r(3)", "torch.tensor([math.nan, math.inf, 1.0]), 2.0, posinf=5.0"],
+@op("nan_to_num", out="nan_to_num", at=EVERYWHERE, half=False,
+    samples=["r(3)", "torch.tensor([math.nan, math.inf, 1.0]), 2.0, posinf=5.0",
+             "torch.tensor([math.nan, math.inf, -math.inf, 1.0]).half()",
+             "torch.tensor([math.nan, math.inf, -math.inf, 1.0]).bfloat16()"],
     vjp={"x": _finite_gate})
 def nan_to_num(xp, x, nan: "float?" = None, posinf: "float?" = None, neginf: "float?" = None):
     """nan, inf and -inf replaced: by 0 and the largest numbers of the dtype where no value is given.
@@ -72,9 +75,19 @@ def nan_to_num(xp, x, nan: "float?" = None, posinf: "float?" = None, neginf: "fl
     >>> nan_to_num(tensor([float("nan"), 1.0]), nan=5.0)
     tensor([5., 1.])
     """
-    if x.dtype.kind not in "fc":
+    if x.dtype.kind not in "fcV":
         return x.copy()
+    if x.dtype.kind == "V":
+        wide = _largest_of_halves(x.dtype)
+        posinf, neginf = (wide if posinf is None else posinf), (-wide if neginf is None else neginf)
+        return xp.nan_to_num(x.astype(np.float32), nan=nan or 0.0, posinf=posinf, neginf=neginf).astype(x.dtype)
     return xp.nan_to_num(x, nan=nan or 0.0, posinf=posinf, neginf=neginf)
+
+
+def _largest_of_halves(d) -> float:
+    import ml_dtypes
+
+    return float(ml_dtypes.finfo(d).max)
 
 
 @op("_gate", fuse=True, at="", samples=["b(3), r(3)"], vjp={"g": lambda k, gg, mask: k._gate(mask, gg)},

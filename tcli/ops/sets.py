@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.args import wrap_dim
 from ..engine.dispatch import cast, result_type
 from ..engine.placement import has_values
 from ..engine.registry import T, composite, op
@@ -100,6 +101,7 @@ def unique(x, sorted: "bool" = True, return_inverse: "bool" = False, return_coun
     """
     if dim is None:
         return _wanted(T._unique2(x, None, not (return_inverse or return_counts)), return_inverse, return_counts)
+    wrap_dim(dim, x.ndim, scalar_ok=False)
     _check_empty(x, dim)
     return _wanted(T._unique_dim(x, dim), return_inverse, return_counts)
 
@@ -115,6 +117,7 @@ def unique_consecutive(x, return_inverse: "bool" = False, return_counts: "bool" 
     tensor([1, 2, 1])
     """
     if dim is not None:
+        wrap_dim(dim, x.ndim, scalar_ok=False)
         _check_empty(x, dim)
     return _wanted(T._unique_consecutive(x, dim), return_inverse, return_counts)
 

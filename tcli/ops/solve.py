@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from ..engine.args import broadcast_shapes
+from ..engine.args import broadcast_shapes, wrap_dim
 from ..engine.cost import cubic, solution, triangular
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
@@ -297,8 +297,8 @@ def linalg_tensorsolve(A, B, dims: "any" = None):
     tensor([1., 1., 1., 1.])
     """
     if dims is not None:
-        dims = [d % A.ndim for d in dims]
-        A = T.permute(A, tuple(d for d in range(A.ndim) if d not in dims) + tuple(dims))
+        dims = [wrap_dim(d, A.ndim) for d in dims]
+        A = T.permute(A, tuple(d for d in range(A.ndim) if d not in dims) + tuple(dims if A.ndim else ()))
     shape = A._a.shape[B.ndim:]
     rows, columns = prod(B._a.shape), prod(shape)
     if rows != columns:

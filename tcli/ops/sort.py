@@ -7,8 +7,9 @@ and several times as fast as a stable argsort.
 
 import numpy as np
 
+from ..engine.placement import has_values
 from ..engine.registry import T, composite, op
-from ..errors import EngineError
+from ..errors import BadIndex, EngineError
 from . import ties
 from .along import at_places, back, picked, rows_last
 from .arrays import refuse
@@ -48,7 +49,7 @@ def order(xp, x, descending: bool = False):
         x = x.astype(np.float32)
     if is_large(x) and x.ndim > 1 and x.size // n > 1:
         return _order_of_rows(xp, x, descending)
-    key = _key(xp, x) if x.size >= PACK_FROM else None
+    key = _key(xp, x) if x.size >= PACK_FROM and has_values(x) else None
     if key is not None:
         if descending:
             key = ~key
@@ -228,6 +229,8 @@ def kthvalue(xp, x, k: "int", dim: "Dim" = -1, keepdim: "bool" = False):
     """
     if x.ndim:
         refuse(x, "bc", "kthvalue_cpu")
+    if x.ndim and not x.shape[dim]:
+        raise BadIndex(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
     if not 1 <= k <= (x.shape[dim] if x.ndim else 1):
         raise EngineError(f"kthvalue(): selected number k out of range for dimension {dim}")
     return _chosen(xp, x, k - 1, dim, keepdim, ties.kth(k - 1))
@@ -298,7 +301,8 @@ _median_op("nanmedian", True)
 # ---------------------------------------------------------------- mode
 
 @op("mode", out="mode", at="torch tensor", half=False, outs=2, host=True, fields=("values", "indices"), vjp=PICKED,
-    samples=["distinct(3, 4)", TIES, "torch.tensor([[1.0, 2.0], [1.0, 0.0]]), 0, True", "r()", "b(4)"])
+    samples=["distinct(3, 4)", TIES, "torch.tensor([[1.0, 2.0], [1.0, 0.0]]), 0, True", "r()", "b(4)",
+             "torch.arange(3000) % 7 * 5 % 11"])
 def mode(xp, x, dim: "Dim" = -1, keepdim: "bool" = False):
     """The most frequent element along a dim (the smallest of them), and where it is last.
 

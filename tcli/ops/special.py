@@ -20,10 +20,17 @@ POSITIVE = ("pos(3, 4)", "pos()", "pos(0, 2)")
 UNIT = ("unit(3, 4)", "unit()", "unit(0, 2)")
 
 
-def evaluated(xp, function: str, *values):
-    """A special function of promoted operands, in their dtype."""
+def evaluated(xp, function, *values):
+    """A special function (its name, or itself for some module) of promoted operands, in their dtype."""
     like = next(v for v in values if hasattr(v, "dtype"))
-    return xp.asarray(getattr(special(xp), function)(*values)).astype(like.dtype, copy=False)
+    run = function(special(xp)) if callable(function) else getattr(special(xp), function)
+    found = xp.asarray(run(*values)).astype(like.dtype, copy=False)
+    if function in ("i0", "i1"):  # in PyTorch a product with exp(abs(x)), which overflows before the result does
+        top = math.log(np.finfo(like.dtype).max)
+        size = xp.absolute(like)
+        overflow = like.dtype.type(math.inf) if function == "i0" else xp.copysign(like.dtype.type(math.inf), like)
+        return xp.where(size > top, xp.where(xp.isinf(size), like.dtype.type(math.nan), overflow), found)
+    return found
 
 
 def special_name(name: str) -> str:
@@ -33,10 +40,10 @@ def special_name(name: str) -> str:
                    for i, c in enumerate(letters) if c != "_") + "Backward0"
 
 
-def unary(name: str, function: str, what: str, example: str, shown: str, gradient=None, samples=SAMPLES, also=(),
-          at: str = EVERYWHERE, kernel_name: str = "", half: bool = True):
+def unary(name: str, function, what: str, example: str, shown: str, gradient=None, samples=SAMPLES, also=(),
+          at: str = EVERYWHERE, kernel_name: str = "", half: bool = True, fuse: bool = True):
     """Declares a special function of one number; integers go to the default float type."""
-    @op(name, at=at, half=half, also=also, promote="float", fuse=True, samples=list(samples),
+    @op(name, at=at, half=half, also=also, promote="float", fuse=fuse, samples=list(samples),
         vjp={"x": gradient} if gradient else None,
         nograd=gradient is None, grad_name=special_name(name) if at == "special" and gradient else None)
     def kernel(xp, x):

@@ -77,9 +77,14 @@ def _split_at(x, sizes: list, dim: int, name: str) -> tuple:
     return _several(x, parts, name, ops["_slice"], ((dim, a, b, 1) for a, b in zip(ends, ends[1:], strict=False)))
 
 
-def _equal_sizes(x, size: int, dim: int) -> list:
+def _along(x, dim: int, name: str = "split expects") -> int:
+    """`dim` from the start; a tensor without dims is refused before the dim is looked at."""
     if x.ndim == 0:
-        raise EngineError("split expects at least a 1-dimensional tensor")
+        raise EngineError(f"{name} at least a 1-dimensional tensor")
+    return wrap_dim(dim, x.ndim)
+
+
+def _equal_sizes(x, size: int, dim: int) -> list:
     n = x.shape[dim]
     if size < 0:
         raise EngineError(f"split expects split_size be non-negative, but got split_size={size}")
@@ -91,8 +96,6 @@ def _equal_sizes(x, size: int, dim: int) -> list:
 
 
 def _given_sizes(x, split_sizes, dim: int) -> list:
-    if x.ndim == 0:
-        raise EngineError("split expects at least a 1-dimensional tensor")
     sizes = [int(n) for n in split_sizes]
     if any(n < 0 for n in sizes):
         raise EngineError(f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={sizes}")
@@ -113,43 +116,44 @@ def _sections(value):
 
 
 @composite("split", at="torch tensor", samples=["r(5, 2), 2", "r(5, 2), [1, 4]", "r(2, 4), 2, 1"], out=False)
-def split(x, split_size_or_sections: "any" = None, dim: "Dim" = 0, *, split_size: "any" = None):
+def split(x, split_size_or_sections: "any" = None, dim: "int" = 0, *, split_size: "any" = None):
     """Views of equal size along a dim (the last may be smaller), or of given sizes.
 
     >>> split(arange(5), 2)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
     size = _sections(split_size if split_size_or_sections is None else split_size_or_sections)
+    dim = _along(x, dim)
     if not isinstance(size, int):
         return _split_at(x, _given_sizes(x, size, dim), dim, "SplitWithSizes")
     return _split_at(x, _equal_sizes(x, size, dim), dim, "Split")
 
 
 @composite("split_with_sizes", at="torch tensor", samples=["r(5, 2), [1, 4]"], out=False)
-def split_with_sizes(x, split_sizes: "any", dim: "Dim" = 0):
+def split_with_sizes(x, split_sizes: "any", dim: "int" = 0):
     """Views of given sizes along a dim.
 
     >>> split_with_sizes(arange(5), [1, 4])
     (tensor([0]), tensor([1, 2, 3, 4]))
     """
+    dim = _along(x, dim)
     return _split_at(x, _given_sizes(x, split_sizes, dim), dim, "SplitWithSizes")
 
 
 def _chunk_size(x, chunks: int, dim: int) -> int:
-    if x.ndim == 0:
-        raise EngineError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise EngineError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     return -(-x.shape[dim] // chunks)
 
 
 @composite("chunk", at="torch tensor", samples=["r(5, 2), 2", "r(2, 4), 3, 1"], out=False)
-def chunk(x, chunks: "int", dim: "Dim" = 0):
+def chunk(x, chunks: "int", dim: "int" = 0):
     """At most `chunks` views of equal size along a dim.
 
     >>> chunk(arange(5), 2)
     (tensor([0, 1, 2]), tensor([3, 4]))
     """
+    dim = _along(x, dim, "chunk expects")
     size = _chunk_size(x, chunks, dim)
     return T.split(x, size, dim) if size else T.split_with_sizes(x, [0] * chunks, dim)
 
@@ -161,7 +165,7 @@ def unsafe_split(input, split_size: int, dim: int = 0):
     >>> torch.unsafe_split(tensor([1, 2, 3]), 2)
     (tensor([1, 2]), tensor([3]))
     """
-    dim = dim % max(input.ndim, 1)
+    dim = _along(input, dim)
     return T._split(input, _equal_sizes(input, split_size, dim), dim, "UnsafeSplitBackward0")
 
 
@@ -172,7 +176,7 @@ def unsafe_split_with_sizes(input, split_sizes, dim: int = 0):
     >>> torch.unsafe_split_with_sizes(tensor([1, 2, 3]), (1, 2))
     (tensor([1]), tensor([2, 3]))
     """
-    dim = dim % max(input.ndim, 1)
+    dim = _along(input, dim)
     return T._split(input, _given_sizes(input, split_sizes, dim), dim, "UnsafeSplitWithSizesBackward0")
 
 
@@ -183,6 +187,7 @@ def unsafe_chunk(input, chunks: int, dim: int = 0):
     >>> torch.unsafe_chunk(tensor([1, 2, 3]), 2)
     (tensor([1, 2]), tensor([3]))
     """
+    dim = _along(input, dim, "chunk expects")
     size = _chunk_size(input, chunks, dim)
     return unsafe_split(input, size, dim) if size else unsafe_split_with_sizes(input, [0] * chunks, dim)
 
@@ -201,7 +206,7 @@ def _cuts(cuts):
 
 
 @composite("tensor_split", at="torch tensor", samples=["r(5), 3", "r(5), (1, 3)", "r(2, 4), 2, 1"], out=False)
-def tensor_split(x, indices_or_sections: "any" = None, dim: "Dim" = 0, *, indices: "any" = None, sections: "any" = None):
+def tensor_split(x, indices_or_sections: "any" = None, dim: "int" = 0, *, indices: "any" = None, sections: "any" = None):
     """Views along a dim: n nearly equal ones, or cut at given indices.
 
     >>> tensor_split(arange(5), 2)
@@ -209,6 +214,7 @@ def tensor_split(x, indices_or_sections: "any" = None, dim: "Dim" = 0, *, indice
     """
     if x.ndim == 0:
         raise EngineError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    dim = wrap_dim(dim, x.ndim)
     cuts = next((_cuts(v) for v in (indices_or_sections, indices, sections) if v is not None), None)
     n = x.shape[dim]
     if isinstance(cuts, int):

@@ -12,7 +12,8 @@ from .row_kernels import squares, squares_of_all
 
 OPTIONS = ["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, 2), keepdim=True", "r(5), False", "r(3, 4), 0, False",
            "r(3, 4), 1, True, True",
-           "r(4), correction=2", "r(3, 4), dim=1, correction=0", "r(3, 4), unbiased=False"]
+           "r(4), correction=2", "r(3, 4), dim=1, correction=0", "r(3, 4), unbiased=False",
+           "torch.zeros(0, 3), correction=-2"]
 
 
 # ---------------------------------------------------------------- variance
@@ -44,6 +45,8 @@ def _warn(name: str) -> None:
 
 def _variance(xp, x, axis, dim, correction, keepdim):
     n = count_of(x.shape, dim)
+    if not n:
+        return xp.add.reduce(xp.absolute(x), axis, None, None, keepdim) * float("nan")
     if is_large(x) and x.dtype.kind == "f":
         whole = dim is None or dim == () or len(dim) == x.ndim
         if whole:
@@ -153,7 +156,7 @@ def _weights(n: int, fweights, aweights, like):
     if aweights is not None:
         _check_weights("aweights", aweights, n, "fV", "floating point")
         w = aweights if w is None else w * aweights
-    if w is not None and n and holds(w._a.sum() == 0):
+    if w is not None and holds(w._a.sum() == 0):
         raise EngineError("cov(): weights sum to zero, can't be normalized")
     return w
 

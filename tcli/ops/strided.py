@@ -186,18 +186,20 @@ def slice_copy(input, dim: int = 0, start=None, end=None, step: int = 1):
 
 @composite("narrow_copy", out="exact", at="torch tensor", grad_name="NarrowCopyBackward0",
            samples=["r(3, 4), 1, 1, 2", "r(3, 4), 0, -2, 1", "r(3, 4), -1, 4, 0"])
-def narrow_copy(x, dim: "Dim", start: "int", length: "int"):
+def narrow_copy(x, dim: "int", start: "int", length: "int"):
     """A copy of `length` indices of a dim, from `start`.
 
     >>> narrow_copy(arange(5), 0, 1, 2)
     tensor([1, 2])
     """
-    n = x.shape[dim] if x.ndim else 0
+    if x.ndim and dim >= x.ndim:
+        raise EngineError("Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.")
+    n = x.shape[wrap_dim(dim, x.ndim)] if x.ndim else 0
     if x.ndim and not -n <= start <= n:
         raise BadIndex(f"start out of range (expected to be in range of [-{n}, {n}], but got {start})")
     if x.ndim and (length < 0 or n < start + length):
         raise EngineError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return T.clone(T.narrow(x, dim, start, length))
+    return T.clone(T.narrow(x, dim, start, length), memory_format=contiguous_format)
 
 
 # ---------------------------------------------------------------- copies with a view overwritten
@@ -259,6 +261,8 @@ def slice_scatter(x, src, dim: "Dim" = 0, start: "int?" = None, end: "int?" = No
     >>> slice_scatter(zeros(3), ones(1), 0, 1, 2)
     tensor([0., 1., 0.])
     """
+    if not x.ndim:
+        raise BadIndex("slice() cannot be applied to a 0-dim tensor.")
     return _scattered(x, src, "_slice", dim, *slice(start, end, step).indices(x.shape[dim]))
 
 

@@ -7,7 +7,7 @@ take those steps here, on keys that are compared with `<`; large ones get the fi
 
 import numpy as np
 
-SMALL = 1024  # elements in all
+SMALL = 8192  # elements in all
 SHORT = 16  # rows that the C++ library sorts by insertion
 
 

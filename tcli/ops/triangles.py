@@ -12,7 +12,7 @@ from ..engine.tensor import as_tensor
 from ..errors import EngineError, Unsupported
 
 
-@op("tril", out="exact", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
+@op("tril", rows=True, out="exact", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
     vjp={"x": lambda k, g, diagonal: k.tril(g, diagonal)})
 def tril(xp, x, diagonal: "int" = 0):
     """The lower triangle; everything above a diagonal is 0.
@@ -26,7 +26,7 @@ def tril(xp, x, diagonal: "int" = 0):
     return xp.tril(x, diagonal)
 
 
-@op("triu", out="exact", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
+@op("triu", rows=True, out="exact", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
     vjp={"x": lambda k, g, diagonal: k.triu(g, diagonal)})
 def triu(xp, x, diagonal: "int" = 0):
     """The upper triangle; everything below a diagonal is 0.
@@ -49,9 +49,9 @@ def diag_embed(x, offset: "int" = 0, dim1: "int" = -2, dim2: "int" = -1):
     tensor([[1, 0],
             [0, 2]])
     """
-    n = x.shape[-1] + abs(offset)
     ndim = x.ndim + 1
     dim1, dim2 = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
+    n = x.shape[-1] + abs(offset)
     if dim1 == dim2:
         raise EngineError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     lead = tuple(x.shape[:-1])
@@ -131,4 +131,4 @@ def one_hot(x, num_classes: "int" = -1):
     n = int(a.max()) + 1 if num_classes == -1 else num_classes
     if holds((a >= n).any()):
         raise EngineError("Class values must be smaller than num_classes.")
-    return wrap((a[..., None] == module_of(a).arange(n)).astype(np.int64))
+    return T.contiguous(wrap((a[..., None] == module_of(a).arange(n)).astype(np.int64)))

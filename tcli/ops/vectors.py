@@ -35,7 +35,7 @@ def linalg_cross(x, other, *, dim: "int" = -1):
     a, b = x._a, other._a
     if a.ndim != b.ndim:
         raise ShapeError("linalg.cross: inputs must have the same number of dimensions.")
-    d = wrap_dim(dim, a.ndim)
+    d = wrap_dim(dim, a.ndim, scalar_ok=False)
     if a.shape[d] != 3 or b.shape[d] != 3:
         raise ShapeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[d]} and "
                          f"{b.shape[d]}")

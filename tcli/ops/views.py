@@ -123,7 +123,7 @@ def broadcast_tensors(*tensors):
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     shape = common_shape(*(tuple(t.shape) for t in tensors))
-    return tuple(T.expand(t, shape) for t in tensors)
+    return tuple(t if tuple(t.shape) == shape else T.expand(t, shape) for t in tensors)
 
 
 def _dims(values, ndim: int) -> list[int]:
@@ -185,10 +185,10 @@ def unflatten(x, dim: "int", sizes: "any"):
     sizes = tuple(sizes)
     if not sizes:
         raise EngineError("unflatten: sizes must be non-empty")
+    dim = wrap_dim(dim, x.ndim)
     if not x.ndim or sizes.count(-1) > 1:
         raise EngineError("unflatten got an unexpected error:\n" + (
             "only one dimension can be inferred" if x.ndim else "Dimension specified as 0 but tensor has no dimensions"))
-    dim = wrap_dim(dim, x.ndim)
     total, known = x.shape[dim], 1
     for n in sizes:
         known *= n if n != -1 else 1
@@ -238,7 +238,7 @@ def _slice(xp, x, dim: "Dim", start: "int", stop: "int", step: "int" = 1):
 
 
 @composite("narrow", at="torch tensor", samples=["r(3, 4), 1, 1, 2", "r(3, 4), 0, -2, 1"], out=False)
-def narrow(x, dim: "Dim", start: "any", length: "int"):
+def narrow(x, dim: "int", start: "any", length: "int"):
     """`length` indices of a dim, from `start`: a view.
 
     >>> narrow(arange(5), 0, 1, 3)
@@ -246,6 +246,7 @@ def narrow(x, dim: "Dim", start: "any", length: "int"):
     """
     if x.ndim == 0:
         raise EngineError("narrow() cannot be applied to a 0-dim tensor.")
+    dim = wrap_dim(dim, x.ndim)
     if hasattr(start, "_a"):
         if start.ndim or start.dtype.category != dtypes.INTEGER:
             raise EngineError("start must be an 0-dim integral Tensor.")

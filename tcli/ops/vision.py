@@ -7,6 +7,7 @@ import numpy as np
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
+from ..engine.storage import contiguous_format
 from ..errors import BadValue, EngineError, ShapeError, Unsupported
 from .arrays import refuse
 from .windows import columns, cropped, exact_sizes, offsets, padded, slices
@@ -141,11 +142,12 @@ def pixel_shuffle(x, upscale_factor: "int"):
     y = T.reshape(x, (*lead, c // (r * r), r, r, h, w))
     n = len(lead)
     y = T.permute(y, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
-    return T.clone(T.reshape(y, (*lead, c // (r * r), h * r, w * r)))
+    return T.clone(T.reshape(y, (*lead, c // (r * r), h * r, w * r)), memory_format=contiguous_format)
 
 
 @composite("pixel_unshuffle", at="torch F", samples=["r(2, 2, 4, 6), 2",
-                                                     "r(1, 4, 2), 2"], grad_name="PixelUnshuffleBackward0")
+                                                     "r(1, 4, 2), 2",
+                                                     "torch.zeros(0, 1, 6, 6), 3"], grad_name="PixelUnshuffleBackward0")
 def pixel_unshuffle(x, downscale_factor: "int"):
     """(*, C, H r, W r) to (*, C r², H, W): the inverse of pixel_shuffle.
 
@@ -158,6 +160,8 @@ def pixel_unshuffle(x, downscale_factor: "int"):
                          f"{len(shape)} dimension(s)")
     if r <= 0:
         raise EngineError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
+    if not x._a.size:
+        return T.clone(x)  # as it is: PyTorch changes the shape of tensors with elements only
     for name, n, at in (("height", shape[-2], -2), ("width", shape[-1], -1)):
         if n % r:
             raise ShapeError(f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
@@ -166,7 +170,7 @@ def pixel_unshuffle(x, downscale_factor: "int"):
     y = T.reshape(x, (*lead, c, h // r, r, w // r, r))
     n = len(lead)
     y = T.permute(y, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
-    return T.clone(T.reshape(y, (*lead, c * r * r, h // r, w // r)))
+    return T.clone(T.reshape(y, (*lead, c * r * r, h // r, w // r)), memory_format=contiguous_format)
 
 
 @composite("channel_shuffle", at="torch F", also=["torch.native_channel_shuffle", "F.native_channel_shuffle"],
@@ -186,7 +190,7 @@ def channel_shuffle(x, groups: "int"):
         raise EngineError("Number of channels must be divisible by groups. Got " + f"{shape[1]} channels and "
                                                                                    f"{groups} groups.")
     y = T.reshape(x, (shape[0], groups, shape[1] // groups, *shape[2:]))
-    return T.clone(T.reshape(T.transpose(y, 1, 2), shape))
+    return T.clone(T.reshape(T.transpose(y, 1, 2), shape), memory_format=contiguous_format)
 
 
 # ---------------------------------------------------------------- grids

@@ -203,7 +203,8 @@ def _unknown_module(name: str) -> UnknownModule:
     from .modules import known_names
 
     known = [*known_names(), "torch", "torch.nn", "torch.nn.functional", "torch.optim", "torch.utils.data"]
-    return UnknownModule(f"No module named '{name}'", help=hint_for_module(name) or hint_for_program(name) or did_you_mean(name, known))
+    hint = hint_for_module(name) or hint_for_program(name) or did_you_mean(name, known)
+    return UnknownModule(f"No module named '{name}'", help=hint)
 
 
 # ---------------------------------------------------------------- text and attributes
