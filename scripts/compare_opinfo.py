@@ -421,12 +421,12 @@ class Comparison:
                 gs, ms = zip(*again)
                 self.derive("gradgrad", sample, (gs, leaves + first[1][0]), (ms, my_leaves + first[1][1]))
 
-    def derive(self, kind: str, sample, theirs, ours):
+    def derive(self, kind: str, sample, theirs, ours, again: bool = True):
         """Pairs of gradients and the cotangents they were taken with, which are differentiable in turn."""
         seeds = [self.cotangent(t).requires_grad_(kind == "grad") for t in theirs[0]]
         my_seeds = [to_mine(s) for s in seeds]
-        first, error = outcome(lambda: torch.autograd.grad(theirs[0], theirs[1], seeds, create_graph=True, allow_unused=True))
-        mine_first, failure = outcome(lambda: mine.autograd.grad(list(ours[0]), ours[1], my_seeds, create_graph=True,
+        first, error = outcome(lambda: torch.autograd.grad(theirs[0], theirs[1], seeds, create_graph=again, allow_unused=True))
+        mine_first, failure = outcome(lambda: mine.autograd.grad(list(ours[0]), ours[1], my_seeds, create_graph=again,
                                                                  allow_unused=True))
         if not self.same_outcome(kind, sample, error, failure) or error is not None:
             return None
@@ -651,47 +651,56 @@ def selected(options) -> list:
     return found[part - 1::parts]
 
 
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every comparison: which part of the list to walk, and what to print."""
+    parser.add_argument("--part", default="1/1", help="i/n: every n-th, from the i-th")
+    parser.add_argument("--summary", action="store_true", help="only counts, no examples")
+    parser.add_argument("--examples", type=int, default=1, help="how many examples of each kind to print")
+    parser.add_argument("--faulty", action="store_true", help="leave out operators without faults")
+    parser.add_argument("--json", type=Path, help="write everything to this file")
+
+
 def options_of() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=lambda s: s.split(","), help="operators by name, comma separated")
     parser.add_argument("--match", help="a regular expression that names must match")
     parser.add_argument("--exclude", help="a regular expression that names must not match")
     parser.add_argument("--dtype", default=USUAL, help=f"comma separated, or all; else {USUAL}")
-    parser.add_argument("--part", default="1/1", help="i/n: every n-th operator, from the i-th")
     parser.add_argument("--samples", type=int, default=0, help="at most so many samples per dtype")
     parser.add_argument("--reference", action="store_true", help="the longer list: reference_inputs")
     parser.add_argument("--no-errors", dest="errors", action="store_false", help="leave out error_inputs")
     parser.add_argument("--no-out", dest="out", action="store_false", help="leave out the out= forms")
-    parser.add_argument("--summary", action="store_true", help="only counts, no examples")
-    parser.add_argument("--examples", type=int, default=1, help="how many examples of each kind to print")
-    parser.add_argument("--faulty", action="store_true", help="leave out operators without faults")
-    parser.add_argument("--json", type=Path, help="write everything to this file")
+    add_report_options(parser)
     options = parser.parse_args()
     options.dtype = (ALL if options.dtype == "all" else options.dtype).split(",")
     return options
+
+
+def report_all(what: str, reports, options) -> int:
+    """Prints each report as it comes, then the sums; the exit status."""
+    done = []
+    for report in reports:
+        done.append(report)
+        if report.counts or not options.faulty:
+            print(report.line(), flush=True)
+        for kind, examples in () if options.summary else sorted(report.examples.items()):
+            for example in examples[:options.examples]:
+                print(f"    {kind}: {example}", flush=True)
+    total = sum((r.counts for r in done), Counter())
+    faulty = sum(bool(r.counts) for r in done)
+    print(f"{len(done)} {what}, {sum(r.samples for r in done)} samples, {faulty} {what} with faults: "
+          + (" ".join(f"{k}={n}" for k, n in sorted(total.items())) or "none"))
+    if options.json:
+        options.json.write_text(json.dumps([{"name": r.name, "samples": r.samples, "seconds": round(r.seconds, 1),
+                                             "counts": r.counts, "examples": r.examples} for r in done], indent=1))
+    return 1 if faulty else 0
 
 
 def main() -> int:
     options = options_of()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    reports = []
-    for op in selected(options):
-        report = compare(op, options)
-        reports.append(report)
-        if report.counts or not options.faulty:
-            print(report.line(), flush=True)
-        for kind, examples in () if options.summary else sorted(report.examples.items()):
-            for example in examples[:options.examples]:
-                print(f"    {kind}: {example}", flush=True)
-    total = sum((r.counts for r in reports), Counter())
-    faulty = sum(bool(r.counts) for r in reports)
-    print(f"{len(reports)} operators, {sum(r.samples for r in reports)} samples, {faulty} operators with faults: "
-          + (" ".join(f"{k}={n}" for k, n in sorted(total.items())) or "none"))
-    if options.json:
-        options.json.write_text(json.dumps([{"name": r.name, "samples": r.samples, "seconds": round(r.seconds, 1),
-                                             "counts": r.counts, "examples": r.examples} for r in reports], indent=1))
-    return 1 if faulty else 0
+    return report_all("operators", (compare(op, options) for op in selected(options)), options)
 
 
 if __name__ == "__main__":

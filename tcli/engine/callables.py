@@ -32,11 +32,19 @@ from .dispatch import (
 )
 from .meta import MetaArray
 from .notes import note_expansion
-from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
+from .registry import FIRST, RESULT, SECOND, Op, T, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
 
 asarray = np.asarray
+
+
+def __getattr__(name: str):
+    """An op's function by its name, where pickle looks for it."""
+    if name in ops:
+        return getattr(T, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
 
 # what can stand beside a tensor in an operator
 OPERANDS = (int, float, complex, list, tuple, range, np.ndarray, np.generic)

@@ -31,8 +31,8 @@ def _channel_dots(xp, a, b):
     """The sum of a * b for each channel."""
     if a.ndim == 2:
         return xp.einsum("ij,ij->j", a, b)
-    n, c = a.shape[:2]
-    return dots(xp, a.reshape(n, c, -1), b.reshape(n, c, -1)).sum(0)
+    flat = (*a.shape[:2], prod(a.shape[2:]))
+    return dots(xp, a.reshape(flat), b.reshape(flat)).sum(0)
 
 
 def _batch_gradients(k, g, need, x, weight, mean, var, training, eps, out1, out2):
@@ -125,8 +125,8 @@ def normalise_channels(x, running_mean, running_var, weight, bias, training, mom
     need_floating(x, "batch_norm")
     used = (None, None) if training else (running_mean, running_var)
     found = T._batch_norm(x, weight, bias, *used, training, eps)
-    if training and (running_mean is not None or running_var is not None):
-        n = x._a.size // channels if channels else 0
+    if training and x._a.size and (running_mean is not None or running_var is not None):
+        n = x._a.size // channels
         _update_running(running_mean, running_var, found[1], found[2], eps, n, 0.0 if momentum is None else momentum)
     return found
 
@@ -136,6 +136,13 @@ def _check_dtypes(x, *parameters) -> None:
     for t in parameters:
         if t is not None and t.dtype is not x.dtype and not (x.dtype.itemsize == 2 and t.dtype.itemsize == 4):
             raise DTypeError(f"mixed dtype (CPU): expect parameter to have scalar type of {scalar_name(x.dtype)}")
+
+
+def _check_eps(training: bool, eps: float) -> None:
+    if training and eps <= 0:
+        raise BadValue(f"batch_norm eps must be positive during training, but got {eps}")
+    if eps < 0:
+        raise BadValue(f"batch_norm eps must be non-negative, but got {eps}")
 
 
 def _need_several(x) -> None:
@@ -164,6 +171,7 @@ def batch_norm(x, running_mean: "Tensor?", running_var: "Tensor?", weight: "Tens
         return T.clone(x)
     if training:
         _need_several(x)
+    _check_eps(training, eps)
     refuse(x._a, "c", "batch_norm")
     _check_dtypes(x, weight, bias, running_mean, running_var)
     return normalise_channels(x, running_mean, running_var, weight, bias, training, momentum, eps)[0]
