@@ -165,7 +165,8 @@ class ModuleComparison(Comparison):
         elif roots and theirs[1]:
             first = self.derive("grad" if kind == "value" else kind, sample, (roots, theirs[1]), (my_roots, ours[1]),
                                 again=self.twice)
-            if first is not None and self.twice and self.info.supports_gradgrad and (kind, self.dtype) == ("value", torch.float64):
+            twice = self.twice and self.info.supports_gradgrad and kind == "value" and self.dtype is torch.float64
+            if first is not None and twice:
                 self.again(sample, first, theirs[1], ours[1])
 
     def again(self, sample, first, inputs, my_inputs) -> None:
