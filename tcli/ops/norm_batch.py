@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from ..engine.dispatch import bump, wrap
-from ..engine.dtypes import scalar_name
+from ..engine.dtypes import float32
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..engine.waiting import before_write
@@ -133,9 +133,11 @@ def normalise_channels(x, running_mean, running_var, weight, bias, training, mom
 
 def _check_dtypes(x, *parameters) -> None:
     """Parameters are of the dtype of x, or float32 beside half precision."""
+    need_floating(x, "batch_norm")
     for t in parameters:
-        if t is not None and t.dtype is not x.dtype and not (x.dtype.itemsize == 2 and t.dtype.itemsize == 4):
-            raise DTypeError(f"mixed dtype (CPU): expect parameter to have scalar type of {scalar_name(x.dtype)}")
+        if t is not None and t.dtype is not x.dtype and not (x.dtype.itemsize == 2 and t.dtype is float32):
+            raise DTypeError("mixed dtype (CPU): expect parameter to have scalar type of Float" if x.dtype.itemsize == 2 or
+                             t.dtype.itemsize == 2 else "mixed dtype (CPU): all inputs must share same datatype.")
 
 
 def _check_eps(training: bool, eps: float) -> None:
@@ -258,6 +260,9 @@ def local_response_norm(x, size: "int", alpha: "float" = 1e-4, beta: "float" = 0
     if len(shape) < 3:
         raise BadValue(f"Expected 3D or higher dimensionality                          input (got {len(shape)} "
                        "dimensions)")
+    if size <= 0:
+        sides = f"kH: {size} kW: 1" if len(shape) == 3 else f"kT: {size} kH: 1 kW: 1"
+        raise EngineError(f"kernel size should be greater than zero, but got {sides}")
     if not x._a.size:
         return x
     refuse(x._a, "bc", "avg_pool2d" if len(shape) == 3 else "avg_pool3d_out_frame")

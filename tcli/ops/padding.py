@@ -136,7 +136,7 @@ def _check_self_pad(x, pad, pairs, mode: str) -> None:
         refuse(x._a, "b", f"{'reflection' if mode == 'reflect' else 'replication'}_pad{n}d")
     if n not in (1, 2, 3) or ndim not in (n + 1, n + 2):
         raise Unsupported(_UNSUPPORTED.format(len(pad), ndim))
-    for d, (low, high) in enumerate(pairs, ndim - n):
+    for d, (low, high) in reversed(list(enumerate(pairs, ndim - n))):
         size = x._a.shape[d]
         if mode == "reflect" and (low >= size or high >= size):
             number = 4 + 2 * (ndim - 1 - d)

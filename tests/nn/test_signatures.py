@@ -23,8 +23,6 @@ ABSENT = {
     "nn.utils.parametrize": """Module ModuleDict ModuleList OpaqueBase Parameter Tensor get_swap_module_params_on_conversion
         is_opaque_reference_type is_traceable_wrapper_subclass""",
     "nn.utils.parametrizations": "Module Tensor",
-    "nn.utils.prune": """BasePruningMethod CustomFromMask Identity LnStructured PruningContainer RandomStructured
-        L1Unstructured RandomUnstructured""",
     "optim": "SparseAdam swap_in_optimizer_params_and_state", "optim.lr_scheduler": "Optimizer Tensor",
     "optim.swa_utils": "LRScheduler Module Tensor",
     "func": "debug_unwrap functionalize rearrange replace_all_batch_norm_modules_",
