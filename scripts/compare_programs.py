@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the sections of tests/nn (what the golden files hold) in PyTorch and in tcli, and shows where they differ.
+"""Runs the sections of tests/nn and tests/optim (what the golden files hold) in PyTorch and in tcli, and shows where they differ.
 
 Run it with a Python that has torch and tcli's dependencies: scripts/compare_programs.py [NAME ...]
 """
@@ -23,9 +23,10 @@ import torch.optim.swa_utils
 
 from tcli.runtime.namespaces import known_modules
 from tests.nn import blocks, extras, program, tools
+from tests.optim import program as optim_program
 
 mine = known_modules()["torch"]
-SECTIONS = [*program.SECTIONS, *tools.TOOLS, *extras.SECTIONS, *blocks.SECTIONS]
+SECTIONS = [*program.SECTIONS, *tools.TOOLS, *extras.SECTIONS, *blocks.SECTIONS, *optim_program.SECTIONS]
 CUT = 900
 
 
