@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the sections of tests/nn and tests/optim (what the golden files hold) in PyTorch and in tcli, and shows where they differ.
+"""Runs the sections of tests/nn and tests/optim (what the golden files hold) in PyTorch and tcli, and shows where they differ.
 
 Run it with a Python that has torch and tcli's dependencies: scripts/compare_programs.py [NAME ...]
 """

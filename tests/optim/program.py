@@ -11,9 +11,9 @@ def section(fn):
     return fn
 
 
-KINDS = """SGD(p,momentum=0.9,weight_decay=0.1,nesterov=True) SGD(p,maximize=True) Adam(p,weight_decay=0.1,amsgrad=True) AdamW(p)
-    NAdam(p,weight_decay=0.1) RAdam(p,lr=0.1) Adamax(p,weight_decay=0.1) Adadelta(p,weight_decay=0.1) Adagrad(p,lr=0.1)
-    RMSprop(p,centered=True,momentum=0.5,weight_decay=0.1) Rprop(p) ASGD(p,lambd=0.1,t0=2)""".split()
+KINDS = """SGD(p,momentum=0.9,weight_decay=0.1,nesterov=True) SGD(p,maximize=True) Adam(p,weight_decay=0.1,amsgrad=True)
+    AdamW(p) NAdam(p,weight_decay=0.1) RAdam(p,lr=0.1) Adamax(p,weight_decay=0.1) Adadelta(p,weight_decay=0.1)
+    Adagrad(p,lr=0.1) RMSprop(p,centered=True,momentum=0.5,weight_decay=0.1) Rprop(p) ASGD(p,lambd=0.1,t0=2)""".split()
 
 
 @section
