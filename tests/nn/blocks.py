@@ -295,6 +295,13 @@ WRONG = [
 
 
 @section
+def old_response_norm(torch, nn, say, fails):
+    for size in (1, 2, 3, 5):
+        say(size, brief(nn.CrossMapLRN2d(size, 0.5, 0.75, 2)(ramp(torch, 2, 6, 2, 2))))
+    fails(lambda: nn.CrossMapLRN2d(2)(torch.ones(2, 3, 4)))
+
+
+@section
 def wrong_inputs(torch, nn, say, fails):
     for text in WRONG:
         torch.manual_seed(0)

@@ -64,7 +64,7 @@ LAYERS += [
     ("nn.TransformerDecoderLayer(8, 2, 16, norm_first=True, bias=False)", "r(5, 3, 8), r(4, 3, 8)"),
     ("nn.Transformer(8, 2, 2, 2, 16)", "r(5, 3, 8), r(4, 3, 8)"),
     ("nn.CTCLoss()", "r(5, 2, 4), ints(3, 2, 2) + 1, ints(1, 2) + 5, ints(1, 2) + 2"),
-    ("nn.CrossMapLRN2d(2)", IN[2]), ("nn.UpsamplingNearest2d(scale_factor=2)", IN[2]),
+    ("nn.UpsamplingNearest2d(scale_factor=2)", IN[2]),
     ("nn.FractionalMaxPool2d(2, output_size=3)", IN[2]), ("nn.FractionalMaxPool3d(2, output_ratio=0.5)", IN[3]),
     ("nn.MaxUnpool1d(2)", "r(1, 3), (ints(1, 1, 3) + 1).cumsum(1)"),
     ("nn.MaxUnpool2d(2)", "r(1, 2, 2), (ints(1, 1, 4) + 1).cumsum(1).reshape(1, 2, 2) * 3"),
