@@ -24,12 +24,10 @@ that PyTorch lacks, and what `opinfo/compare.py` lists as depending on the machi
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 import time
 import warnings
-from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -38,6 +36,7 @@ import torch
 from torch.testing._internal import common_methods_invocations as opinfo
 
 from scripts.opinfo.compare import BUDGET, Comparison, Report, Slow, within
+from scripts.opinfo.report import add_report_options, report_all
 from scripts.opinfo.samples import VARIANTS, chosen, family, made, varied
 from scripts.opinfo.values import Untranslatable
 
@@ -130,7 +129,6 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--match", help="a regular expression that names must match")
     parser.add_argument("--exclude", help="a regular expression that names must not match")
     parser.add_argument("--dtype", default=USUAL, help=f"comma separated, or all; else {USUAL}")
-    parser.add_argument("--part", default="1/1", help="i/n: every n-th operator, from the i-th")
     parser.add_argument("--samples", type=int, default=0, help="at most so many samples per dtype")
     parser.add_argument("--variants", type=lambda s: s.split(","), default=[""],
                         help=f"these changes of the samples instead of the samples, of {', '.join(VARIANTS)}")
@@ -140,10 +138,7 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--no-out", dest="out", action="store_false", help="leave out the out= forms")
     parser.add_argument("--no-alias", dest="alias", action="store_false", help="leave out shared memory and versions")
     parser.add_argument("--strides", action="store_true", help="strides of results as well")
-    parser.add_argument("--summary", action="store_true", help="only counts, no examples")
-    parser.add_argument("--examples", type=int, default=1, help="how many examples of each kind to print")
-    parser.add_argument("--faulty", action="store_true", help="leave out operators without faults")
-    parser.add_argument("--json", type=Path, help="write everything to this file")
+    add_report_options(parser)
     options = parser.parse_args()
     options.dtype = (ALL if options.dtype == "all" else options.dtype).split(",")
     return options
@@ -153,24 +148,7 @@ def main() -> int:
     options = options_of()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    reports = []
-    for op in selected(options):
-        report = compare(op, options)
-        reports.append(report)
-        if report.counts or not options.faulty:
-            print(report.line(), flush=True)
-        for kind, examples in () if options.summary else sorted(report.examples.items()):
-            for example in examples[:options.examples]:
-                print(f"    {kind}: {example}", flush=True)
-    total = sum((r.counts for r in reports), Counter())
-    faulty = sum(bool(r.counts) for r in reports)
-    print(f"{len(reports)} operators, {sum(r.samples for r in reports)} samples, {faulty} operators with faults: "
-          + (" ".join(f"{k}={n}" for k, n in sorted(total.items())) or "none")
-          + f"; excused {sum(r.excused for r in reports)}")
-    if options.json:
-        options.json.write_text(json.dumps([{"name": r.name, "samples": r.samples, "seconds": round(r.seconds, 1),
-                                             "counts": r.counts, "examples": r.examples} for r in reports], indent=1))
-    return 1 if faulty else 0
+    return report_all("operators", (compare(op, options) for op in selected(options)), options)
 
 
 if __name__ == "__main__":

@@ -14,16 +14,16 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 
-from tests.distributions.cases import CASES, PAIRED, Asked, divergences  # noqa: E402
+from tests.distributions.cases import CASES, EDGES, PAIRED, Asked, divergences  # noqa: E402
 
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    golden = {"aspects": {c: Asked(torch, c).aspects() for c in CASES},
+    golden = {"aspects": {c: Asked(torch, c).aspects() for c in CASES + EDGES},
               "divergences": {c: divergences(torch, c) for c in PAIRED}}
     path = ROOT / "tests" / "golden" / "distributions.json"
     path.write_text(json.dumps(golden, indent=0) + "\n")
-    print(f"{path.name}: {len(CASES)} distributions, {sum(map(len, golden['divergences'].values()))} divergences")
+    print(f"{path.name}: {len(CASES + EDGES)} distributions, {sum(map(len, golden['divergences'].values()))} divergences")
 
 
 if __name__ == "__main__":

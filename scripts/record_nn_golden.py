@@ -19,11 +19,13 @@ import torch.autograd.functional  # noqa: E402
 import torch.func  # noqa: E402
 import torch.nn.utils.parametrizations  # noqa: E402
 import torch.nn.utils.prune  # noqa: E402
+import torch.nn.utils.stateless  # noqa: E402
 import torch.optim.swa_utils  # noqa: E402
 import torch.utils.data  # noqa: E402
 
-from tests.nn import cases, program, signatures, tools  # noqa: E402
+from tests.nn import blocks, cases, extras, program, signatures, tools  # noqa: E402
 from tests.optim import cases as optim_cases  # noqa: E402
+from tests.optim import program as optim_program  # noqa: E402
 
 nn, optim = torch.nn, torch.optim
 GOLDEN = ROOT / "tests" / "golden"
@@ -50,11 +52,13 @@ def main() -> None:
     record_signatures()
     warnings.simplefilter("ignore")
     text = {"layers": record_layers(),
-            "programs": {fn.__name__: program.run(fn, torch, nn) for fn in program.SECTIONS + tools.TOOLS},
+            "programs": {fn.__name__: program.run(fn, torch, nn)
+                         for fn in program.SECTIONS + tools.TOOLS + extras.SECTIONS + blocks.SECTIONS},
             "training": {name: cases.train(torch, nn, optim, name) for name in cases.RUNS}}
     (GOLDEN / "nn.json").write_text(json.dumps(text, indent=0) + "\n")
     text = {"optimisers": {case: optim_cases.run_optimiser(torch, optim, case) for case in optim_cases.OPTIMISERS},
             "schedules": {case: optim_cases.run_schedule(torch, optim, case) for case in optim_cases.SCHEDULES},
+            "programs": {fn.__name__: program.run(fn, torch, nn) for fn in optim_program.SECTIONS},
             "plateaus": [optim_cases.run_plateau(torch, optim, options) for options in optim_cases.PLATEAUS],
             "wrong": {case: optim_cases.run_wrong(torch, optim, case) for case in optim_cases.WRONG}}
     (GOLDEN / "optim.json").write_text(json.dumps(text, indent=0) + "\n")

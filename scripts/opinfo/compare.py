@@ -253,13 +253,13 @@ class Comparison:
                 gs, ms = zip(*again)
                 self.derive("gradgrad", sample, (gs, leaves + first[1][0]), (ms, my_leaves + first[1][1]))
 
-    def derive(self, kind: str, sample, theirs, ours):
+    def derive(self, kind: str, sample, theirs, ours, again: bool = True):
         """Pairs of gradients and the cotangents they were taken with, which are differentiable in turn."""
         seeds = [self.cotangent(t).requires_grad_(kind == "grad") for t in theirs[0]]
         self.seeds = [self.seeds[0], seeds] if kind == "gradgrad" else [seeds]
         my_seeds = [to_mine(s) for s in seeds]
-        first, error = outcome(lambda: torch.autograd.grad(theirs[0], theirs[1], seeds, create_graph=True, allow_unused=True))
-        mine_first, failure = outcome(lambda: mine.autograd.grad(list(ours[0]), ours[1], my_seeds, create_graph=True,
+        first, error = outcome(lambda: torch.autograd.grad(theirs[0], theirs[1], seeds, create_graph=again, allow_unused=True))
+        mine_first, failure = outcome(lambda: mine.autograd.grad(list(ours[0]), ours[1], my_seeds, create_graph=again,
                                                                  allow_unused=True))
         if not self.same_outcome(kind, sample, error, failure) or error is not None:
             return None

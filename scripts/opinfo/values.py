@@ -93,11 +93,17 @@ def to_mine(t: torch.Tensor, seen: dict | None = None):
     return made.requires_grad_() if t.requires_grad else made
 
 
+MORE: dict = {}  # a class -> a function (value, seen): what else a comparison translates
+
+
 def translate(value, seen=None):
     """A value of an OpInfo for tcli: tensors, dtypes, operators, and Python functions written over torch."""
     seen = {} if seen is None else seen
     if id(value) in seen:
         return seen[id(value)]
+    for kind, made in MORE.items():
+        if isinstance(value, kind):
+            return made(value, seen)
     if isinstance(value, torch.Tensor):
         seen[id(value)] = to_mine(value, seen)
         return seen[id(value)]

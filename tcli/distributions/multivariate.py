@@ -13,7 +13,41 @@ from .base import Distribution, broadcast_all
 from .continuous import Beta
 
 
-class MultivariateNormal(Distribution):
+def one_matrix(covariance_matrix, precision_matrix, scale_tril) -> tuple:
+    """(name, matrix) of the one of three that was given."""
+    given = {"covariance_matrix": covariance_matrix, "precision_matrix": precision_matrix, "scale_tril": scale_tril}
+    given = {name: m for name, m in given.items() if m is not None}
+    if len(given) != 1:
+        raise BadValue("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
+    (name, matrix), = given.items()
+    if matrix.dim() < 2:
+        raise BadValue(f"{name} must be at least two-dimensional, with optional leading batch dimensions")
+    return name, matrix
+
+
+def factor_of(name: str, matrix):
+    """The lower Cholesky factor of the covariance."""
+    if name == "scale_tril":
+        return matrix
+    return T.linalg_cholesky(matrix) if name == "covariance_matrix" else factor_of_precision(matrix)
+
+
+class OfMatrix(Distribution):
+    """A distribution with a covariance, whose other forms are computed when somebody asks."""
+
+    def __getattr__(self, name: str):
+        if name not in ("scale_tril", "covariance_matrix", "precision_matrix") or "_factor" not in self.__dict__:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        found = (self._factor if name == "scale_tril" else T.matmul(self._factor, self._factor.mT)
+                 if name == "covariance_matrix" else T.cholesky_inverse(self._factor))
+        self.__dict__[name] = found = found.expand((*self._batch_shape, *self._factor.shape[-2:]))
+        return found
+
+    def _half_log_det(self):
+        return self._factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+class MultivariateNormal(OfMatrix):
     """A Gaussian vector with mean `loc` and one of covariance, precision or lower Cholesky factor."""
 
     arg_constraints = {"loc": constraints.real_vector, "covariance_matrix": constraints.positive_definite,
@@ -25,27 +59,12 @@ class MultivariateNormal(Distribution):
                  validate_args: bool | None = None):
         if loc.dim() < 1:
             raise BadValue("loc must be at least one-dimensional.")
-        given = {"covariance_matrix": covariance_matrix, "precision_matrix": precision_matrix, "scale_tril": scale_tril}
-        given = {name: m for name, m in given.items() if m is not None}
-        if len(given) != 1:
-            raise BadValue("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
-        (name, matrix), = given.items()
-        if matrix.dim() < 2:
-            raise BadValue(f"{name} must be at least two-dimensional, with optional leading batch dimensions")
+        name, matrix = one_matrix(covariance_matrix, precision_matrix, scale_tril)
         batch = broadcast_shapes(tuple(matrix.shape[:-2]), tuple(loc.shape[:-1]))
         self.loc = loc.expand((*batch, loc.shape[-1]))
         self.__dict__[name] = matrix.expand((*batch, *matrix.shape[-2:]))
         super().__init__(batch, self.loc.shape[-1:], validate_args)
-        self._factor = (matrix if name == "scale_tril" else T.linalg_cholesky(matrix) if name == "covariance_matrix"
-                        else factor_of_precision(matrix))
-
-    def __getattr__(self, name: str):
-        if name not in ("scale_tril", "covariance_matrix", "precision_matrix") or "_factor" not in self.__dict__:
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        found = (self._factor if name == "scale_tril" else T.matmul(self._factor, self._factor.mT)
-                 if name == "covariance_matrix" else T.cholesky_inverse(self._factor))
-        self.__dict__[name] = found = found.expand((*self._batch_shape, *self._event_shape * 2))
-        return found
+        self._factor = factor_of(name, matrix)
 
     @property
     def mean(self):
@@ -61,9 +80,6 @@ class MultivariateNormal(Distribution):
         shape = self._extended_shape(sample_shape)
         noise = T.empty(shape, dtype=self.loc.dtype).normal_()
         return self.loc + T.matmul(self._factor, noise.unsqueeze(-1)).squeeze(-1)
-
-    def _half_log_det(self):
-        return self._factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def log_prob(self, value):
         self._check_sample(value)

@@ -28,9 +28,10 @@ class TransformedDistribution(Distribution):
     """What samples of a base distribution become under one or several transforms."""
 
     def __init__(self, base_distribution, transforms, validate_args: bool | None = None):
-        self.transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
-        if not all(isinstance(t, Transform) for t in self.transforms):
+        self.transforms = [transforms] if isinstance(transforms, Transform) else transforms
+        if not isinstance(self.transforms, (list, tuple)) or not all(isinstance(t, Transform) for t in self.transforms):
             raise BadValue(f"transforms must be a Transform or list, but was {transforms}")
+        self.transforms = list(self.transforms)
         whole = ComposeTransform(self.transforms)
         base_shape = tuple(base_distribution.batch_shape) + tuple(base_distribution.event_shape)
         need = whole.domain.event_dim

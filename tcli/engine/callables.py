@@ -31,7 +31,7 @@ from .dtypes import get_default_dtype
 from .meta import MetaArray
 from .notes import note_expansion, shortcuts
 from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
-from .registry import FIRST, RESULT, SECOND, Op, ops, plan_for
+from .registry import FIRST, RESULT, SECOND, Op, T, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
 
@@ -40,6 +40,14 @@ asarray = np.asarray
 OF_TRUTH = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.equal, np.not_equal)  # ufuncs that do on bools what PyTorch does
 INTEGERS = PLAIN - {FLOAT32, FLOAT64}
 INT64, WIDEST = np.dtype(np.int64), 1 << 63
+
+
+def __getattr__(name: str):
+    """An op's function by its name, where pickle looks for it."""
+    if name in ops:
+        return getattr(T, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
 
 # what can stand beside a tensor in an operator
 OPERANDS = (int, float, complex, list, tuple, range, np.ndarray, np.generic)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from ..engine.registry import T
-from ..errors import ArgumentError, BadValue, EngineError, UnknownAttribute
+from ..errors import BadValue, EngineError, UnknownAttribute
 
 
 def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights: bool = True,
                     strict: bool = False):
     """Calls `module` with the tensors of a dict (or several) in place of its parameters and buffers."""
-    given: dict = {}
-    for each in parameter_and_buffer_dicts if isinstance(parameter_and_buffer_dicts, (tuple, list)) \
-            else [parameter_and_buffer_dicts]:
-        given.update(each)
+    given = _one_dict(parameter_and_buffer_dicts)
     arguments = () if args is None else args if isinstance(args, tuple) else (args,)
     if tie_weights:
         given = _with_tied(module, given)
@@ -28,6 +25,21 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
 def _own(module) -> dict:
     """Every name of a parameter or buffer, those of tied ones too, with its tensor."""
     return dict(module.named_parameters(remove_duplicate=False)) | dict(module.named_buffers(remove_duplicate=False))
+
+
+def _one_dict(dicts) -> dict:
+    if isinstance(dicts, dict):
+        return dict(dicts)
+    if not isinstance(dicts, (tuple, list)):
+        raise BadValue("Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got "
+                       f"{type(dicts)}")
+    if not all(isinstance(each, dict) for each in dicts):
+        raise BadValue("Expected all elements of parameter_and_buffer_dicts to be dictionaries")
+    names = [name for each in dicts for name in each]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise BadValue(f"{repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous")
+    return {name: t for each in dicts for name, t in each.items()}
 
 
 def _with_tied(module, given: dict) -> dict:
@@ -49,7 +61,7 @@ def _with_tied(module, given: dict) -> dict:
 
 def _check_keys(module, given: dict) -> None:
     own = _own(module)
-    unexpected, missing = [k for k in given if k not in own], [k for k in own if k not in given]
+    unexpected, missing = sorted(given.keys() - own.keys()), sorted(own.keys() - given.keys())
     wrong = [f"{what} key(s): {', '.join(map(repr, keys))}."
              for what, keys in (("Unexpected", unexpected), ("Missing", missing)) if keys]
     if wrong:
@@ -80,7 +92,11 @@ def stack_module_state(models) -> tuple[dict, dict]:
     """(parameters, buffers) of several modules of one kind, stacked along a new first dim."""
     models = list(models)
     if not models:
-        raise ArgumentError("stack_module_state: Expected at least one model, got 0.")
+        raise EngineError("stack_module_state: Expected at least one model, got 0.")
+    if len({m.training for m in models}) > 1:
+        raise EngineError("stack_module_state: Expected all models to have the same training/eval mode.")
+    if len({type(m) for m in models}) > 1:
+        raise EngineError("stack_module_state: Expected all models to be of the same class.")
     parameters = [dict(m.named_parameters()) for m in models]
     buffers = [dict(m.named_buffers()) for m in models]
     stacked = {name: T.stack([p[name] for p in parameters], 0).detach().requires_grad_(parameters[0][name].requires_grad)

@@ -38,7 +38,8 @@ _FILES = {
             "LazyLinear UninitializedBuffer UninitializedParameter",
     "parallel": "DataParallel",
     "hooks": "register_module_forward_hook register_module_forward_pre_hook register_module_full_backward_hook "
-             "register_module_full_backward_pre_hook",
+             "register_module_full_backward_pre_hook register_module_parameter_registration_hook "
+             "register_module_buffer_registration_hook register_module_module_registration_hook",
 }
 _WHERE = {name: file for file, names in _FILES.items() for name in names.split()}
 

@@ -8,7 +8,7 @@ from operator import index as as_index
 
 from ..engine.tensor import Parameter, Tensor
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, UnknownAttribute
-from .module import Module, indented, typename
+from .module import Module, class_text, indented, typename
 
 
 class _Listed(Module):
@@ -102,14 +102,14 @@ class Sequential(_Listed):
 
     def _check_factor(self, other) -> None:
         if not isinstance(other, int):
-            raise ArgumentError(f"unsupported operand type(s) for *: {type(self)} and {type(other)}")
+            raise ArgumentError(f"unsupported operand type(s) for *: {class_text(self)} and {class_text(other)}")
         if other <= 0:
-            raise BadValue(f"Non-positive multiplication factor {other} for {type(self)}")
+            raise BadValue(f"Non-positive multiplication factor {other} for {class_text(self)}")
 
     def insert(self, index: int, module: Module):
         """Puts a module at an index, the later ones move on; returns the container."""
         if not isinstance(module, Module):
-            raise AssertionError(f"module should be of type: {Module}")
+            raise AssertionError(f"module should be of type: {class_text(Module)}")
         n = len(self._modules)
         if not -n <= index <= n:
             raise BadIndex(f"Index out of range: {index}")

@@ -17,7 +17,7 @@ from . import module as base
 _ids = count()
 
 
-class Handle:
+class RemovableHandle:
     """What registering a hook returns: `remove()` takes the hook out; works as a context manager too."""
 
     def __init__(self, *tables):
@@ -33,9 +33,6 @@ class Handle:
 
     def __exit__(self, *_exc) -> None:
         self.remove()
-
-
-RemovableHandle = Handle
 
 
 def call_with_hooks(module, forward, args: tuple, kwargs: dict):
@@ -215,7 +212,7 @@ def _global(kind: str) -> list:
     return list(table[kind].values()) if table and kind in table else []
 
 
-def _register(kind: str, hook) -> Handle:
+def _register(kind: str, hook) -> RemovableHandle:
     if base.every_module_hooks is None:
         base.every_module_hooks = {}
     table = base.every_module_hooks.setdefault(kind, {})
@@ -224,28 +221,43 @@ def _register(kind: str, hook) -> Handle:
     return handle
 
 
-class _GlobalHandle(Handle):
+class _GlobalHandle(RemovableHandle):
     def remove(self) -> None:
-        Handle.remove(self)
+        RemovableHandle.remove(self)
         if base.every_module_hooks is not None and not any(base.every_module_hooks.values()):
             base.every_module_hooks = None
 
 
-def register_module_forward_pre_hook(hook) -> Handle:
+def register_module_forward_pre_hook(hook) -> RemovableHandle:
     """`hook(module, args)` before the `forward` of every module."""
     return _register("forward_pre", hook)
 
 
-def register_module_forward_hook(hook, *, with_kwargs: bool = False, always_call: bool = False) -> Handle:
+def register_module_forward_hook(hook, *, with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
     """`hook(module, args, output)` after the `forward` of every module."""
     return _register("forward", hook)
 
 
-def register_module_full_backward_hook(hook) -> Handle:
+def register_module_full_backward_hook(hook) -> RemovableHandle:
     """`hook(module, grad_input, grad_output)` when the gradients of any module are there."""
     return _register("full_backward", hook)
 
 
-def register_module_full_backward_pre_hook(hook) -> Handle:
+def register_module_full_backward_pre_hook(hook) -> RemovableHandle:
     """`hook(module, grad_output)` before the gradients of any module."""
     return _register("full_backward_pre", hook)
+
+
+def register_module_parameter_registration_hook(hook) -> RemovableHandle:
+    """`hook(module, name, param)` when any module gets a parameter; it may return another one."""
+    return _register("parameter_registration", hook)
+
+
+def register_module_buffer_registration_hook(hook) -> RemovableHandle:
+    """`hook(module, name, buffer)` when any module gets a buffer; it may return another one."""
+    return _register("buffer_registration", hook)
+
+
+def register_module_module_registration_hook(hook) -> RemovableHandle:
+    """`hook(module, name, submodule)` when any module gets a submodule; it may return another one."""
+    return _register("module_registration", hook)

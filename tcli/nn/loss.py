@@ -299,13 +299,12 @@ class LinearCrossEntropyLoss(_WeightedLoss):
                              dtype=dtype)
 
     def forward(self, input, target):
-        scores = self.linear(input)
-        if self.out_features:
-            scores = scores.unflatten(-1, (self.num_classes, *self.out_features))
-            scores = scores.movedim(input.dim() - 1, 1 if input.dim() > 1 else 0)
-        return F.cross_entropy(scores, target, weight=self.weight, reduction=self.reduction,
-                               ignore_index=-100 if self.ignore_index is None else self.ignore_index,
-                               label_smoothing=self.label_smoothing)
+        shape, layer = (self.num_classes, *self.out_features), self.linear
+        return F.linear_cross_entropy(
+            input, layer.weight.reshape((*shape, layer.in_features)), target,
+            linear_bias=None if layer.bias is None else layer.bias.reshape(shape), weight=self.weight,
+            reduction=self.reduction, ignore_index=self.ignore_index, label_smoothing=self.label_smoothing,
+            options=self.options)
 
     def extra_repr(self) -> str:
         return (f"in_features={self.linear.in_features}, {of_args(self, 'num_classes', 'out_features')}, "

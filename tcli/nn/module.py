@@ -43,6 +43,12 @@ def typename(value) -> str:
     return f"{home_in_torch(module, kind.__name__) or module}.{kind.__qualname__}"
 
 
+def class_text(value) -> str:
+    """`<class 'torch.nn.modules.container.Sequential'>`: how PyTorch's messages show the class of a value."""
+    name = typename(value if isinstance(value, type) else type(value))
+    return f"<class '{name.replace('modules.containers', 'modules.container')}'>"
+
+
 class Module:
     """The base class of all layers and models: subclass it, make layers in `__init__`, write `forward`.
 
@@ -54,7 +60,6 @@ class Module:
     _version = 1
     call_super_init = False
     training: bool
-    forward = None
     __reduce_ex__ = reduced
 
     def __init__(self, *args, **kwargs):
@@ -79,8 +84,6 @@ class Module:
 
     def __call__(self, *args, **kwargs):
         forward = self.forward
-        if forward is None:
-            raise Unsupported(f'Module [{type(self).__name__}] is missing the required "forward" function')
         if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks or self._backward_pre_hooks \
                 or every_module_hooks:
             from .hooks import call_with_hooks
@@ -89,6 +92,10 @@ class Module:
         return forward(*args, **kwargs)
 
     _call_impl = __call__
+
+    def forward(self, *input):
+        """What a call of the module computes: a subclass defines it."""
+        raise Unsupported(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     # ------------------------------------------------------------ attributes
 
@@ -116,7 +123,7 @@ class Module:
             if "_modules" not in fields:
                 raise UnknownAttribute("cannot assign module before Module.__init__() call")
             self._forget(name, "_modules")
-            fields["_modules"][name] = value
+            fields["_modules"][name] = self._registered("module", name, value)
         else:
             self._set_plain(name, value)
 
@@ -197,7 +204,15 @@ class Module:
             raise BadValue(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created "
                            f"explicitly. To express '{name}' as a function of another Tensor, compute the value in "
                            "the forward() method.")
-        self._parameters[name] = param
+        self._parameters[name] = self._registered("parameter", name, param)
+
+    def _registered(self, kind: str, name: str, value):
+        """A value that is about to be registered, as the hooks on every module leave it."""
+        if every_module_hooks:
+            for hook in every_module_hooks.get(f"{kind}_registration", {}).values():
+                changed = hook(self, name, value)
+                value = value if changed is None else changed
+        return value
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Adds a tensor that is no parameter; `persistent=False` keeps it out of `state_dict`."""
@@ -207,7 +222,7 @@ class Module:
         if tensor is not None and not isinstance(tensor, Tensor):
             raise ArgumentError(f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None "
                                 "required)")
-        self._buffers[name] = tensor
+        self._buffers[name] = self._registered("buffer", name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -218,7 +233,7 @@ class Module:
         if module is not None and not isinstance(module, Module):
             raise ArgumentError(f"{typename(module)} is not a Module subclass")
         self._check_name("module", "_modules", name, dot=f'module name can\'t contain ".", got: {name}')
-        self._modules[name] = module
+        self._modules[name] = self._registered("module", name, module)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """The same as `add_module`."""
@@ -552,11 +567,11 @@ class Module:
         return self._hook("_load_state_dict_post_hooks", hook, False)
 
     def _hook(self, table: str, hook, prepend: bool, **flags: bool):
-        from .hooks import Handle
+        from .hooks import RemovableHandle
 
         hooks = self.__dict__[table]
         marks = [self.__dict__[name] for name, on in flags.items() if on]
-        handle = Handle(hooks, *marks)
+        handle = RemovableHandle(hooks, *marks)
         hooks[handle.id] = hook
         for mark in marks:
             mark[handle.id] = True

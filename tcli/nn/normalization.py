@@ -266,7 +266,16 @@ class LocalResponseNorm(Module):
 
 
 class CrossMapLRN2d(LocalResponseNorm):
-    """`LocalResponseNorm` under its old name."""
+    """`LocalResponseNorm` as it once was: an even size looks at one channel less, and the first one is always in."""
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1):
         super().__init__(size, alpha, beta, k)
+
+    def forward(self, input):
+        if input.dim() != 4:
+            raise BadValue(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
+        squares, reach, channels = input * input, (self.size - 1) // 2, input.shape[1]
+        # PyTorch takes the first channel into every sum and never out again.
+        first, rest = squares[:, :1], F.pad(squares[:, 1:], (0, 0, 0, 0, reach + 1, reach))
+        total = sum((rest[:, i:i + channels] for i in range(2 * reach + 1)), first)
+        return input * (total * (self.alpha / self.size) + self.k) ** -self.beta

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..engine.registry import T
+from ..engine.tensor import Tensor
 from ..errors import BadValue, EngineError
 from . import init
 from ._make import new_parameter
@@ -90,11 +91,12 @@ class LSTMCell(RNNCellBase):
 
     def forward(self, input, hx=None):
         self._check(input, None)
-        for i, h in enumerate(hx or ()):
+        given = hx is not None
+        for i, h in enumerate(hx if given and not isinstance(hx, Tensor) else ()):
             if h.dim() not in (1, 2):
                 raise BadValue(f"LSTMCell: Expected hx[{i}] to be 1D or 2D, got {h.dim()}D instead")
         if input.dim() == 2:
-            return T.lstm_cell(input, hx or (self._zeros(input), self._zeros(input)), *self._weights())
+            return T.lstm_cell(input, hx if given else (self._zeros(input), self._zeros(input)), *self._weights())
         input = input.unsqueeze(0)
-        hx = tuple(h.unsqueeze(0) for h in hx) if hx else (self._zeros(input), self._zeros(input))
+        hx = tuple(h.unsqueeze(0) for h in hx) if given else (self._zeros(input), self._zeros(input))
         return tuple(h.squeeze(0) for h in T.lstm_cell(input, hx, *self._weights()))

@@ -216,7 +216,7 @@ def _float_mask(mask, name: str, like):
     if mask._a.dtype == np.bool_:
         return wrap(np.where(mask._a, -np.inf, 0.0).astype(like._a.dtype))
     if mask._a.dtype.kind not in "fV":
-        raise EngineError(f"only bool and floating types of {name} are supported")
+        raise AssertionError(f"only bool and floating types of {name} are supported")
     return mask
 
 
@@ -249,6 +249,29 @@ def _check_heads(query, embed: int, heads: int) -> None:
         raise AssertionError(f"embed_dim {embed} not divisible by num_heads {heads}")
 
 
+def _check_masks(batched: bool, query, key, padding_mask, attn_mask, heads: int) -> None:
+    """Masks have the dims that inputs with or without a batch ask for."""
+    start = "For batched (3-D) `query`, expected" if batched else "For unbatched (2-D) `query`, expected"
+    if padding_mask is not None and padding_mask._a.ndim != 1 + batched:
+        raise AssertionError(f"{start} `key_padding_mask` to be `None` or {1 + batched}-D but found {padding_mask._a.ndim}-D "
+                             "tensor instead")
+    if attn_mask is None:
+        return
+    if attn_mask._a.ndim not in (2, 3):
+        raise AssertionError(f"{start} `attn_mask` to be `None`, 2-D or 3-D but found {attn_mask._a.ndim}-D tensor instead")
+    want = (heads, query._a.shape[0], key._a.shape[0])
+    if not batched and attn_mask._a.ndim == 3 and attn_mask._a.shape != want:
+        raise AssertionError(f"Expected `attn_mask` shape to be {want} but got {attn_mask.shape}")
+
+
+def _check_pair(key, value, dims: int | None) -> None:
+    """Keys and values belong to the same places."""
+    if dims is None and key._a.shape != value._a.shape:
+        raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
+    if dims is not None and key._a.shape[:-1] != value._a.shape[:-1]:
+        raise AssertionError(f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}")
+
+
 def _merged_mask(attn_mask, padding_mask, n: int, heads: int, length: int, source: int, extra: int):
     """One float mask (N or 1, heads or 1, L, S) from both; places added to the keys are never masked."""
     if attn_mask is not None:
@@ -258,8 +281,9 @@ def _merged_mask(attn_mask, padding_mask, n: int, heads: int, length: int, sourc
             raise EngineError(f"The shape of the {len(shape)}D attn_mask is {attn_mask.shape}, but should be {want}.")
         attn_mask = T.reshape(attn_mask, (1, 1, length, source) if len(shape) == 2 else (n, heads, length, source))
     if padding_mask is not None:
-        if padding_mask._a.shape != (n, source):
-            raise AssertionError(f"expecting key_padding_mask shape of {(n, source)}, but got {padding_mask.shape}")
+        for i, (want, got) in enumerate(zip((n, source), padding_mask._a.shape, strict=True)):
+            if want != got:
+                raise AssertionError(f"Expected key_padded_mask.shape[{i}] to be {want}, but got {got}")
         padding_mask = T.reshape(padding_mask, (n, 1, 1, source))
     mask = attn_mask if padding_mask is None else padding_mask if attn_mask is None else attn_mask + padding_mask
     return mask if mask is None or not extra else T.constant_pad_nd(mask, (0, extra), 0.0)
@@ -288,7 +312,12 @@ def multi_head_attention_forward(
     if query._a.ndim not in (2, 3):
         raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query._a.ndim}-D "
                              "query tensor")
+    if not key._a.ndim == value._a.ndim == query._a.ndim:
+        raise AssertionError(f"For {'' if batched else 'un'}batched ({query._a.ndim}-D) `query`, expected `key` and `value` to "
+                             f"be {query._a.ndim}-D but found {key._a.ndim}-D and {value._a.ndim}-D tensors respectively")
     _check_heads(query, embed_dim_to_check, num_heads)
+    _check_masks(batched, query, key, key_padding_mask, attn_mask, num_heads)
+    _check_pair(key, value, 2 if use_separate_proj_weight else None)
     same = query is key, key is value
     if not batched:
         query = T.unsqueeze(query, 1)
@@ -296,14 +325,19 @@ def multi_head_attention_forward(
         value = key if same[1] else T.unsqueeze(value, 1)
         key_padding_mask = None if key_padding_mask is None else T.unsqueeze(key_padding_mask, 0)
     if is_causal and attn_mask is None:
-        raise EngineError("Need attn_mask if specifying the is_causal hint.")
+        raise EngineError("Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
+                          "`generate_square_subsequent_mask` to create this mask.")
     attn_mask = _float_mask(attn_mask, "attn_mask", query)
     padding = _float_mask(key_padding_mask, "key_padding_mask", query)
     length, n, embed = query._a.shape
+    if key._a.shape[1] != n:
+        raise ShapeError(f"shape '[{key._a.shape[0]}, {n * num_heads}, {embed // num_heads}]' is invalid for input of size "
+                         f"{key._a.shape[0] * key._a.shape[1] * embed}")
     separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
     q, k, v = _projections(query, key, value, embed, in_proj_weight, in_proj_bias, separate)
     extra = (bias_k is not None) + add_zero_attn
     mask = _merged_mask(attn_mask, padding, n, num_heads, length, key._a.shape[0], extra)
+    causal = is_causal and key_padding_mask is None and not need_weights  # then the mask is only a hint
     if bias_k is not None:
         k, v = _appended(k, bias_k), _appended(v, bias_v)
     q, k, v = _heads(q, num_heads), _heads(k, num_heads), _heads(v, num_heads)
@@ -311,7 +345,7 @@ def multi_head_attention_forward(
             for s, t in ((static_k, k), (static_v, v)))
     if add_zero_attn:
         k, v = T.constant_pad_nd(k, (0, 0, 0, 1), 0.0), T.constant_pad_nd(v, (0, 0, 0, 1), 0.0)
-    y, p = attend(q, k, v, mask, dropout_p if training else 0.0, False, None, need_weights)
+    y, p = attend(q, k, v, None if causal else mask, dropout_p if training else 0.0, causal, None, need_weights)
     y = T.reshape(T.permute(y, (2, 0, 1, 3)), (length, n, embed))
     y = T.linear(y, out_proj_weight, out_proj_bias)
     if not need_weights:

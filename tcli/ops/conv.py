@@ -274,7 +274,7 @@ def check_conv(x, weight, bias, stride, pads, dilation, groups: int, transposed:
     if any(s <= 0 for s in stride):
         raise EngineError("non-positive stride is not supported")
     if any(d <= 0 for d in dilation):
-        raise EngineError(f"dilation should be greater than zero, but got {list(dilation)}")
+        raise EngineError("non-positive dilation is not supported")
     w = list(weight.shape)
     if w[0] < groups:
         raise ShapeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got "

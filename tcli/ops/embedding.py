@@ -299,6 +299,8 @@ def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_nor
     x, offsets, per_sample_weights = _checked_bags(x, weight, offsets, per_sample_weights, include_last_offset)
     if mode not in MODES:
         raise BadValue("mode has to be one of sum, mean or max")
+    if mode == "max" and scale_grad_by_freq:
+        raise BadValue("max mode does not support scaling the gradient by the frequency")
     if per_sample_weights is not None and mode != "sum":
         raise Unsupported("embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for "
                           f"mode='sum' (got mode='{mode}'). Please open a feature request on GitHub.")

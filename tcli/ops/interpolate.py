@@ -202,8 +202,9 @@ def _per_dim(value, n: int, name: str, x) -> tuple:
         found, form = ("output size", "output size in (o1, o2, ...,oK)") if name == "size" else \
             ("scale_factor", "scale_factor in (s1, s2, ...,sK)")
         word = "output" if name == "size" else name
+        shown = value if name == "size" else f"shape {value}"
         raise BadValue(f"Input and {word} must have the same number of spatial dimensions, but got input with "
-                       f"spatial dimensions of {list(x._a.shape[2:])} and {found} of {value}. Please provide input "
+                       f"spatial dimensions of {list(x._a.shape[2:])} and {found} of {shown}. Please provide input "
                        f"tensor in (N, C, d1, d2, ...,dK) format and {form} format.")
     return tuple(value)
 

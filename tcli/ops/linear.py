@@ -23,7 +23,7 @@ def _same_dtypes(x, weight, bias) -> None:
             a, b = c_name(x.dtype), c_name(weight.dtype)
             raise DTypeError(f"expected m1 and m2 to have the same dtype, but got: {a} != {b}")
         a, b = (dtypes.scalar_name(dtypes.of_numpy(d)) for d in (x.dtype, weight.dtype))
-        raise DTypeError(f"self and mat2 must have the same dtype, but got {a} and {b}")
+        raise DTypeError(f"mat1 and mat2 must have the same dtype, but got {a} and {b}")
     if bias is not None and bias.dtype != x.dtype:
         a, b = (dtypes.scalar_name(dtypes.of_numpy(d)) for d in (bias.dtype, x.dtype))
         raise DTypeError(f"self and mat2 must have the same dtype, but got {a} and {b}")

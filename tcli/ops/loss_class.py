@@ -165,7 +165,7 @@ def _cross_entropy_gradient(xp, g, x, top, total, target: "Index", weight: "Inde
     axis = 0 if x.ndim == 1 else 1
     t, factor, ignored = _coefficients(xp, x, target, weight, ignore_index, reduction)
     scaled = xp.asarray((g.reshape(t.shape[:1] + t.shape[2:]) if reduction == "none" else g) * factor)
-    if ignored is not None and scaled.ndim == 0:
+    if ignored is not None:
         scaled = xp.where(ignored, x.dtype.type(0), scaled)
     scaled = xp.expand_dims(scaled, 1) if axis and scaled.ndim else scaled
     by = xp.broadcast_to(scaled / total, total.shape)
@@ -184,7 +184,9 @@ def _cross_entropy_gradient(xp, g, x, top, total, target: "Index", weight: "Inde
 def _target_parts(xp, x, target: "Index", weight: "Index?", ignore_index: "int", reduction: "str"):
     """(one-hot targets shaped like x, the factor of each sample)."""
     axis = 0 if x.ndim == 1 else 1
-    t, factor, _ = _coefficients(xp, x, target, weight, ignore_index, reduction)
+    t, factor, ignored = _coefficients(xp, x, target, weight, ignore_index, reduction)
+    if ignored is not None:
+        factor = xp.where(ignored, x.dtype.type(0), factor)
     onehot = xp.zeros(x.shape, x.dtype)
     xp.put_along_axis(onehot, t, x.dtype.type(1), axis)
     shape = t.shape[:1] + t.shape[2:]
@@ -247,6 +249,8 @@ def nll_loss(x, target, weight: "Tensor?" = None, size_average: "any" = None, ig
     tensor(2.5000)
     """
     reduction = reduction_of(reduction, size_average, reduce)
+    if weight is not None and weight.dtype is not x.dtype and x._a.dtype.kind == "f":
+        raise DTypeError(f"expected scalar type {scalar_name(x.dtype)} but found {scalar_name(weight.dtype)}")
     return _shaped_like_torch(T._nll_loss(x, target, weight, ignore_index, reduction), x, reduction)
 
 

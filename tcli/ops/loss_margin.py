@@ -271,6 +271,8 @@ def multilabel_margin_loss(x, target: "Index", size_average: "any" = None, reduc
     t = target._a.reshape(-1, target._a.shape[-1] if target._a.ndim else 1)
     if target._a.shape != x._a.shape:
         raise ShapeError(f"inconsistent target size: {list(target._a.shape)} for input of size: {list(x._a.shape)}")
+    if target._a.dtype != np.int64:
+        raise DTypeError(f"expected scalar type Long but found {scalar_name(target.dtype)}")
     rows = x if x._a.ndim == 2 else T.reshape(x, (1, -1))
     n, classes = rows._a.shape
     if outside(t, -1, classes):

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from ..engine.dispatch import bump, wrap
-from ..engine.dtypes import scalar_name
+from ..engine.dtypes import float32
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..engine.waiting import before_write
@@ -31,8 +31,8 @@ def _channel_dots(xp, a, b):
     """The sum of a * b for each channel."""
     if a.ndim == 2:
         return xp.einsum("ij,ij->j", a, b)
-    n, c = a.shape[:2]
-    return dots(xp, a.reshape(n, c, -1), b.reshape(n, c, -1)).sum(0)
+    flat = (*a.shape[:2], prod(a.shape[2:]))
+    return dots(xp, a.reshape(flat), b.reshape(flat)).sum(0)
 
 
 def _batch_gradients(k, g, need, x, weight, mean, var, training, eps, out1, out2):
@@ -124,17 +124,26 @@ def normalise_channels(x, running_mean, running_var, weight, bias, training, mom
     need_floating(x, "batch_norm")
     used = (None, None) if training else (running_mean, running_var)
     found = T._batch_norm(x, weight, bias, *used, training, eps)
-    if training and (running_mean is not None or running_var is not None):
-        n = x._a.size // channels if channels else 0
+    if training and x._a.size and (running_mean is not None or running_var is not None):
+        n = x._a.size // channels
         _update_running(running_mean, running_var, found[1], found[2], eps, n, 0.0 if momentum is None else momentum)
     return found
 
 
 def _check_dtypes(x, *parameters) -> None:
     """Parameters are of the dtype of x, or float32 beside half precision."""
+    need_floating(x, "batch_norm")
     for t in parameters:
-        if t is not None and t.dtype is not x.dtype and not (x.dtype.itemsize == 2 and t.dtype.itemsize == 4):
-            raise DTypeError(f"mixed dtype (CPU): expect parameter to have scalar type of {scalar_name(x.dtype)}")
+        if t is not None and t.dtype is not x.dtype and not (x.dtype.itemsize == 2 and t.dtype is float32):
+            raise DTypeError("mixed dtype (CPU): expect parameter to have scalar type of Float" if x.dtype.itemsize == 2 or
+                             t.dtype.itemsize == 2 else "mixed dtype (CPU): all inputs must share same datatype.")
+
+
+def _check_eps(training: bool, eps: float) -> None:
+    if training and eps <= 0:
+        raise BadValue(f"batch_norm eps must be positive during training, but got {eps}")
+    if eps < 0:
+        raise BadValue(f"batch_norm eps must be non-negative, but got {eps}")
 
 
 def _of_nothing(x, weight, bias):
@@ -169,6 +178,7 @@ def batch_norm(x, running_mean: "Tensor?", running_var: "Tensor?", weight: "Tens
     """
     if training and x._a.shape != (0,):
         _need_several(x)
+    _check_eps(training, eps)
     if not x._a.size:
         return _of_nothing(x, weight, bias)
     refuse(x._a, "c", "batch_norm")
@@ -259,6 +269,9 @@ def local_response_norm(x, size: "int", alpha: "float" = 1e-4, beta: "float" = 0
     if len(shape) < 3:
         raise BadValue(f"Expected 3D or higher dimensionality                          input (got {len(shape)} "
                        "dimensions)")
+    if size <= 0:
+        sides = f"kH: {size} kW: 1" if len(shape) == 3 else f"kT: {size} kH: 1 kW: 1"
+        raise EngineError(f"kernel size should be greater than zero, but got {sides}")
     if not x._a.size:
         return x
     refuse(x._a, "bc", "avg_pool2d" if len(shape) == 3 else "avg_pool3d_out_frame")

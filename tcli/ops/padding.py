@@ -139,7 +139,7 @@ def _check_self_pad(x, pad, pairs, mode: str) -> None:
     if mode != "circular" and 0 in x._a.shape[ndim == n + 2:]:
         raise EngineError(f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
                           f"dimensions for input, but got: {list(x._a.shape)}")
-    for d, (low, high) in enumerate(pairs, ndim - n):
+    for d, (low, high) in reversed(list(enumerate(pairs, ndim - n))):
         size = x._a.shape[d]
         if mode == "reflect" and (low >= size or high >= size):
             number = 4 + 2 * (ndim - 1 - d)

@@ -70,7 +70,7 @@ def _check_rank(name: str, n: int, x) -> None:
     if n == 1 and name != "max_pool1d" and x.ndim not in (2, 3):
         raise ShapeError(f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' "
                          f"(while checking arguments for {name})")
-    if n == 2 and x.ndim < 3 and name == "max_pool2d":
+    if n == 2 and x.ndim not in (3, 4) and name == "max_pool2d":
         raise ShapeError("non-empty 3D or 4D (batch mode) tensor expected for input")
     if n == 3:
         _check_volume(name, x)

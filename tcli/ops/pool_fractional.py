@@ -54,6 +54,20 @@ def _places(x, samples, kernel, out):
     return where.reshape(*x.shape[:2], *out)
 
 
+def _given_samples(samples, shape: tuple, n: int):
+    """A row of n random numbers for each plane; more rows than the batch has are left alone."""
+    if samples._a.ndim != 3:
+        raise ShapeError("Expect _random_samples to have 3 dimensions, got " + str(samples._a.ndim))
+    rows, channels, numbers = samples._a.shape
+    if rows < shape[0]:
+        raise ShapeError("Expect _random_samples.size(0) no less then input batch size.")
+    if channels != shape[1]:
+        raise ShapeError("Expect _random_samples.size(1) equals to input channel size.")
+    if numbers != n:
+        raise ShapeError(f"Expect _random_samples.size(2) equals to {n}; got {numbers}.")
+    return samples[:shape[0]] if rows > shape[0] else samples
+
+
 def _fractional(name: str, n: int, x, kernel_size, output_size, output_ratio, samples):
     if output_size is None and output_ratio is None:
         raise BadValue(f"{name} requires specifying either an output_size or an output_ratio")
@@ -78,6 +92,8 @@ def _fractional(name: str, n: int, x, kernel_size, output_size, output_ratio, sa
         samples = T.rand(*x._a.shape[:2], n, dtype=x.dtype)
     elif samples.dtype is not x.dtype:
         raise EngineError("Expect _random_samples to have the same dtype as input")
+    else:
+        samples = _given_samples(samples, x._a.shape, n)
     raw = samples._a.astype(np.float32) if samples._a.dtype.kind == "V" else samples._a
     source = x._a.astype(np.float32) if x._a.dtype.kind == "V" else x._a
     places = wrap(_places(source, raw, kernel, out)) if prod(source.shape[:2]) else wrap(

@@ -14,7 +14,8 @@ from ..engine.cost import recurrence, recurrence_back
 from ..engine.dtypes import scalar_name
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
-from ..errors import DTypeError, ShapeError
+from ..engine.tensor import Tensor
+from ..errors import ArgumentError, DTypeError, EngineError, ShapeError
 from . import lstm_layer as lstm
 
 GATES = {"tanh": 1, "relu": 1, "lstm": 4, "gru": 3}
@@ -212,17 +213,19 @@ def _by_steps(gx, h0, c0, w_hh, b_hh, mode: str, reverse: bool, sizes):
 
 # ---------------------------------------------------------------- cells
 
-def _check_cell(x, h, w_ih, w_hh, gates: int) -> None:
+def _check_cell(x, states: tuple, w_ih, w_hh) -> None:
     if x._a.shape[-1] != w_ih._a.shape[1]:
         raise ShapeError(f"input has inconsistent input_size: got {x._a.shape[-1]} expected {w_ih._a.shape[1]}")
-    if h._a.shape[-1] != w_hh._a.shape[1]:
-        raise ShapeError(f"hidden0 has inconsistent hidden_size: got {h._a.shape[-1]}, expected {w_hh._a.shape[1]}")
-    if x._a.shape[0] != h._a.shape[0] and x._a.ndim == 2:
-        raise ShapeError(f"Input batch size {x._a.shape[0]} doesn't match hidden0 batch size {h._a.shape[0]}")
+    for i, h in enumerate(states):
+        if x._a.shape[0] != h._a.shape[0] and x._a.ndim == 2:
+            raise ShapeError(f"Input batch size {x._a.shape[0]} doesn't match hidden{i} batch size {h._a.shape[0]}")
+        if h._a.ndim > 2 or h._a.shape[-1] != w_hh._a.shape[1]:
+            raise ShapeError(f"hidden{i} has inconsistent hidden_size: got {h._a.shape[1 if h._a.ndim > 1 else 0]}, expected "
+                             f"{w_hh._a.shape[1]}")
 
 
 def _one_cell(mode: str, x, h, c, w_ih, w_hh, b_ih, b_hh):
-    _check_cell(x, h, w_ih, w_hh, GATES[mode])
+    _check_cell(x, (h,) if c is None else (h, c), w_ih, w_hh)
     if mode in ("lstm", "gru") and x._a.dtype.kind in "iu":
         raise DTypeError(f"result type Float can't be cast to the desired output type {scalar_name(x.dtype)}")
     return cell(mode, T.linear(x, w_ih, b_ih), T.linear(h, w_hh, b_hh), h, c)
@@ -235,6 +238,10 @@ def lstm_cell(x, hx: "any", w_ih, w_hh, b_ih: "Tensor?" = None, b_hh: "Tensor?" 
     >>> lstm_cell(zeros(1, 1), (zeros(1, 1), ones(1, 1)), zeros(4, 1), zeros(4, 1))[1]
     tensor([[0.5000]])
     """
+    if isinstance(hx, Tensor):
+        raise ArgumentError("lstm_cell(): argument 'hx' (position 2) must be tuple of Tensors, not Tensor")
+    if len(hx) != 2:
+        raise EngineError("lstm_cell expects two hidden states")
     return _one_cell("lstm", x, hx[0], hx[1], w_ih, w_hh, b_ih, b_hh)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..engine.tensor import Tensor
 from ..errors import BadValue
 from . import update
-from .optimizer import Optimizer, check_betas, check_lr, check_not_negative, number, scalar_tensor, zeros_like
+from .optimizer import Optimizer, check_betas, check_lr, check_not_negative, number, rate, scalar_tensor, zeros_like
 from .sgd import check_fused
 
 
@@ -30,6 +30,11 @@ class Adam(Optimizer):
         if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor) or \
                 not all(isinstance(b, (float, Tensor)) for b in betas):
             raise BadValue("betas must be either both floats or both Tensors")
+        for i, beta in enumerate(betas):
+            if isinstance(beta, Tensor) and foreach and not capturable:
+                raise BadValue(f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True")
+            if isinstance(beta, Tensor) and beta.numel() != 1:
+                raise BadValue(f"Tensor betas[{i}] must be 1-element")
         betas = tuple(map(number, betas))
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
@@ -45,15 +50,16 @@ class Adam(Optimizer):
 
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:
         beta1, beta2 = group["betas"]
-        lr, decay = number(group["lr"]), number(group["weight_decay"])
+        lr, decay = rate(group), number(group["weight_decay"])
         apart = group["decoupled_weight_decay"]
-        arrays = [p._a, grad._a, found["exp_avg"]._a, found["exp_avg_sq"]._a]
+        tensors = [p, grad, found["exp_avg"], found["exp_avg_sq"]]
         kernel = _adam
         if group["amsgrad"]:
             kernel = _amsgrad
-            arrays.append(found["max_exp_avg_sq"]._a)
-        update.run(kernel, arrays, 2, beta1, beta2, lr / (1 - beta1 ** step), (1 - beta2 ** step) ** 0.5,
-                   group["eps"], 0 if apart else decay, 1 - lr * decay if apart and decay else 1, group["maximize"])
+            tensors.append(found["max_exp_avg_sq"])
+        update.run(kernel, tensors, 2, beta1, beta2, lr / (1 - beta1 ** step), (1 - beta2 ** step) ** 0.5,
+                   group["eps"], 0 if apart else decay, 1 - lr * decay if apart and decay else 1, group["maximize"],
+                   differentiable=group["differentiable"])
 
 
 class AdamW(Adam):
@@ -80,7 +86,7 @@ def _amsgrad(xp, p, g, m, v, largest, s, t, beta1, beta2, step_size, correction,
              maximize) -> None:
     if shrink != 1:
         xp.multiply(p, shrink, p)
-    g = update.direction(xp, p, g, s, decay, maximize)
+    g = update.direction(xp, p, g, s, t, decay, maximize)
     update.lerp(xp, m, g, 1 - beta1, t)
     update.decay_square(xp, v, g, beta2, t)
     if largest is not None:

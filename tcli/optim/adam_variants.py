@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import update
-from .optimizer import Optimizer, check_betas, check_lr, check_not_negative, number, scalar_tensor, zeros_like
+from .optimizer import Optimizer, check_betas, check_lr, check_not_negative, rate, scalar_tensor, zeros_like
 
 
 def _check(lr, betas, eps, **others) -> None:
@@ -15,6 +15,8 @@ def _check(lr, betas, eps, **others) -> None:
 
 class NAdam(Optimizer):
     """Adam with Nesterov momentum."""
+
+    _captured = "params, mu_products and state_steps"
 
     def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
                  momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False, *, foreach: bool | None = None,
@@ -31,24 +33,24 @@ class NAdam(Optimizer):
 
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:
         beta1, beta2 = group["betas"]
-        lr, decay, momentum_decay = number(group["lr"]), group["weight_decay"], group["momentum_decay"]
+        lr, decay, momentum_decay = rate(group), group["weight_decay"], group["momentum_decay"]
         mu = beta1 * (1.0 - 0.5 * (0.96 ** (step * momentum_decay)))
         mu_next = beta1 * (1.0 - 0.5 * (0.96 ** ((step + 1) * momentum_decay)))
         product = found["mu_product"]._a
         product *= mu
         so_far = float(product)
         apart = group["decoupled_weight_decay"]
-        update.run(_nadam, [p._a, grad._a, found["exp_avg"]._a, found["exp_avg_sq"]._a], 3, beta1, beta2,
+        update.run(_nadam, [p, grad, found["exp_avg"], found["exp_avg_sq"]], 3, beta1, beta2,
                    1 - beta2 ** step, group["eps"], -lr * (1.0 - mu) / (1.0 - so_far),
                    (-lr * mu_next) / (1.0 - so_far * mu_next), 0 if apart else decay,
-                   1 - lr * decay if apart and decay else 1, group["maximize"])
+                   1 - lr * decay if apart and decay else 1, group["maximize"], differentiable=group["differentiable"])
 
 
 def _nadam(xp, p, g, m, v, s, t, d, beta1, beta2, correction, eps, by_gradient, by_mean, decay, shrink,
            maximize) -> None:
     if shrink != 1:
         xp.multiply(p, shrink, out=p)
-    g = update.direction(xp, p, g, s, decay, maximize)
+    g = update.direction(xp, p, g, s, t, decay, maximize)
     update.lerp(xp, m, g, 1 - beta1, t)
     update.decay_square(xp, v, g, beta2, t)
     xp.divide(v, correction, out=d)
@@ -76,7 +78,7 @@ class RAdam(Optimizer):
 
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:
         beta1, beta2 = group["betas"]
-        lr, decay = number(group["lr"]), group["weight_decay"]
+        lr, decay = rate(group), group["weight_decay"]
         correction1, correction2 = 1 - beta1 ** step, 1 - beta2 ** step
         rho_end = 2 / (1 - beta2) - 1
         rho = rho_end - 2 * step * (beta2 ** step) / correction2
@@ -84,27 +86,27 @@ class RAdam(Optimizer):
         if rho > 5.0:
             rectify = ((rho - 4) * (rho - 2) * rho_end / ((rho_end - 4) * (rho_end - 2) * rho)) ** 0.5
         apart = group["decoupled_weight_decay"]
-        update.run(_radam, [p._a, grad._a, found["exp_avg"]._a, found["exp_avg_sq"]._a], 2, beta1, beta2, lr,
+        update.run(_radam, [p, grad, found["exp_avg"], found["exp_avg_sq"]], 3, beta1, beta2, lr,
                    correction1, correction2 ** 0.5, rectify, group["eps"], 0 if apart else decay,
-                   1 - lr * decay if apart and decay else 1, group["maximize"])
+                   1 - lr * decay if apart and decay else 1, group["maximize"], differentiable=group["differentiable"])
 
 
-def _radam(xp, p, g, m, v, s, t, beta1, beta2, lr, correction1, correction2, rectify, eps, decay, shrink,
+def _radam(xp, p, g, m, v, s, t, d, beta1, beta2, lr, correction1, correction2, rectify, eps, decay, shrink,
            maximize) -> None:
     if shrink != 1:
         xp.multiply(p, shrink, out=p)
-    g = update.direction(xp, p, g, s, decay, maximize)
+    g = update.direction(xp, p, g, s, t, decay, maximize)
     update.lerp(xp, m, g, 1 - beta1, t)
     update.decay_square(xp, v, g, beta2, t)
-    xp.divide(m, correction1, out=t)
-    xp.multiply(t, lr, out=t)
+    xp.divide(m, correction1, out=d)
+    xp.multiply(d, lr, out=d)
     if rectify is not None:
         xp.sqrt(v, out=s)
         xp.add(s, eps, out=s)
         xp.divide(correction2, s, out=s)
-        xp.multiply(t, s, out=t)
-        xp.multiply(t, rectify, out=t)
-    xp.subtract(p, t, out=p)
+        xp.multiply(d, s, out=d)
+        xp.multiply(d, rectify, out=d)
+    xp.subtract(p, d, out=p)
 
 
 class Adamax(Optimizer):
@@ -124,12 +126,13 @@ class Adamax(Optimizer):
 
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:
         beta1, beta2 = group["betas"]
-        update.run(_adamax, [p._a, grad._a, found["exp_avg"]._a, found["exp_inf"]._a], 2, beta1, beta2,
-                   number(group["lr"]) / (1 - beta1 ** step), group["eps"], group["weight_decay"], group["maximize"])
+        update.run(_adamax, [p, grad, found["exp_avg"], found["exp_inf"]], 2, beta1, beta2,
+                   rate(group) / (1 - beta1 ** step), group["eps"], group["weight_decay"],
+                   group["maximize"], differentiable=group["differentiable"])
 
 
 def _adamax(xp, p, g, m, largest, s, t, beta1, beta2, step_size, eps, decay, maximize) -> None:
-    g = update.direction(xp, p, g, s, decay, maximize)
+    g = update.direction(xp, p, g, s, t, decay, maximize)
     update.lerp(xp, m, g, 1 - beta1, t)
     xp.multiply(largest, beta2, out=largest)
     xp.abs(g, out=t)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..engine.registry import T
 from ..errors import BadValue
 from . import update
-from .optimizer import Optimizer, check_lr, check_not_negative, number, scalar_tensor, zeros_like
+from .optimizer import Optimizer, check_lr, check_not_negative, rate, scalar_tensor, zeros_like
 from .sgd import check_fused
 
 
@@ -33,24 +33,24 @@ class Adagrad(Optimizer):
         found["sum"] = T.full_like(p.detach(), complex(value, value) if p.is_complex() else value)
 
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:
-        lr = number(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
-        update.run(_adagrad, [p._a, grad._a, found["sum"]._a], 2, lr, group["eps"], group["weight_decay"],
-                   group["maximize"])
+        lr = rate(group) / (1 + (step - 1) * group["lr_decay"])
+        update.run(_adagrad, [p, grad, found["sum"]], 3, lr, group["eps"], group["weight_decay"],
+                   group["maximize"], differentiable=group["differentiable"])
 
 
-def _adagrad(xp, p, g, total, s, t, lr, eps, decay, maximize) -> None:
-    g = update.direction(xp, p, g, s, decay, maximize)
+def _adagrad(xp, p, g, total, s, t, d, lr, eps, decay, maximize) -> None:
+    g = update.direction(xp, p, g, s, t, decay, maximize)
     xp.multiply(g, g, out=t)
     xp.add(total, t, out=total)
-    xp.multiply(g, -lr, out=s)
-    xp.sqrt(total, out=t)
-    xp.add(t, eps, out=t)
-    xp.divide(s, t, out=s)
-    xp.add(p, s, out=p)
+    xp.sqrt(total, out=d)
+    xp.add(d, eps, out=d)
+    update.add_ratio(xp, p, g, d, -lr, t)
 
 
 class Adadelta(Optimizer):
     """Steps in units of the parameter: mean past steps over mean gradients (Zeiler, 2012)."""
+
+    _captured_more = ""
 
     def __init__(self, params, lr=1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0,
                  foreach: bool | None = None, *, capturable: bool = False, maximize: bool = False,
@@ -68,18 +68,18 @@ class Adadelta(Optimizer):
         found["square_avg"], found["acc_delta"] = zeros_like(p), zeros_like(p)
 
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:
-        update.run(_adadelta, [p._a, grad._a, found["square_avg"]._a, found["acc_delta"]._a], 3, number(group["lr"]),
-                   group["rho"], group["eps"], group["weight_decay"], group["maximize"])
+        update.run(_adadelta, [p, grad, found["square_avg"], found["acc_delta"]], 4, rate(group), group["rho"],
+                   group["eps"], group["weight_decay"], group["maximize"], differentiable=group["differentiable"])
 
 
-def _adadelta(xp, p, g, squares, deltas, s, t, d, lr, rho, eps, decay, maximize) -> None:
-    g = update.direction(xp, p, g, s, decay, maximize)
+def _adadelta(xp, p, g, squares, deltas, s, t, d, e, lr, rho, eps, decay, maximize) -> None:
+    g = update.direction(xp, p, g, s, t, decay, maximize)
     update.decay_square(xp, squares, g, rho, t)
     xp.add(deltas, eps, out=d)
     xp.sqrt(d, out=d)
-    xp.add(squares, eps, out=t)
-    xp.sqrt(t, out=t)
-    xp.divide(d, t, out=d)
+    xp.add(squares, eps, out=e)
+    xp.sqrt(e, out=e)
+    xp.divide(d, e, out=d)
     xp.multiply(d, g, out=d)
     update.decay_square(xp, deltas, d, rho, t)
     update.add_scaled(xp, p, d, -lr, t)
@@ -106,15 +106,16 @@ class RMSprop(Optimizer):
             found["grad_avg"] = zeros_like(p)
 
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:
-        kept = [found[name]._a for name in ("square_avg", "grad_avg", "momentum_buffer") if name in found]
-        update.run(_rmsprop, [p._a, grad._a, *kept], 3, len(kept), group["centered"], number(group["lr"]),
-                   group["alpha"], group["eps"], group["momentum"], group["weight_decay"], group["maximize"])
+        kept = [found[name] for name in ("square_avg", "grad_avg", "momentum_buffer") if name in found]
+        update.run(_rmsprop, [p, grad, *kept], 3, len(kept), group["centered"], rate(group),
+                   group["alpha"], group["eps"], group["momentum"], group["weight_decay"], group["maximize"],
+                   differentiable=group["differentiable"])
 
 
 def _rmsprop(xp, p, g, *rest) -> None:
     count, centered, lr, alpha, eps, momentum, decay, maximize = rest[-8:]
     squares, (s, t, d) = rest[0], rest[-11:-8]
-    g = update.direction(xp, p, g, s, decay, maximize)
+    g = update.direction(xp, p, g, s, t, decay, maximize)
     update.decay_square(xp, squares, g, alpha, t)
     if centered:
         mean = rest[1]

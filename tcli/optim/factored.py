@@ -8,8 +8,12 @@ from ..engine import dtypes
 from ..engine.registry import T
 from ..engine.tape import state as modes
 from ..engine.tensor import Tensor
-from ..errors import BadValue
+from ..errors import BadValue, EngineError, TcliError
 from .optimizer import Optimizer, number, scalar_tensor, zeros_like
+
+
+class NoElements(TcliError, ZeroDivisionError):
+    """A mean over nothing: a ZeroDivisionError, as PyTorch raises it."""
 
 
 class Adafactor(Optimizer):
@@ -31,6 +35,11 @@ class Adafactor(Optimizer):
                                   "weight_decay": weight_decay, "foreach": foreach, "maximize": maximize})
 
     def _make_state(self, p, group: dict, found: dict) -> None:
+        if p.is_complex():
+            raise EngineError("Adafactor does not support complex parameters")
+        if not p.numel():
+            raise NoElements("Adafactor takes the root mean square of each parameter, which one without elements has not: "
+                              f"leave out the parameter of shape {list(p.shape)}")
         found["step"] = scalar_tensor(0.0)
         shape = tuple(p.shape)
         if len(shape) > 1:
@@ -76,6 +85,8 @@ class Muon(Optimizer):
     def __init__(self, params, lr=1e-3, weight_decay: float = 0.1, momentum: float = 0.95, nesterov: bool = True,
                  ns_coefficients=(3.4445, -4.7750, 2.0315), eps: float = 1e-7, ns_steps: int = 5,
                  adjust_lr_fn: str | None = None):
+        if isinstance(lr, Tensor) and lr.numel() != 1:
+            raise BadValue("Tensor lr must be 1-element")
         for name, value in (("Learning rate", lr), ("momentum", momentum), ("weight decay", weight_decay)):
             if not value >= 0.0:
                 raise BadValue(f"{name} should be >= 0 but is: {value}")
@@ -91,6 +102,8 @@ class Muon(Optimizer):
                                    f"{p.size()}")
 
     def _make_state(self, p, group: dict, found: dict) -> None:
+        if p.is_complex():
+            raise EngineError("Muon does not support complex parameters")
         found["momentum_buffer"] = zeros_like(p)
 
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:

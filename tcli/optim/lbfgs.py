@@ -10,6 +10,9 @@ from ..engine.registry import T
 from ..errors import BadValue, EngineError
 from .optimizer import Optimizer, check_lr, number, with_grad
 
+# What a first step leaves behind, in PyTorch's order.
+_KEPT = "d t old_dirs old_stps ro H_diag prev_flat_grad prev_loss".split()
+
 
 class LBFGS(Optimizer):
     """Quasi-Newton steps from the last `history_size` gradients; `step(closure)` needs the closure."""
@@ -66,6 +69,7 @@ class LBFGS(Optimizer):
 
         group = self.param_groups[0]
         memory = self.state[self._params[0]]
+        fresh = not memory
         memory.setdefault("func_evals", 0)
         memory.setdefault("n_iter", 0)
         first_loss = evaluate()
@@ -78,8 +82,8 @@ class LBFGS(Optimizer):
             memory["n_iter"] += 1
             self._next_direction(memory, gradient, group["history_size"])
             self._remember(memory, gradient, loss)
-            lr = number(group["lr"])
-            memory["t"] = min(1.0, 1.0 / float(gradient.abs().sum())) * lr if memory["n_iter"] == 1 else lr
+            lr = group["lr"]
+            memory["t"] = min(1.0, 1.0 / gradient.abs().sum()) * lr if memory["n_iter"] == 1 else lr
             slope = gradient.dot(memory["d"])
             if slope > -group["tolerance_change"]:
                 break
@@ -88,6 +92,9 @@ class LBFGS(Optimizer):
             memory["func_evals"] += calls
             if self._is_done(group, memory, loss, gradient, i, evaluations):
                 break
+        if fresh:
+            for name in _KEPT:
+                memory[name] = memory.pop(name)
         return first_loss
 
     def _remember(self, memory: dict, gradient, loss: float) -> None:
@@ -166,7 +173,7 @@ def _cubic_minimum(x1, f1, g1, x2, f2, g2, low=None, high=None):
         best = x2 - (x2 - x1) * ((g2 + d2 - d1) / (g2 - g1 + 2 * d2))
     else:
         best = x1 - (x1 - x2) * ((g1 + d2 - d1) / (g1 - g2 + 2 * d2))
-    return min(max(number(best), low), high)
+    return min(max(best, low), high)
 
 
 class _Point:

@@ -16,7 +16,7 @@ from ..engine.registry import T
 from ..engine.tape import RemovableHandle
 from ..engine.tape import state as modes
 from ..engine.tensor import Tensor, tensor
-from ..errors import ArgumentError, BadValue, EngineError, Unsupported
+from ..errors import ArgumentError, BadValue, EngineError, TcliError, Unsupported
 
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks", "_optimizer_state_dict_pre_hooks",
           "_optimizer_state_dict_post_hooks", "_optimizer_load_state_dict_pre_hooks",
@@ -43,6 +43,10 @@ def _registered(hooks: OrderedDict, hook):
     handle = RemovableHandle(hooks, next(_hook_ids))
     hooks[handle.id] = hook
     return handle
+
+
+class NotCapturable(TcliError, AssertionError):
+    """`capturable=True` on a device that cannot capture: an AssertionError, as PyTorch raises it."""
 
 
 class _Required:
@@ -81,6 +85,8 @@ required = object()
 
 class Optimizer:
     """The base of all optimisers: `params` are tensors, (name, tensor) pairs, or groups with options of their own."""
+
+    _captured, _captured_more = "params and state_steps", ", 'xla'"  # words of a message
 
     def __init__(self, params, defaults: dict):
         self.defaults = defaults
@@ -149,6 +155,11 @@ class Optimizer:
                 self._step_one(p, group)
 
     def _step_one(self, p, group: dict) -> None:
+        if group.get("fused"):
+            check_fused_dtype(p)
+        elif group.get("capturable") and p.device.type != "cuda":
+            raise NotCapturable(f"If capturable=True, {self._captured} must be on supported devices: "
+                                f"['cuda', 'xpu', 'hpu', 'privateuseone'{self._captured_more}].")
         found = self.state[p]
         if not found:
             self._make_state(p, group, found)
@@ -354,6 +365,12 @@ def number(value):
     return value.item() if isinstance(value, Tensor) else value
 
 
+def rate(group: dict):
+    """A group's learning rate: a number, or the tensor that gradients are wanted for."""
+    lr = group["lr"]
+    return lr if group["differentiable"] and isinstance(lr, Tensor) and lr.requires_grad else number(lr)
+
+
 def scalar_tensor(value: float, fused: bool = False):
     """A step count or the like: a 0-d tensor, float32 unless the default dtype is float64."""
     wide = not fused and dtypes.get_default_dtype() is dtypes.float64
@@ -363,6 +380,13 @@ def scalar_tensor(value: float, fused: bool = False):
 def zeros_like(p):
     """Zeros in the shape of a parameter, outside of every graph."""
     return T.zeros_like(p.detach())
+
+
+def check_fused_dtype(p) -> None:
+    """Raises unless PyTorch's fused kernels would take the parameter."""
+    if not p.is_floating_point():
+        raise EngineError("`fused=True` requires all the params to be floating point Tensors of supported devices: "
+                          f"['mps', 'cuda', 'xpu', 'hpu', 'cpu', 'mtia', 'privateuseone'] but {p.dtype} and {p.device}")
 
 
 def check_lr(lr) -> None:

@@ -26,13 +26,13 @@ class Rprop(Optimizer):
         found["step_size"] = T.full_like(p.detach(), complex(lr, lr) if p.is_complex() else lr)
 
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:
-        update.run(_rprop, [p._a, grad._a, found["prev"]._a, found["step_size"]._a], 1, *group["etas"],
-                   *group["step_sizes"], group["maximize"])
+        update.run(_rprop, [p, grad, found["prev"], found["step_size"]], 1, *group["etas"],
+                   *group["step_sizes"], group["maximize"], differentiable=group["differentiable"])
 
 
 def _rprop(xp, p, g, before, sizes, t, shrink, grow, smallest, largest, maximize) -> None:
     if maximize:
-        g = -g
+        g = xp.negative(g)
     xp.multiply(g, before, out=t)
     turned = t < 0
     factor = xp.where(t > 0, p.dtype.type(grow), xp.where(turned, p.dtype.type(shrink), p.dtype.type(1)))
@@ -46,6 +46,8 @@ def _rprop(xp, p, g, before, sizes, t, shrink, grow, smallest, largest, maximize
 
 class ASGD(Optimizer):
     """SGD that keeps the average of its parameters (`ax` in the state)."""
+
+    _captured = "params, mus, etas, and state_steps"
 
     def __init__(self, params, lr=1e-2, lambd: float = 1e-4, alpha: float = 0.75, t0: float = 1e6,
                  weight_decay: float = 0, foreach: bool | None = None, maximize: bool = False,
@@ -63,18 +65,20 @@ class ASGD(Optimizer):
     def _update(self, p, grad, found: dict, group: dict, step: float) -> None:
         lr, lambd = number(group["lr"]), group["lambd"]
         eta, mu = float(found["eta"]._a), float(found["mu"]._a)
-        update.run(_asgd, [p._a, grad._a, found["ax"]._a], 2, eta, mu, 1 - lambd * eta, group["weight_decay"],
-                   group["maximize"])
+        update.run(_asgd, [p, grad, found["ax"]], 2, eta, mu, 1 - lambd * eta, group["weight_decay"],
+                   group["maximize"], differentiable=group["differentiable"])
         found["eta"]._a[...] = lr / ((1 + lambd * lr * step) ** group["alpha"])
         found["mu"]._a[...] = 1 / max(1, step - group["t0"])
 
 
 def _asgd(xp, p, g, average, s, t, eta, mu, shrink, decay, maximize) -> None:
-    g = update.direction(xp, p, g, s, decay, maximize)
-    xp.multiply(g, eta, out=t)
+    g = update.direction(xp, p, g, s, t, decay, maximize)
+    xp.multiply(g, update.alpha(eta, g), out=t)
     xp.multiply(p, shrink, out=p)
     xp.subtract(p, t, out=p)
     if mu == 1:
         average[...] = p
     else:
-        update.lerp(xp, average, p, mu, t) if mu < 0.5 else update.add_scaled(xp, average, p - average, mu, t)
+        xp.subtract(p, average, out=s)
+        xp.multiply(s, mu, out=s)
+        xp.add(average, s, out=average)

@@ -7,7 +7,7 @@ import numpy as np
 from ..engine.dispatch import bump, wrap
 from ..errors import BadValue, EngineError
 from . import update
-from .optimizer import Optimizer, check_lr, number
+from .optimizer import Optimizer, check_fused_dtype, check_lr, number, rate
 
 
 class SGD(Optimizer):
@@ -34,28 +34,22 @@ class SGD(Optimizer):
             "fused": fused})
         check_fused(fused, differentiable, foreach)
 
-    def _step_group(self, group: dict) -> None:
-        lr, decay, momentum, maximize = number(group["lr"]), number(group["weight_decay"]), group["momentum"], group["maximize"]
-        for p in group["params"]:
-            if p.grad is None:
-                continue
-            if not momentum:
-                update.run(_plain, (p._a, p.grad._a), 2, lr, decay, maximize)
-            else:
-                buffer, fresh = self._buffer(p)
-                update.run(_with_momentum, (p._a, p.grad._a, buffer), 2, lr, decay, maximize, momentum,
-                           1 - group["dampening"], group["nesterov"], fresh)
-            bump(p)
-
-    def _buffer(self, p) -> tuple:
-        """What is remembered of the gradients of `p`, and whether that is nothing yet."""
-        found = self.state[p]
-        buffer = found.get("momentum_buffer")
-        if buffer is not None:
-            return buffer._a, False
-        array = np.empty_like(p._a) if type(p._a) is np.ndarray else p._a.copy()
-        found["momentum_buffer"] = wrap(array)
-        return array, True
+    def _step_one(self, p, group: dict) -> None:
+        if group["fused"]:
+            check_fused_dtype(p)
+        lr, decay, momentum = rate(group), number(group["weight_decay"]), group["momentum"]
+        tensors, kept = [p, p.grad], group["differentiable"]
+        if not momentum:
+            update.run(_plain, tensors, 2, lr, decay, group["maximize"], differentiable=kept)
+        else:
+            found = self.state[p]
+            fresh = found.get("momentum_buffer") is None
+            if fresh:
+                found["momentum_buffer"] = wrap(np.empty_like(p._a) if type(p._a) is np.ndarray else p._a.copy())
+            tensors.append(found["momentum_buffer"])
+            update.run(_with_momentum, tensors, 2, lr, decay, group["maximize"], momentum, 1 - group["dampening"],
+                       group["nesterov"], fresh, differentiable=kept)
+        bump(p)
 
 
 def check_fused(fused, differentiable, foreach) -> None:
@@ -67,21 +61,20 @@ def check_fused(fused, differentiable, foreach) -> None:
 
 
 def _plain(xp, p, g, s, t, lr, decay, maximize) -> None:
-    g = update.direction(xp, p, g, s, decay, maximize)
+    g = update.direction(xp, p, g, s, t, decay, maximize)
     update.add_scaled(xp, p, g, -lr, t)
 
 
 def _with_momentum(xp, p, g, buffer, s, t, lr, decay, maximize, momentum, share, nesterov, fresh) -> None:
-    g = update.direction(xp, p, g, s, decay, maximize)
+    g = update.direction(xp, p, g, s, t, decay, maximize)
     if fresh:
-        buffer[...] = g
+        buffer[...] = update.detached(g)
     else:
         xp.multiply(buffer, momentum, buffer)
         update.add_scaled(xp, buffer, g, share, t)
     if nesterov:
-        xp.multiply(buffer, momentum, t)
-        xp.add(g, t, t)
-        xp.multiply(t, -lr, t)
-        xp.add(p, t, p)
+        xp.multiply(buffer, update.alpha(momentum, buffer), t)
+        xp.add(g, t, s)
+        update.add_scaled(xp, p, s, -lr, t)
     else:
         update.add_scaled(xp, p, buffer, -lr, t)

@@ -1,7 +1,8 @@
 """Updates on raw arrays: in place, block by block, so that all passes over a block find it in the cache, on all threads.
 
-A kernel is `(xp, p, g, *state, *scratch, *numbers)`; it writes into everything but `g`. Halves are
-updated in float32 and rounded once, complex numbers as pairs of real ones.
+A kernel is `(xp, p, g, *state, *scratch, *numbers)`; it writes into everything but `g`, always through `xp`, so that one
+kernel serves arrays, halves (`_Rounding`) and gradients through a step (`_Recording`). Complex numbers go as pairs of
+real ones. The second scratch array holds what PyTorch never stores: in halves it is a float32 one.
 """
 
 from __future__ import annotations
@@ -11,18 +12,28 @@ import numpy as np
 from ..engine.blocks import scratch as buffer
 from ..engine.device import module_of
 from ..engine.dispatch import is_half
+from ..engine.registry import T
 from ..engine.tape import FLOAT32, FLOAT64
+from ..engine.tape import state as modes
 from ..engine.threads import spread
 from ..engine.waiting import before_write, readers
 
 BLOCK, SMALL = 1 << 16, 1024
 ALONE = 16  # blocks that are done before a second thread would have helped: a few hundred microseconds
+UNSTORED = 1
 _scratch: dict = {}
 _like: dict = {}
 
 
-def run(kernel, arrays: list, scratch: int, *numbers) -> None:
-    """Runs a kernel over parameter, gradient and state arrays of one shape."""
+def run(kernel, tensors: list, scratch: int, *numbers, differentiable: bool = False) -> None:
+    """Runs a kernel over parameter, gradient and state of one shape."""
+    if differentiable:
+        _record(kernel, tensors, scratch, numbers)
+    else:
+        _run(kernel, [t._a for t in tensors], scratch, numbers)
+
+
+def _run(kernel, arrays: list, scratch: int, numbers: tuple) -> None:
     p = arrays[0]
     if readers:
         for a in (p, *arrays[2:]):
@@ -33,14 +44,115 @@ def run(kernel, arrays: list, scratch: int, *numbers) -> None:
         xp = module_of(p)
         kernel(xp, *arrays, *[xp.empty_like(p) for _ in range(scratch)], *numbers)
     elif is_half(p.dtype):
-        _through(kernel, arrays, [a.astype(np.float32) for a in arrays], scratch, numbers)
+        spare = [np.empty(p.shape, np.float32 if i == UNSTORED else p.dtype) for i in range(scratch)]
+        kernel(_rounding, *arrays, *spare, *numbers)
     elif p.dtype.kind == "c":
-        pairs = [np.ascontiguousarray(a).reshape(-1).view(p.real.dtype) for a in arrays]
-        _through(kernel, arrays, pairs, scratch, numbers)
+        _through(kernel, arrays, [np.ascontiguousarray(a).reshape(-1).view(p.real.dtype) for a in arrays], scratch, numbers)
     elif p.size <= BLOCK or not all(a.flags.c_contiguous for a in (p, *arrays[2:])):
         kernel(np, *arrays, *_scratch_like(p, scratch), *numbers)
     else:
         _blocks(kernel, [np.ascontiguousarray(a).reshape(-1) for a in arrays], scratch, numbers)
+
+
+class _Rounding:
+    """NumPy for halves: each function computes in float32, and what is stored is rounded, as PyTorch does it."""
+
+    def __getattr__(self, name: str):
+        fn = getattr(np, name)
+
+        def rounded(*args, out=None):
+            if out is None and len(args) > fn.nin:
+                *args, out = args
+            if fn is np.add and isinstance(args[1], float):
+                args = args[0], alpha(args[1], args[0])
+            found = fn(*(a.astype(np.float32) if isinstance(a, np.ndarray) and is_half(a.dtype) else a for a in args))
+            if out is None:
+                return found
+            out[...] = found
+            return out
+
+        self.__dict__[name] = rounded
+        return rounded
+
+    def where(self, condition, a, b):
+        return np.where(condition, a, b)
+
+    def clip(self, a, low, high, out):
+        out[...] = a.astype(np.float32).clip(low, high)
+        return out
+
+
+_rounding = _Rounding()
+
+
+class _Cell:
+    """A place that a kernel writes into: it holds the tensor written last, which knows how it was made."""
+
+    __slots__ = ("dtype", "t")
+
+    def __init__(self, t):
+        self.t, self.dtype = t, t._a.dtype
+
+    def __setitem__(self, _everything, value) -> None:
+        self.t = _content(value)
+
+    def __lt__(self, other):
+        return self.t < other
+
+    def __gt__(self, other):
+        return self.t > other
+
+
+def _content(value):
+    return value.t if isinstance(value, _Cell) else value
+
+
+class _Recording:
+    """The functions of NumPy that kernels use, on cells."""
+
+    FIRST_OUT = {"negative": 1, "sqrt": 1, "abs": 1, "sign": 1}
+
+    def __getattr__(self, name: str):
+        fn = getattr(T, name)
+        inputs = self.FIRST_OUT.get(name, 2)
+
+        def recorded(*args, out=None):
+            if out is None and len(args) > inputs:
+                *args, out = args
+            found = fn(*map(_content, args))
+            if out is None:
+                return found
+            out.t = found
+            return out
+
+        self.__dict__[name] = recorded
+        return recorded
+
+    def where(self, condition, a, b):
+        return T.where(_content(condition), _content(a), _content(b))
+
+    def clip(self, a, low, high, out):
+        out.t = T.clip(a.t, low, high)
+        return out
+
+
+_recording = _Recording()
+
+
+def _record(kernel, tensors: list, scratch: int, numbers: tuple) -> None:
+    """A step that gradients go through: the kernel on cells, and what they hold in the end copied into the tensors."""
+    before, modes.grad = modes.grad, True
+    try:
+        p = tensors[0]
+        views = [T.view_as_real(t) for t in tensors] if p.is_complex() else tensors
+        cells = [_Cell(T.clone(t)) for t in views]
+        spare = [_Cell(cells[0].t) for _ in range(scratch)]
+        kernel(_recording, *cells, *spare, *numbers)
+        for i, (t, cell) in enumerate(zip(tensors, cells, strict=True)):
+            if i != 1:
+                t.copy_(T.view_as_complex(cell.t) if p.is_complex() else cell.t)
+    finally:
+        modes.grad = before
 
 
 def _scratch_like(p, count: int) -> list:
@@ -58,10 +170,10 @@ def _scratch_like(p, count: int) -> list:
 
 def _through(kernel, arrays: list, stand_ins: list, scratch: int, numbers: tuple) -> None:
     """Runs a kernel on stand-ins of another dtype and writes all but the gradient back."""
-    run(kernel, stand_ins, scratch, *numbers)
+    _run(kernel, stand_ins, scratch, numbers)
     for i, (a, b) in enumerate(zip(arrays, stand_ins, strict=True)):
         if i != 1:
-            a[...] = b if b.dtype.kind != "f" or a.dtype.kind != "c" else b.view(a.dtype).reshape(a.shape)
+            a[...] = b.view(a.dtype).reshape(a.shape)
 
 
 def _blocks(kernel, flat: list, scratch: int, numbers: tuple) -> None:
@@ -82,11 +194,21 @@ def _blocks(kernel, flat: list, scratch: int, numbers: tuple) -> None:
 
 # ---------------------------------------------------------------- what kernels are made of
 
-def direction(xp, p, g, out, weight_decay: float, maximize: bool):
+def detached(a):
+    """What is in `a` for a new state to begin with: gradients do not go through it."""
+    return a.t.detach() if isinstance(a, _Cell) else a
+
+
+def alpha(factor, a):
+    """A factor as PyTorch's `add` takes it beside `a`: one for halves is rounded to a half, unlike that of `mul`."""
+    return float(a.dtype.type(factor)) if is_half(a.dtype) else factor
+
+
+def direction(xp, p, g, out, tmp, weight_decay: float, maximize: bool):
     """The gradient to follow: negated to maximise, plus weight_decay · p; `out` holds it if it is not `g` itself."""
     if weight_decay:
-        xp.multiply(p, weight_decay, out)
-        return xp.subtract(out, g, out) if maximize else xp.add(g, out, out)
+        xp.multiply(p, alpha(weight_decay, p), tmp)
+        return xp.subtract(tmp, g, out) if maximize else xp.add(g, tmp, out)
     return xp.negative(g, out) if maximize else g
 
 
@@ -111,7 +233,7 @@ def decay_square(xp, v, g, decay: float, tmp) -> None:
 
 def add_scaled(xp, a, b, factor: float, tmp) -> None:
     """a becomes a + factor · b."""
-    xp.multiply(b, factor, tmp)
+    xp.multiply(b, alpha(factor, b), tmp)
     xp.add(a, tmp, a)
 
 

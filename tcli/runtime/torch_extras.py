@@ -333,8 +333,9 @@ def _parallel() -> dict:
 
 def _parameter() -> dict:
     from ..nn import Buffer, UninitializedBuffer, UninitializedParameter
+    from ..nn.lazy import is_lazy
 
-    return {"Parameter": Parameter, "Buffer": Buffer, "UninitializedParameter": UninitializedParameter,
+    return {"is_lazy": is_lazy, "Parameter": Parameter, "Buffer": Buffer, "UninitializedParameter": UninitializedParameter,
             "UninitializedBuffer": UninitializedBuffer}
 
 

@@ -35,6 +35,52 @@ CASES = (
     "Uniform(t([3.0]), t([1.0]))", "Normal(t([0.0]), t([-1.0]))", "Categorical(probs=t([-0.1, 0.5]))", "Bernoulli(t([1.5]))",
     "Dirichlet(t([-1.0, 2.0]))", "Geometric(probs=t([0.0]))", "Poisson(t([-1.0]))")
 
+# Parameters at the edges of what is allowed, broadcast, on the other side, and of the wrong kind.
+EDGES = (
+    "Normal(t([[1.0], [2.0]]), t([0.5, 1.5, 2.5]))", "Normal(0, 1)", "Uniform(0.0, 1.0)",
+    "Beta(t([[0.5, 2.0], [1.0, 1.0]]), 2.0)", "Gamma(1.0, 1.0)", "Gamma(t([200.0, 0.01]), t([1.0, 2.0]))",
+    "Beta(0.5, 0.5)", "Dirichlet(t([0.5, 0.5]))", "Exponential(1.0)", "Laplace(0.0, 1.0)", "Cauchy(0.0, 1.0)",
+    "HalfNormal(1.0)", "HalfCauchy(1.0)", "Gumbel(0.0, 1.0)", "Pareto(1.0, 1.0)", "Weibull(1.0, 1.0)",
+    "LogNormal(0.0, 1.0)", "StudentT(2.0)", "Chi2(1.0)", "FisherSnedecor(1.0, 2.0)", "Poisson(0.0)",
+    "Poisson(t([0.2, 30.0]))", "Geometric(1.0)", "Geometric(0.3)", "Bernoulli(t([0.0, 1.0]))",
+    "Bernoulli(logits=t([float('inf'), -float('inf')]))", "Categorical(t([1.0]))",
+    "Categorical(logits=t([0.0, float('-inf')]))", "Categorical(t([2.0, 3.0, 5.0]))", "OneHotCategorical(t([0.1, 0.9]))",
+    "OneHotCategorical(logits=t([0.1, 0.9]))", "Multinomial(10, t([0.5, 0.3, 0.2]))", "Multinomial(0, t([0.5, 0.5]))",
+    "Multinomial(3, logits=t([0.5, 0.3]))", "Binomial(t([10.0, 3.0]), t([0.5, 0.2]))", "Binomial(0, t([0.5]))",
+    "Binomial(100, 0.5)", "Binomial(10, t([0.0, 1.0]))", "NegativeBinomial(t([10.0]), t([0.5]))",
+    "ContinuousBernoulli(0.5)", "VonMises(0.0, 0.01)", "VonMises(1.0, 200.0)", "Kumaraswamy(1.0, 1.0)",
+    "InverseGamma(1.0, 1.0)", "MultivariateNormal(zeros(3), eye(3))", "MultivariateNormal(zeros(2, 3), scale_tril=eye(3))",
+    "LowRankMultivariateNormal(zeros(3), eye(3)[:, :1], zeros(3) + 1)", "Wishart(t([4.0]), t([[2.0, 0.5], [0.5, 1.0]]))",
+    "Wishart(5.0, scale_tril=t([[2.0, 0.0], [0.5, 1.0]]))",
+    "Wishart(t([3.0]), precision_matrix=t([[2.0, 0.5], [0.5, 1.0]]))", "LKJCholesky(2, 1.0)",
+    "LKJCholesky(4, t([0.5, 2.0]))", "RelaxedBernoulli(t([2.0]), logits=t([0.1]))",
+    "LogisticNormal(t([0.1, 0.2]), t([1.0, 2.0]))", "LogisticNormal(t([[0.1, 0.2]]), t([1.0, 2.0]))",
+    "Independent(Bernoulli(t([0.2, 0.3])), 1)", "Independent(Normal(t([0.2, 0.3]), 1.0), 0)",
+    "Independent(Normal(0.0, 1.0), 1)", "Independent(MultivariateNormal(zeros(2, 3), eye(3)), 1)",
+    "MixtureSameFamily(Categorical(t([0.3, 0.7])), Independent(Normal(zeros(2, 3), 1.0), 1))",
+    "MixtureSameFamily(Categorical(t([[0.3, 0.7]])), Poisson(t([[1.0, 5.0]])))",
+    "MixtureSameFamily(Categorical(t([0.3, 0.7])), Normal(0.0, 1.0))",
+    "MixtureSameFamily(Normal(0.0, 1.0), Normal(0.0, 1.0))",
+    "TransformedDistribution(Uniform(0.0, 1.0), [SigmoidTransform().inv, AffineTransform(0.5, 2.0)])",
+    "TransformedDistribution(Gamma(t([2.0]), 1.0), PowerTransform(t([2.0])))",
+    "TransformedDistribution(Normal(t([0.0]), 1.0), TanhTransform())",
+    "TransformedDistribution(Normal(t([0.5]), 1.0), AbsTransform())",
+    "TransformedDistribution(Normal(zeros(3), 1.0), SoftmaxTransform())",
+    "TransformedDistribution(Normal(zeros(3), 1.0), [StickBreakingTransform(), ExpTransform()])",
+    "TransformedDistribution(Normal(zeros(2, 3), 1.0), ReshapeTransform((3,), (3, 1)))",
+    "TransformedDistribution(Normal(0.0, 1.0), 3)",
+    "TransformedDistribution(Normal(zeros(4), 1.0), CorrCholeskyTransform())",
+    "TransformedDistribution(Normal(zeros(3), 1.0), CorrCholeskyTransform())", "Uniform(1.0, 0.0)",
+    "Normal(t([0.0]), t([0.0]))", "Gamma(t([-1.0]), 1.0)", "Beta(0.0, 1.0)", "Categorical(zeros(2, 0))", "Categorical()",
+    "Categorical(t([0.5, 0.5]), logits=t([0.0, 0.0]))", "Bernoulli()", "Bernoulli(0.5, 0.5)",
+    "MultivariateNormal(zeros(3))", "MultivariateNormal(zeros(3), eye(3), eye(3))",
+    "MultivariateNormal(zeros(3), -eye(3))", "MultivariateNormal(0.0, eye(3))", "MultivariateNormal(zeros(3), zeros(3))",
+    "Dirichlet(1.0)", "Multinomial(t([3.0]), t([0.5]))", "Binomial(-1, 0.5)", "LKJCholesky(1)", "LKJCholesky(3, -1.0)",
+    "Normal(t([0.0, 1.0]), t([1.0, 2.0, 3.0]))", "Normal(t([float('nan')]), 1.0)", "Normal('a', 1.0)",
+    "VonMises(0.0, -1.0)", "Pareto(-1.0, 1.0)", "GeneralizedPareto(0.0, 1.0, 0.0)", "Wishart(1.0, eye(3))",
+    "Independent(Normal(zeros(2), 1.0), 2)", "OneHotCategorical(t(0.5))", "Categorical(t(0.5))", "RelaxedBernoulli(0.5)",
+    "LowRankMultivariateNormal(zeros(3), eye(2), zeros(3))")
+
 PAIRED = tuple(c for c in CASES[:CASES.index("LKJCholesky(3, concentration=1.5)")] if "0.5, 2.0)" not in c)
 
 
@@ -44,7 +90,7 @@ class Asked:
     def __init__(self, torch, expression: str):
         self.torch, self.leaves = torch, []
         self.names = {name: getattr(torch.distributions, name) for name in dir(torch.distributions) if name[0].isupper()}
-        self.names["t"] = self.tensor
+        self.names |= {"t": self.tensor, "zeros": torch.zeros, "eye": torch.eye}
         self.expression = expression
 
     def tensor(self, values):
@@ -71,6 +117,8 @@ class Asked:
                 "expanded": lambda: self.expanded(d), "enumerated": lambda: d.enumerate_support(),
                 "outside": lambda: d.log_prob(self.torch.tensor([-1.5, float("nan")])),
                 "misshapen": lambda: d.log_prob(self.torch.zeros(7, 5))}
+        if "Wishart" in self.expression:
+            del asks["rsample"]  # PyTorch's cannot be differentiated
         return {name: _answer(ask) for name, ask in asks.items()}
 
     def seeded(self, call, *arguments):

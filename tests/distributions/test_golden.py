@@ -9,7 +9,7 @@ import pytest
 
 from tcli.runtime.namespaces import known_modules
 
-from .cases import CASES, PAIRED, Asked, divergences
+from .cases import CASES, EDGES, PAIRED, Asked, divergences
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "distributions.json").read_text())
 TORCH = known_modules()["torch"]
@@ -31,7 +31,7 @@ def same(got, want, tolerance: float, where: str) -> None:
         assert got == want, where
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CASES + EDGES)
 def test_a_distribution_answers_as_pytorch_does(case):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

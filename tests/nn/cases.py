@@ -63,7 +63,18 @@ LAYERS += [
     ("nn.TransformerEncoderLayer(8, 2, 16, 0.1, 'gelu', norm_first=True, batch_first=True)", "r(5, 3, 8)"),
     ("nn.TransformerDecoderLayer(8, 2, 16, norm_first=True, bias=False)", "r(5, 3, 8), r(4, 3, 8)"),
     ("nn.Transformer(8, 2, 2, 2, 16)", "r(5, 3, 8), r(4, 3, 8)"),
+    ("nn.CTCLoss()", "r(5, 2, 4), ints(3, 2, 2) + 1, ints(1, 2) + 5, ints(1, 2) + 2"),
+    ("nn.UpsamplingNearest2d(scale_factor=2)", IN[2]),
+    ("nn.FractionalMaxPool2d(2, output_size=3)", IN[2]), ("nn.FractionalMaxPool3d(2, output_ratio=0.5)", IN[3]),
+    ("nn.MaxUnpool1d(2)", "r(1, 3), (ints(1, 1, 3) + 1).cumsum(1)"),
+    ("nn.MaxUnpool2d(2)", "r(1, 2, 2), (ints(1, 1, 4) + 1).cumsum(1).reshape(1, 2, 2) * 3"),
+    ("nn.MaxUnpool3d(2)", "r(1, 1, 2, 2), (ints(1, 1, 4) + 1).cumsum(1).reshape(1, 1, 2, 2) * 7"),
+    ("nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16), 2)", "r(5, 3, 8)"),
+    ("nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16), 2, nn.LayerNorm(8))", "r(5, 3, 8), r(4, 3, 8)"),
+    ("nn.CrossEntropyLoss(ignore_index=1)", "r(2, 3), ints(1, 2) + 1"), ("nn.BatchNorm1d(4, 0.001, 0.3, False)", "r(0, 4, 9)"),
 ]
+LAYERS += [(f"nn.{text}{n}d({given})", IN[n]) for text, given in (("LazyConvTranspose", "3, 2"), ("LazyInstanceNorm", ""))
+           for n in (1, 2, 3)]
 
 
 def arrays(text: str) -> list:

@@ -5,6 +5,7 @@
 
 import copy
 import pickle
+import re
 from collections import OrderedDict
 
 SECTIONS: list = []
@@ -15,8 +16,29 @@ def section(fn):
     return fn
 
 
-def run(fn, torch, nn) -> list:
-    lines: list = []
+def kind_of(error: Exception) -> str:
+    """The Python class a handler would catch."""
+    return next(c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins")
+
+
+def each(say, texts, **names) -> None:
+    """Notes what each expression gives, or the class and message of what it raises."""
+    for text in texts:
+        try:
+            say(text, "->", eval(text, names))
+        except Exception as error:
+            say(text, "->", f"{kind_of(error)}: {error}")
+
+
+def parts(text: str) -> tuple[list, list]:
+    """The words and the numbers of a line; which op made a tensor is left out."""
+    text = re.sub(r",?\s+grad_fn=<[^>]*>", "", text)
+    number = r"-?\d+\.\d*(?:e[+-]\d+)?"
+    return re.sub(r"\s+", " ", re.sub(number, "#", text)).split(), [float(n) for n in re.findall(number, text)]
+
+
+def run(fn, torch, nn, lines: list | None = None) -> list:
+    lines = [] if lines is None else lines
 
     def say(*values) -> None:
         lines.append(" ".join(map(str, values)))
@@ -25,8 +47,7 @@ def run(fn, torch, nn) -> list:
         try:
             call()
         except Exception as error:
-            kind = next(c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins")
-            lines.append(f"{kind}: {error}")
+            lines.append(f"{kind_of(error)}: {error}")
         else:
             lines.append("nothing raised")
 

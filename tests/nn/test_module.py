@@ -1,10 +1,8 @@
 """What modules say and do, word for word as PyTorch."""
 
-import re
-
 import pytest
 
-from . import program, tools
+from . import blocks, extras, program, tools
 from .test_layers import TEXT, torch
 
 
@@ -17,20 +15,13 @@ def test_module_says_what_pytorch_says(fn):
         assert got == expected
 
 
-def _parts(text: str) -> tuple[list, list]:
-    """The words and the numbers of a line; which op made a tensor is left out."""
-    text = re.sub(r",?\s+grad_fn=<[^>]*>", "", text)
-    number = r"-?\d+\.\d*(?:e[+-]\d+)?"
-    return re.sub(r"\s+", " ", re.sub(number, "#", text)).split(), [float(n) for n in re.findall(number, text)]
-
-
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("fn", tools.TOOLS, ids=lambda fn: fn.__name__)
+@pytest.mark.parametrize("fn", [*tools.TOOLS, *extras.SECTIONS, *blocks.SECTIONS], ids=lambda fn: fn.__name__)
 def test_tool_gives_pytorchs_numbers(fn):
     want = TEXT["programs"][fn.__name__]
     for got, expected in zip(program.run(fn, torch, torch.nn), want, strict=True):
-        words, numbers = _parts(got)
-        expected_words, expected_numbers = _parts(expected)
+        words, numbers = program.parts(got)
+        expected_words, expected_numbers = program.parts(expected)
         assert words == expected_words
         assert numbers == pytest.approx(expected_numbers, rel=2e-4, abs=2e-4)
 

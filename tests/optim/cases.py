@@ -10,6 +10,7 @@ OPTIMISERS = """SGD(lr=0.01) SGD(lr=0.01,momentum=0.9) SGD(lr=0.01,momentum=0.9,
     RMSprop(momentum=0.9) RMSprop(centered=True) NAdam() NAdam(weight_decay=0.1,decoupled_weight_decay=True) RAdam()
     RAdam(lr=0.01,weight_decay=0.1) RAdam(weight_decay=0.1,decoupled_weight_decay=True) Adamax()
     Adamax(weight_decay=0.1) Rprop() ASGD() ASGD(t0=5,weight_decay=0.1) Adafactor() Adafactor(weight_decay=0.1,d=1.5)
+    Muon(lr=0.01) Muon(momentum=0.8,nesterov=False,adjust_lr_fn="match_rms_adamw")
     LBFGS(max_iter=3)
     LBFGS(line_search_fn="strong_wolfe",max_iter=5) LBFGS(lr=0.1,history_size=2)""".split()
 SCHEDULES = [
@@ -43,6 +44,9 @@ WRONG = [
 ]
 
 
+ROUGH = ("LBFGS", "Muon")  # whose numbers grow apart by rounding
+
+
 def weights(torch) -> list:
     stream = np.random.RandomState(0)
     return [torch.from_numpy(stream.standard_normal(shape)).requires_grad_() for shape in ((5, 4), (4,))]
@@ -61,7 +65,7 @@ def run_optimiser(torch, optim, text: str) -> dict:
     """Losses, text and state of 30 steps on a small problem in float64."""
     name, _, rest = text.partition("(")
     w, b = weights(torch)
-    groups = [w, b] if name == "LBFGS" else [{"params": [w]}, {"params": [b], "lr": 0.05}]
+    groups = [w, b] if name == "LBFGS" else [w] if name == "Muon" else [{"params": [w]}, {"params": [b], "lr": 0.05}]
     optimiser = eval(f"optim.{name}(groups, {rest}", {"optim": optim, "groups": groups})
     data = torch.from_numpy(np.random.RandomState(1).standard_normal((6, 5)))
 
@@ -80,7 +84,7 @@ def run_optimiser(torch, optim, text: str) -> dict:
             optimiser.step()
     state = optimiser.state_dict()
     keys = [sorted(map(str, found)) for found in state["state"].values()]
-    values = {} if name == "LBFGS" else plain(state["state"])
+    values = {} if name in ROUGH else plain(state["state"])
     return {"losses": losses, "text": repr(optimiser), "groups": plain(state["param_groups"]), "keys": keys,
             "state": values, "weights": [plain(w), plain(b)]}
 

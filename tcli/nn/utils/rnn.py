@@ -66,6 +66,19 @@ class PackedSequence(tuple):
     def half(self):
         return self.to(dtypes.float16)
 
+    def byte(self):
+        return self.to(dtypes.uint8)
+
+    def char(self):
+        return self.to(dtypes.int8)
+
+    def short(self):
+        return self.to(dtypes.int16)
+
+    def _replace(self, **changed):
+        """The same with other fields."""
+        return type(self)(**(dict(zip(self._fields, self, strict=True)) | changed))
+
     def long(self):
         return self.to(dtypes.int64)
 
@@ -103,6 +116,10 @@ def pack_padded_sequence(input, lengths, batch_first: bool = False, enforce_sort
         lengths, order = T.sort(lengths, descending=True)
         input = T.index_select(input, 0 if batch_first else 1, order)
     counts = np.asarray(lengths.cpu()._a)
+    if counts.ndim != 1:
+        raise EngineError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {counts.ndim}D cpu Long tensor")
+    if not input.numel():
+        raise EngineError("Cannot pack empty tensors.")
     _check_lengths(input, counts, batch_first)
     sizes = (counts[None, :] > np.arange(counts[0])[:, None]).sum(1)
     steps, rows = (wrap(a) for a in _places(sizes))
@@ -112,7 +129,7 @@ def pack_padded_sequence(input, lengths, batch_first: bool = False, enforce_sort
 
 def _check_lengths(input, counts: np.ndarray, batch_first: bool) -> None:
     batch = input.shape[0 if batch_first else 1]
-    if counts.ndim != 1 or len(counts) != batch:
+    if len(counts) != batch:
         raise EngineError(f"Expected `len(lengths)` to be equal to batch_size, but got {len(counts)} "
                           f"(batch_size={batch})")
     if not len(counts) or counts.min() <= 0:
@@ -164,8 +181,9 @@ def pad_sequence(sequences, batch_first: bool = False, padding_value: float = 0.
         raise EngineError(f"Expected padding_side to be one of left or right, but got {padding_side}.")
     longest = max(s.shape[0] for s in sequences)
     rest = (0, 0) * (sequences[0].dim() - 1)
-    rows = []
+    rows, shape = [], sequences[0].shape[1:]
     for s in sequences:
+        s = s if s.shape[1:] == shape else T.expand(s, (s.shape[0], *shape))
         missing = longest - s.shape[0]
         edges = (*rest, missing, 0) if padding_side == "left" else (*rest, 0, missing)
         rows.append(T.constant_pad_nd(s, edges, padding_value) if missing else s)
