@@ -101,6 +101,8 @@ def base_class(error) -> type:
 class Comparison:
     """All the ways in which one operator is compared, for one dtype."""
 
+    op, tolerance, seeds = None, None, ()  # of those that compare something else than operators
+
     def __init__(self, op, dtype, report: Report, options):
         self.op, self.dtype, self.report, self.options = op, dtype, report, options
         self.call = counterpart(op, op.op)
@@ -111,7 +113,7 @@ class Comparison:
         self.seeds: list = []
 
     def fault(self, kind: str, sample, text: str) -> None:
-        if excused(self.op, kind, self.dtype):
+        if self.op is not None and excused(self.op, kind, self.dtype):
             self.report.excused += 1
             return
         self.report.fault(kind, f"{str(self.dtype).removeprefix('torch.')} {describe(sample)}{self.note}", text)
@@ -256,7 +258,7 @@ class Comparison:
     def derive(self, kind: str, sample, theirs, ours, again: bool = True):
         """Pairs of gradients and the cotangents they were taken with, which are differentiable in turn."""
         seeds = [self.cotangent(t).requires_grad_(kind == "grad") for t in theirs[0]]
-        self.seeds = [self.seeds[0], seeds] if kind == "gradgrad" else [seeds]
+        self.seeds = [*self.seeds[:1], seeds] if kind == "gradgrad" else [seeds]
         my_seeds = [to_mine(s) for s in seeds]
         first, error = outcome(lambda: torch.autograd.grad(theirs[0], theirs[1], seeds, create_graph=again, allow_unused=True))
         mine_first, failure = outcome(lambda: mine.autograd.grad(list(ours[0]), ours[1], my_seeds, create_graph=again,
