@@ -23,6 +23,7 @@ from .random import Generator
 
 _CHUNK = 1 << 16
 _SHUFFLE_AT_ONCE = 2000  # elements from which a shuffle without a loop is the faster one
+_SWAPS_FROM = 1 << 21  # elements shuffled in this process from which swapping them in LAPACK pays for loading it
 # Bits of the significand, with the hidden one.
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 _FLOAT_MAX = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
@@ -458,9 +459,35 @@ def randperm(generator: Generator | None, count: int, dtype: np.dtype) -> np.nda
     _check_randperm(count, dtype)
     if count < 2:
         return np.arange(count).astype(dtype)
-    steps = np.arange(count - 1)
-    targets = generator.words(count - 1) % (count - steps).astype(np.uint32) + steps
-    return (_shuffled if count < _SHUFFLE_AT_ONCE else _shuffled_at_once)(targets).astype(dtype)
+    return _way_to_shuffle(count)(_targets(generator.words(count - 1), count)).astype(dtype, copy=False)
+
+
+def _targets(words: np.ndarray, count: int) -> np.ndarray:
+    """i + word i modulo what is left at step i."""
+    out = np.empty(count - 1, np.int64)
+    for start in range(0, count - 1, _CHUNK):
+        steps = np.arange(start, min(start + _CHUNK, count - 1))
+        np.add(words[start:start + _CHUNK] % (count - steps).astype(np.uint32), steps, out=out[start:start + _CHUNK])
+    return out
+
+
+_shuffled_so_far = [0]
+
+
+def _way_to_shuffle(count: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The fastest one; LAPACK is worth loading once much was to be shuffled."""
+    if count < _SHUFFLE_AT_ONCE:
+        return _shuffled
+    _shuffled_so_far[0] += count
+    return _shuffled_by_swaps if _shuffled_so_far[0] > _SWAPS_FROM and count < 2**31 else _shuffled_at_once
+
+
+def _shuffled_by_swaps(targets: np.ndarray) -> np.ndarray:
+    from .lapack import swap_in_turn
+
+    order = np.arange(len(targets) + 1)
+    swap_in_turn(order, targets)
+    return order
 
 
 def _shuffled(targets: np.ndarray) -> np.ndarray:
