@@ -236,15 +236,26 @@ def _box_muller64(data: np.ndarray, mean: float, std: float) -> None:
 
 
 def _box_muller32(data: np.ndarray, mean: np.float32, std: np.float32) -> None:
-    for start in range(0, data.size, _CHUNK // 2):
-        block = data[start:start + _CHUNK // 2].reshape(-1, 2, 8)
+    plain = mean == 0 and std == 1
+
+    def part(i: int) -> None:
+        block = data[i * _CHUNK:(i + 1) * _CHUNK].reshape(-1, 2, 8)
         radius = _log32(np.float32(1.0) - block[:, 0].reshape(-1))
         radius *= np.float32(-2.0)
         np.sqrt(radius, out=radius)
         sine, cosine = _sincos32(np.float32(2.0 * math.pi) * block[:, 1].reshape(-1))
         for half, wave in ((0, cosine), (1, sine)):
             wave *= radius
-            block[:, half] = _fma32(wave, std, mean).reshape(-1, 8)
+            # Times one plus nothing: what is left of it is that -0 becomes 0.
+            wave = np.add(wave, mean, out=wave) if plain else _fma32(wave, std, mean)
+            block[:, half] = wave.reshape(-1, 8)
+    count = -(-data.size // _CHUNK)
+    if count > 1:
+        from .threads import parallel
+
+        parallel(count, part)
+    else:
+        part(0)
 
 
 # The Cephes polynomials that PyTorch evaluates eight at a time for float32 normals. Each Horner step is
@@ -310,13 +321,18 @@ def _sincos32(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sine = _horner32(_SINE, wide_square)
     sine *= square
     sine = _fma32(sine, x, x)
-    swapped = (octant & 2) != 0
-    first, second = np.where(swapped, cosine, sine), np.where(swapped, sine, cosine)
+    # Where bit 1 of the octant is set, sine and cosine change places.
+    sines, cosines = sine.view(np.int32), cosine.view(np.int32)
+    moved = octant << 30
+    moved >>= 31
+    moved &= sines ^ cosines
+    sines ^= moved
+    cosines ^= moved
     # Bit 2 of the octant is the sign of the sine; moved to bit 31 it flips the float's sign.
-    first.view(np.int32)[...] ^= (octant & 4) << 29
+    sines ^= (octant & 4) << 29
     octant += 2
-    second.view(np.int32)[...] ^= (octant & 4) << 29
-    return first, second
+    cosines ^= (octant & 4) << 29
+    return sine, cosine
 
 
 def _reduced(x: np.ndarray, octants: np.ndarray) -> np.ndarray:

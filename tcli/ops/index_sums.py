@@ -52,7 +52,8 @@ def add_at(out: np.ndarray, places: np.ndarray, values: np.ndarray) -> None:
     if loops is None:
         np.add.at(out, places, values)
     elif len(places):
-        loops.csr_todense(1, len(out), np.array([0, len(places)]), np.ascontiguousarray(places), np.ascontiguousarray(values), out)
+        names, added = np.ascontiguousarray(places), np.ascontiguousarray(values)
+        loops.csr_todense(1, len(out), np.array([0, len(places)]), names, added, out)
 
 
 def add_to_lines(out: np.ndarray, index: np.ndarray, values: np.ndarray) -> bool:
