@@ -11,7 +11,8 @@ from math import prod
 
 import numpy as np
 
-from ..engine.sums import block_sum, column_best, line_best, line_sums
+from ..engine.memory import pool
+from ..engine.sums import block_dot, block_sum, column_best, line_best, line_sums
 
 BLOCK = 1 << 17  # elements
 LONG = 1 << 19  # elements of a block that is read once
@@ -92,7 +93,7 @@ def is_one_line(shape: tuple, dim: int) -> bool:
 
 def row_major_copy(x: np.ndarray, dtype=None) -> np.ndarray:
     """A contiguous copy of an array; a transposed one is copied in strips, in which both sides stay in cache."""
-    out = np.empty(x.shape, dtype or x.dtype)
+    out = pool.empty(x.shape, np.dtype(dtype or x.dtype))
     if x.size < LARGE:
         np.copyto(out, x, "unsafe")
     elif x.flags.c_contiguous:
@@ -161,6 +162,16 @@ def _along(ufunc: np.ufunc, x: np.ndarray, dim: int, dtype) -> np.ndarray:
 
 def _result_dtype(ufunc: np.ufunc, x: np.ndarray, dtype):
     return dtype or ufunc.reduce(x.reshape(-1)[:1]).dtype
+
+
+def sum_of_products(a: np.ndarray, b: np.ndarray):
+    """The sum of a * b of two large arrays that lie in memory alike."""
+    a, b, parts = a.reshape(-1), b.reshape(-1), np.empty(-(-a.size // LONG), a.dtype)
+
+    def part(start: int, stop: int) -> None:
+        parts[start // LONG] = block_dot(a[start:stop], b[start:stop])
+    over_rows(a.size, 1, part, LONG)
+    return np.add.reduce(parts)
 
 
 def place_of_best(name: str, x: np.ndarray, dim: int | None):

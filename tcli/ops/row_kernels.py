@@ -272,6 +272,17 @@ def _squares_of_columns(x: np.ndarray, dim: int, n) -> np.ndarray:
     return _kept(found, x, dim) if exact.all() else sum_of_squares(x, dim, total / n)
 
 
+def squares_of_rows(x: np.ndarray) -> np.ndarray:
+    """The sum of squares along the last dim, which goes."""
+    rows = x.reshape(-1, x.shape[-1])
+    out = np.empty((len(rows), 1), x.dtype)
+
+    def some(start: int, stop: int) -> None:
+        out[start:stop] = line_dots(rows[start:stop])
+    over_rows(len(rows), x.shape[-1], some)
+    return out.reshape(x.shape[:-1])
+
+
 def sum_of_squares(x: np.ndarray, dim: int, mean=None) -> np.ndarray:
     """The sum of squares (of distances from `mean`) in columns along `dim`, which keeps size 1."""
     source, sums = slabs(x, dim), _parts(x, dim)
