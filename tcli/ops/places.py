@@ -17,8 +17,9 @@ from .blocks import in_order, over_rows
 from .index_sums import add_at, add_slices, add_to_lines
 
 FLATTEN_FROM = 1 << 12  # elements of an index
-PLACES = 1 << 15  # elements of an index that is made flat at once
-LINE = 1 << 14  # elements of an index along the last dim that are worth a call
+PLACES = 1 << 17  # elements of an index that is made flat at once
+READ_LINE, WRITTEN_LINE = 1 << 14, 1 << 8  # elements of an index along the last dim that are worth a call
+_PLACE = np.dtype(np.int64)
 _WORSE = {np.maximum: np.less_equal, np.minimum: np.greater_equal}  # false for nan
 
 
@@ -35,18 +36,22 @@ def _steps(shape: tuple) -> list[int]:
     return [prod(shape[i + 1:]) for i in range(len(shape))]
 
 
-def places_along(index: np.ndarray, shape: tuple, dim: int, first: int = 0) -> np.ndarray:
-    """Flat places in a contiguous array of `shape` of `index` along `dim`; row 0 of the index stands at row `first`."""
-    steps, dim = _steps(shape), dim % len(shape)
-    lead: np.ndarray | int = 0
-    for d, n in enumerate(index.shape):
+def _elsewhere(shape: tuple, index_shape: tuple, dim: int) -> np.ndarray:
+    """How far into memory of `shape` every element of an index along `dim` stands by its place in the other dims."""
+    lead = np.zeros((1,) * len(shape), np.int64)
+    for d, (step, n) in enumerate(zip(_steps(shape), index_shape, strict=True)):
         if d != dim:
-            start = first if d == 0 else 0
-            grid = np.arange(start, start + n, dtype=np.int64)
-            grid *= steps[d]
-            lead = lead + grid.reshape([-1 if i == d else 1 for i in range(index.ndim)])
-    scaled = index if steps[dim] == 1 else index * np.int64(steps[dim])
-    return np.add(scaled, lead, dtype=np.int64)
+            grid = np.arange(n, dtype=np.int64)
+            grid *= step
+            lead = lead + grid.reshape([-1 if i == d else 1 for i in range(len(shape))])
+    return lead
+
+
+def _scratch(n: int) -> np.ndarray:
+    """Memory of this thread for n places: fresh memory costs more than the places."""
+    from ..engine.blocks import scratch
+
+    return scratch(_PLACE, n, -1)
 
 
 def _in_lines(index: np.ndarray, shape: tuple, dim: int) -> bool:
@@ -55,23 +60,43 @@ def _in_lines(index: np.ndarray, shape: tuple, dim: int) -> bool:
 
 
 def _over_places(index: np.ndarray, shape: tuple, dim: int, fn, several: bool = True) -> None:
-    """`fn(start, stop, places)` for blocks of rows of the index, on several threads or in order."""
+    """`fn(start, stop, places)` for blocks of rows of the index, on several threads or in order.
+
+    The places are flat ones in a contiguous array of `shape`; they lie in memory of this thread until the next block.
+    """
+    dim %= len(shape)
+    step, lead = _steps(shape)[dim], _elsewhere(shape, index.shape, dim)
+
     def rows(start: int, stop: int) -> None:
         part = index[start:stop]
-        fn(start, stop, part if len(shape) == 1 else places_along(part, shape, dim, start))
-    (over_rows if several else in_order)(index.shape[0], prod(index.shape[1:]), rows, PLACES)
+        places = _scratch(part.size).reshape(part.shape)
+        if step == 1:
+            np.add(part, lead[start:stop] if dim else lead, out=places)
+        else:
+            np.multiply(part, step, out=places)
+            places += lead[start:stop] if dim else lead
+        fn(start, stop, places)
+
+    def as_it_is(start: int, stop: int) -> None:
+        fn(start, stop, index[start:stop])
+    (over_rows if several else in_order)(index.shape[0], prod(index.shape[1:]), as_it_is if len(shape) == 1 else rows, PLACES)
+
+
+def _over_lines(fn, *arrays: np.ndarray) -> None:
+    """`fn(line of each array)` for all lines of the last dim."""
+    lines = [a.reshape(-1, a.shape[-1]) for a in arrays]
+
+    def some(start: int, stop: int) -> None:
+        for each in zip(*[a[start:stop] for a in lines], strict=True):
+            fn(*each)
+    over_rows(len(lines[0]), arrays[1].shape[-1], some)
 
 
 def take_along(x: np.ndarray, index: np.ndarray, dim: int) -> np.ndarray:
     """The elements of x that `index` names along `dim`."""
     out = pool.empty(index.shape, x.dtype)
-    if index.shape[-1] >= LINE and _in_lines(index, x.shape, dim):
-        lines, picks, found = (a.reshape(-1, a.shape[-1]) for a in (x, index, out))
-
-        def some(start: int, stop: int) -> None:
-            for i in range(start, stop):
-                lines[i].take(picks[i], None, found[i], "wrap")
-        over_rows(len(lines), index.shape[-1], some)
+    if index.shape[-1] >= READ_LINE and _in_lines(index, x.shape, dim):
+        _over_lines(lambda line, picks, found: line.take(picks, None, found, "wrap"), x, index, out)
         return out
     flat = np.ascontiguousarray(x).reshape(-1)
     # The index was checked; the mode "raise" would copy the output.
@@ -82,6 +107,9 @@ def take_along(x: np.ndarray, index: np.ndarray, dim: int) -> np.ndarray:
 def write_along(out: np.ndarray, index: np.ndarray, dim: int, values) -> None:
     """Writes values (an array of the shape of the index, or a number) into a contiguous `out`; the last one stays."""
     flat, one = out.reshape(-1), not isinstance(values, np.ndarray)
+    if not one and index.shape[-1] >= WRITTEN_LINE and _in_lines(index, out.shape, dim):
+        _over_lines(lambda line, picks, new: line.__setitem__(picks, new), out, index, values)
+        return
 
     def write(start: int, stop: int, places: np.ndarray) -> None:
         flat[places.reshape(-1)] = values if one else values[start:stop].reshape(-1)
