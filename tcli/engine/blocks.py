@@ -22,7 +22,7 @@ from .symbols import Expr, Reduction, Rows
 from .threads import spread
 
 BLOCK_BYTES = 1 << 19  # of one buffer
-CACHE_BYTES = 2 << 20  # of all buffers that are live at once
+CACHE_BYTES = 1 << 20  # of all buffers that are written
 READ_BYTES = 1 << 21  # of a block that is only read once
 LONGEST_ROW = 1 << 20  # elements of a row that is reduced within one block
 FEWEST_ROWS = 8  # a block adds up at least so many rows into one
@@ -143,7 +143,8 @@ def run(outputs: list, reduced: list, shape: tuple, into: list | None = None) ->
     sizes, strides, ahead = merged(laid, [a.strides for a in arrays], barrier)
     flat = [_reshaped(a, sizes, s) for a, s in zip(arrays, strides, strict=True)]
     n = len(leaves)
-    geometry = _geometry(plan, flat[:n], flat[n:], sizes, ahead - 1 if barrier > 0 else None)
+    once = not plan.steps and not outputs and all(type(e.fn) is Reduction for e in reduced)
+    geometry = _geometry(plan, flat[:n], flat[n:], sizes, ahead - 1 if barrier > 0 else None, once)
     finals = _finals(plan, reduced, factors, geometry, sizes, ahead, len(shape))
     if finals is None:
         return None
@@ -159,12 +160,9 @@ def _reshaped(a, sizes: list, strides: list) -> np.ndarray:
     return as_strided(a, sizes, strides)
 
 
-def _geometry(plan: Plan, leaves: list, outs: list, sizes: list, highest: int | None) -> Geometry:
+def _geometry(plan: Plan, leaves: list, outs: list, sizes: list, highest: int | None, once: bool) -> Geometry:
     itemsize = max([a.dtype.itemsize for a in (*outs, *leaves)] + [d.itemsize for d in plan.scratch], default=8)
-    full = [a for a in leaves if 0 not in a.strides]
-    if highest is None and not plan.steps and not outs and len(full) == 1:
-        return Geometry(sizes, READ_BYTES // itemsize)
-    return Geometry(sizes, block_size(len(full) + len(outs) + len(plan.scratch), itemsize), highest)
+    return Geometry(sizes, READ_BYTES // itemsize if once else block_size(len(outs) + len(plan.scratch), itemsize), highest)
 
 
 def _pass(plan: Plan, leaves: list, numbers: list, outs: list, geometry: Geometry, finals: list) -> None:
