@@ -103,9 +103,10 @@ def uniform(generator: Generator | None, shape, dtype: np.dtype, low: float = 0.
     if dtype.kind == "c":
         parts = uniform(generator, (*shape, 2), _real(dtype), low, high)
         return parts.view(dtype).reshape(shape)
-    if dtype.name not in _DIGITS:
+    if dtype is not _F32 and dtype.name not in _DIGITS:
         raise missing("check_uniform_bounds", dtype)
-    _check_uniform(dtype, low, high)
+    if low != 0.0 or high != 1.0:
+        _check_uniform(dtype, low, high)
     if dtype == _F64:
         values = _scaled(doubles(generator, _count(shape)), high - low, low)
     else:
@@ -145,8 +146,7 @@ def _check_uniform(dtype: np.dtype, low: float, high: float) -> None:
 def _fma32(a, b, c) -> np.ndarray:
     """a * b + c for float32s: the product is exact in float64."""
     exact = np.multiply(a, b, dtype=_F64)
-    exact += c
-    return exact.astype(_F32)
+    return np.add(exact, c, out=np.empty(exact.shape, _F32), dtype=_F64, casting="same_kind")
 
 
 def _scaled(a: np.ndarray, b: float, c: float) -> np.ndarray:
@@ -179,7 +179,7 @@ def normal(generator: Generator | None, shape, dtype: np.dtype, mean: float = 0.
     if dtype.kind == "c":
         parts = normal(generator, (*shape, 2), _real(dtype), mean, std / math.sqrt(2.0), serial=serial)
         return parts.view(dtype).reshape(shape)
-    if dtype.name not in _DIGITS:
+    if dtype is not _F32 and dtype.name not in _DIGITS:
         raise missing("normal_kernel_cpu", dtype)
     count = _count(shape)
     if count < 16 or serial:
@@ -217,6 +217,10 @@ def _normal_blocks(generator: Generator, count: int, uniforms: Callable, transfo
     """Element j of a block of 16 is paired with j + 8; a ragged end redraws the last 16 elements."""
     data = uniforms(generator, drawn)
     whole = count // 16 * 16
+    if whole < count <= _CHUNK:  # the redrawn ones in one go with the others
+        both = np.concatenate([data[:whole], uniforms(generator, 16)])
+        transform(both, mean, std)
+        return np.concatenate([both[:count - 16], both[whole:]])
     transform(data[:whole], mean, std)
     if count == whole:
         return data
@@ -272,16 +276,13 @@ _LN2_LOW, _LN2_HIGH = float(np.float32(-2.12194440e-4)), 0.693359375
 _QUARTER_PI = (0.78515625, 2.4187564849853515625e-4, float(np.float32(3.77489497744594108e-8)))
 
 
-def _horner32(coefficients: list[float], x: np.ndarray) -> np.ndarray:
+def _horner32(coefficients: list, x: np.ndarray) -> np.ndarray:
     """The polynomial at float64s that are float32 values; rounded to float32 after each step."""
-    total = np.multiply(x, coefficients[0])
-    total += coefficients[1]
-    rounded = np.empty(x.shape, _F32)
+    total, rounded = np.multiply(x, coefficients[0]), np.empty(x.shape, _F32)
+    np.add(total, coefficients[1], out=rounded, casting="same_kind")
     for c in coefficients[2:]:
-        rounded[...] = total
         np.multiply(rounded, x, out=total)
-        total += c
-    rounded[...] = total
+        np.add(total, c, out=rounded, casting="same_kind")
     return rounded
 
 
