@@ -23,6 +23,7 @@ from .random import Generator
 
 _CHUNK = 1 << 16
 _SHUFFLE_AT_ONCE = 2000  # elements from which a shuffle without a loop is the faster one
+_FEWEST_SWAPS = 100  # elements of a shuffle that is worth calling LAPACK
 _SWAPS_FROM = 1 << 21  # elements shuffled in this process from which swapping them in LAPACK pays for loading it
 # Bits of the significand, with the hidden one.
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
@@ -493,10 +494,11 @@ _shuffled_so_far = [0]
 
 def _way_to_shuffle(count: int) -> Callable[[np.ndarray], np.ndarray]:
     """The fastest one; LAPACK is worth loading once much was to be shuffled."""
-    if count < _SHUFFLE_AT_ONCE:
-        return _shuffled
-    _shuffled_so_far[0] += count
-    return _shuffled_by_swaps if _shuffled_so_far[0] > _SWAPS_FROM and count < 2**31 else _shuffled_at_once
+    if count >= _SHUFFLE_AT_ONCE:
+        _shuffled_so_far[0] += count
+    if _shuffled_so_far[0] > _SWAPS_FROM and _FEWEST_SWAPS < count < 2**31:
+        return _shuffled_by_swaps
+    return _shuffled if count < _SHUFFLE_AT_ONCE else _shuffled_at_once
 
 
 def _shuffled_by_swaps(targets: np.ndarray) -> np.ndarray:

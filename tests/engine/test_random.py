@@ -216,8 +216,9 @@ def test_all_ways_to_shuffle_agree(count):
 def test_swapping_takes_over_once_much_was_shuffled(monkeypatch):
     monkeypatch.setattr(samplers, "_shuffled_so_far", [0])
     monkeypatch.setattr(samplers, "_SWAPS_FROM", 15_000)
-    ways = [samplers._way_to_shuffle(count) for count in (100, 10_000, 10_000, 100)]
-    assert ways == [samplers._shuffled, samplers._shuffled_at_once, samplers._shuffled_by_swaps, samplers._shuffled]
+    ways = [samplers._way_to_shuffle(count) for count in (500, 10_000, 10_000, 500, 50)]
+    assert ways == [samplers._shuffled, samplers._shuffled_at_once, samplers._shuffled_by_swaps, samplers._shuffled_by_swaps,
+                    samplers._shuffled]
 
 
 def test_many_normals_do_not_depend_on_the_number_of_threads(monkeypatch):
