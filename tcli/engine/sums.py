@@ -6,7 +6,7 @@ it is as exact as a pairwise sum and faster.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,7 +15,7 @@ FEW = 32  # elements of a row that is as well added up one by one
 _BEST = {np.maximum: (np.argmax, np.fmax), np.minimum: (np.argmin, np.fmin)}
 
 
-@cache
+@lru_cache(64)
 def _ones(n: int, char: str) -> np.ndarray:
     return np.ones(n, char)
 
