@@ -102,7 +102,7 @@ def _limit_from_environment() -> int:
 
 
 _TRIM, _MAP = -1, -3  # parameters of glibc's mallopt
-KEPT, MAPPED = 64 << 20, 8 << 20  # bytes that stay with the process when freed; allocations that never come of them
+KEPT, MAPPED = 128 << 20, 32 << 20  # bytes that stay with the process when freed; allocations that never come of them
 
 
 def _keep_freed_memory() -> None:
