@@ -88,6 +88,7 @@ CASES = [
     case("float to double", prepared("x.double()", x="f(n)"), 10 * M),
     case("float to int", prepared("x.long()", x="f(n)"), 10 * M),
     case("float to half", prepared("x.half()", x="f(n)"), 10 * M),
+    case("half to float", prepared("x.float()", x="f(n).half()"), 10 * M),
     case("cat", prepared("torch.cat([x, y])", x="f(n)", y="f(n)"), 5 * M),
     case("cat dim 1", prepared("torch.cat([x, y], 1)", x="f(n, 500)", y="f(n, 500)"), 10_000),
     case("stack", prepared("torch.stack([x, y], 1)", x="f(n)", y="f(n)"), 5 * M),
@@ -98,5 +99,9 @@ CASES = [
     case("randn", prepared("torch.randn(n)"), 10 * M),
     case("randint", prepared("torch.randint(0, 100, (n,))"), 10 * M),
     case("randperm", prepared("torch.randperm(n)"), M),
+    case("rand small", prepared("torch.rand(n)"), 1000),
+    case("randn small", prepared("torch.randn(n)"), 1000),
+    case("randint small", prepared("torch.randint(0, 100, (n,))"), 1000),
+    case("randperm of a data set", prepared("torch.randperm(n)"), 60_000),
     case("dropout", prepared("F.dropout(x)", x="f(n)"), 10 * M),
 ]

@@ -17,12 +17,13 @@ from numpy.lib.stride_tricks import as_strided
 
 from .memory import pool
 from .plan import Group, Plan, plan_of
-from .sums import block_sum, line_sums
-from .symbols import Expr, Rows
+from .sums import block_dot, block_sum, column_best, line_best, line_sums
+from .symbols import Expr, Reduction, Rows
 from .threads import spread
 
-BLOCK_BYTES = 1 << 20  # of one buffer
-CACHE_BYTES = 3 << 20  # of all buffers that are live at once
+BLOCK_BYTES = 1 << 19  # of one buffer
+CACHE_BYTES = 1 << 20  # of all buffers that are written
+READ_BYTES = 1 << 21  # of a block that is only read once
 LONGEST_ROW = 1 << 20  # elements of a row that is reduced within one block
 FEWEST_ROWS = 8  # a block adds up at least so many rows into one
 
@@ -128,7 +129,8 @@ def run(outputs: list, reduced: list, shape: tuple, into: list | None = None) ->
     barrier = _barrier(reduced, len(shape))
     if barrier is None:
         return None
-    group = Group(outputs, [a for e in reduced for a in e.args], shape)
+    factors = [_factors(e, outputs, shape) for e in reduced]
+    group = Group(outputs, [a for own in factors for a in own], shape)
     order = memory_order(shape, group.leaves) if barrier < 0 and into is None else None
     laid = shape if order is None else tuple(shape[i] for i in order)
     into = into or [None] * len(outputs)
@@ -141,8 +143,9 @@ def run(outputs: list, reduced: list, shape: tuple, into: list | None = None) ->
     sizes, strides, ahead = merged(laid, [a.strides for a in arrays], barrier)
     flat = [_reshaped(a, sizes, s) for a, s in zip(arrays, strides, strict=True)]
     n = len(leaves)
-    geometry = _geometry(plan, flat[:n], flat[n:], sizes, ahead - 1 if barrier > 0 else None)
-    finals = _finals(plan, reduced, geometry, sizes, ahead, len(shape))
+    once = not plan.steps and not outputs and all(type(e.fn) is Reduction for e in reduced)
+    geometry = _geometry(plan, flat[:n], flat[n:], sizes, ahead - 1 if barrier > 0 else None, once)
+    finals = _finals(plan, reduced, factors, geometry, sizes, ahead, len(shape))
     if finals is None:
         return None
     _pass(plan, flat[:n], group.constants, flat[n:], geometry, [f.block for f in finals])
@@ -157,10 +160,9 @@ def _reshaped(a, sizes: list, strides: list) -> np.ndarray:
     return as_strided(a, sizes, strides)
 
 
-def _geometry(plan: Plan, leaves: list, outs: list, sizes: list, highest: int | None) -> Geometry:
+def _geometry(plan: Plan, leaves: list, outs: list, sizes: list, highest: int | None, once: bool) -> Geometry:
     itemsize = max([a.dtype.itemsize for a in (*outs, *leaves)] + [d.itemsize for d in plan.scratch], default=8)
-    full = [a for a in leaves if 0 not in a.strides]
-    return Geometry(sizes, block_size(len(full) + len(outs) + len(plan.scratch), itemsize), highest)
+    return Geometry(sizes, READ_BYTES // itemsize if once else block_size(len(outs) + len(plan.scratch), itemsize), highest)
 
 
 def _pass(plan: Plan, leaves: list, numbers: list, outs: list, geometry: Geometry, finals: list) -> None:
@@ -228,17 +230,35 @@ def _barrier(reduced: list, ndim: int) -> int | None:
     return found
 
 
-def _finals(plan: Plan, reduced: list, geometry: Geometry, sizes: list, ahead: int, ndim: int) -> list | None:
+def _factors(e: Expr, outputs: list, shape: tuple) -> tuple:
+    """What a reduction looks at: its inputs, or in place of a product that is summed up its two factors."""
+    product = e.args[0]
+    if (type(e.fn) is Reduction and e.fn.ufunc is np.add and len(e.fn.axes) == len(shape) and e.fn.dtype == e.dtype
+            and product.fn is np.multiply and product.array is None and not any(product is o for o in outputs)
+            and all(_fills(a, shape, e.dtype) for a in product.args)):
+        return product.args
+    return e.args
+
+
+def _fills(a, shape: tuple, dtype) -> bool:
+    """Whether an operand has a block of its own in every block of the pass."""
+    return type(a) is Expr and a.shape == shape and a.dtype == dtype and dtype.char in "fd" and (
+        a.array is None or a.array.size > 1 and 0 not in a.array.strides)
+
+
+def _finals(plan: Plan, reduced: list, factors: list, geometry: Geometry, sizes: list, ahead: int, ndim: int) -> list | None:
     slots, finals = iter(plan.finals), []
-    for e in reduced:
-        how, own = e.fn, [next(slots) for _ in e.args]
-        if type(how) is Rows:
+    for e, looked_at in zip(reduced, factors, strict=True):
+        how, own = e.fn, [next(slots) for _ in looked_at]
+        if looked_at is not e.args:
+            kind = _Dot
+        elif type(how) is Rows:
             kind = _Rows
         elif len(how.axes) == ndim:
             kind = _Whole
         else:
             kind = _Trailing if how.axes[0] else _Leading
-        if kind is not _Whole and (not 0 < ahead < len(sizes) or kind is not _Leading and (
+        if kind not in (_Whole, _Dot) and (not 0 < ahead < len(sizes) or kind is not _Leading and (
                 prod(sizes[ahead:]) > LONGEST_ROW)):
             return None
         if kind is _Leading and geometry.block < FEWEST_ROWS * prod(sizes[ahead:]):
@@ -256,11 +276,22 @@ class _Whole:
 
     def block(self, v: list, i: int, where) -> None:
         a = v[self.slot]
-        added = self.ufunc is np.add and a.dtype == self.dtype and a.dtype.kind == "f"
+        added = self.ufunc is np.add and a.dtype == self.dtype
         self.parts[i] = block_sum(a) if added else self.ufunc.reduce(a, None, self.dtype)
 
     def result(self) -> np.ndarray:
         return np.asarray(self.ufunc.reduce(self.parts))
+
+
+class _Dot(_Whole):
+    """The sum of products: of two factors, one block after the other."""
+
+    def __init__(self, e: Expr, slots: list, geometry: Geometry, sizes: list, ahead: int):
+        super().__init__(e, slots[:1], geometry, sizes, ahead)
+        self.other = slots[1]
+
+    def block(self, v: list, i: int, where) -> None:
+        self.parts[i] = block_dot(v[self.slot], v[self.other])
 
 
 class _Trailing:
@@ -273,8 +304,12 @@ class _Trailing:
 
     def block(self, v: list, i: int, where) -> None:
         a, out = v[self.slot], self.found[where]
-        if self.ufunc is np.add and a.dtype == self.dtype and a.dtype.kind == "f" and a.flags.c_contiguous:
-            line_sums(a.reshape(out.size, -1), out.reshape(-1, 1))
+        if a.dtype == self.dtype and a.flags.c_contiguous:
+            lines = a.reshape(out.size, -1)
+            if self.ufunc is np.add:
+                line_sums(lines, out.reshape(-1, 1))
+            else:
+                line_best(self.ufunc, lines, out.reshape(-1))
         else:
             self.ufunc.reduce(a, self.axes, self.dtype, out)
 
@@ -291,7 +326,11 @@ class _Leading:
         self.axes = tuple(range(ahead - geometry.axis))
 
     def block(self, v: list, i: int, where) -> None:
-        self.ufunc.reduce(v[self.slot], self.axes, self.dtype, self.parts[i])
+        a, out = v[self.slot], self.parts[i]
+        if a.dtype == self.dtype and a.flags.c_contiguous:
+            column_best(self.ufunc, a.reshape(-1, out.size), out.reshape(-1))
+        else:
+            self.ufunc.reduce(a, self.axes, self.dtype, out)
 
     def result(self) -> np.ndarray:
         return self.ufunc.reduce(self.parts, 0)

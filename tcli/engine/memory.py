@@ -4,11 +4,15 @@ Fresh memory costs more than the arithmetic done in it: every page has to be cle
 first touched. Arrays of a megabyte or more that fusion writes come from here, and their memory comes back
 when the array and all views of it are gone. `TCLI_POOL` is the bound in megabytes of what is kept for
 reuse (256 unless said otherwise; 0 switches the pool off).
+
+Smaller arrays have the C library's memory. Left to itself that gives memory back to the system whenever a few
+temporaries are freed, and gets it back empty for the next ones; it is told to keep some.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from math import prod
 
 import numpy as np
@@ -97,4 +101,22 @@ def _limit_from_environment() -> int:
     return int(text) << 20 if text.isdigit() else 256 << 20
 
 
+_TRIM, _MAP = -1, -3  # parameters of glibc's mallopt
+KEPT, MAPPED = 128 << 20, 32 << 20  # bytes that stay with the process when freed; allocations that never come of them
+
+
+def _keep_freed_memory() -> None:
+    """Tells glibc to keep what is freed, unless the user has told it something; other C libraries go on as they do."""
+    if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
+        return
+    import ctypes  # NumPy has loaded it
+
+    tell = getattr(ctypes.CDLL(None), "mallopt", None)
+    if tell is not None:
+        tell(_MAP, MAPPED)
+        tell(_TRIM, KEPT)
+
+
 pool = Pool(_limit_from_environment())
+if pool.limit:
+    _keep_freed_memory()

@@ -82,7 +82,7 @@ class Group:
         """What is multiplied by 1 in a product of two places; None where nothing is."""
         for i in (0, 1):
             kind, index = places[i]
-            if kind == "number" and self.constants[index] == 1:
+            if kind == "number" and self.constants[index] == 1 and places[1 - i][0] != "number":
                 return places[1 - i]
         return None
 

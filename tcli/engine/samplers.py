@@ -24,6 +24,8 @@ from .random import Generator
 _CHUNK = 1 << 16
 _FEW = 64  # numbers that are worked out one by one
 _SHUFFLE_AT_ONCE = 2000  # elements from which a shuffle without a loop is the faster one
+_FEWEST_SWAPS = 100  # elements of a shuffle that is worth calling LAPACK
+_SWAPS_FROM = 1 << 21  # elements shuffled in this process from which swapping them in LAPACK pays for loading it
 # Bits of the significand, with the hidden one.
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 _FLOAT_MAX = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
@@ -114,9 +116,10 @@ def uniform(generator: Generator | None, shape, dtype: np.dtype, low: float = 0.
     if dtype.kind == "c":
         parts = uniform(generator, (*shape, 2), _real(dtype), low, high)
         return parts.view(dtype).reshape(shape)
-    if name_of(dtype) not in _DIGITS:
+    if dtype is not _F32 and name_of(dtype) not in _DIGITS:
         raise missing("check_uniform_bounds", dtype)
-    _check_uniform(dtype, low, high)
+    if low != 0.0 or high != 1.0:
+        _check_uniform(dtype, low, high)
     if dtype == _F64:
         values = _scaled(doubles(generator, _count(shape)), high - low, low)
     else:
@@ -156,8 +159,7 @@ def _check_uniform(dtype: np.dtype, low: float, high: float) -> None:
 def _fma32(a, b, c) -> np.ndarray:
     """a * b + c for float32s: the product is exact in float64."""
     exact = np.multiply(a, b, dtype=_F64)
-    exact += c
-    return exact.astype(_F32)
+    return np.add(exact, c, out=np.empty(exact.shape, _F32), dtype=_F64, casting="same_kind")
 
 
 def _scaled(a: np.ndarray, b: float, c: float) -> np.ndarray:
@@ -190,7 +192,7 @@ def normal(generator: Generator | None, shape, dtype: np.dtype, mean: float = 0.
     if dtype.kind == "c":
         parts = normal(generator, (*shape, 2), _real(dtype), mean, std / math.sqrt(2.0), serial=serial)
         return parts.view(dtype).reshape(shape)
-    if name_of(dtype) not in _DIGITS:
+    if dtype is not _F32 and name_of(dtype) not in _DIGITS:
         raise missing("normal_kernel_cpu", dtype)
     count = _count(shape)
     if count < 16 or serial:
@@ -245,6 +247,10 @@ def _normal_blocks(generator: Generator, count: int, uniforms: Callable, transfo
     """Element j of a block of 16 is paired with j + 8; a ragged end redraws the last 16 elements."""
     data = uniforms(generator, drawn)
     whole = count // 16 * 16
+    if whole < count <= _CHUNK:  # the redrawn ones in one go with the others
+        both = np.concatenate([data[:whole], uniforms(generator, 16)])
+        transform(both, mean, std)
+        return np.concatenate([both[:count - 16], both[whole:]])
     transform(data[:whole], mean, std)
     if count == whole:
         return data
@@ -264,15 +270,26 @@ def _box_muller64(data: np.ndarray, mean: float, std: float) -> None:
 
 
 def _box_muller32(data: np.ndarray, mean: np.float32, std: np.float32) -> None:
-    for start in range(0, data.size, _CHUNK // 2):
-        block = data[start:start + _CHUNK // 2].reshape(-1, 2, 8)
+    plain = mean == 0 and std == 1
+
+    def part(i: int) -> None:
+        block = data[i * _CHUNK:(i + 1) * _CHUNK].reshape(-1, 2, 8)
         radius = _log32(np.float32(1.0) - block[:, 0].reshape(-1))
         radius *= np.float32(-2.0)
         np.sqrt(radius, out=radius)
         sine, cosine = _sincos32(np.float32(2.0 * math.pi) * block[:, 1].reshape(-1))
         for half, wave in ((0, cosine), (1, sine)):
             wave *= radius
-            block[:, half] = _fma32(wave, std, mean).reshape(-1, 8)
+            # Times one plus nothing: what is left of it is that -0 becomes 0.
+            wave = np.add(wave, mean, out=wave) if plain else _fma32(wave, std, mean)
+            block[:, half] = wave.reshape(-1, 8)
+    count = -(-data.size // _CHUNK)
+    if count > 1:
+        from .threads import parallel
+
+        parallel(count, part)
+    else:
+        part(0)
 
 
 # The Cephes polynomials that PyTorch evaluates eight at a time for float32 normals. Each Horner step is
@@ -289,16 +306,13 @@ _LN2_LOW, _LN2_HIGH = float(np.float32(-2.12194440e-4)), 0.693359375
 _QUARTER_PI = (0.78515625, 2.4187564849853515625e-4, float(np.float32(3.77489497744594108e-8)))
 
 
-def _horner32(coefficients: list[float], x: np.ndarray) -> np.ndarray:
+def _horner32(coefficients: list, x: np.ndarray) -> np.ndarray:
     """The polynomial at float64s that are float32 values; rounded to float32 after each step."""
-    total = np.multiply(x, coefficients[0])
-    total += coefficients[1]
-    rounded = np.empty(x.shape, _F32)
+    total, rounded = np.multiply(x, coefficients[0]), np.empty(x.shape, _F32)
+    np.add(total, coefficients[1], out=rounded, casting="same_kind")
     for c in coefficients[2:]:
-        rounded[...] = total
         np.multiply(rounded, x, out=total)
-        total += c
-    rounded[...] = total
+        np.add(total, c, out=rounded, casting="same_kind")
     return rounded
 
 
@@ -338,13 +352,18 @@ def _sincos32(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sine = _horner32(_SINE, wide_square)
     sine *= square
     sine = _fma32(sine, x, x)
-    swapped = (octant & 2) != 0
-    first, second = np.where(swapped, cosine, sine), np.where(swapped, sine, cosine)
+    # Where bit 1 of the octant is set, sine and cosine change places.
+    sines, cosines = sine.view(np.int32), cosine.view(np.int32)
+    moved = octant << 30
+    moved >>= 31
+    moved &= sines ^ cosines
+    sines ^= moved
+    cosines ^= moved
     # Bit 2 of the octant is the sign of the sine; moved to bit 31 it flips the float's sign.
-    first.view(np.int32)[...] ^= (octant & 4) << 29
+    sines ^= (octant & 4) << 29
     octant += 2
-    second.view(np.int32)[...] ^= (octant & 4) << 29
-    return first, second
+    cosines ^= (octant & 4) << 29
+    return sine, cosine
 
 
 def _reduced(x: np.ndarray, octants: np.ndarray) -> np.ndarray:
@@ -493,9 +512,36 @@ def randperm(generator: Generator | None, count: int, dtype: np.dtype) -> np.nda
         return np.arange(count).astype(dtype)
     if count <= _FEW:
         return _shuffled([i + word % (count - i) for i, word in enumerate(generator.few(count - 1))]).astype(dtype)
-    steps = np.arange(count - 1)
-    targets = generator.words(count - 1) % (count - steps).astype(np.uint32) + steps
-    return (_shuffled if count < _SHUFFLE_AT_ONCE else _shuffled_at_once)(targets).astype(dtype)
+    return _way_to_shuffle(count)(_targets(generator.words(count - 1), count)).astype(dtype, copy=False)
+
+
+def _targets(words: np.ndarray, count: int) -> np.ndarray:
+    """i + word i modulo what is left at step i."""
+    out = np.empty(count - 1, np.int64)
+    for start in range(0, count - 1, _CHUNK):
+        steps = np.arange(start, min(start + _CHUNK, count - 1))
+        np.add(words[start:start + _CHUNK] % (count - steps).astype(np.uint32), steps, out=out[start:start + _CHUNK])
+    return out
+
+
+_shuffled_so_far = [0]
+
+
+def _way_to_shuffle(count: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The fastest one; LAPACK is worth loading once much was to be shuffled."""
+    if count >= _SHUFFLE_AT_ONCE:
+        _shuffled_so_far[0] += count
+    if _shuffled_so_far[0] > _SWAPS_FROM and _FEWEST_SWAPS < count < 2**31:
+        return _shuffled_by_swaps
+    return _shuffled if count < _SHUFFLE_AT_ONCE else _shuffled_at_once
+
+
+def _shuffled_by_swaps(targets: np.ndarray) -> np.ndarray:
+    from .lapack import swap_in_turn
+
+    order = np.arange(len(targets) + 1)
+    swap_in_turn(order, targets)
+    return order
 
 
 def _shuffled(targets: np.ndarray | list[int]) -> np.ndarray:

@@ -1,17 +1,21 @@
-"""The fastest additions that NumPy has: blocks by columns for one number, products with ones for one number per row.
+"""The fastest additions and extrema that NumPy has: products with ones, searches for the place of the best.
 
-Small arrays are multiplied with ones as well, and their extrema looked up by place: a reduction costs NumPy
-two to four times as much to start.
+A product of two lines is BLAS's, which adds up in many lanes: over short lines, whose sums are then added pairwise,
+it is as exact as a pairwise sum and faster. Small arrays are multiplied with ones as well, and their extrema looked
+up by place: a reduction costs NumPy two to four times as much to start.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
-LANES = 1 << 10  # columns in which a block is added up
+LINE = 1 << 11  # elements that one product adds up
 FEW = 32  # elements of a row that is as well added up one by one
 SMALL = 512  # elements of an array that is added up as a whole by a product
-_ones: dict = {np.dtype(kind): {} for kind in "fd"}  # by dtype and length
+_few_ones: dict = {np.dtype(kind): {} for kind in "fd"}  # by dtype and length
+_BEST = {np.maximum: (np.argmax, np.fmax), np.minimum: (np.argmin, np.fmin)}
 
 
 def small_sum(x: np.ndarray, dim: int | None, keepdim: bool = False):
@@ -19,7 +23,7 @@ def small_sum(x: np.ndarray, dim: int | None, keepdim: bool = False):
 
     Down columns NumPy adds as PyTorch does, row after row, and a product does not.
     """
-    known = _ones.get(x.dtype)
+    known = _few_ones.get(x.dtype)
     if known is None or x.size > SMALL:
         return np.add.reduce(x, dim, None, None, keepdim)
     if (dim is None or x.ndim == 1) and not keepdim:
@@ -39,11 +43,39 @@ def sum_by(xp, x, dim: int | None, keepdim: bool = False):
     return small_sum(x, dim, keepdim) if xp is np else xp.add.reduce(x, dim, None, None, keepdim)
 
 
+@lru_cache(64)
+def _ones(n: int, char: str) -> np.ndarray:
+    return np.ones(n, char)
+
+
+def _are_plain(*arrays: np.ndarray) -> bool:
+    """Whether BLAS takes these arrays as they lie in memory."""
+    return all(a.dtype.char in "fd" and a.flags.c_contiguous for a in arrays)
+
+
 def block_sum(x: np.ndarray):
-    """The sum of a contiguous block of at most some hundred thousand elements, in columns where it has enough of them."""
-    if x.size % LANES or x.dtype.char not in "fd" or not x.flags.c_contiguous:
+    """The sum of a contiguous block, of any length."""
+    if x.size < LINE or not _are_plain(x):
         return np.add.reduce(x, None)
-    return np.add.reduce(np.add.reduce(x.reshape(-1, LANES), 0))
+    return _of_lines(x, None)
+
+
+def block_dot(a: np.ndarray, b: np.ndarray):
+    """The sum of the products of two blocks of one shape and dtype."""
+    if a.size < LINE or not _are_plain(a, b):
+        return np.add.reduce(a * b, None)
+    return _of_lines(a, b)
+
+
+def _of_lines(a: np.ndarray, b: np.ndarray | None):
+    a = a.reshape(-1)
+    whole = a.size // LINE * LINE
+    lines = a[:whole].reshape(-1, LINE)
+    total = np.add.reduce(np.vecdot(lines, _ones(LINE, a.dtype.char) if b is None else b.reshape(-1)[:whole].reshape(-1, LINE)))
+    if whole == a.size:
+        return total
+    rest = a[whole:] if b is None else a[whole:] * b.reshape(-1)[whole:]
+    return total + np.add.reduce(rest)
 
 
 def line_sums(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -51,5 +83,32 @@ def line_sums(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     if x.ndim > 2 or x.dtype.char not in "fd" or x.shape[1] < FEW:
         return np.add.reduce(x, 1, None, out, True)
     out = np.empty((len(x), 1), x.dtype) if out is None else out
-    np.vecdot(x, np.ones(x.shape[1], x.dtype), out[:, 0])
+    np.vecdot(x, _ones(x.shape[1], x.dtype.char) if x.shape[1] <= LINE else np.ones(x.shape[1], x.dtype), out[:, 0])
     return out
+
+
+def line_dots(x: np.ndarray) -> np.ndarray:
+    """The sums of squares along dim 1, which keeps size 1, of (n, length) or (n, length, m)."""
+    if x.ndim > 2 or x.dtype.char not in "fd":
+        return np.add.reduce(x * x, 1, None, None, True)
+    return np.vecdot(x, x)[:, None]
+
+
+def line_best(ufunc: np.ufunc, x: np.ndarray, out: np.ndarray) -> None:
+    """`ufunc.reduce(x, 1, out=out)` of a contiguous (n, length): the place of the best is found sooner than its value."""
+    if ufunc in _BEST and x.dtype.char in "fd" and x.shape[1] >= FEW:
+        places = _BEST[ufunc][0](x, 1)
+        places += np.arange(0, x.size, x.shape[1])
+        x.reshape(-1).take(places, None, out, "wrap")
+    else:
+        ufunc.reduce(x, 1, None, out)
+
+
+def column_best(ufunc: np.ufunc, x: np.ndarray, out: np.ndarray) -> None:
+    """`ufunc.reduce(x, 0, out=out)` of a contiguous (n, width): without nan the loop that overlooks nan does."""
+    if ufunc in _BEST and x.dtype.char in "fd":
+        _BEST[ufunc][1].reduce(x, 0, None, out)
+        flat = x.reshape(-1)
+        if not np.isnan(np.dot(flat, flat)):  # squares cannot cancel: only a nan makes it one
+            return
+    ufunc.reduce(x, 0, None, out)

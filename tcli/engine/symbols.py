@@ -16,6 +16,8 @@ from weakref import ref
 
 import numpy as np
 
+from . import halves
+
 
 class NotFusable(TypeError):
     """A kernel asked an expression for something that only an array can do."""
@@ -244,7 +246,8 @@ _BITS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 
 
 def _cast_block(a, out) -> None:
-    np.copyto(out, a, casting="unsafe")
+    if not (out.dtype.char == "e" or a.dtype.char == "e") or not halves.convert(a, out):
+        np.copyto(out, a, casting="unsafe")
 
 
 def _gate_block(mask, a, out) -> None:

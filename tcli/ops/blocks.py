@@ -11,9 +11,11 @@ from math import prod
 
 import numpy as np
 
-from ..engine.sums import block_sum, line_sums, small_sum
+from ..engine.memory import pool
+from ..engine.sums import block_dot, block_sum, column_best, line_best, line_sums, small_sum
 
 BLOCK = 1 << 17  # elements
+LONG = 1 << 19  # elements of a block that is read once
 LARGE = 1 << 18  # elements from which a second thread pays
 COLUMNS = 256  # the fewest columns that rows are cut into
 STRIP = 256  # the length of the strips in which transposed arrays are copied
@@ -91,7 +93,7 @@ def is_one_line(shape: tuple, dim: int) -> bool:
 
 def row_major_copy(x: np.ndarray, dtype=None) -> np.ndarray:
     """A contiguous copy of an array; a transposed one is copied in strips, in which both sides stay in cache."""
-    out = np.empty(x.shape, dtype or x.dtype)
+    out = pool.empty(x.shape, np.dtype(dtype or x.dtype))
     if x.size < LARGE:
         np.copyto(out, x, "unsafe")
     elif x.flags.c_contiguous:
@@ -124,13 +126,12 @@ def reduced(ufunc: np.ufunc, x, dim, dtype=None, keepdim: bool = False):
 
 
 def _whole(ufunc: np.ufunc, flat: np.ndarray, dtype):
-    parts = [None] * -(-flat.size // BLOCK)
-
-    lanes = ufunc is np.add and flat.dtype.char in "fd" and dtype in (None, flat.dtype)
+    parts = [None] * -(-flat.size // LONG)
+    plain = ufunc is np.add and dtype in (None, flat.dtype)
 
     def part(start: int, stop: int) -> None:
-        parts[start // BLOCK] = block_sum(flat[start:stop]) if lanes else ufunc.reduce(flat[start:stop], 0, dtype)
-    over_rows(flat.size, 1, part)
+        parts[start // LONG] = block_sum(flat[start:stop]) if plain else ufunc.reduce(flat[start:stop], 0, dtype)
+    over_rows(flat.size, 1, part, LONG)
     return ufunc.reduce(np.asarray(parts))
 
 
@@ -141,6 +142,10 @@ def _along(ufunc: np.ufunc, x: np.ndarray, dim: int, dtype) -> np.ndarray:
         out = np.empty((before, 1), x.dtype)
         over_rows(before, n, lambda start, stop: line_sums(source[start:stop], out[start:stop]))
         return out[:, 0]
+    if behind == 1 and dtype is None:
+        out = np.empty(before, _result_dtype(ufunc, x, None))
+        over_rows(before, n, lambda start, stop: line_best(ufunc, source[start:stop], out[start:stop]))
+        return out
     if behind == 1 or n * behind <= BLOCK:
         out = np.empty((before, behind) if behind > 1 else before, _result_dtype(ufunc, x, dtype))
         over_rows(before, n * behind, lambda start, stop: ufunc.reduce(source[start:stop], 1, dtype, out[start:stop]))
@@ -149,13 +154,26 @@ def _along(ufunc: np.ufunc, x: np.ndarray, dim: int, dtype) -> np.ndarray:
     parts = np.empty((before, -(-n // step), behind), _result_dtype(ufunc, x, dtype))
     for row, target in zip(source, parts, strict=True):
         def part(start: int, stop: int, row=row, target=target) -> None:
-            ufunc.reduce(row[start:stop], 0, dtype, target[start // step])
+            if dtype is None:
+                column_best(ufunc, row[start:stop], target[start // step])
+            else:
+                ufunc.reduce(row[start:stop], 0, dtype, target[start // step])
         over_rows(n, behind, part)
     return ufunc.reduce(parts, 1)
 
 
 def _result_dtype(ufunc: np.ufunc, x: np.ndarray, dtype):
     return dtype or ufunc.reduce(x.reshape(-1)[:1]).dtype
+
+
+def sum_of_products(a: np.ndarray, b: np.ndarray):
+    """The sum of a * b of two large arrays that lie in memory alike."""
+    a, b, parts = a.reshape(-1), b.reshape(-1), np.empty(-(-a.size // LONG), a.dtype)
+
+    def part(start: int, stop: int) -> None:
+        parts[start // LONG] = block_dot(a[start:stop], b[start:stop])
+    over_rows(a.size, 1, part, LONG)
+    return np.add.reduce(parts)
 
 
 def place_of_best(name: str, x: np.ndarray, dim: int | None):
@@ -181,11 +199,11 @@ def place_of_best(name: str, x: np.ndarray, dim: int | None):
 
 
 def _best_of_all(find, flat: np.ndarray) -> int:
-    places = np.empty(-(-flat.size // BLOCK), np.int64)
+    places = np.empty(-(-flat.size // LONG), np.int64)
 
     def part(start: int, stop: int) -> None:
-        places[start // BLOCK] = start + int(find(flat[start:stop]))
-    over_rows(flat.size, 1, part)
+        places[start // LONG] = start + int(find(flat[start:stop]))
+    over_rows(flat.size, 1, part, LONG)
     return int(places[find(flat[places])])
 
 

@@ -1,6 +1,5 @@
 """Routines of LAPACK that SciPy ships for Cython only: its pointers are called with arrays and numbers.
 
-`scipy.linalg.cython_lapack` is SciPy's public table of LAPACK; each entry is a capsule that names its C type.
 LAPACK's own drivers choose between ways to reduce a matrix by size, and which way is taken settles the signs
 of singular vectors. PyTorch's build has other limits than SciPy's, so the steps are called one by one here.
 Matrices are Fortran-ordered and are overwritten.
@@ -12,24 +11,11 @@ import ctypes
 
 import numpy as np
 
+from ..engine.lapack import pointer
 from ..errors import LinAlgError
 from .matrices import SINGLE
 
 _routines: dict[str, object] = {}
-
-
-def _pointer(name: str, count: int):
-    from scipy.linalg import cython_lapack
-
-    capsule = cython_lapack.__pyx_capi__[name]
-    api = ctypes.pythonapi
-    api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
-    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    signature = api.PyCapsule_GetName(capsule)
-    if signature.count(b"*") != count:
-        raise LinAlgError(f"this SciPy's {name} takes {signature.count(b'*')} arguments, {count} were expected")
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * count)(api.PyCapsule_GetPointer(capsule, signature))
 
 
 def _call(routine: str, dtype, *arguments) -> int:
@@ -40,7 +26,7 @@ def _call(routine: str, dtype, *arguments) -> int:
              for a in arguments]
     addresses = [c.ctypes.data if isinstance(c, np.ndarray) else ctypes.addressof(c) for c in (*cells, info)]
     if name not in _routines:
-        _routines[name] = _pointer(name, len(addresses))
+        _routines[name] = pointer(name, len(addresses))
     _routines[name](*addresses)
     if info.value < 0:
         raise LinAlgError(f"LAPACK refused argument {-info.value} of {name}")

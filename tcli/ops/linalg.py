@@ -26,13 +26,13 @@ STACKED = 8  # within one matrix of a stack threads pay from so many times more 
 def product(xp, a, b):
     """The matrix product of two arrays with at least one dim each."""
     if a.ndim <= 2 and b.ndim <= 2:
-        work = a.size * b.shape[-1]
+        work = a.size * (b.shape[1] if b.ndim == 2 else 1)
         if a.dtype.kind in "iu" and work > 4096:
             return _integers(xp, a, b)
         with blas.threads_for(work):
             return xp.dot(a, b)
     if b.ndim <= 2:  # one product of all rows instead of one per matrix of the stack
-        with blas.threads_for(a.size * b.shape[-1]):
+        with blas.threads_for(a.size * (b.shape[1] if b.ndim == 2 else 1)):
             flat = xp.dot(a.reshape(prod(a.shape[:-1]), a.shape[-1]), b)
         return flat.reshape(a.shape[:-1] + b.shape[1:])
     if a.dtype.kind in "iu":

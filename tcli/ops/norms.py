@@ -11,9 +11,9 @@ from ..engine.args import wrap_dim
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import EngineError
-from .blocks import in_columns, is_large
+from .blocks import in_columns, is_large, sum_of_products
 from .reduce import axes, kept
-from .row_kernels import sum_of_squares
+from .row_kernels import squares_of_rows, sum_of_squares
 
 P_SAMPLES = ["r(3, 4), 1", "r(3, 4), math.inf", "r(3, 4), -math.inf", "r(3, 4), 0", "away(3, 4), 3",
              "away(3, 4), 0.5", "away(3), 1.5"]
@@ -26,10 +26,10 @@ def _two(xp, x, dim, keepdim):
     if x.dtype.kind != "c" and x.flags.c_contiguous:
         if dim is None or dim == ():
             flat = x.reshape(-1)
-            found = xp.sqrt(xp.dot(flat, flat))
+            found = xp.sqrt(sum_of_products(flat, flat) if is_large(x) and x.dtype.kind == "f" else xp.dot(flat, flat))
             return found.reshape((1,) * x.ndim) if keepdim else found
         if dim == (x.ndim - 1,):
-            found = xp.sqrt(xp.einsum("...i,...i->...", x, x))
+            found = xp.sqrt(squares_of_rows(x) if is_large(x) and x.dtype.kind == "f" else xp.einsum("...i,...i->...", x, x))
             return found[..., None] if keepdim else found
         if is_large(x) and len(dim) == 1 and in_columns(x.shape, dim[0]):
             found = xp.sqrt(sum_of_squares(x, dim[0]))

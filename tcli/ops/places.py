@@ -12,11 +12,15 @@ from math import prod
 
 import numpy as np
 
+from ..engine.memory import pool
 from .blocks import in_order, over_rows
+from .index_sums import add_at, add_slices, add_to_lines
 
 FLATTEN_FROM = 1 << 12  # elements of an index
-LINE = 256  # elements of an index along the last dim that are worth a call
-SPARSE_FROM = 1 << 18  # elements added by rows from which a sparse product is faster, its import included
+PLACES = 1 << 17  # elements of an index that is made flat at once
+READ_LINE, WRITTEN_LINE = 1 << 14, 1 << 8  # elements of an index along the last dim that are worth a call
+_PLACE = np.dtype(np.int64)
+_WORSE = {np.maximum: np.less_equal, np.minimum: np.greater_equal}  # false for nan
 
 
 def in_range(index, size: int) -> bool:
@@ -32,24 +36,50 @@ def _steps(shape: tuple) -> list[int]:
     return [prod(shape[i + 1:]) for i in range(len(shape))]
 
 
-def places_along(index: np.ndarray, shape: tuple, dim: int, first: int = 0) -> np.ndarray:
-    """Flat places in a contiguous array of `shape` of `index` along `dim`; row 0 of the index stands at row `first`."""
-    steps, dim = _steps(shape), dim % len(shape)
-    lead: np.ndarray | int = 0
-    for d, n in enumerate(index.shape):
+def _elsewhere(shape: tuple, index_shape: tuple, dim: int) -> np.ndarray:
+    """How far into memory of `shape` every element of an index along `dim` stands by its place in the other dims."""
+    lead = np.zeros((1,) * len(shape), np.int64)
+    for d, (step, n) in enumerate(zip(_steps(shape), index_shape, strict=True)):
         if d != dim:
-            start = first if d == 0 else 0
-            grid = np.arange(start, start + n, dtype=np.int64)
-            grid *= steps[d]
-            lead = lead + grid.reshape([-1 if i == d else 1 for i in range(index.ndim)])
-    scaled = index if steps[dim] == 1 else index * np.int64(steps[dim])
-    return np.add(scaled, lead, dtype=np.int64)
+            grid = np.arange(n, dtype=np.int64)
+            grid *= step
+            lead = lead + grid.reshape([-1 if i == d else 1 for i in range(len(shape))])
+    return lead
 
 
-def _by_lines(index: np.ndarray, shape: tuple, dim: int) -> bool:
-    """Whether each line of the index goes with a line of the last dim, long enough for a call of its own."""
-    return index.ndim > 1 and dim % len(shape) == len(shape) - 1 and index.shape[:-1] == shape[:-1] and (
-        index.shape[-1] >= LINE)
+def _scratch(n: int) -> np.ndarray:
+    """Memory of this thread for n places: fresh memory costs more than the places."""
+    from ..engine.blocks import scratch
+
+    return scratch(_PLACE, n, -1)
+
+
+def _in_lines(index: np.ndarray, shape: tuple, dim: int) -> bool:
+    """Whether each line of the index goes with a line of the last dim."""
+    return index.ndim > 1 and dim % len(shape) == len(shape) - 1 and index.shape[:-1] == shape[:-1]
+
+
+def _over_places(index: np.ndarray, shape: tuple, dim: int, fn, several: bool = True) -> None:
+    """`fn(start, stop, places)` for blocks of rows of the index, on several threads or in order.
+
+    The places are flat ones in a contiguous array of `shape`; they lie in memory of this thread until the next block.
+    """
+    dim %= len(shape)
+    step, lead = _steps(shape)[dim], _elsewhere(shape, index.shape, dim)
+
+    def rows(start: int, stop: int) -> None:
+        part = index[start:stop]
+        places = _scratch(part.size).reshape(part.shape)
+        if step == 1:
+            np.add(part, lead[start:stop] if dim else lead, out=places)
+        else:
+            np.multiply(part, step, out=places)
+            places += lead[start:stop] if dim else lead
+        fn(start, stop, places)
+
+    def as_it_is(start: int, stop: int) -> None:
+        fn(start, stop, index[start:stop])
+    (over_rows if several else in_order)(index.shape[0], prod(index.shape[1:]), as_it_is if len(shape) == 1 else rows, PLACES)
 
 
 def _over_lines(fn, *arrays: np.ndarray) -> None:
@@ -64,68 +94,59 @@ def _over_lines(fn, *arrays: np.ndarray) -> None:
 
 def take_along(x: np.ndarray, index: np.ndarray, dim: int) -> np.ndarray:
     """The elements of x that `index` names along `dim`."""
-    out = np.empty(index.shape, x.dtype)
-    if _by_lines(index, x.shape, dim):
+    out = pool.empty(index.shape, x.dtype)
+    if index.shape[-1] >= READ_LINE and _in_lines(index, x.shape, dim):
         _over_lines(lambda line, picks, found: line.take(picks, None, found, "wrap"), x, index, out)
         return out
     flat = np.ascontiguousarray(x).reshape(-1)
-
-    def rows(start: int, stop: int) -> None:
-        places = index[start:stop] if x.ndim == 1 else places_along(index[start:stop], x.shape, dim, start)
-        flat.take(places, out=out[start:stop], mode="wrap")  # the index was checked; "raise" would copy the output
-    over_rows(index.shape[0], prod(index.shape[1:]), rows)
+    # The index was checked; the mode "raise" would copy the output.
+    _over_places(index, x.shape, dim, lambda start, stop, places: flat.take(places, None, out[start:stop], "wrap"))
     return out
 
 
 def write_along(out: np.ndarray, index: np.ndarray, dim: int, values) -> None:
     """Writes values (an array of the shape of the index, or a number) into a contiguous `out`; the last one stays."""
-    one = not isinstance(values, np.ndarray)
-    if not one and _by_lines(index, out.shape, dim):
+    flat, one = out.reshape(-1), not isinstance(values, np.ndarray)
+    if not one and index.shape[-1] >= WRITTEN_LINE and _in_lines(index, out.shape, dim):
         _over_lines(lambda line, picks, new: line.__setitem__(picks, new), out, index, values)
         return
-    flat = out.reshape(-1)
 
-    def rows(start: int, stop: int) -> None:
-        flat[places_along(index[start:stop], out.shape, dim, start)] = values if one else values[start:stop]
-    (in_order if dim % out.ndim == 0 else over_rows)(index.shape[0], prod(index.shape[1:]), rows)
+    def write(start: int, stop: int, places: np.ndarray) -> None:
+        flat[places.reshape(-1)] = values if one else values[start:stop].reshape(-1)
+    # Rows of their own cannot meet, except along the first dim.
+    _over_places(index, out.shape, dim, write, several=dim % out.ndim != 0)
 
 
 def combine_along(ufunc: np.ufunc, out: np.ndarray, index: np.ndarray, dim: int, values: np.ndarray) -> None:
     """Combines values into a contiguous `out` by a binary ufunc: np.add adds them up where the index repeats."""
-    if out.ndim == 1:
-        if ufunc is np.add:
-            add_rows(out, index, values)
-        else:
-            ufunc.at(out, index, values)
+    if not index.size:
         return
-    if ufunc is np.add and _as_lines(out, index, dim):
-        out += _sums_of_lines(values, index, out.shape)
+    if ufunc is np.add and _in_lines(index, out.shape, dim) and add_to_lines(
+            *(a.reshape(-1, a.shape[-1]) for a in (out, _lines_of(index), values))):
         return
     flat = out.reshape(-1)
 
-    def rows(start: int, stop: int) -> None:
-        places = places_along(index[start:stop], out.shape, dim, start)
-        ufunc.at(flat, places.reshape(-1), values[start:stop].reshape(-1))
-    # Rows of their own cannot meet, except along the first dim.
-    (in_order if dim % out.ndim == 0 else over_rows)(index.shape[0], prod(index.shape[1:]), rows)
+    def combine(start: int, stop: int, places: np.ndarray) -> None:
+        combine_at(ufunc, flat, places.reshape(-1), values[start:stop].reshape(-1))
+    _over_places(index, out.shape, dim, combine, several=dim % out.ndim != 0)
 
 
-def _as_lines(out: np.ndarray, index: np.ndarray, dim: int) -> bool:
-    """Whether a large index adds to lines of the last dim, each to its own."""
-    return (index.size >= SPARSE_FROM and dim % out.ndim == out.ndim - 1 and index.shape[:-1] == out.shape[:-1]
-            and out.size <= 2 * index.size and out.dtype.kind == "f")
+def _lines_of(index: np.ndarray) -> np.ndarray:
+    """A broadcast index of several dims as one of two, without a copy."""
+    if any(index.strides[:-1]):
+        return index
+    return np.broadcast_to(index[(0,) * (index.ndim - 1)], (prod(index.shape[:-1]), index.shape[-1]))
 
 
-def _sums_of_lines(values: np.ndarray, index: np.ndarray, shape: tuple) -> np.ndarray:
-    """Each line of values added up by its line of the index: what a sparse matrix with repeated entries means."""
-    from scipy.sparse import csr_array
-
-    n, length = prod(index.shape[:-1]), index.shape[-1]
-    lines = csr_array((n, shape[-1]), dtype=values.dtype)
-    lines.data = np.ascontiguousarray(values).reshape(-1)
-    lines.indices = np.ascontiguousarray(index, np.int64).reshape(-1)
-    lines.indptr = np.arange(0, n * length + 1, length)
-    return lines.toarray().reshape(shape)
+def combine_at(ufunc: np.ufunc, out: np.ndarray, places: np.ndarray, values: np.ndarray) -> None:
+    """`ufunc.at(out, places, values)` of one dim."""
+    if ufunc is np.add:
+        add_at(out, places, values)
+    elif ufunc in _WORSE and out.dtype.kind in "fiu":
+        better = np.flatnonzero(~_WORSE[ufunc](values, out.take(places, None, None, "wrap")))
+        ufunc.at(out, places[better], values[better])
+    else:
+        ufunc.at(out, places, values)
 
 
 # ---------------------------------------------------------------- by several index arrays
@@ -147,7 +168,7 @@ def flattened(index: tuple, shape: tuple) -> tuple[np.ndarray, int] | None:
 def take_rows(x: np.ndarray, index: np.ndarray, dims: int) -> np.ndarray:
     """The elements or slices of a contiguous x at a flat index of its first `dims` dims."""
     rest = x.shape[dims:]
-    out = np.empty(index.shape + rest, x.dtype)
+    out = pool.empty(index.shape + rest, x.dtype)
     source, per_row, rows = x.reshape(-1, *rest), prod(rest), index.reshape(-1)
     target = out.reshape(-1, *rest)
 
@@ -164,27 +185,15 @@ def add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
     if not values.size:
         return
     per_row = prod(out.shape[1:])
-    if values.size >= SPARSE_FROM and out.size <= values.size and out.dtype.kind in "fc":
-        out += _sums(np.ascontiguousarray(values).reshape(len(rows), per_row), rows, len(out)).reshape(out.shape)
-    elif per_row == 1:
-        np.add.at(out.reshape(-1), rows, values.reshape(-1))
-    else:
-        flat, values = out.reshape(-1), values.reshape(len(rows), per_row)
+    if per_row == 1:
+        add_at(out.reshape(-1), rows, values.reshape(-1))
+        return
+    values = values.reshape(len(rows), per_row)
+    if add_slices(out.reshape(len(out), per_row), rows, values):
+        return
+    flat = out.reshape(-1)
 
-        def part(start: int, stop: int) -> None:
-            places = rows[start:stop, None] * np.int64(per_row) + np.arange(per_row)
-            np.add.at(flat, places.reshape(-1), values[start:stop].reshape(-1))
-        in_order(len(rows), per_row, part)
-
-
-def _sums(values: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
-    """(n, d) with values[i] added up at rows[i], through the product of a sparse matrix."""
-    from scipy.sparse import csc_array
-
-    if values.shape[1] == 1:  # all in one column, times one
-        picks = csc_array((n, 1), dtype=values.dtype)
-        picks.data, picks.indices, picks.indptr = values.reshape(-1), rows, np.array([0, len(rows)])
-        return np.asarray(picks @ np.ones(1, values.dtype))
-    picks = csc_array((n, len(rows)), dtype=values.dtype)
-    picks.data, picks.indices, picks.indptr = np.ones(len(rows), values.dtype), rows, np.arange(len(rows) + 1)
-    return np.asarray(picks @ values)
+    def part(start: int, stop: int) -> None:
+        places = rows[start:stop, None] * np.int64(per_row) + np.arange(per_row)
+        np.add.at(flat, places.reshape(-1), values[start:stop].reshape(-1))
+    in_order(len(rows), per_row, part)

@@ -11,9 +11,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..engine.sums import block_sum, line_sums
-from .blocks import BLOCK, in_columns, in_order, is_one_line, over_rows, over_slabs, reduced, slabs
+from ..engine.memory import pool
+from ..engine.sums import block_dot, block_sum, line_dots, line_sums
+from .blocks import BLOCK, in_columns, in_order, is_one_line, over_rows, over_slabs, reduced, several_threads, slabs
 
+RUN = 1 << 16  # elements of a block of running sums
+GROUP = 8  # elements of a row that are added up beside those of other groups
 CALM = 1e20  # sums of exponentials below this, and above its inverse, need no shift
 
 
@@ -40,7 +43,7 @@ def _kept(found: np.ndarray, x: np.ndarray, dim: int) -> np.ndarray:
 
 def softmax(x: np.ndarray, dim: int, log: bool) -> np.ndarray:
     """softmax or its logarithm along `dim`."""
-    out = np.empty_like(x)
+    out = pool.empty(x.shape, x.dtype)
     if is_one_line(x.shape, dim):
         _softmax_of_all(x.reshape(-1), out.reshape(-1), log)
     elif in_columns(x.shape, dim):
@@ -112,7 +115,7 @@ def _softmax_of_all(x: np.ndarray, out: np.ndarray, log: bool) -> None:
 
 def softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
     """out * (g - sum(g * out)) along `dim`, which is no column; both contiguous."""
-    r = np.empty_like(out)
+    r = pool.empty(out.shape, out.dtype)
     grad, value, target = slabs(g, dim), slabs(out, dim), slabs(r, dim)
 
     def block(part: slice) -> None:
@@ -124,7 +127,7 @@ def softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
 
 def log_softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
     """g - exp(out) * sum(g) along `dim`, which is no column; both contiguous."""
-    r = np.empty_like(out)
+    r = pool.empty(out.shape, out.dtype)
     grad, value, target = slabs(g, dim), slabs(out, dim), slabs(r, dim)
 
     def block(part: slice) -> None:
@@ -211,16 +214,26 @@ def logsumexp_of_all(x: np.ndarray):
 
 # ---------------------------------------------------------------- sums of squares
 
+def _less_mean(total, squares, n):
+    """Squared distances from the mean by sums and sums of squares, and where that is exact: where the mean is small."""
+    share = total * (total / n)
+    # What overflows or is nan fails the comparison.
+    return squares - share, share * 2 <= squares
+
+
 def squares_of_all(x: np.ndarray) -> float:
     """The sum of squared distances from the mean over a vector: blocks are combined by their means."""
     count = -(-x.size // BLOCK)
     means, squares = np.empty(count), np.empty(count)
 
     def block(start: int, stop: int) -> None:
-        part, i = x[start:stop], start // BLOCK
-        mean = block_sum(part) / x.dtype.type(stop - start)
-        d = part - mean
-        means[i], squares[i] = mean, block_sum(np.multiply(d, d, out=d))
+        part, i, n = x[start:stop], start // BLOCK, x.dtype.type(stop - start)
+        total = block_sum(part)
+        means[i] = total / n
+        squares[i], exact = _less_mean(total, block_dot(part, part), n)
+        if not exact:
+            d = part - total / n
+            squares[i] = block_dot(d, d)
     over_rows(x.size, 1, block)
     sizes = np.full(count, BLOCK, np.float64)
     sizes[-1] = x.size - BLOCK * (count - 1)
@@ -232,15 +245,42 @@ def squares(x: np.ndarray, dim: int) -> np.ndarray:
     """The same along `dim`, which keeps size 1."""
     n = x.dtype.type(x.shape[dim])
     if in_columns(x.shape, dim):
-        return sum_of_squares(x, dim, slabs(reduced(np.add, x, dim, None, True), dim) / n)
+        return _squares_of_columns(x, dim, n)
     source = slabs(x, dim)
     out = np.empty((len(source), 1, *source.shape[2:]), x.dtype)
 
     def block(part: slice) -> None:
-        d = source[part] - line_sums(source[part]) / n
-        line_sums(np.multiply(d, d, out=d), out[part])
+        lines, total = source[part], line_sums(source[part])
+        out[part], exact = _less_mean(total, line_dots(lines), n)
+        if not exact.all():
+            d = lines - total / n
+            out[part] = line_dots(d)
     over_slabs(x.shape, dim, block)
     return _kept(out, x, dim)
+
+
+def _squares_of_columns(x: np.ndarray, dim: int, n) -> np.ndarray:
+    source, sums, squared = slabs(x, dim), _parts(x, dim), _parts(x, dim)
+
+    def block(i: int, part: slice, j: int) -> None:
+        rows = source[i, part]
+        np.add.reduce(rows, 0, out=sums[i, j])
+        np.add.reduce(rows * rows, 0, out=squared[i, j])
+    _over_column_rows(x, dim, block)
+    total = np.add.reduce(sums, 1, keepdims=True)
+    found, exact = _less_mean(total, np.add.reduce(squared, 1, keepdims=True), n)
+    return _kept(found, x, dim) if exact.all() else sum_of_squares(x, dim, total / n)
+
+
+def squares_of_rows(x: np.ndarray) -> np.ndarray:
+    """The sum of squares along the last dim, which goes."""
+    rows = x.reshape(-1, x.shape[-1])
+    out = np.empty((len(rows), 1), x.dtype)
+
+    def some(start: int, stop: int) -> None:
+        out[start:stop] = line_dots(rows[start:stop])
+    over_rows(len(rows), x.shape[-1], some)
+    return out.reshape(x.shape[:-1])
 
 
 def sum_of_squares(x: np.ndarray, dim: int, mean=None) -> np.ndarray:
@@ -258,7 +298,7 @@ def sum_of_squares(x: np.ndarray, dim: int, mean=None) -> np.ndarray:
 
 def accumulated(ufunc: np.ufunc, x: np.ndarray, wide, kept, back: bool) -> np.ndarray:
     """Running sums or products along the last dim, kept in `wide` on their way; from the end if `back`."""
-    out = np.empty(x.shape, kept)
+    out = pool.empty(x.shape, np.dtype(kept))
     source, target = slabs(x, x.ndim - 1), slabs(out, x.ndim - 1)
     if back:
         source, target = source[:, ::-1], target[:, ::-1]
@@ -268,32 +308,57 @@ def accumulated(ufunc: np.ufunc, x: np.ndarray, wide, kept, back: bool) -> np.nd
         return out
 
     def rows(start: int, stop: int) -> None:
-        running = source[start:stop].astype(wide, order="C")
-        target[start:stop] = ufunc.accumulate(running, 1, None, running)
-    over_rows(len(source), source.shape[1], rows, BLOCK // 2)
+        lines = source[start:stop].astype(wide, order="C")
+        _accumulate_lines(ufunc, lines, np.full(len(lines), ufunc.identity, wide), target[start:stop])
+    over_rows(len(source), source.shape[1], rows, RUN)
     return out
 
 
+def _accumulate_lines(ufunc: np.ufunc, x: np.ndarray, start: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Running sums or products of (n, length), which is overwritten, from `start` (n) on; gives the last of each line.
+
+    A running sum waits for the one before it. So all lines are cut into groups of a few elements, which run
+    beside each other, and only what comes before a group is added up one after the other.
+    """
+    n, length = x.shape
+    whole = length // GROUP * GROUP
+    if whole:
+        groups = x[:, :whole].reshape(n, -1, GROUP)
+        for i in range(1, GROUP):
+            ufunc(groups[:, :, i - 1], groups[:, :, i], groups[:, :, i])
+        before = np.empty((n, groups.shape[1] + 1), x.dtype)
+        before[:, 0], before[:, 1:] = start, groups[:, :, -1]
+        ufunc.accumulate(before, 1, None, before)
+        ufunc(groups, before[:, :-1, None], groups)
+        out[:, :whole] = groups.reshape(n, whole)
+        start = before[:, -1]
+    if whole < length:
+        rest = x[:, whole:]
+        rest[:, 0] = ufunc(start, rest[:, 0])
+        out[:, whole:] = ufunc.accumulate(rest, 1, None, rest)
+        start = rest[:, -1]
+    return start
+
+
 def _accumulate_row(ufunc: np.ufunc, x: np.ndarray, out: np.ndarray, wide) -> None:
-    """One long row, in blocks that carry what came before them."""
-    starts = _starts(x, wide) if ufunc is np.add and wide != x.dtype else None
-    carried = [None]
-
-    def block(start: int, stop: int) -> None:
-        running = x[start:stop].astype(wide)
-        if start:
-            running[0] = ufunc(carried[0] if starts is None else starts[start // BLOCK], running[0])
-        out[start:stop] = ufunc.accumulate(running, 0, None, running)
-        if starts is None:
-            carried[0] = running[-1]
-    (in_order if starts is None else over_rows)(x.size, 1, block)
-
-
-def _starts(x: np.ndarray, wide) -> np.ndarray | None:
-    """The sum before each block, in a dtype wide enough that the order of additions does not show; None if not finite."""
-    totals = np.zeros(-(-x.size // BLOCK) + 1, wide)
+    """One long row, in blocks that begin with what came before them."""
+    count = -(-x.size // RUN)
+    starts = np.full((count + 1, 1), ufunc.identity, wide)
+    # Sums in a dtype this wide do not show in which order they were added: blocks need not wait for each other.
+    apart = ufunc is np.add and wide != x.dtype
 
     def total(start: int, stop: int) -> None:
-        totals[start // BLOCK + 1] = np.add.reduce(x[start:stop], 0, wide)
-    over_rows(x.size, 1, total)
-    return np.add.accumulate(totals) if np.isfinite(totals).all() else None
+        starts[start // RUN + 1] = block_sum(x[start:stop].astype(wide))
+
+    def block(start: int, stop: int) -> None:
+        i, part = start // RUN, x[start:stop].astype(wide)
+        if in_turn and apart:
+            starts[i + 1] = starts[i] + block_sum(part)
+        last = _accumulate_lines(ufunc, part.reshape(1, -1), starts[i], out[None, start:stop])
+        if not apart:
+            starts[i + 1] = last
+    in_turn = not apart or not several_threads()
+    if not in_turn:
+        over_rows(x.size, 1, total, RUN)
+        np.add.accumulate(starts, 0, None, starts)
+    (in_order if in_turn else over_rows)(x.size, 1, block, RUN)

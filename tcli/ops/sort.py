@@ -144,6 +144,21 @@ def msort(x):
 
 def _few(xp, x, k: int, largest: bool):
     """The same by looking for the best k times; None when infinities make that ambiguous."""
+    if not is_large(x) or x.ndim < 2:
+        return _few_in_rows(xp, x, k, largest)
+    rows = x.reshape(-1, x.shape[-1])
+    places, clear = np.empty((len(rows), k), np.int64), []
+
+    def some(start: int, stop: int) -> None:
+        found = _few_in_rows(np, rows[start:stop], k, largest)
+        clear.append(found is not None)
+        if clear[-1]:
+            places[start:stop] = found
+    over_rows(len(rows), x.shape[-1], some)
+    return places.reshape(*x.shape[:-1], k) if all(clear) else None
+
+
+def _few_in_rows(xp, x, k: int, largest: bool):
     x, worst = x.copy(), np.inf * (-1 if largest else 1)
     places = xp.empty((*x.shape[:-1], k), np.int64)
     for i in range(k):

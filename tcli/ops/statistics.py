@@ -1,10 +1,12 @@
 """Spread and relation of values: variance, standard deviation, covariance, correlation."""
 
+import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import to_dims
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
+from ..engine.symbols import NotFusable
 from ..errors import EngineError
 from .blocks import is_large, is_one_line
 from .reduce import axes, count_of, spread
@@ -50,14 +52,14 @@ def _variance(xp, x, axis, dim, correction, keepdim):
     if is_large(x) and x.dtype.kind == "f":
         whole = dim is None or dim == () or len(dim) == x.ndim
         if whole:
-            total = xp.asarray(squares_of_all(x.reshape(-1)), x.dtype).reshape((1,) * x.ndim if keepdim else ())
+            total = np.asarray(squares_of_all(x.reshape(-1)), x.dtype).reshape((1,) * x.ndim if keepdim else ())
         elif type(axis) is int and not is_one_line(x.shape, axis):
             total = squares(x, axis)
             total = total if keepdim else total.reshape(x.shape[:axis] + x.shape[axis + 1:])
         else:
             total = None
         if total is not None:
-            return total / total.dtype.type(max(n - correction, 0))
+            return np.asarray(total / total.dtype.type(max(n - correction, 0)))
     mean = xp.add.reduce(x, axis, None, None, True) / x.dtype.type(n)
     d = xp.asarray(x - mean)  # memory of its own
     if x.dtype.kind == "c":
@@ -82,14 +84,25 @@ def _std_rule(k, g, x, x_shape, out, dim, correction, keepdim):
     return _var_rule(k, g, x, x_shape, dim, correction, keepdim)
 
 
-@op("_var", fuse=True, at="", grad_name="VarBackward0", vjp={"x": _var_rule},
+def _fused(kernel):
+    """A kernel on expressions; values that are there are better read once, in blocks."""
+    def on_expressions(xp, x, dim, correction, keepdim):
+        if x.array is not None and is_large(x.array):
+            raise NotFusable("the values are there")
+        return kernel(xp, x, dim, correction, keepdim)
+    return on_expressions
+
+
+@op("_var", at="", fuse=_fused(lambda xp, x, dim, *rest: _variance(xp, x, axes(x, dim), dim, *rest)),
+    grad_name="VarBackward0", vjp={"x": _var_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
              "c(4), None, 1, False"])
 def _var(xp, x, dim: "any", correction: "any", keepdim: "any"):
     return _variance(xp, x, axes(x, dim), dim, correction, keepdim)
 
 
-@op("_std", fuse=True, at="", grad_name="StdBackward0", vjp={"x": _std_rule},
+@op("_std", at="", fuse=_fused(lambda xp, x, dim, *rest: xp.sqrt(_variance(xp, x, axes(x, dim), dim, *rest))),
+    grad_name="StdBackward0", vjp={"x": _std_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
              "torch.ones(3), None, 1, False"])
 def _std(xp, x, dim: "any", correction: "any", keepdim: "any"):

@@ -447,6 +447,31 @@ def test_a_sum_of_an_expression_stores_nothing():
     assert pool.hits + pool.misses == before
 
 
+def test_products_are_summed_without_being_computed(everything, monkeypatch):
+    x, y, column = (wrap(_numbers(*shape, seed=i)) for i, shape in enumerate([(600, 500), (600, 500), (600, 1)]))
+    a, b, c = (t._a.astype(np.float64) for t in (x, y, column))
+    steps = []
+    bound = plan._bound
+    monkeypatch.setattr(plan, "_plans", {})
+    monkeypatch.setattr(plan, "_bound", lambda fn, *rest: steps.append(fn) or bound(fn, *rest))
+    for found, wanted in (((x + 1) * (y + 2), (a + 1) * (b + 2)), (x * y, a * b), (x * column, a * c), (x * 3, a * 3),
+                          (x.t() * y.t(), a.T * b.T), (x * y[:1], a * b[:1])):
+        np.testing.assert_allclose(found.sum()._a, wanted.sum(), 1e-4, 1e-2)
+        np.testing.assert_allclose(found._a, wanted, 1e-5, 1e-5)
+    steps.clear()
+    t = x - y
+    np.testing.assert_allclose((t * t).sum()._a, ((a - b) ** 2).sum(), 1e-5)
+    assert steps == [np.subtract]
+
+
+def test_sums_of_what_is_the_same_everywhere(everything):
+    n = 1 << 19
+    ones, two = T.ones(1).expand(n), T.ones(1).expand(n) * 2
+    assert two.sum().item() == (ones * two).sum().item() == 2 * n
+    t = ones * two
+    assert (t * t).sum().item() == 4 * n and (t * t).mean().item() == 4
+
+
 def test_modes_are_kept(everything):
     state.grad = False
     try:

@@ -200,3 +200,31 @@ def test_a_shuffle_without_a_loop_is_the_shuffle_step_by_step(count):
     for seed in range(5):
         targets = steps + np.random.default_rng(seed).integers(0, 2**32, count - 1) % (count - steps)
         assert np.array_equal(samplers._shuffled_at_once(targets), samplers._shuffled(targets))
+
+
+@pytest.mark.parametrize("count", [2, 3, 1999, 2001, 70_001, 200_003])
+def test_all_ways_to_shuffle_agree(count):
+    words = Generator().words(count - 1)
+    steps = np.arange(count - 1)
+    targets = samplers._targets(words, count)
+    np.testing.assert_array_equal(targets, words % (count - steps).astype(np.uint32) + steps)
+    wanted = samplers._shuffled(targets)
+    np.testing.assert_array_equal(samplers._shuffled_at_once(targets), wanted)
+    np.testing.assert_array_equal(samplers._shuffled_by_swaps(targets), wanted)
+
+
+def test_swapping_takes_over_once_much_was_shuffled(monkeypatch):
+    monkeypatch.setattr(samplers, "_shuffled_so_far", [0])
+    monkeypatch.setattr(samplers, "_SWAPS_FROM", 15_000)
+    ways = [samplers._way_to_shuffle(count) for count in (500, 10_000, 10_000, 500, 50)]
+    assert ways == [samplers._shuffled, samplers._shuffled_at_once, samplers._shuffled_by_swaps, samplers._shuffled_by_swaps,
+                    samplers._shuffled]
+
+
+def test_many_normals_do_not_depend_on_the_number_of_threads(monkeypatch):
+    drawn = []
+    for count in (1, 2, 4):
+        monkeypatch.setattr("tcli.engine.threads.get_num_threads", lambda count=count: count)
+        drawn.append(samplers.normal(Generator(), (300_007,), F32, 0.5, 2.0))
+    for more in drawn[1:]:
+        np.testing.assert_array_equal(more, drawn[0])

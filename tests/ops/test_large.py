@@ -8,7 +8,7 @@ from tcli.engine.autograd import no_grad
 from tcli.engine.registry import T
 from tcli.engine.tensor import tensor
 from tcli.errors import EngineError
-from tcli.ops import attention_blocks, conv, conv_flat, places
+from tcli.ops import attention_blocks, conv, conv_flat, index_sums, places
 from tcli.ops.blocks import BLOCK, LARGE, over_rows, place_of_best, reduced, row_major_copy
 
 SHAPES = [(LARGE + 3,), (1, LARGE + 1), (LARGE + 1, 1), (700, 401), (3, 300, 311), (2, 5, 40_000), (40_000, 3, 3)]
@@ -79,6 +79,29 @@ def test_the_first_nan_and_the_first_of_equals_win():
 def test_variance_of_numbers_far_from_zero():
     a = numbers(LARGE * 2 + 5) + np.float32(1000)
     close(T.var(tensor(a)), a.astype(np.float64).var(ddof=1), 1e-4)
+
+
+@pytest.mark.parametrize("dim", [None, 0, 1])
+def test_variance_where_some_lines_are_far_from_zero_and_some_are_not_finite(dim):
+    a = numbers(900, 400)
+    a[3], a[:, 5], a[17], a[8, 8] = 5000 + a[3] / 8, 5000 + a[:, 5] / 8, 2.5, 1e25
+    wide = a.astype(np.float64)
+    if dim is not None:
+        np.testing.assert_allclose(T.var(tensor(a), dim)._a, wide.var(dim, ddof=1).astype(np.float32), 1e-3)
+    a[8, 8], a[40, 2] = np.nan, np.inf
+    found = T.var(tensor(a)) if dim is None else T.var(tensor(a), dim)
+    bad = np.isnan(found._a)
+    assert bad.sum() == (1 if dim is None else 2)
+    if dim is not None:
+        np.testing.assert_allclose(found._a[~bad], a.astype(np.float64).var(dim, ddof=1)[~bad], 1e-3)
+
+
+@pytest.mark.parametrize("shape", [(LARGE + 3,), (700, 403), (5, 70_001)])
+def test_variance_waits_only_for_values_that_wait(shape):
+    a = numbers(*shape)
+    x = tensor(a)
+    close(T.var(x * 2 + 1), 4 * a.astype(np.float64).var(ddof=1), 1e-4)
+    close(T.std(x * 2 + 1, -1), 2 * a.astype(np.float64).std(-1, ddof=1), 1e-4)
 
 
 def test_integers_and_non_contiguous_arrays_take_the_short_way():
@@ -209,6 +232,42 @@ def test_rows_are_added_up_by_index(n, rest):
         np.testing.assert_array_equal(across._a, np.moveaxis(wanted, 0, -1))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "complex64", "float16", "bool"])
+@pytest.mark.parametrize("index_dtype", [np.int64, np.int32])
+def test_additions_by_index_are_the_same_with_and_without_scipy(dtype, index_dtype, monkeypatch):
+    rng = np.random.default_rng(5)
+    values = rng.integers(-4, 5, (40, 300)).astype(dtype)
+    lines, rows = rng.integers(0, 77, values.shape).astype(index_dtype), rng.integers(0, 40, 40).astype(index_dtype)
+    same = np.broadcast_to(lines[0], lines.shape)
+    found = []
+    for name in ("scipy.sparse", "no such module"):
+        monkeypatch.setattr(index_sums, "LOADS", name)
+        monkeypatch.setattr(index_sums, "_added", [0])
+        outs = [np.zeros((40, 77), dtype) for _ in range(2)] + [np.zeros((40, 300), dtype), np.zeros(77, dtype)]
+        places.combine_along(np.add, outs[0], lines, 1, values)
+        places.combine_along(np.add, outs[1], same, 1, values)
+        places.add_rows(outs[2], rows, values)
+        places.add_rows(outs[3], lines[0], values[0])
+        found.append(outs)
+    for mine, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(mine, other)
+    wanted = np.zeros((40, 77), dtype)
+    np.add.at(wanted, (np.arange(40)[:, None], lines), values)
+    np.testing.assert_array_equal(found[0][0], wanted)
+
+
+def test_the_largest_by_index_takes_nan_and_the_first_of_equals():
+    rng = np.random.default_rng(6)
+    a, index = rng.integers(-5, 6, 50_000).astype(np.float32), rng.integers(0, 900, 50_000)
+    a[::997] = np.nan
+    for name, ufunc in (("amax", np.maximum), ("amin", np.minimum)):
+        wanted = np.zeros(900, np.float32)
+        wanted[3] = np.nan
+        start = wanted.copy()
+        ufunc.at(wanted, index, a)
+        np.testing.assert_array_equal(T.scatter_reduce(tensor(start), 0, tensor(index), tensor(a), name)._a, wanted)
+
+
 def test_several_index_arrays_negative_ones_and_masks():
     rng = np.random.default_rng(4)
     a, i, j = numbers(90, 80, 3), rng.integers(-90, 90, (50, 200)), rng.integers(-80, 80, (50, 200))
@@ -259,6 +318,14 @@ def test_copies_of_permuted_arrays(order):
     np.testing.assert_array_equal(found, a)
     assert found.flags.c_contiguous
     np.testing.assert_array_equal(row_major_copy(a[:, ::-1], np.int64), a[:, ::-1].astype(np.int64))
+
+
+def test_halves_are_rounded_as_numpy_rounds_them():
+    a = numbers(LARGE + 1)
+    half = tensor(a).half()
+    np.testing.assert_array_equal(half._a, a.astype(np.float16))
+    np.testing.assert_array_equal(half.float()._a, a.astype(np.float16).astype(np.float32))
+    np.testing.assert_array_equal(tensor(a)[::2].half()._a, a[::2].astype(np.float16))
 
 
 def test_blocks_cover_every_row_once():

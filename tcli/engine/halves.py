@@ -1,0 +1,79 @@
+"""float32 to float16 and back on whole blocks: NumPy converts half precision one number at a time.
+
+Numbers that float16 holds with full precision need only integer arithmetic on their bits. What is smaller, larger,
+infinite or nan is left to NumPy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_FEWEST = 1 << 10
+_PIECE = 1 << 16  # elements that are converted at once: all passes over them find them in the nearest cache
+_HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
+_SMALLEST, _TOO_LARGE = 0x38800000, 0x477FF000  # 2**-14, and 65520, which rounds to infinity
+_BIAS = (15 - 127) << 23  # from the exponent of one to that of the other
+
+
+def _u32(value: int) -> np.ndarray:
+    return np.asarray(value & 0xFFFFFFFF, np.uint32)
+
+
+_ONE, _MAGNITUDE, _SHIFT, _TOP = _u32(1), _u32(0x7FFFFFFF), _u32(13), _u32(16)
+_ROUND, _LOW, _SPAN = _u32(0xFFF + _BIAS), _u32(_SMALLEST), _u32(_TOO_LARGE - _SMALLEST)
+_SIGN, _FIELDS, _INFINITE = _u32(0x8000), _u32(0x7FFF << 13), _u32(0x7C00 << 13)
+_SCALE = np.asarray(2.0 ** (127 - 15), np.float32)
+
+
+def convert(a: np.ndarray, out: np.ndarray) -> bool:
+    """Writes `a` to `out` where one is float32 and the other float16; False where nothing was done."""
+    if a.size < _FEWEST or not a.flags.c_contiguous or not out.flags.c_contiguous or a.shape != out.shape:
+        return False
+    if a.dtype == _SINGLE and out.dtype == _HALF:
+        way = _narrow
+    elif a.dtype == _HALF and out.dtype == _SINGLE:
+        way = _widen
+    else:
+        return False
+    a, out, (t, u) = a.reshape(-1), out.reshape(-1), np.empty((2, _PIECE), np.uint32)
+    for start in range(0, a.size, _PIECE):
+        part = a[start:start + _PIECE]
+        way(part, out[start:start + _PIECE], t[:part.size], u[:part.size])
+    return True
+
+
+def _narrow(a: np.ndarray, out: np.ndarray, t: np.ndarray, u: np.ndarray) -> None:
+    bits = a.view(np.uint32)
+    np.bitwise_and(bits, _MAGNITUDE, t)
+    t -= _LOW
+    rest = np.flatnonzero(t >= _SPAN)
+    if rest.size * 4 > a.size:
+        np.copyto(out, a, "unsafe")
+        return
+    # To nearest, a tie to even: half a unit less one is added, and the last bit that stays.
+    np.right_shift(bits, _SHIFT, t)
+    t &= _ONE
+    t += bits
+    t += _ROUND
+    t >>= _SHIFT
+    np.right_shift(bits, _TOP, u)
+    u &= _SIGN
+    t |= u
+    np.copyto(out.view(np.uint16), t, "unsafe")
+    if rest.size:
+        out[rest] = a[rest].astype(_HALF)
+
+
+def _widen(a: np.ndarray, out: np.ndarray, t: np.ndarray, u: np.ndarray) -> None:
+    bits, found = a.view(np.uint16), out.view(np.uint32)
+    np.copyto(t, bits)
+    np.bitwise_and(t, _SIGN, u)
+    u <<= _TOP
+    t <<= _SHIFT
+    np.bitwise_and(t, _FIELDS, found)
+    out *= _SCALE  # exact, and right for numbers below the smallest normal one
+    found |= u
+    t &= _INFINITE
+    rest = np.flatnonzero(t == _INFINITE)
+    if rest.size:
+        out[rest] = a[rest].astype(_SINGLE)

@@ -1,0 +1,35 @@
+"""Conversions to and from half precision give NumPy's bits, for every half and around every border."""
+
+import numpy as np
+import pytest
+
+from tcli.engine import halves
+
+
+def bits(a):
+    return a.view(np.uint16 if a.dtype == np.float16 else np.uint32)
+
+
+def test_every_half_becomes_the_same_float():
+    a = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    out = np.empty(a.shape, np.float32)
+    assert halves.convert(a, out)
+    np.testing.assert_array_equal(bits(out), bits(a.astype(np.float32)))
+
+
+@pytest.mark.parametrize(("low", "high", "step"), [(0, 1 << 32, 4099), (0x38700000, 0x38900000, 7), (0x477FE000, 0x47810000, 1),
+                                                   (0x3F800000, 0x3F900000, 0x1000), (0x7F000000, 0x7FFFFFFF, 977)])
+def test_floats_are_rounded_to_even(low, high, step):
+    magnitudes = np.arange(low, high, step, dtype=np.uint64).astype(np.uint32)
+    a = np.concatenate([magnitudes, magnitudes | np.uint32(1 << 31), np.arange(2000, dtype=np.uint32)]).view(np.float32)
+    out = np.empty(a.shape, np.float16)
+    with np.errstate(all="ignore"):
+        assert halves.convert(a, out)
+        np.testing.assert_array_equal(bits(out), bits(a.astype(np.float16)))
+
+
+def test_what_is_no_such_conversion_is_left_alone():
+    a = np.ones((4000, 2), np.float32)
+    assert not halves.convert(a, np.empty(a.shape))
+    assert not halves.convert(a[:, 0], np.empty(4000, np.float16))
+    assert not halves.convert(a[:3, 0].copy(), np.empty(3, np.float16))
