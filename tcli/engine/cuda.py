@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadIndex, DeviceError, DTypeError
-from . import dtypes
+from . import cuda_fuse, dtypes, waiting
 from .device import Backend, Device
 
 _COMPILED = "Torch not compiled with CUDA enabled"
@@ -107,6 +107,12 @@ class CudaBackend(Backend):
         self._generators: dict[int, Any] = {}
         self._seed: int | None = None
         self._peaks: dict[int, _Peak] = {}
+        self._fuse(cupy)
+
+    def _fuse(self, module: Any) -> None:
+        """Lets expressions read arrays of the module, and kernels be made for them."""
+        self.launch = cuda_fuse.Launcher(module)
+        waiting.arrays.add(module.ndarray)
 
     # ------------------------------------------------------------ where arrays are
 
@@ -149,6 +155,22 @@ class CudaBackend(Backend):
     def run(self, device: Device, kernel: Callable, xp: Any, values: list) -> Any:
         with self.on(device):
             return kernel(xp, *values)
+
+    # ------------------------------------------------------------ fusion
+
+    def covers(self, e: Any, operands: list) -> bool:
+        """Whether a kernel can be made for an expression on these operands."""
+        return cuda_fuse.covers(e, {id(x) for x in operands})
+
+    def fused(self, outputs: list, reduced: list, shape: tuple, into: list | None) -> list | None:
+        """The values of expressions of one shape, and of reductions of such expressions, in one pass."""
+        with self.on((outputs + reduced)[0].home):
+            return self._twice(lambda: cuda_fuse.run(self.launch, outputs, reduced, shape, into))
+
+    def update(self, device: Device, group: Any, sets: list) -> None:
+        """Runs a group of expressions over many sets of arrays."""
+        with self.on(device):
+            self._twice(lambda: cuda_fuse.update(self.launch, group, sets))
 
     def _twice(self, action: Callable) -> Any:
         """Runs an action again, once, when the memory that the pool keeps stood in its way."""

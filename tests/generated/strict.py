@@ -7,12 +7,15 @@ No silent copy to the host (`__array__` raises), no mixing with NumPy arrays, no
 import json
 import sys
 import types
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from tcli.engine import cuda, device
 from tcli.engine.device import Device
+
+from . import compiled
 
 NAMES = {space: frozenset(names) for space, names in
          json.loads((Path(__file__).parent.parent / "data" / "cupy_names.json").read_text()).items() if space != "cupy version"}
@@ -204,6 +207,8 @@ class StrictModule:
         self.__dict__[name] = found
         return found
 
+    RawKernel = compiled.RawKernel
+
     def asarray(self, a, dtype=None, order=None, **_other):
         if type(a) is StrictArray:
             return a if dtype is None or a.dtype == dtype else a.astype(dtype)
@@ -267,12 +272,19 @@ class StrictBackend(cuda.CudaBackend):
     def __init__(self):
         self.xp, self.count = cuda.DeviceModule(XP), 1
         self._array = StrictArray
+        self._fuse(XP)
 
     def owns(self, array):
         return type(array) is StrictArray
 
     def device_of(self, array):
         return Device("cuda", 0)
+
+    def on(self, device=None):
+        return nullcontext()
+
+    def _twice(self, action):
+        return action()
 
     def create(self, device, make):
         return make(self.xp)
