@@ -32,7 +32,7 @@ template <class T> FN bfloat_bits to_bfloat(T x) { return to_bfloat((float)x); }
 UNARY(exp) UNARY(exp2) UNARY(expm1) UNARY(log) UNARY(log2) UNARY(log10) UNARY(log1p) UNARY(sqrt) UNARY(cbrt)
 UNARY(sin) UNARY(cos) UNARY(tan) UNARY(asin) UNARY(acos) UNARY(atan) UNARY(sinh) UNARY(cosh) UNARY(tanh)
 UNARY(asinh) UNARY(acosh) UNARY(atanh) UNARY(floor) UNARY(ceil) UNARY(trunc) UNARY(rint) UNARY(fabs)
-UNARY(erf) UNARY(erfc) UNARY(lgamma) UNARY(j0) UNARY(j1) UNARY(y0) UNARY(y1)
+UNARY(erf) UNARY(erfc) UNARY(lgamma)
 BINARY(pow) BINARY(fmod) BINARY(atan2) BINARY(hypot) BINARY(copysign) BINARY(nextafter)
 
 FN float infinity(float) { return float_of(0x7f800000u); }
@@ -108,11 +108,12 @@ template <class T> FN T shift_left(T a, T b) {
 template <class T> FN T shift_right(T a, T b) {
   return (unsigned long long)b < 8 * sizeof(T) ? (T)(a >> b) : a < 0 ? (T)-1 : (T)0;
 }
-template <class T> FN T gcd(T a, T b) {
-  a = absolute(a), b = absolute(b);
-  while (a != 0) { T rest = (T)(b % a); b = a; a = rest; }
+FN unsigned long long gcd_of(unsigned long long a, unsigned long long b) {
+  while (a != 0) { unsigned long long rest = b % a; b = a; a = rest; }
   return b;
 }
+template <class T> FN unsigned long long size_of(T x) { return x < 0 ? 0 - (unsigned long long)x : (unsigned long long)x; }
+template <class T> FN T gcd(T a, T b) { return (T)gcd_of(size_of(a), size_of(b)); }
 template <class T> FN T lcm(T a, T b) { T d = gcd(a, b); return d == 0 ? (T)0 : absolute((T)(a / d * b)); }
 template <class T> FN T logaddexp(T a, T b) {
   if (a == b) return a + (T)0.693147180559945309417;

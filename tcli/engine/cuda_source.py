@@ -49,7 +49,7 @@ _REAL = {name: (text, None, None) for name, text in {
     "deg2rad": "{a} * ({T})0.017453292519943295769", "rad2deg": "{a} * ({T})57.295779513082320877",
     **{name: f"m_{name}({{a}}, {{b}})" for name in ("hypot", "copysign", "nextafter")},
     **{name: f"m_{name}({{a}})" for name in ("exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan sinh cosh tanh "
-                                              "floor ceil trunc rint erf erfc j0 j1 y0 y1").split()},
+                                              "floor ceil trunc rint erf erfc").split()},
     **{name: f"m_{name.replace('arc', 'a')}({{a}})" for name in "arcsin arccos arctan arcsinh arccosh arctanh".split()},
     "gammaln": "m_lgamma({a})"}.items()}
 _MIXED: dict[str, tuple] = {
