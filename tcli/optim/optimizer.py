@@ -17,6 +17,7 @@ from ..engine.tape import RemovableHandle
 from ..engine.tape import state as modes
 from ..engine.tensor import Tensor, tensor
 from ..errors import ArgumentError, BadValue, EngineError, Unsupported
+from .together import together
 
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks", "_optimizer_state_dict_pre_hooks",
           "_optimizer_state_dict_post_hooks", "_optimizer_load_state_dict_pre_hooks",
@@ -116,10 +117,11 @@ class Optimizer:
         loss = None
         if closure is not None:
             loss = with_grad(closure)
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    self._step_one(p, group)
+        with together():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        self._step_one(p, group)
         return loss
 
     def _step_one(self, p, group: dict) -> None:

@@ -13,6 +13,7 @@ from ..engine.device import module_of
 from ..engine.dispatch import is_half
 from ..engine.threads import spread
 from ..engine.waiting import before_write
+from . import together
 
 BLOCK, SMALL = 1 << 16, 1024
 _scratch: dict = {}
@@ -24,13 +25,16 @@ def run(kernel, arrays: list, scratch: int, *numbers) -> None:
     p = arrays[0]
     for a in (p, *arrays[2:]):
         before_write(a)
-    if type(p) is not np.ndarray:
-        xp = module_of(p)
+    on_host = type(p) is np.ndarray
+    if not on_host and together.note(kernel, arrays, scratch, numbers):
+        return
+    xp = np if on_host else module_of(p)
+    if not on_host and p.dtype.kind != "c" and not is_half(p.dtype):
         kernel(xp, *arrays, *[xp.empty_like(p) for _ in range(scratch)], *numbers)
     elif is_half(p.dtype):
         _through(kernel, arrays, [a.astype(np.float32) for a in arrays], scratch, numbers)
     elif p.dtype.kind == "c":
-        pairs = [np.ascontiguousarray(a).reshape(-1).view(p.real.dtype) for a in arrays]
+        pairs = [xp.ascontiguousarray(a).reshape(-1).view(p.real.dtype) for a in arrays]
         _through(kernel, arrays, pairs, scratch, numbers)
     elif p.size <= BLOCK or not all(a.flags.c_contiguous for a in (p, *arrays[2:])):
         kernel(np, *arrays, *_scratch_like(p, scratch), *numbers)

@@ -322,3 +322,56 @@ def test_writes_leave_what_waits_alone(cuda):
     np.testing.assert_array_equal(move(y._a, CPU), before * 2)
     x.add_(1).mul_(3)
     np.testing.assert_array_equal(move(x._a, CPU), np.full(4, 3, np.float32))
+
+
+# ---------------------------------------------------------------- optimisers
+
+OPTIMISERS = {
+    "SGD": {"lr": 0.1}, "SGD momentum": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+    "Adam": {"lr": 0.01}, "Adam amsgrad": {"lr": 0.01, "amsgrad": True, "weight_decay": 0.1, "maximize": True}, "AdamW": {},
+    "NAdam": {}, "RAdam": {"lr": 0.01}, "Adamax": {}, "Adagrad": {}, "Adadelta": {}, "RMSprop": {"centered": True,
+                                                                                           "momentum": 0.5},
+    "Rprop": {}, "ASGD": {"t0": 2}}
+
+
+def _trained(name: str, dtype: str, place, steps: int = 4) -> list:
+    from tcli import optim
+
+    parameters = []
+    for i, shape in enumerate([(5, 7), (3,), (), (70, 300)]):
+        a = np.asarray(_numbers(*shape, seed=i)).astype(np.dtype(dtype))
+        parameters.append(wrap(place(a + 1j * a[::-1] if dtype[0] == "c" and shape else a)).requires_grad_())
+    optimiser = getattr(optim, name.split()[0])(parameters, **OPTIMISERS[name])
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss = sum(T.sum(T.abs(p) ** 2 * 0.5 + T.sin(p).real if p.is_complex() else p * p * 0.5 + T.sin(p)) for p in parameters)
+        loss.backward()
+        optimiser.step()
+    return [move(p.detach()._a, CPU) for p in parameters]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "complex64"])
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_an_optimiser_step_is_one_kernel_and_the_cpus_numbers(name, dtype, cuda, monkeypatch):
+    updates = []
+    ordinary = strict.StrictBackend.update
+    monkeypatch.setattr(strict.StrictBackend, "update",
+                        lambda self, device, group, sets: updates.append(len(sets)) or ordinary(self, device, group, sets))
+    fuse.set_fusion(False)
+    wanted = _trained(name, dtype, np.array)
+    fuse.set_fusion(True, 1)
+    got = _trained(name, dtype, strict.StrictArray)
+    assert updates == [4] * 4
+    for a, b in zip(wanted, got, strict=True):
+        _close(b, a, {"float16": 4e-3, "bfloat16": 3e-2, "float64": 1e-12}.get(dtype, 2e-5))
+
+
+def test_parameters_of_two_dtypes_take_two_kernels(cuda, monkeypatch):
+    from tcli import optim
+
+    updates = []
+    monkeypatch.setattr(strict.StrictBackend, "update", lambda self, device, group, sets: updates.append(len(sets)))
+    parameters = [wrap(strict.StrictArray(_numbers(3).astype(d))).requires_grad_() for d in ("f4", "f8", "f4")]
+    sum(T.sum(p).double() for p in parameters).backward()
+    optim.Adam(parameters).step()
+    assert sorted(updates) == [1, 2]
