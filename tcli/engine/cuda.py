@@ -19,6 +19,7 @@ from .device import Backend, Device
 
 _COMPILED = "Torch not compiled with CUDA enabled"
 _DRIVERS = ("libcuda.so.1", "nvcuda.dll")
+BFLOAT16_SINCE = 14  # the first version of CuPy with the type
 _HELP = {12: "pip install 'tcli[cuda]'", 13: "pip install 'tcli[cuda13]'"}
 
 
@@ -102,15 +103,15 @@ class CudaBackend(Backend):
             raise error
         import cupy
 
-        self.xp = DeviceModule(cupy)
-        self.count = cupy.cuda.runtime.getDeviceCount()
+        self._start(cupy)
+
+    def _start(self, module: Any) -> None:
+        self.xp = DeviceModule(module)
+        self.count = module.cuda.runtime.getDeviceCount()
         self._generators: dict[int, Any] = {}
         self._seed: int | None = None
         self._peaks: dict[int, _Peak] = {}
-        self._fuse(cupy)
-
-    def _fuse(self, module: Any) -> None:
-        """Lets expressions read arrays of the module, and kernels be made for them."""
+        # Expressions may read arrays of the module: kernels are made for them.
         self.launch = cuda_fuse.Launcher(module)
         waiting.arrays.add(module.ndarray)
 
@@ -144,7 +145,7 @@ class CudaBackend(Backend):
 
     def to_device(self, array: Any, device: Device) -> Any:
         if isinstance(array, np.ndarray):
-            _known_dtype(array.dtype)
+            _check_dtype(array.dtype, self.xp.__version__)
         with self.on(device):
             return self._twice(lambda: self.xp.asarray(array))
 
@@ -256,10 +257,15 @@ class CudaBackend(Backend):
             return self.xp.asarray(sampler(generator, shape, dtype, *parameters))
 
 
-def _known_dtype(dtype: np.dtype) -> None:
-    if dtype.kind not in "biufc":
+def _check_dtype(dtype: np.dtype, version: str) -> None:
+    if dtype.kind in "biufc":
+        return
+    if dtype.name != "bfloat16":
         raise DTypeError(f"{dtypes.of_numpy(dtype)!r} tensors cannot be on a CUDA device: CuPy has no such type",
-                         help="use torch.float16 or torch.float32 there")
+                         help="use torch.float16 or torch.bfloat16 there")
+    if int(version.partition(".")[0]) < BFLOAT16_SINCE:
+        raise DTypeError(f"torch.bfloat16 tensors cannot be on a CUDA device: CuPy {version} has no such type",
+                         help=f"install CuPy {BFLOAT16_SINCE} or later, or use torch.float16 there")
 
 
 class _Peak:

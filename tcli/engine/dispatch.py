@@ -657,7 +657,7 @@ def check_writable(x) -> None:
                             "views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
     if type(x._a) is np.ndarray and not x._a.flags.writeable:
         thaw(x._a)
-    if not x._a.flags.writeable or 0 in x._a.strides and x._a.size > 1 and any(
+    if not getattr(x._a.flags, "writeable", True) or 0 in x._a.strides and x._a.size > 1 and any(
             s == 0 and n > 1 for s, n in zip(x._a.strides, x._a.shape, strict=True)):
         raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "
                           "memory location. Please clone() the tensor before performing the operation.")
