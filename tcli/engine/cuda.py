@@ -108,12 +108,17 @@ class CudaBackend(Backend):
     def _start(self, module: Any) -> None:
         self.xp = DeviceModule(module)
         self.count = module.cuda.runtime.getDeviceCount()
+        self.chosen = 0  # the program's current device; CuPy's follows the arrays that are looked at
         self._generators: dict[int, Any] = {}
         self._seed: int | None = None
         self._peaks: dict[int, _Peak] = {}
         # Expressions may read arrays of the module: kernels are made for them.
         self.launch = cuda_fuse.Launcher(module)
         waiting.arrays.add(module.ndarray)
+        if self.count > 1:
+            from .fuse import without_shortcuts
+
+            without_shortcuts()
 
     # ------------------------------------------------------------ where arrays are
 
@@ -121,13 +126,21 @@ class CudaBackend(Backend):
         return isinstance(array, self.xp.ndarray)
 
     def device_of(self, array: Any) -> Device:
-        return Device("cuda", array.device.id)
+        number = array.device.id
+        if self.count > 1 and self.xp.cuda.Device().id != number:
+            self.xp.cuda.Device(number).use()
+        return Device("cuda", number)
+
+    def module_of(self, array: Any) -> Any:
+        if self.count > 1:
+            self.device_of(array)
+        return self.xp
 
     def number(self, device: Device | None = None) -> int:
         """The ordinal of a device; that of the current one where it names none."""
         index = None if device is None else device.index
         if index is None:
-            return self.xp.cuda.Device().id
+            return self.chosen
         if index >= self.count:
             raise DeviceError(f"CUDA error: invalid device ordinal ({index}; this machine has {self.count} "
                               f"GPU{'s' if self.count != 1 else ''})")
@@ -147,7 +160,8 @@ class CudaBackend(Backend):
         if isinstance(array, np.ndarray):
             _check_dtype(array.dtype, self.xp.__version__)
         with self.on(device):
-            return self._twice(lambda: self.xp.asarray(array))
+            # `asarray` would leave an array on another GPU where it is.
+            return self._twice(array.copy if self.owns(array) else lambda: self.xp.asarray(array))
 
     def to_host(self, array: Any) -> np.ndarray:
         with self.xp.cuda.Device(array.device.id):
@@ -155,7 +169,7 @@ class CudaBackend(Backend):
 
     def run(self, device: Device, kernel: Callable, xp: Any, values: list) -> Any:
         with self.on(device):
-            return kernel(xp, *values)
+            return self._twice(lambda: kernel(xp, *values))
 
     # ------------------------------------------------------------ fusion
 
@@ -226,6 +240,9 @@ class CudaBackend(Backend):
         return self._peaks[number]
 
     # ------------------------------------------------------------ waiting
+
+    def has_bfloat16(self) -> bool:
+        return int(self.xp.__version__.partition(".")[0]) >= BFLOAT16_SINCE
 
     def synchronize(self, device: Device | None = None) -> None:
         with self.on(device) as current:

@@ -655,7 +655,9 @@ def check_writable(x) -> None:
             raise GradError(f"Output {x._several[1]} of {x._several[0]} is a view and is being modified inplace. This view is "
                             "the output of a function that returns multiple views. Such functions do not allow the output "
                             "views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
-    if type(x._a) is np.ndarray and not x._a.flags.writeable:
+    if type(x._a) is not np.ndarray:
+        device_of(x._a)  # becomes the current one
+    elif not x._a.flags.writeable:
         thaw(x._a)
     if not getattr(x._a.flags, "writeable", True) or 0 in x._a.strides and x._a.size > 1 and any(
             s == 0 and n > 1 for s, n in zip(x._a.strides, x._a.shape, strict=True)):

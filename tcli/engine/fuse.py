@@ -172,6 +172,13 @@ def set_fusion(on: bool = True, minimum: int | None = None) -> None:
     _publish()
 
 
+def without_shortcuts() -> None:
+    """From now on every call takes the long road, which makes the device of its operands the current one."""
+    global _SMALL
+    _SMALL = -1
+    _publish()
+
+
 def _publish() -> None:
     dispatch.LARGE = settings.minimum if settings.on else 1 << 62
     # The shortcuts for small tensors end where waiting begins.

@@ -93,13 +93,7 @@ def run(o: Any, kernel: Any, values: list, arrays: list):
     values = [_moved(v, device) for v in values]
     if home.virtual:
         return _without_data(o, kernel, values, home.module(device))
-    xp = home.module(device)
-    try:
-        return home.run(device, kernel, xp, values)
-    except MemoryError:
-        if not home.release():
-            raise
-    return home.run(device, kernel, xp, values)
+    return home.run(device, kernel, home.module(device), values)
 
 
 def _moved(value: Any, device: Device):

@@ -11,6 +11,7 @@ from collections import OrderedDict, defaultdict
 from itertools import count
 
 from ..engine import dtypes
+from ..engine.device import CPU
 from ..engine.dispatch import bump
 from ..engine.registry import T
 from ..engine.tape import RemovableHandle
@@ -332,9 +333,9 @@ def number(value):
 
 
 def scalar_tensor(value: float, fused: bool = False):
-    """A step count or the like: a 0-d tensor, float32 unless the default dtype is float64."""
+    """A step count or the like: a 0-d tensor of the CPU, float32 unless the default dtype is float64."""
     wide = not fused and dtypes.get_default_dtype() is dtypes.float64
-    return tensor(value, dtype=dtypes.float64 if wide else dtypes.float32)
+    return tensor(value, dtype=dtypes.float64 if wide else dtypes.float32, device=CPU)
 
 
 def zeros_like(p):

@@ -30,15 +30,15 @@ class StrictArray:
     __hash__ = None
 
     def __init__(self, values, base=None):
-        self._taken = 0
+        self._taken = None
         self._h, self._base = np.asarray(values), base
         if base is None:
-            self._home, self._taken = strict_cuda.take(self._h.nbytes), self._h.nbytes
+            self._home, self._taken = strict_cuda.take(self._h.nbytes)
         else:
             self._home = base._home
 
     def __del__(self):
-        if self._taken:
+        if self._taken is not None:
             strict_cuda.give(self._home, self._taken)
 
     # ------------------------------------------------------------ what it is

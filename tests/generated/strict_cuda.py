@@ -10,16 +10,15 @@ from time import perf_counter
 count = 1  # how many devices there are
 capacity = 1 << 34  # bytes of each
 _current = [0]
-used: dict = {}
-cached: dict = {}
+used: dict = {}  # bytes in arrays, by device
+cached: dict = {}  # bytes that the pool keeps
 hooks: list = []
 
 
 def reset(devices: int = 1, size: int = 1 << 34) -> None:
-    global count, capacity
-    count, capacity = devices, size
+    global count, capacity, used, cached
+    count, capacity, used, cached = devices, size, {}, {}
     _current[:] = [0]
-    cached.clear()
     hooks.clear()
 
 
@@ -35,8 +34,8 @@ def current() -> int:
     return _current[-1]
 
 
-def take(n: int) -> int:
-    """Memory for an array on the current device; gives the device."""
+def take(n: int) -> tuple:
+    """Memory for an array on the current device; gives the device, and what `give` wants to have back."""
     device = current()
     for hook in list(hooks):
         hook.malloc_preprocess(device_id=device, size=n, mem_size=n)
@@ -48,12 +47,13 @@ def take(n: int) -> int:
     used[device] = used.get(device, 0) + n
     for hook in list(hooks):
         hook.malloc_postprocess(device_id=device, size=n, mem_size=n, mem_ptr=1, pmem_id=1)
-    return device
+    return device, (used, cached, n)
 
 
-def give(device: int, n: int) -> None:
-    used[device] = used.get(device, 0) - n
-    cached[device] = cached.get(device, 0) + n
+def give(device: int, loan: tuple) -> None:
+    lent, kept, n = loan  # the books of the test that made the array
+    lent[device] -= n
+    kept[device] = kept.get(device, 0) + n
 
 
 class Device:
