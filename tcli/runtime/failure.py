@@ -41,6 +41,10 @@ def from_exception(error: BaseException, names: Callable[[], Iterable[str]]) -> 
 
         with suppress(RecursionError):  # the stack may still be nearly full
             label(failure, _innermost_values(error))
+    if failure.code == "device" and failure.span is not None and "two devices" in failure.message:
+        from . import placed
+
+        failure.notes += placed.notes(failure.span, _innermost_values(error))
     _note_cause(failure, error)
     _let_go(error)
     return failure

@@ -1,5 +1,7 @@
 """Devices beside the CPU, on the strict stand-in for CuPy: moving, mixing, memory, streams, several GPUs."""
 
+import re
+
 import pytest
 
 from tcli import Session
@@ -51,6 +53,26 @@ def test_the_error_says_which_operand_is_where(session):
         session.run("torch.ones(3, device='cuda') + torch.ones(3)")
     assert caught.value.code == "device"
     assert "input is on cuda:0, other is on cpu" in caught.value.notes
+
+
+def _notes(session, program: str) -> list:
+    with pytest.raises(TcliError, match="at least two devices") as caught:
+        session.run(program)
+    return caught.value.notes
+
+
+def test_the_error_names_the_line_that_put_each_operand_where_it_is(session):
+    notes = _notes(session, "x = torch.ones(3)\ny = torch.ones(3)\nx = x.cuda()\nfor _ in range(2):\n    z = x * 2 + y\n")
+    assert notes[-2:] == ["x was put on cuda:0 at line 3", "y was made on cpu at line 2"]
+    notes = _notes(session, "net = nn.Linear(3, 2)\nnet.to('cuda')\nx = [1., 2., 3. ; 4, 5, 6]\nnet(x)")
+    assert notes[-2:] == ["net was put on cuda:0 at line 2", "x was made on cpu at line 3"]
+
+
+def test_the_error_names_earlier_lines_of_the_prompt(session):
+    session.run("x = torch.ones(3, device='cuda')")
+    session.run("y = torch.ones(3)")
+    notes = [re.sub(r"tsr \d+", "tsr n", note) for note in _notes(session, "x + y")]
+    assert notes[-2:] == ["x was put on cuda:0 at <tsr n>:1", "y was made on cpu at <tsr n>:1"]
 
 
 def test_zero_dim_cpu_operands_are_welcome(session):
