@@ -393,7 +393,7 @@ def _raw(o: Op, values: list) -> list:
     raw = list(values)
     for i in o.tensor_slots:
         value = raw[i]
-        if value is not None and type(value) not in (int, float, bool, complex):
+        if type(value) in TENSORS or isinstance(value, Tensor):
             a = value._a
             raw[i] = a.astype(_FLOAT32) if o.half and is_half(a.dtype) else a
     if o.list_slot is not None:

@@ -50,7 +50,7 @@ def _dropout(x, p: float, sizes):
     if sizes is None:
         return T.dropout(x, p, True)
     steps, batch = x._a.shape[:2]
-    flat = _packed_places(sizes)
+    flat = _packed_places(sizes, device_of(x._a))
     rows = T._embedding(T.reshape(x, (steps * batch, -1)), flat, -1, False)
     return T.reshape(_spread(T.dropout(rows, p, True), flat, steps * batch), (steps, batch, -1))
 
