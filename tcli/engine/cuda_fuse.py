@@ -63,8 +63,8 @@ def run(launch: Launcher, outputs: list, reduced: list, shape: tuple, into: list
         at_once: bool = False) -> list | None:
     """The values of `outputs`, expressions of one shape, and of `reduced`, reductions of such expressions.
 
-    `into` are arrays to write outputs to (None: new ones); `at_once`: no partial results. None comes back where reductions do not agree in what they
-    reduce, or where one kernel cannot take all arguments.
+    `into` are arrays to write outputs to (None: new ones); `at_once`: no partial results. None comes back where
+    reductions do not agree in what they reduce, or where one kernel cannot take all arguments.
     """
     if any(type(e.fn) is not Reduction or e.fn.axes != reduced[0].fn.axes for e in reduced):
         return None

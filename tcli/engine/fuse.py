@@ -30,8 +30,8 @@ from .args import Size
 from .device import CPU, backend
 from .dispatch import Tensor
 from .registry import plan_for
-from .symbols import COPY, FINAL, Expr, NotFusable, Reduction, symbols
 from .storage import address, root_of
+from .symbols import COPY, FINAL, Expr, NotFusable, Reduction, symbols
 from .tape import Node, Saved, edge_of, state
 from .waiting import arrays, exposed, is_owned, leaf, note_reader, note_small, reads_exposed
 

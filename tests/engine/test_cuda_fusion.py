@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-import tcli.ops
 from tcli.engine import cuda_source, fuse, symbols
-from tcli.engine.device import CPU, Device, backend, move
+from tcli.engine.device import CPU, backend, move
 from tcli.engine.dispatch import wrap
 from tcli.engine.fuse import Pending
 from tcli.engine.registry import T, ops

@@ -41,8 +41,18 @@ static inline unsigned bits_of(float f) { unsigned u; __builtin_memcpy(&u, &f, 4
 static inline float float_of(unsigned u) { float f; __builtin_memcpy(&f, &u, 4); return f; }
 static inline double double_of(unsigned long long u) { double f; __builtin_memcpy(&f, &u, 8); return f; }
 static inline float from_half(unsigned short h) { _Float16 x; __builtin_memcpy(&x, &h, 2); return (float)x; }
-static inline unsigned short to_half(float f) { _Float16 x = (_Float16)f; unsigned short h; __builtin_memcpy(&h, &x, 2); return h; }
-static inline unsigned short to_half(double f) { _Float16 x = (_Float16)f; unsigned short h; __builtin_memcpy(&h, &x, 2); return h; }
+static inline unsigned short to_half(float f) {
+  _Float16 x = (_Float16)f;
+  unsigned short h;
+  __builtin_memcpy(&h, &x, 2);
+  return h;
+}
+static inline unsigned short to_half(double f) {
+  _Float16 x = (_Float16)f;
+  unsigned short h;
+  __builtin_memcpy(&h, &x, 2);
+  return h;
+}
 """
 RUNNING = r"""
 static ucontext_t scheduler, threads[1024];

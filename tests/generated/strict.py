@@ -16,6 +16,7 @@ from . import compiled, strict_cuda
 from .strict_calls import FACTS, NAMES, VERSION, check_call, check_ufunc
 
 MODULES = {"cupy": np, "linalg": np.linalg, "fft": np.fft, "lib.stride_tricks": np.lib.stride_tricks}
+FLAGS = [name for name in NAMES["Flags"] if name[0] != "_"]
 REDUCE = {"add", "multiply", "maximum", "minimum", "logical_and", "logical_or"}
 ACCUMULATE = {"add", "multiply"}
 AT = {"add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor"}
@@ -47,7 +48,7 @@ class StrictArray:
     dtype, ndim, size = (property(lambda self, name=name: getattr(self._h, name)) for name in ("dtype", "ndim", "size"))
     strides, itemsize, nbytes = (property(lambda self, name=name: getattr(self._h, name))
                                  for name in ("strides", "itemsize", "nbytes"))
-    flags = property(lambda self: types.SimpleNamespace(**{n: getattr(self._h.flags, n) for n in NAMES["Flags"] if n[0] != "_"}))
+    flags = property(lambda self: types.SimpleNamespace(**{name: getattr(self._h.flags, name) for name in FLAGS}))
     real = property(lambda self: self._view(self._h.real), lambda self, value: self.real.__setitem__(Ellipsis, value))
     imag = property(lambda self: self._view(self._h.imag), lambda self, value: self.imag.__setitem__(Ellipsis, value))
     T = property(lambda self: self._view(self._h.T))

@@ -1,9 +1,9 @@
 """Every op on every sample a second time, on a device whose arrays refuse every silent mix with NumPy's."""
 
+import ml_dtypes  # noqa: F401  NumPy knows bfloat16 from here on
 import numpy as np
 import pytest
 
-import ml_dtypes  # noqa: F401  NumPy knows bfloat16 from here on
 import tcli.ops  # noqa: F401
 from tcli.engine import autograd, random
 from tcli.engine.device import CPU
