@@ -87,10 +87,9 @@ def _steps(dtype) -> dict:
 LOOSE = {"float32": 4e-6, "float64": 1e-13, "float16": 2e-3, "bfloat16": 1.6e-2}
 
 
-@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
-def test_every_step_is_what_numpy_computes(dtype, cuda):
+def _all_steps(dtype, cuda) -> list:
+    """(name, what one kernel of all steps gives, what NumPy gives)."""
     steps = _steps(dtype)
-    assert len(steps) > 10
     leaves: dict = {}
 
     def leaf(a):
@@ -101,10 +100,16 @@ def test_every_step_is_what_numpy_computes(dtype, cuda):
 
     outputs = [Expr(ufunc, tuple(map(leaf, operands)), want.dtype, want.shape) for ufunc, operands, want in steps.values()]
     results = backend(cuda).fused(outputs, [], (57,), None)
-    for name, got, (_, _, want) in zip(steps, results, steps.values(), strict=True):
+    return [(name, got, want) for name, got, (_, _, want) in zip(steps, results, steps.values(), strict=True)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+def test_every_step_is_what_numpy_computes(dtype, cuda):
+    found = _all_steps(dtype, cuda)
+    assert len(found) > 10
+    for _, got, want in found:
         with np.errstate(all="ignore"):
             _close(got.get(), want, LOOSE.get(dtype.name, 0))
-        assert name
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
@@ -374,3 +379,23 @@ def test_parameters_of_two_dtypes_take_two_kernels(cuda, monkeypatch):
     sum(T.sum(p).double() for p in parameters).backward()
     optim.Adam(parameters).step()
     assert sorted(updates) == [1, 2]
+
+
+@pytest.mark.skipif(compiled.NVCC is None, reason="no CUDA compiler")
+def test_nvidias_compiler_takes_the_kernels(cuda):
+    compiled.dry.append(None)
+    try:
+        for dtype in DTYPES.values():
+            _all_steps(dtype, cuda)
+        _trained("Adam", "float16", strict.StrictArray, steps=1)
+        _trained("RMSprop", "bfloat16", strict.StrictArray, steps=1)
+        for name in ("float32", "bfloat16", "int64"):
+            x = fuse.leaf(strict.StrictArray(np.zeros((70, 300), DTYPES[name])))
+            for axes in ((0,), (1,), (0, 1)):
+                kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+                backend(cuda).fused([], [Expr(Reduction(np.add, axes, x.dtype, True), (x,), x.dtype, kept)], x.shape, None)
+        codes = compiled.dry[1:]
+    finally:
+        compiled.dry.clear()
+    assert len(set(codes)) >= 20
+    assert compiled.ptx(codes).count(".entry") == len(set(codes))

@@ -182,3 +182,20 @@ def _value(kind: str, a):
     if not isinstance(a, np.generic) or a.dtype != np.dtype(SIZES[kind]):
         raise TypeError(f"{type(a)} for a parameter of type {kind}")
     return np.asarray(a)
+
+
+# ---------------------------------------------------------------- the compiler for GPUs, where it is installed
+
+NVCC = shutil.which("nvcc")
+
+
+def ptx(codes: list) -> str:
+    """What NVIDIA's compiler makes of kernels."""
+    text = PRELUDE + "".join(f"namespace kernel{i} {{{code.removeprefix(PRELUDE)}}}\n".replace(
+        'extern "C" __global__ void fused', "__global__ void fused") for i, code in enumerate(dict.fromkeys(codes)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kernels.cu"
+        path.write_text(text)
+        subprocess.run([NVCC, "--ptx", "--fmad=false", "--std=c++14", "-arch=sm_80", "-o", path.with_suffix(".ptx"), path],
+                       check=True, capture_output=True)
+        return path.with_suffix(".ptx").read_text()
