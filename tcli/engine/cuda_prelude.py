@@ -58,8 +58,8 @@ FN unsigned short greatest(unsigned short) { return 65535; }
 template <class T> FN bool is_nan(T x) { return x != x; }
 template <class T> FN T maximum(T a, T b) { return a >= b || a != a ? a : b; }
 template <class T> FN T minimum(T a, T b) { return a <= b || a != a ? a : b; }
-template <class T> FN T fmaximum(T a, T b) { return a >= b || b != b ? a : b; }
-template <class T> FN T fminimum(T a, T b) { return a <= b || b != b ? a : b; }
+template <class T> FN T larger_number(T a, T b) { return a >= b || b != b ? a : b; }
+template <class T> FN T smaller_number(T a, T b) { return a <= b || b != b ? a : b; }
 template <class T> FN T clip(T x, T low, T high) {
   x = x != x || x > low ? x : low;
   return x != x || x < high ? x : high;

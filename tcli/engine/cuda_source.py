@@ -34,7 +34,7 @@ _SAME = {name: (text, text, text) for name, text in {
     "greater": "{a} > {b}", "greater_equal": "{a} >= {b}", "logical_and": "({a} != 0) && ({b} != 0)",
     "logical_or": "({a} != 0) || ({b} != 0)", "logical_xor": "({a} != 0) != ({b} != 0)", "logical_not": "{a} == 0",
     "isnan": "is_nan({a})", "isinf": "absolute({a}) == infinity({a})", "maximum": "maximum({a}, {b})",
-    "minimum": "minimum({a}, {b})", "fmax": "fmaximum({a}, {b})", "fmin": "fminimum({a}, {b})", "positive": "{a}",
+    "minimum": "minimum({a}, {b})", "fmax": "larger_number({a}, {b})", "fmin": "smaller_number({a}, {b})", "positive": "{a}",
     "conjugate": "{a}", "absolute": "absolute({a})", "fabs": "absolute({a})", "sign": "sign({a})",
     "clip": "clip({a}, {b}, {c})"}.items()}
 _NUMBERS = {name: (text, text, None) for name, text in {
