@@ -116,7 +116,8 @@ class Averages:
             "cpu_time_total": lambda row: row.inside}
         rows = sorted(self.rows, key=keys.get(sort_by or "", lambda row: row.seconds), reverse=True)[:row_limit]
         total = sum(row.seconds for row in self.rows) or 1.0
-        cells: list[tuple] = [("Name", "Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "# of Calls", "Total FLOPs")]
+        cells: list[tuple] = [("Name", "Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "# of Calls",
+                               "Total FLOPs")]
         cells += [(row.key, f"{100 * row.seconds / total:.2f}%", _time(row.seconds), f"{100 * row.inside / total:.2f}%",
                    _time(row.inside), _time(row.inside / max(row.count, 1)), str(row.count),
                    str(row.flops) if row.flops else "--") for row in rows]
