@@ -376,8 +376,11 @@ class Checker:
             if outs and hasattr(outs[0], "shape"):
                 line.result = f"{of_numpy(outs[0].dtype).short}[{', '.join(map(str, outs[0].shape))}]"
         for out in outs:
-            if getattr(out, "base", self) is None:
-                self._allocated(out.nbytes, out, line)
+            root = getattr(out, "base", None)
+            root = out if root is None else root
+            # A view of an operand takes no memory; one of what the kernel made does.
+            if hasattr(root, "nbytes") and not any(root is a or root is getattr(a, "base", None) for a in arrays):
+                self._allocated(root.nbytes, root, line)
 
     def _allocated(self, size: int, array: Any, line: Line) -> None:
         self._live += size

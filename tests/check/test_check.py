@@ -302,3 +302,9 @@ except ValueError:
 def test_the_body_of_a_try_without_handlers_is_checked_to_its_end():
     found = _messages("try:\n    a = torch.ones(2) + torch.ones(3)\n    b = undefined_name\nfinally:\n    c = 1\n")
     assert [message[0] for message in found] == ["2", "3"]
+
+
+def test_the_plan_counts_memory_that_is_seen_through_a_view():
+    report = check("net = nn.Linear(6, 16)\nx = torch.ones(4, 5, 6)\ny = net(x)\nz = y[0]\n")
+    assert report.lines[3].bytes >= 4 * 5 * 16 * 4
+    assert 4 not in report.lines or report.lines[4].bytes == 0
