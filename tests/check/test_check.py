@@ -30,7 +30,7 @@ FAULTS = [
     ("attention", "k.transpose(-2, -1)", "k", "shape", ""),
     ("attention", "weights @ v", "v @ weights", "shape", ""),
     ("attention", "torch.ones(scores.shape[-2], scores.shape[-1])).bool()", "torch.ones(width, width)).bool()", "shape",
-     "masked_fill"),
+     "must match the size of tensor b (12)"),
     ("attention", "torch.randint(0, 100, (8, 12))", "torch.rand(8, 12)", "index", "tensors used as indices must be long"),
     ("attention", "torch.randn(width, 3 * width)", "torch.randn(3 * width, width)", "shape", "cannot be multiplied"),
     ("attention", ".chunk(3, dim=-1)", ".chunk(2, dim=-1)", "ValueError", "not enough values to unpack"),
