@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError, EngineError, GradError, Unsupported
 from . import dispatch, tape
-from .device import module_of
+from .device import filled_like
 from .dispatch import wrap
 from .tape import edge_of, state
 from .tensor import Tensor
@@ -69,7 +69,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bo
     found = tape.run([edge_of(t) for t in outputs], seeds, retain_graph=keep, create_graph=create_graph, inputs=edges)
     result = [found.get(e) for e in edges]
     if materialize_grads:
-        return tuple(wrap(module_of(t._a).zeros(t._a.shape, t._a.dtype)) if g is None else g
+        return tuple(wrap(filled_like(t._a, 0)) if g is None else g
                      for t, g in zip(inputs, result, strict=True))
     unused = next((i for i, g in enumerate(result) if g is None), None)
     if not allow_unused and unused is not None:
@@ -102,7 +102,7 @@ def _seed(t, g):
                             help="reduce it to one number first (.sum() or .mean()), or pass the gradient")
         if a.dtype.kind == "c":
             raise GradError(f"grad can be implicitly created only for real scalar outputs but got {t.dtype!r}")
-        return wrap(module_of(a).ones(a.shape, a.dtype) if type(a) is not np.ndarray else np.ones(a.shape, a.dtype))
+        return wrap(np.ones(a.shape, a.dtype) if type(a) is np.ndarray else filled_like(a, 1))
     if not isinstance(g, Tensor):
         g = dispatch.as_tensor(g)
     if dispatch.form(g).shape != dispatch.form(t).shape:

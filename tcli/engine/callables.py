@@ -334,7 +334,7 @@ def _binary(o: Op, ufunc):
             else:
                 return slow(x, other)
             r = ufunc(a, b)
-        except (ValueError, TypeError, OverflowError, AttributeError):
+        except (ValueError, TypeError, OverflowError, AttributeError, MemoryError):
             return slow(x, other)
         if type(r) is MetaArray:
             return slow(x, other)  # the long road looks at devices

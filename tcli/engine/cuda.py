@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadIndex, DeviceError, DTypeError, NoCuda
-from . import dtypes
+from . import cuda_fuse, dtypes, waiting
 from .device import Backend, Device
 
 _COMPILED = "Torch not compiled with CUDA enabled"
 _DRIVERS = ("libcuda.so.1", "nvcuda.dll")
+BFLOAT16_SINCE = 14  # the first version of CuPy with the type
 _HELP = {12: "pip install 'tcli[cuda]'", 13: "pip install 'tcli[cuda13]'"}
 
 
@@ -102,11 +103,22 @@ class CudaBackend(Backend):
             raise error
         import cupy
 
-        self.xp = DeviceModule(cupy)
-        self.count = cupy.cuda.runtime.getDeviceCount()
+        self._start(cupy)
+
+    def _start(self, module: Any) -> None:
+        self.xp = DeviceModule(module)
+        self.count = module.cuda.runtime.getDeviceCount()
+        self.chosen = 0  # the program's current device; CuPy's follows the arrays that are looked at
         self._generators: dict[int, Any] = {}
         self._seed: int | None = None
         self._peaks: dict[int, _Peak] = {}
+        # Expressions may read arrays of the module: kernels are made for them.
+        self.launch = cuda_fuse.Launcher(module)
+        waiting.arrays.add(module.ndarray)
+        if self.count > 1:
+            from .fuse import without_shortcuts
+
+            without_shortcuts()
 
     # ------------------------------------------------------------ where arrays are
 
@@ -114,13 +126,21 @@ class CudaBackend(Backend):
         return isinstance(array, self.xp.ndarray)
 
     def device_of(self, array: Any) -> Device:
-        return Device("cuda", array.device.id)
+        number = array.device.id
+        if self.count > 1 and self.xp.cuda.Device().id != number:
+            self.xp.cuda.Device(number).use()
+        return Device("cuda", number)
+
+    def module_of(self, array: Any) -> Any:
+        if self.count > 1:
+            self.device_of(array)
+        return self.xp
 
     def number(self, device: Device | None = None) -> int:
         """The ordinal of a device; that of the current one where it names none."""
         index = None if device is None else device.index
         if index is None:
-            return self.xp.cuda.Device().id
+            return self.chosen
         if index >= self.count:
             raise DeviceError(f"CUDA error: invalid device ordinal ({index}; this machine has {self.count} "
                               f"GPU{'s' if self.count != 1 else ''})")
@@ -138,9 +158,10 @@ class CudaBackend(Backend):
 
     def to_device(self, array: Any, device: Device) -> Any:
         if isinstance(array, np.ndarray):
-            _known_dtype(array.dtype)
+            _check_dtype(array.dtype, self.xp.__version__)
         with self.on(device):
-            return self._twice(lambda: self.xp.asarray(array))
+            # `asarray` would leave an array on another GPU where it is.
+            return self._twice(array.copy if self.owns(array) else lambda: self.xp.asarray(array))
 
     def to_host(self, array: Any) -> np.ndarray:
         with self.xp.cuda.Device(array.device.id):
@@ -148,7 +169,23 @@ class CudaBackend(Backend):
 
     def run(self, device: Device, kernel: Callable, xp: Any, values: list) -> Any:
         with self.on(device):
-            return kernel(xp, *values)
+            return self._twice(lambda: kernel(xp, *values))
+
+    # ------------------------------------------------------------ fusion
+
+    def covers(self, e: Any, operands: list) -> bool:
+        """Whether a kernel can be made for an expression on these operands."""
+        return cuda_fuse.covers(e, {id(x) for x in operands})
+
+    def fused(self, outputs: list, reduced: list, shape: tuple, into: list | None) -> list | None:
+        """The values of expressions of one shape, and of reductions of such expressions, in one pass."""
+        with self.on((outputs + reduced)[0].home):
+            return self._twice(lambda: cuda_fuse.run(self.launch, outputs, reduced, shape, into))
+
+    def update(self, device: Device, group: Any, sets: list) -> None:
+        """Runs a group of expressions over many sets of arrays."""
+        with self.on(device):
+            self._twice(lambda: cuda_fuse.update(self.launch, group, sets))
 
     def _twice(self, action: Callable) -> Any:
         """Runs an action again, once, when the memory that the pool keeps stood in its way."""
@@ -204,6 +241,9 @@ class CudaBackend(Backend):
 
     # ------------------------------------------------------------ waiting
 
+    def has_bfloat16(self) -> bool:
+        return int(self.xp.__version__.partition(".")[0]) >= BFLOAT16_SINCE
+
     def synchronize(self, device: Device | None = None) -> None:
         with self.on(device) as current:
             current.synchronize()
@@ -234,10 +274,15 @@ class CudaBackend(Backend):
             return self.xp.asarray(sampler(generator, shape, dtype, *parameters))
 
 
-def _known_dtype(dtype: np.dtype) -> None:
-    if dtype.kind not in "biufc":
+def _check_dtype(dtype: np.dtype, version: str) -> None:
+    if dtype.kind in "biufc":
+        return
+    if dtype.name != "bfloat16":
         raise DTypeError(f"{dtypes.of_numpy(dtype)!r} tensors cannot be on a CUDA device: CuPy has no such type",
-                         help="use torch.float16 or torch.float32 there")
+                         help="use torch.float16 or torch.bfloat16 there")
+    if int(version.partition(".")[0]) < BFLOAT16_SINCE:
+        raise DTypeError(f"torch.bfloat16 tensors cannot be on a CUDA device: CuPy {version} has no such type",
+                         help=f"install CuPy {BFLOAT16_SINCE} or later, or use torch.float16 there")
 
 
 class _Peak:

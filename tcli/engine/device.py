@@ -212,6 +212,12 @@ def backend_of(array) -> Backend:
     return backend(CPU)
 
 
+def filled_like(array, value):
+    """A new array of the shape, dtype and device of an array, or of the expression of one that is still to be computed."""
+    home = (array.home or CPU) if hasattr(array, "home") else device_of(array)
+    return backend(home).create(home, lambda xp: xp.full(array.shape, value, array.dtype))
+
+
 def is_sketched(array) -> bool:
     """Whether an array is one of `tcli check`: a shape that says it is on cpu or cuda."""
     return sketch and backend(CPU).owns(array)

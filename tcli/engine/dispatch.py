@@ -391,7 +391,7 @@ def _raw(o: Op, values: list) -> list:
     raw = list(values)
     for i in o.tensor_slots:
         value = raw[i]
-        if value is not None and type(value) not in (int, float, bool, complex):
+        if type(value) in TENSORS or isinstance(value, Tensor):
             a = value._a
             raw[i] = a.astype(_FLOAT32) if o.half and is_half(a.dtype) else a
     if o.list_slot is not None:
@@ -660,9 +660,11 @@ def check_writable(x) -> None:
     """Raises when an in-place op on `x` would break a graph or overlapping memory; readers that wait get a copy."""
     if state.grad and x._rg:
         check_history(x)
-    if type(x._a) is np.ndarray and not x._a.flags.writeable:
+    if type(x._a) is not np.ndarray:
+        device_of(x._a)  # becomes the current one
+    elif not x._a.flags.writeable:
         thaw(x._a)
-    if not x._a.flags.writeable or 0 in x._a.strides and x._a.size > 1 and any(
+    if not getattr(x._a.flags, "writeable", True) or 0 in x._a.strides and x._a.size > 1 and any(
             s == 0 and n > 1 for s, n in zip(x._a.strides, x._a.shape, strict=True)):
         raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "
                           "memory location. Please clone() the tensor before performing the operation.")

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import ArgumentError, BadValue, EngineError
 from . import dispatch, dtypes
+from .device import CPU, move
 
 
 def array_of_data(data, d) -> np.ndarray:
@@ -97,7 +98,7 @@ def _without_tensors(data):
         if isinstance(value, dispatch.Tensor):
             if value._a.ndim and value._a.size != 1:
                 raise BadValue("only one element tensors can be converted to Python scalars")
-            return value._a.reshape(())[()] if not dispatch.is_half(value._a.dtype) else value.item()
+            return move(value._a, CPU).reshape(())[()] if not dispatch.is_half(value._a.dtype) else value.item()
         return [strip(v) for v in value] if isinstance(value, (list, tuple)) else value
     return strip(data)
 

@@ -27,13 +27,13 @@ from ..errors import ArgumentError, EngineError
 from . import blocks, dispatch, dtypes, tape, waiting
 from . import tensor as _tensor
 from .args import Size
-from .device import CPU
+from .device import CPU, backend
 from .dispatch import Tensor
 from .registry import plan_for
-from .storage import by_rows
-from .symbols import COPY, FINAL, Expr, Reduction, symbols
+from .storage import address, by_rows, root_of
+from .symbols import COPY, FINAL, Expr, NotFusable, Reduction, symbols
 from .tape import Node, Saved, edge_of, state
-from .waiting import exposed, is_owned, leaf, note_reader, note_small, reads_exposed
+from .waiting import arrays, exposed, is_owned, leaf, note_reader, note_small, reads_exposed
 
 MOST_STEPS = 192  # an expression of more steps than this is computed at once
 _SMALL = tape.SMALL
@@ -55,9 +55,15 @@ class Pending(Tensor):
 
     @property
     def device(self):
-        return CPU
+        return self._p.home or CPU
 
-    is_cpu = True
+    @property
+    def is_cpu(self) -> bool:
+        return self._p.home is None
+
+    @property
+    def is_cuda(self) -> bool:
+        return self._p.home is not None
 
     @property
     def ndim(self) -> int:
@@ -166,6 +172,13 @@ def set_fusion(on: bool = True, minimum: int | None = None) -> None:
     _publish()
 
 
+def without_shortcuts() -> None:
+    """From now on every call takes the long road, which makes the device of its operands the current one."""
+    global _SMALL
+    _SMALL = -1
+    _publish()
+
+
 def _publish() -> None:
     dispatch.LARGE = settings.minimum if settings.on else 1 << 62
     # The shortcuts for small tensors end where waiting begins.
@@ -216,7 +229,7 @@ def wanted(o, values: list) -> bool:
     for i in o.tensor_slots:
         t = values[i]
         kind = type(t)
-        if kind is Pending or kind in dispatch.READY and type(t._a) is _ndarray and t._a.size >= minimum:
+        if kind is Pending or kind in dispatch.READY and type(t._a) in arrays and t._a.size >= minimum:
             return True
     return False
 
@@ -245,15 +258,26 @@ def _deferred(o, values: list):
         symbolic, fusable = _operands(o, values)
         if not fusable:
             return None
+    home = _home([symbolic[i] for i in o.tensor_slots]) if len(arrays) > 1 else None
     rule = o.fuse if callable(o.fuse) else dispatch._kernel(o)
     raw = rule(symbols, *symbolic)
-    if type(raw) is not Expr or raw.dtype.kind == "c":
+    if type(raw) is not Expr or raw.dtype.kind == "c" or home is not None and not backend(home).covers(raw, symbolic):
         return None
     if any(raw is s for s in symbolic):
         raw = Expr(COPY, (raw,), raw.dtype, raw.shape)
     if not plain and o.half and o.promote != "compare":
         raw = dispatch._round_halves(o, values, raw)
     return _tensor_for(o, values, raw)
+
+
+def _home(operands: list):
+    """The one device of all operands but the numbers among them."""
+    homes = {e.home for e in operands if type(e) is Expr}
+    if len(homes) > 1:
+        homes.discard(None)
+        if len(homes) > 1 or any(type(e) is Expr and e.home is None and (e.array is None or e.shape) for e in operands):
+            raise NotFusable("tensors on several devices")
+    return next(iter(homes), None)
 
 
 def _plain_operands(o, values: list) -> list | None:
@@ -268,7 +292,7 @@ def _plain_operands(o, values: list) -> list | None:
         if kind is Pending:
             e = value._p
         elif kind in dispatch.READY:
-            if type(value._a) is not _ndarray or value._a.dtype not in dispatch.FLOATS:
+            if type(value._a) not in arrays or value._a.dtype not in dispatch.FLOATS:
                 return None
             e = leaf(value._a)
         elif kind is float or kind is int or value is None and i and o.defaults[i] is None:
@@ -294,7 +318,7 @@ def _operands(o, values: list) -> tuple[list, bool]:
         if a.dtype.kind == "c" or t._half_complex:
             return symbolic, False
         if type(a) is not Expr:
-            if type(a) is not _ndarray:
+            if type(a) not in arrays:
                 return symbolic, False
             a = leaf(a)
         large = large or a.size >= dispatch.LARGE or a.array is None
@@ -363,7 +387,7 @@ def _evaluate(e: Expr, into) -> None:
     together = [e] + [x for x in inner if x.array is None and _worth_storing(x)]
     for x in e.batch or ():
         other = x()
-        if other is not None and other.array is None and _pass_shape(other) == shape and all(
+        if other is not None and other.array is None and other.home == e.home and _pass_shape(other) == shape and all(
                 other is not o for o in together):
             _prepare(other)
             together.append(other)
@@ -380,7 +404,8 @@ def _run(together: list, shape: tuple, into) -> bool:
     """Computes expressions in one pass, if there is a way to."""
     outputs = [x for x in together if type(x.fn) not in FINAL]
     reduced = [x for x in together if type(x.fn) in FINAL]
-    results = blocks.run(outputs, reduced, shape, None if into is None else [into] + [None] * (len(outputs) - 1))
+    run = blocks.run if together[0].home is None else backend(together[0].home).fused
+    results = run(outputs, reduced, shape, None if into is None else [into] + [None] * (len(outputs) - 1))
     if results is None:
         return False
     for x, array in zip(outputs + reduced, results, strict=True):
@@ -400,11 +425,14 @@ def _found(e: Expr, array) -> None:
 
 
 def _store_inputs_first(e: Expr) -> None:
-    """A reduction over axes that no block can cover: of stored values, in NumPy's way."""
+    """A reduction over axes that no block can cover, or too much for one kernel: of stored values, in NumPy's way."""
     for a in e.args:
-        if a.array is None:
+        if type(a) is Expr and a.array is None:
             _evaluate(a, None)
     how = e.fn
+    if e.home is not None:
+        _run([e], _pass_shape(e), None)
+        return
     if type(how) is Reduction:
         found = by_rows(np.asarray(how.ufunc.reduce(e.args[0].array, how.axes, how.dtype, None, how.keepdims)), ())
     else:
@@ -454,10 +482,29 @@ def compute_together(tensors: list) -> None:
 def write_into(x, result) -> bool:
     """Computes a pending result straight into the memory of `x`; False where that is not possible."""
     e, a = result._p, x._a
-    if e.array is not None or e.shape != a.shape or e.dtype != a.dtype or type(a) is not _ndarray:
+    if e.array is not None or e.shape != a.shape or e.dtype != a.dtype or type(a) not in arrays or _reads_askew(e, a):
         return False
     evaluate(Expr(COPY, (e,), e.dtype, e.shape) if getattr(e.fn, "apart", False) else e, a)
     return True
+
+
+def _reads_askew(e: Expr, a) -> bool:
+    """Whether an expression reads the memory of `a` in another order than it would be written there."""
+    seen, stack, root = set(), [e], root_of(a)
+    while stack:
+        x = stack.pop()
+        if type(x) is not Expr or id(x) in seen:
+            continue
+        seen.add(id(x))
+        b = x.array
+        if b is None:
+            stack.extend(x.args)
+        elif type(b) is not type(a):
+            if b.ndim or e.home is None:
+                return True
+        elif root_of(b) is root and (b.strides != a.strides or b.shape != a.shape or address(b) != address(a)):
+            return True
+    return False
 
 
 def own_copy(g):

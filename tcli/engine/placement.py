@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DeviceError, Unsupported
-from .device import Device, backend, device_of, move
+from ..errors import DeviceError, EngineError, Unsupported
+from .device import CPU, Device, backend, device_of, move
 from .meta import MetaArray, NeedsValue
 
 round_trips: dict[str, int] = {}  # op name -> how often its arrays went to the host and back
@@ -53,6 +53,18 @@ def common_device(arrays: list) -> Device:
     return found[0] if found else device_of(arrays[0])
 
 
+def beside(a: Any, gather: list) -> list:
+    """Index arrays on the device of what they index: those of the CPU are moved there."""
+    home = device_of(a)
+    if type(a) is np.ndarray and all(type(g) is slice or type(g) is np.ndarray for g in gather):
+        return gather
+    for g in gather:
+        if type(g) is not slice and device_of(g) not in (home, CPU):
+            raise EngineError("indices should be either on cpu or on the same device as the indexed tensor "
+                              f"({home})", help=f"move the index: .to('{home}')")
+    return [g if type(g) is slice else move(g, home) for g in gather]
+
+
 def _mixed(devices: list) -> DeviceError:
     if any(d.type == "meta" for d in devices):
         other = next(d for d in devices if d.type != "meta")
@@ -81,13 +93,7 @@ def run(o: Any, kernel: Any, values: list, arrays: list):
     values = [_moved(v, device) for v in values]
     if home.virtual:
         return _without_data(o, kernel, values, home.module(device))
-    xp = home.module(device)
-    try:
-        return home.run(device, kernel, xp, values)
-    except MemoryError:
-        if not home.release():
-            raise
-    return home.run(device, kernel, xp, values)
+    return home.run(device, kernel, home.module(device), values)
 
 
 def _moved(value: Any, device: Device):

@@ -49,7 +49,7 @@ class Group:
         a = e.array
         place = known.get(id(a))
         if place is None:
-            if not any(a.strides) or a.size == 1:
+            if type(a) is np.ndarray and (not any(a.strides) or a.size == 1):
                 place = self._constant(a[(0,) * a.ndim] if a.ndim else a[()], a.dtype)
             else:
                 place = ("leaf", len(self.leaves))

@@ -101,7 +101,8 @@ def sketching(unknown: Callable[[], Any]) -> Iterator[None]:
 def run(o: Any, kernel: Any, values: list, xp: MetaModule) -> Any:
     """A kernel on shapes, and on the values where all of them are known."""
     arrays = list(_arrays(values))
-    known = all(a.known is not None for a in arrays) and sum(a.size for a in arrays) <= 4 * LIMIT
+    known = all(a.known is not None for a in arrays) and sum(a.size for a in arrays) <= 4 * LIMIT and not any(
+        type(v) is meta.unknown for v in values)
     try:
         found = (o.shape or kernel)(xp, *values)
     except NeedsValue:

@@ -71,10 +71,10 @@ class Expr:
 
     `owners` are weak references to the tensors that stand for it, `kept` one to the tape entry that saved it, `uses`
     counts in how many passes it was computed without being stored, `batch` are expressions to compute with it,
-    `users` weak references to those it is part of.
+    `users` weak references to those it is part of; `home` is the device of its leaves, None for the CPU.
     """
 
-    __slots__ = ("__weakref__", "args", "array", "batch", "claimed", "dtype", "fn", "kept", "owners", "price", "shape",
+    __slots__ = ("__weakref__", "args", "array", "batch", "claimed", "dtype", "fn", "home", "kept", "owners", "price", "shape",
                  "users", "uses", "weight")
 
     def __init__(self, fn, args: tuple, dtype, shape: tuple, array=None):
@@ -82,6 +82,7 @@ class Expr:
         self.batch, self.kept, self.uses, self.claimed = None, None, 0, False
         self.owners: list = []
         self.users: list = []
+        self.home = None
         if array is None:
             name = getattr(fn, "__name__", None) or fn.name
             self.weight, self.price = 1, PRICES.get(name, 2 if name in _CHEAP else TRANSCENDENTAL)
@@ -89,6 +90,8 @@ class Expr:
                 if type(a) is Expr:
                     self.weight += a.weight
                     self.price += a.price
+                    if a.home is not None:
+                        self.home = a.home
                     if len(a.users) > 64:
                         a.users[:] = [weak for weak in a.users if weak() is not None]
                     a.users.append(ref(self))
@@ -218,6 +221,8 @@ def rows(kernel, *inputs, dim: int, keepdim: bool | None = None) -> Expr:
     """The expression of a kernel on rows along the last dim; `keepdim` (not None) says that it reduces them."""
     first = inputs[0]
     shape = common_shape(inputs)
+    if first.home is not None:
+        raise NotFusable("a kernel of NumPy's")
     if not shape or dim % len(shape) != len(shape) - 1 or any(type(v) is not Expr or v.shape != shape for v in inputs):
         raise NotFusable("rows that are no rows")
     result = shape if keepdim is None else (*shape[:-1], 1) if keepdim else shape[:-1]

@@ -754,7 +754,7 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
         grad = variable.grad
         if type(grad) is Pending or type(g) is Pending:
             _add_pending(variable, grad, g)
-        elif grad._a.flags.writeable and grad._a.dtype == g._a.dtype and grad._a.shape == g._a.shape:
+        elif getattr(grad._a.flags, "writeable", True) and grad._a.dtype == g._a.dtype and grad._a.shape == g._a.shape:
             before_write(grad._a)
             grad._a += g._a
             grad._v[0] += 1

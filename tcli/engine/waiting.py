@@ -13,6 +13,7 @@ from weakref import ref
 import numpy as np
 
 from ..errors import ArgumentError
+from .device import device_of
 from .memory import pool
 from .storage import root_of
 from .symbols import Expr
@@ -20,6 +21,7 @@ from .symbols import Expr
 readers: dict[int, list] = {}  # the id of an array that owns memory -> weak references to leaves that read it
 exposed: dict[int, object] = {}  # arrays whose memory left for NumPy
 MOST_HELD = 1 << 30  # bytes that leaves may keep alive before waiting reductions are computed
+arrays: set = {np.ndarray}  # the classes of arrays that expressions may read
 _small: list = []  # weak references to reductions that wait
 _held = [0]
 evaluate = None
@@ -34,6 +36,8 @@ def bind_evaluate(function) -> None:
 def leaf(a) -> Expr:
     """An expression that stands for an array."""
     e = Expr(None, (), a.dtype, a.shape, a)
+    if type(a) is not np.ndarray:
+        e.home = device_of(a)
     note_reader(e)
     return e
 
@@ -122,7 +126,7 @@ def _waiting_on(e: Expr) -> list:
 
 def expose(a) -> None:
     """The memory of `a` left for code that may write it unseen: from now on nothing waits on it."""
-    if type(a) is not np.ndarray:
+    if type(a) not in arrays:
         return
     before_write(a)
     root = root_of(a)

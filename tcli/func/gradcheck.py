@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine import autograd
+from ..engine.device import CPU, module_of, move
 from ..engine.registry import T
 from ..engine.tensor import Tensor
 from ..errors import BadValue, EngineError
@@ -105,16 +106,16 @@ def T_text(array) -> str:
 def _numerical(func, inputs, i: int, j: int, x, eps: float) -> np.ndarray:
     rows = []
     flat = x._a.reshape(-1)
-    if flat.base is None and x._a.size and not np.shares_memory(flat, x._a):
-        x._a = np.ascontiguousarray(x._a)
+    if flat.base is None and x._a.size and not x._a.flags.c_contiguous:
+        x._a = module_of(x._a).ascontiguousarray(x._a)
         flat = x._a.reshape(-1)
     for k in range(flat.size):
-        kept = flat[k]
+        kept = flat[k].copy()  # on a GPU an element is a view
         ends = []
         for step in (eps, -eps):
             flat[k] = kept + step
             with autograd.no_grad():
-                ends.append(np.array(_outputs_plain(func, inputs)[i]._a, copy=True).reshape(-1))
+                ends.append(np.array(move(_outputs_plain(func, inputs)[i]._a, CPU), copy=True).reshape(-1))
         flat[k] = kept
         rows.append((ends[0] - ends[1]) / (2 * eps))
     return np.array(rows) if rows else np.zeros((0, 0))
@@ -133,5 +134,5 @@ def _analytical(y, x) -> np.ndarray:
         g = None
         if y.requires_grad:
             g, = autograd.grad(flat[k], x, retain_graph=True, allow_unused=True)
-        columns.append(np.zeros(x._a.size, x._a.dtype) if g is None else g._a.reshape(-1))
+        columns.append(np.zeros(x._a.size, x._a.dtype) if g is None else move(g._a, CPU).reshape(-1))
     return np.array(columns).T if columns else np.zeros((x._a.size, 0))

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..engine import dtypes, half_complex
 from ..engine.callables import is_small
+from ..engine.device import device_of, move
 from ..engine.dispatch import assign, bump, cast, check_writable
 from ..engine.options import plain_target
 from ..engine.registry import T, function, op
@@ -156,7 +157,8 @@ def _set_all(x, value, name: str):
         result = T._filled(x, value)
         return assign(x, result, name)
     a = value._a if isinstance(value, Tensor) else np.asarray(value)
-    x._a[...] = (a.real if a.dtype.kind == "c" and x._a.dtype.kind != "c" else a).astype(x._a.dtype)
+    a = (a.real if a.dtype.kind == "c" and x._a.dtype.kind != "c" else a).astype(x._a.dtype)
+    x._a[...] = move(a, device_of(x._a)) if isinstance(value, Tensor) else a[()]
     bump(x)
     return x
 

@@ -217,14 +217,25 @@ def scatter_add(x, dim: "Dim", index: "Index", src):
 # ---------------------------------------------------------------- reductions
 
 def reduce_at(xp, ufunc: str, out, places, src) -> None:
-    """`ufunc.at`; array modules without one for products take them element by element of each place's turn."""
+    """`ufunc.at`, for array modules that have none for products as well."""
     if ufunc != "multiply" or xp is np or xp.ndarray is MetaArray:
         getattr(xp, ufunc).at(out, places, src)
-        return
-    host = [p.get() for p in places]
-    values = out.get()
-    np.multiply.at(values, tuple(host), src.get())
-    out[...] = xp.asarray(values)
+    elif src.size:
+        _multiply_at(xp, out, places, src)
+
+
+def _multiply_at(xp, out, places, src) -> None:
+    """Products of what comes to the same place by doubling: sorted by place, each takes in what stands 1, 2, 4, ... before."""
+    at = xp.ravel_multi_index(tuple(p.reshape(-1) for p in xp.broadcast_arrays(*places)), out.shape)
+    order = xp.argsort(at)
+    at, products, step = at[order], src.reshape(-1)[order], 1
+    while step < at.size:
+        both = xp.where(at[step:] == at[:-step], products[:-step], products.dtype.type(1))
+        products = xp.concatenate([products[:step], products[step:] * both])
+        step *= 2
+    last = xp.concatenate([at[1:] != at[:-1], xp.ones(1, bool)])
+    where = xp.unravel_index(at[last], out.shape)
+    out[where] = out[where] * products[last]
 
 
 @op("_scatter_reduce", at="", half=False, grad_name="ScatterReduceBackward0",

@@ -12,7 +12,7 @@ from ..engine.args import broadcast_shapes
 from ..engine.callables import finish, finish_view
 from ..engine.dispatch import READY, assign, bump, cast, check_history, check_writable
 from ..engine.options import ANY_DTYPE, plain_target
-from ..engine.placement import has_values, outside, values_of
+from ..engine.placement import beside, has_values, outside, values_of
 from ..engine.registry import T, function, op, ops
 from ..engine.tape import SMALL, state
 from ..engine.tensor import Tensor, as_tensor, tensor
@@ -125,7 +125,7 @@ def parse_index(x, index) -> tuple[tuple, tuple | None]:
             plain += [FULL] * n
             gather.append(item)
             dim, some = dim + n, True
-    return tuple(plain), _fitting(plain, gather, shape) if some else None
+    return tuple(plain), _fitting(plain, beside(x._a, gather), shape) if some else None
 
 
 def _as_items(index) -> tuple:
@@ -519,7 +519,7 @@ def _put_arguments(x, indices, values):
     used = sum(a.ndim if a.dtype == np.bool_ else 1 for a in arrays)
     if used > x.ndim:
         raise BadIndex(f"too many indices for tensor of dimension {x.ndim} (got {used})")
-    return _fitting([], arrays, tuple(x.shape)), values
+    return _fitting([], beside(x._a, arrays), tuple(x.shape)), values
 
 
 @function("tensor.index_put_", "torch.index_put_")

@@ -203,7 +203,7 @@ def _normal(xp, mean: "Operand", std: "Operand", generator: "any" = None):
     if xp is np:
         return samplers.normal_tensor(generator, mean, std)
     like = _normal_shape(xp, mean, std)
-    return draws.draw(device_of(like), samplers.normal, generator, like.shape, like.dtype) * std + mean
+    return (draws.draw(device_of(like), samplers.normal, generator, like.shape, like.dtype) * std + mean).astype(like.dtype)
 
 
 @op("bernoulli", out="bernoulli", at="torch tensor", samples=["r(3) * 0 + 0.5", "r(2, 3), 0.25"], half=False,

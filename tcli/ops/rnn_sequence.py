@@ -6,6 +6,7 @@ batch, or packed data with the number of sequences running at each step.
 
 import numpy as np
 
+from ..engine.device import device_of, move
 from ..engine.dispatch import wrap
 from ..engine.dtypes import scalar_name
 from ..engine.registry import T, composite
@@ -49,7 +50,7 @@ def _dropout(x, p: float, sizes):
     if sizes is None:
         return T.dropout(x, p, True)
     steps, batch = x._a.shape[:2]
-    flat = _packed_places(sizes)
+    flat = _packed_places(sizes, device_of(x._a))
     rows = T._embedding(T.reshape(x, (steps * batch, -1)), flat, -1, False)
     return T.reshape(_spread(T.dropout(rows, p, True), flat, steps * batch), (steps, batch, -1))
 
@@ -90,11 +91,11 @@ def _projected(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, reverse: bool, sizes):
 
 # ---------------------------------------------------------------- packed data
 
-def _packed_places(sizes):
+def _packed_places(sizes, device):
     """Where each row of packed data lies in a padded (steps * batch, ...) layout."""
     steps = np.repeat(np.arange(len(sizes)), sizes)
     rows = np.concatenate([np.arange(b) for b in sizes]) if len(sizes) else np.zeros(0, np.int64)
-    return wrap(steps * sizes[0] + rows)
+    return wrap(move(steps * sizes[0] + rows, device))
 
 
 def _spread(rows, places, count: int):
@@ -105,7 +106,7 @@ def _spread(rows, places, count: int):
 def run_packed(mode: str, data, batch_sizes, h0, c0, params, has_biases, layers, dropout, train, bidirectional):
     """(data, last h, last c) of packed `data` (all rows, in), its `batch_sizes` given."""
     sizes = [int(b) for b in batch_sizes._a] if isinstance(batch_sizes, Tensor) else list(batch_sizes)
-    flat, rows = _packed_places(sizes), len(sizes) * sizes[0]
+    flat, rows = _packed_places(sizes, device_of(data._a)), len(sizes) * sizes[0]
     padded = T.reshape(_spread(data, flat, rows), (len(sizes), sizes[0], -1))
     y, h, c = run_layers(mode, padded, h0, c0, params, has_biases, layers, dropout, train, bidirectional, sizes)
     return T._embedding(T.reshape(y, (rows, -1)), flat, -1, False), h, c

@@ -11,12 +11,14 @@ from collections import OrderedDict, defaultdict
 from itertools import count
 
 from ..engine import dtypes
+from ..engine.device import CPU
 from ..engine.dispatch import bump
 from ..engine.registry import T
 from ..engine.tape import RemovableHandle
 from ..engine.tape import state as modes
 from ..engine.tensor import Tensor, tensor
 from ..errors import ArgumentError, BadValue, EngineError, TcliError, Unsupported
+from .together import together
 
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks", "_optimizer_state_dict_pre_hooks",
           "_optimizer_state_dict_post_hooks", "_optimizer_load_state_dict_pre_hooks",
@@ -145,8 +147,9 @@ class Optimizer:
         loss = None
         if closure is not None:
             loss = with_grad(closure)
-        for group in self.param_groups:
-            self._step_group(group)
+        with together():
+            for group in self.param_groups:
+                self._step_group(group)
         return loss
 
     def _step_group(self, group: dict) -> None:
@@ -372,9 +375,9 @@ def rate(group: dict):
 
 
 def scalar_tensor(value: float, fused: bool = False):
-    """A step count or the like: a 0-d tensor, float32 unless the default dtype is float64."""
+    """A step count or the like: a 0-d tensor of the CPU, float32 unless the default dtype is float64."""
     wide = not fused and dtypes.get_default_dtype() is dtypes.float64
-    return tensor(value, dtype=dtypes.float64 if wide else dtypes.float32)
+    return tensor(value, dtype=dtypes.float64 if wide else dtypes.float32, device=CPU)
 
 
 def zeros_like(p):

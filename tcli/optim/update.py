@@ -17,6 +17,7 @@ from ..engine.tape import FLOAT32, FLOAT64
 from ..engine.tape import state as modes
 from ..engine.threads import spread
 from ..engine.waiting import before_write, readers
+from . import together
 
 BLOCK, SMALL = 1 << 16, 1024
 ALONE = 16  # blocks that are done before a second thread would have helped: a few hundred microseconds
@@ -38,16 +39,22 @@ def _run(kernel, arrays: list, scratch: int, numbers: tuple) -> None:
     if readers:
         for a in (p, *arrays[2:]):
             before_write(a)
-    if type(p) is np.ndarray and p.size <= SMALL and (p.dtype is FLOAT32 or p.dtype is FLOAT64):
+    on_host = type(p) is np.ndarray
+    if not on_host and together.note(kernel, arrays, scratch, numbers):
+        return
+    xp = np if on_host else module_of(p)
+    if on_host and p.size <= SMALL and (p.dtype is FLOAT32 or p.dtype is FLOAT64):
         kernel(np, *arrays, *_scratch_like(p, scratch), *numbers)
-    elif type(p) is not np.ndarray:
-        xp = module_of(p)
+    elif not on_host and p.dtype.kind != "c" and not is_half(p.dtype):
         kernel(xp, *arrays, *[xp.empty_like(p) for _ in range(scratch)], *numbers)
+    elif is_half(p.dtype) and not on_host:
+        _through(kernel, arrays, [a.astype(np.float32) for a in arrays], scratch, numbers)
     elif is_half(p.dtype):
         spare = [np.empty(p.shape, np.float32 if i == UNSTORED else p.dtype) for i in range(scratch)]
         kernel(_rounding, *arrays, *spare, *numbers)
     elif p.dtype.kind == "c":
-        _through(kernel, arrays, [np.ascontiguousarray(a).reshape(-1).view(p.real.dtype) for a in arrays], scratch, numbers)
+        pairs = [xp.ascontiguousarray(a).reshape(-1).view(p.real.dtype) for a in arrays]
+        _through(kernel, arrays, pairs, scratch, numbers)
     elif p.size <= BLOCK or not all(a.flags.c_contiguous for a in (p, *arrays[2:])):
         kernel(np, *arrays, *_scratch_like(p, scratch), *numbers)
     else:
@@ -173,7 +180,7 @@ def _through(kernel, arrays: list, stand_ins: list, scratch: int, numbers: tuple
     _run(kernel, stand_ins, scratch, numbers)
     for i, (a, b) in enumerate(zip(arrays, stand_ins, strict=True)):
         if i != 1:
-            a[...] = b.view(a.dtype).reshape(a.shape)
+            a[...] = (b.view(a.dtype) if a.dtype.kind == "c" else b).reshape(a.shape)
 
 
 def _blocks(kernel, flat: list, scratch: int, numbers: tuple) -> None:

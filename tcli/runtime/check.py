@@ -19,7 +19,8 @@ from typing import Any
 from ..engine.meta import NeedsValue
 from ..errors import FileError, Label, TcliError, UnknownName, Unsupported
 from ..source import Source, Span, is_program_code, span_of_instruction
-from .check_tree import CAUGHT, FAULT, KNOWN, TURN, UNKNOWN_NAME, UNUSED, instrument
+from .check_tree import CAUGHT, ENTERED, FAULT, KNOWN, TURN, UNKNOWN_NAME, UNUSED, instrument
+from .check_trials import Trials, raised_by_program
 from .check_values import UNKNOWN, Loaded, Symbols, Unknown, UnknownNumber, absorbing, holds_unknown, unclear, walked
 from .session import Session, free_names
 
@@ -106,6 +107,12 @@ def check(text: str, name: str = "<tsr>", *, device: str = "cpu", args: Iterable
     return Checker(text, name, device, args, inputs or {}).run()
 
 
+def _wants_values(error: BaseException) -> bool:
+    """Whether an error says that shapes alone do not do."""
+    return isinstance(error, NeedsValue) or isinstance(error, Unsupported) and re.search(
+        "[Mm]eta tensor|register_meta", str(error)) is not None
+
+
 class Checker:
     """One check of one program."""
 
@@ -117,6 +124,7 @@ class Checker:
         self._spans: dict[tuple, Span | None] = {}
         self._live = self._calls = 0
         self._absorbed = False  # a statement did not run
+        self.trials = Trials()
 
     def run(self) -> Report:
         """The report; raises what makes the text no program."""
@@ -133,6 +141,7 @@ class Checker:
                 self._execute(code)
                 self._undefined(code)
                 self._parameters()
+                self.trials.run(self._tree, self.session.globals)
             finally:
                 sketch.watchers.remove(self._watch)
         self.report.flops = sum(line.flops for line in self.report.lines.values())
@@ -179,7 +188,7 @@ class Checker:
     def _install(self) -> None:
         builtins = self.session.builtins
         builtins.update({FAULT: self._fault, TURN: self._turn, KNOWN: self._known, UNUSED: self._unused,
-                         UNKNOWN_NAME: UNKNOWN, CAUGHT: Exception})
+                         UNKNOWN_NAME: UNKNOWN, CAUGHT: Exception, ENTERED: self.trials.entered})
         contract: Any = builtins["__contract__"]
         builtins["__contract__"] = lambda value, spec, dims, name, place: contract(
             self._of_contract(value, spec, dims), spec, dims, name, place)
@@ -192,16 +201,21 @@ class Checker:
                 builtins[name] = absorbing(plain)
         self.session.echo = None
 
-    def _fault(self) -> None:
-        """Called where a statement failed: reports it, unless it only passes on that something is unknown."""
+    def _fault(self, passing: bool = False) -> None:
+        """Called where a statement failed: reports it, unless it only passes on that something is unknown.
+
+        `passing`: an error that does not come of something unknown is for the program's own handlers.
+        """
         error = sys.exc_info()[1]
-        if error is None or self._follows(error) or self._absorbed and self._may_follow(error):
+        if error is None or self._follows(error) or self._absorbed and self._may_follow(error) or (
+                self.trials.on and raised_by_program(error)):
             self._absorbed = True
             return
+        if passing and not _wants_values(error):
+            raise error
         self._absorbed = True
         failure = self.session._failure(error)
-        if isinstance(error, NeedsValue) or isinstance(error, Unsupported) and re.search(
-                "[Mm]eta tensor|register_meta", str(error)):
+        if _wants_values(error):
             self._note("what comes of this depends on values: it is not checked further", failure.span)
         elif isinstance(error, FileError | OSError):
             self._note(f"{failure.message}: its shapes are unknown", failure.span)
@@ -345,22 +359,28 @@ class Checker:
 
     def _watch(self, o: Any, arrays: list, outs: list) -> None:
         """Counts one call of an op and looks at how its operands broadcast."""
+        where = self._here()
+        self._calls += o is not None
+        if not self.trials.on:
+            self._count(o, arrays, outs, self.report.line(where.line if where is not None else 0))
+        if o is not None and o.name in _PAIRED and len(arrays) == 2 and len(outs) == 1:
+            self._both_grow(arrays[0].shape, arrays[1].shape, where)
+
+    def _count(self, o: Any, arrays: list, outs: list, line: Line) -> None:
         from ..engine.cost import flops
         from ..engine.dtypes import of_numpy
 
-        where = self._here()
-        line = self.report.line(where.line if where is not None else 0)
         if o is not None:
             line.calls += 1
-            self._calls += 1
             line.flops += flops(o, arrays, outs)
             if outs and hasattr(outs[0], "shape"):
                 line.result = f"{of_numpy(outs[0].dtype).short}[{', '.join(map(str, outs[0].shape))}]"
         for out in outs:
-            if getattr(out, "base", self) is None:
-                self._allocated(out.nbytes, out, line)
-        if o is not None and o.name in _PAIRED and len(arrays) == 2 and len(outs) == 1:
-            self._both_grow(arrays[0].shape, arrays[1].shape, where)
+            root = getattr(out, "base", None)
+            root = out if root is None else root
+            # A view of an operand takes no memory; one of what the kernel made does.
+            if hasattr(root, "nbytes") and not any(root is a or root is getattr(a, "base", None) for a in arrays):
+                self._allocated(root.nbytes, root, line)
 
     def _allocated(self, size: int, array: Any, line: Line) -> None:
         self._live += size

@@ -2,8 +2,9 @@
 
 Takes the lowered tree. A statement becomes `try: statement; except ...: __fault__(targets)`, with its targets
 unknown afterwards; an `if` whose condition has no answer runs both its branches; a loop asks before each turn.
-What stands inside a `try` of the program is left alone: its own handlers are to see the errors. New nodes get
-the positions of the statement they stand for.
+Inside a `try` that has handlers only what is unknown is passed over: the program's own handlers are to see the errors.
+A function says when it is entered, so that those nobody calls can be tried. New nodes get the positions of the statement
+they stand for.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import ast
 import copy
 from typing import Any
 
-FAULT, TURN, KNOWN, UNUSED, UNKNOWN_NAME, CAUGHT = ("__fault__", "__turn__", "__known__", "__unused__", "__unknown__",
-                                                   "__caught__")
+FAULT, TURN, KNOWN, UNUSED, UNKNOWN_NAME, CAUGHT, ENTERED = ("__fault__", "__turn__", "__known__", "__unused__",
+                                                            "__unknown__", "__caught__", "__entered__")
 _DEPTH = 3  # of unanswered `if`s inside each other that are taken both ways
 
 
@@ -45,6 +46,8 @@ def _inner(node: Any, depth: int, top: bool = False) -> Any:
     elif isinstance(node, ast.Expr) and not top and _may_waste(node.value):
         node.value = _call(UNUSED, [node.value], node.value)
     elif isinstance(node, ast.Try):
+        # What stands in a `try` may be there for its error alone.
+        node.body = [_guarded(_inner(each, depth, top=True), passing=bool(node.handlers)) for each in node.body]
         for handler in node.handlers:
             handler.body = _block(handler.body, depth)
         node.orelse, node.finalbody = _block(node.orelse, depth), _block(node.finalbody, depth)
@@ -52,7 +55,25 @@ def _inner(node: Any, depth: int, top: bool = False) -> Any:
     for field in ("body", "orelse"):
         if isinstance(getattr(node, field, None), list):
             setattr(node, field, _block(getattr(node, field), depth))
+    if isinstance(node, ast.FunctionDef):
+        node.body = [_entrance(node), *map(_kept, node.body)]
     return node
+
+
+def _kept(statement: ast.stmt) -> ast.stmt:
+    """The contract of a parameter: what is unknown becomes what the contract says."""
+    inner = statement.body[0] if isinstance(statement, ast.Try) else statement
+    call = inner.value if isinstance(inner, ast.Expr) else None
+    if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "__contract__" and isinstance(call.args[0], ast.Name):
+        kept: ast.stmt = _placed(ast.Assign([ast.Name(call.args[0].id, ast.Store())], call), statement)
+        return kept
+    return statement
+
+
+def _entrance(node: ast.FunctionDef) -> ast.stmt:
+    """`if __entered__(line, column): return __unknown__`."""
+    question = _call(ENTERED, [ast.Constant(node.lineno), ast.Constant(node.col_offset)], node)
+    return _placed(ast.If(question, [ast.Return(_name(UNKNOWN_NAME))], []), node)
 
 
 def _may_waste(node: ast.expr) -> bool:
@@ -98,14 +119,14 @@ def _without_jumps(statement: ast.stmt) -> Any:
 
 # ---------------------------------------------------------------- going on after a fault
 
-def _guarded(node: Any) -> ast.stmt:
-    """`try: node` with the fault reported and the targets unknown."""
+def _guarded(node: Any, passing: bool = False) -> ast.stmt:
+    """`try: node` with the fault reported and the targets unknown; `passing`: faults go on to the program's handlers."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Global, ast.Nonlocal, ast.Pass, ast.Break, ast.Continue,
                          ast.Raise, ast.Import, ast.ImportFrom)):
         return node
     targets = [ast.Assign([target], _name(UNKNOWN_NAME)) for target in [
         *(ast.Name(name, ast.Store()) for name in _targets(node)), *_attributes(node)]]
-    after: list[ast.stmt] = [ast.Expr(_call(FAULT, [], node)), *targets]
+    after: list[ast.stmt] = [ast.Expr(_call(FAULT, [ast.Constant(True)] if passing else [], node)), *targets]
     if isinstance(node, ast.Return):
         after.append(ast.Return(_name(UNKNOWN_NAME)))
     handler = ast.ExceptHandler(_name(CAUGHT), None, after)

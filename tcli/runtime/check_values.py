@@ -173,6 +173,8 @@ def absorbing(function: Callable) -> Callable:
 
 # ---------------------------------------------------------------- sizes with names
 
+_LARGE = re.compile(r"(?:(?<![\w.])|(?<=\dx))\d{5,}(?=x\d|(?![\w.]))")  # in [10007, 3] as in 10007x3
+
 _PRIMES = (10007, 10103, 10211, 10301, 10427, 10513, 10607, 10711, 10831, 10909, 11003, 11113, 11213, 11311, 11411, 11503,
            11617, 11701, 11807, 11903, 12007, 12101, 12203, 12301, 12401, 12503, 12601, 12703, 12809, 12907)
 
@@ -192,7 +194,7 @@ class Symbols:
 
     def named(self, text: str) -> str:
         """The text with every number that comes of named sizes written with the names."""
-        return re.sub(r"(?<![\w.])\d{5,}(?![\w.])", lambda found: self.say(int(found.group())), text) if self.sizes else text
+        return _LARGE.sub(lambda found: self.say(int(found.group())), text) if self.sizes else text
 
     def say(self, number: int) -> str:
         """`B`, `2*B`, `B+1` or the number itself."""

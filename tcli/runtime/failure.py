@@ -55,6 +55,10 @@ def from_exception(error: BaseException, names: Callable[[], Iterable[str]]) -> 
         _tell_cut(failure, error)
     if failure.help is None and "o such file or directory: '" in failure.message:
         failure.help = similar_file(failure.message.split("'")[1])
+    if failure.code == "device" and failure.span is not None and "two devices" in failure.message:
+        from . import placed
+
+        failure.notes += placed.notes(failure.span, _innermost_values(error))
     _note_cause(failure, error)
     _let_go(error)
     return failure

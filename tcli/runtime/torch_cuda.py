@@ -36,7 +36,7 @@ def current_device() -> int:
 def set_device(which: Any) -> None:
     """Makes a GPU the current one."""
     backend = _backend()
-    backend.on(_device(which)).use()
+    backend.chosen = backend.number(_device(which))
 
 
 def get_device_name(which: Any = None) -> str:
@@ -78,6 +78,13 @@ def mem_get_info(which: Any = None) -> tuple[int, int]:
     backend = _backend()
     with backend.on(_device(which)):
         return tuple(backend.xp.cuda.runtime.memGetInfo())
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """Whether bfloat16 tensors can be on the GPUs; on those before compute capability 8.0 they are emulated."""
+    if not cuda_is_available():
+        return False
+    return _backend().has_bfloat16() and (including_emulation or get_device_capability()[0] >= 8)
 
 
 def synchronize(which: Any = None) -> None:
@@ -128,17 +135,16 @@ class device_of_name:
     """`with torch.cuda.device(1):` makes a GPU the current one for a while."""
 
     def __init__(self, which: Any) -> None:
-        self._which = which
-        self._context: Any = None
+        self._which, self._before = which, 0
 
     def __enter__(self) -> None:
         if self._which is not None and cuda_is_available():
-            self._context = _backend().on(_device(self._which))
-            self._context.__enter__()
+            self._before = _backend().chosen
+            set_device(self._which)
 
-    def __exit__(self, *failure: Any) -> None:
-        if self._context is not None:
-            self._context.__exit__(*failure)
+    def __exit__(self, *_failure: Any) -> None:
+        if self._which is not None and cuda_is_available():
+            _backend().chosen = self._before
 
 
 class Stream:
@@ -218,5 +224,5 @@ def names(amp: SimpleNamespace) -> dict:
         "max_memory_allocated": max_memory_allocated, "reset_peak_memory_stats": reset_peak_memory_stats,
         "memory_summary": memory_summary, "manual_seed": manual_seed, "manual_seed_all": manual_seed,
         "initial_seed": initial_seed, "is_initialized": lambda: "cuda" in device._backends, "init": lambda: None,
-        "is_bf16_supported": lambda: False, "device": device_of_name, "Stream": Stream, "Event": Event, "stream": stream,
+        "is_bf16_supported": is_bf16_supported, "device": device_of_name, "Stream": Stream, "Event": Event, "stream": stream,
         "current_stream": _default_stream, "default_stream": _default_stream, "OutOfMemoryError": DeviceError, "amp": amp}

@@ -1,16 +1,16 @@
-"""`torch.profiler` and `torch.autograd.profiler`: what runs inside `with profile() as prof:`, and named ranges in it."""
+"""`torch.profiler` and `torch.autograd.profiler`: what runs inside `with profile() as prof:`, and named stretches in it."""
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 from collections.abc import Callable
-from contextlib import ContextDecorator
 from enum import Enum
 from time import perf_counter
 from typing import Any
 
-from ..engine.device import CPU
-from ..engine.profile import Call, Recorder
+from ..engine.profile import Call, Recorder, Region
 from ..errors import BadValue
 from .profiler import Averages, Row, chrome_trace, grouped
 
@@ -22,18 +22,18 @@ class ProfilerActivity(Enum):
 
 
 class ProfilerAction(Enum):
-    """What a schedule says about a step."""
+    """What a schedule says of a step."""
 
     NONE, WARMUP, RECORD, RECORD_AND_SAVE = range(4)
 
 
-_RECORDS = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
+_RECORDING = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
 
 
 def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0,
              skip_first_wait: int = 0) -> Callable[[int], ProfilerAction]:
-    """Which steps are recorded: cycles of `wait` and `warmup` steps without and `active` steps with recording."""
-    if min(wait, warmup, repeat, skip_first) < 0 or active < 1:
+    """Which steps to record: after `skip_first` steps, `repeat` times (0: for ever) wait, warm up, record."""
+    if wait < 0 or warmup < 0 or active <= 0 or repeat < 0 or skip_first < 0:
         raise BadValue("Invalid profiler schedule arguments")
 
     def action(step: int) -> ProfilerAction:
@@ -43,7 +43,7 @@ def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first
         if skip_first_wait:
             step += wait
         length = wait + warmup + active
-        if repeat and step >= length * repeat:
+        if repeat and step >= repeat * length:
             return ProfilerAction.NONE
         place = step % length
         if place < wait:
@@ -54,16 +54,30 @@ def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first
     return action
 
 
+def tensorboard_trace_handler(dir_name: str, worker_name: str | None = None, use_gzip: bool = False) -> Callable:
+    """For `on_trace_ready`: writes each trace into a folder."""
+    count = itertools.count()
+
+    def ready(found: profile) -> None:
+        found.export_chrome_trace(f"{dir_name}/{worker_name or 'tcli'}.{next(count)}.pt.trace.json")
+    return ready
+
+
 class profile:
-    """`with torch.profiler.profile() as prof:` records the op calls made inside."""
+    """`torch.profiler.profile()`: records the op calls made inside `with`.
+
+    With a `schedule` the steps that `step()` counts are recorded as it says: after each active stretch `on_trace_ready` is
+    called, and the record starts anew.
+    """
 
     def __init__(self, activities: object = None, schedule: Callable[[int], ProfilerAction] | None = None,
                  on_trace_ready: Callable[[Any], None] | None = None, record_shapes: bool = False,
-                 profile_memory: bool = False, with_stack: bool = False, with_flops: bool = False,
-                 with_modules: bool = False, **_other: object):
-        self._schedule = schedule or (lambda step: ProfilerAction.RECORD)
-        self._recorder, self._ready, self.step_num = Recorder(), on_trace_ready, 0
-        self._action = ProfilerAction.NONE
+                 profile_memory: bool = False, with_stack: bool = False, with_flops: bool = False, with_modules: bool = False,
+                 **_other: object):
+        self._recorder, self._ready, self._schedule = Recorder(), on_trace_ready, schedule
+        self.step_num, self.current_action = 0, ProfilerAction.NONE
+        self._step: Region | None = None
+        self._running = False
 
     def __enter__(self) -> profile:
         self.start()
@@ -73,45 +87,71 @@ class profile:
         self.stop()
 
     def start(self) -> None:
-        """Begins to record."""
-        self._go_to(self._schedule(self.step_num))
+        """Begins to record, or to count steps."""
+        self._enter(self._action())
 
     def stop(self) -> None:
         """Ends the recording."""
-        recording = self._action in _RECORDS
-        self._go_to(ProfilerAction.NONE)
+        recording = self._running and self.current_action in _RECORDING
+        self._pause()
         if recording and self._ready is not None:
             self._ready(self)
+        self.current_action = ProfilerAction.NONE
 
     def step(self) -> None:
-        """Marks the end of a step; the schedule says what becomes of the next one."""
-        before, self.step_num = self._action, self.step_num + 1
-        if before is ProfilerAction.RECORD_AND_SAVE:
-            self._go_to(ProfilerAction.NONE)
+        """Marks the end of a step."""
+        saves = self.current_action == ProfilerAction.RECORD_AND_SAVE
+        self._end_step()
+        if saves:
+            self._pause()
             if self._ready is not None:
                 self._ready(self)
-        self._go_to(self._schedule(self.step_num))
-
-    def _go_to(self, action: ProfilerAction) -> None:
-        if action in _RECORDS and self._action not in _RECORDS:
+        self.step_num += 1
+        after = self._action()
+        if saves and after in _RECORDING:
             self._recorder = Recorder()
-            self._recorder.__enter__()
-        elif action not in _RECORDS and self._action in _RECORDS:
+        self._enter(after)
+
+    def _action(self) -> ProfilerAction:
+        return ProfilerAction.RECORD if self._schedule is None else self._schedule(self.step_num)
+
+    def _enter(self, action: ProfilerAction) -> None:
+        if action in _RECORDING:
+            if not self._running:
+                if self.current_action not in _RECORDING and self.step_num:
+                    self._recorder = Recorder()
+                self._recorder.__enter__()
+                self._running = True
+            if self._schedule is not None or self.step_num:
+                self._step = Region(f"ProfilerStep#{self.step_num}", perf_counter())
+        else:
+            self._pause()
+        self.current_action = action
+
+    def _end_step(self) -> None:
+        if self._step is not None:
+            self._step.seconds = perf_counter() - self._step.start
+            self._recorder.regions.append(self._step)
+            self._step = None
+
+    def _pause(self) -> None:
+        self._end_step()
+        if self._running:
             self._recorder.__exit__()
-        self._action = action
+            self._running = False
 
     def events(self) -> list[Call]:
         """The calls in order."""
         return list(self._recorder.calls)
 
     def key_averages(self, group_by_input_shape: bool = False, group_by_stack_n: int = 0) -> Averages:
-        """The calls grouped by op, with `group_by_input_shape` by op and shapes; named ranges have rows of their own."""
+        """The calls grouped by op, with `group_by_input_shape` by op and shapes; and the regions by name."""
         def key(call: Call) -> tuple[str, str]:
             shapes = " " + str([list(s) for s in call.shapes]) if group_by_input_shape else ""
             return "aten::" + call.name + shapes, ""
 
-        rows = grouped(self._recorder.calls, key)
-        return Averages(rows, self._recorder.seconds, grouped(self._recorder.ranges, lambda call: (call.name, "")))
+        rows = grouped(self._recorder.calls, key) + _regions(self._recorder)
+        return Averages(sorted(rows, key=lambda row: -row.seconds), self._recorder.seconds)
 
     def total_average(self) -> Row:
         """One row for everything."""
@@ -124,32 +164,63 @@ class profile:
         with open(allowed_path(path, write=True), "w", encoding="utf-8") as file:
             json.dump(chrome_trace(self._recorder), file)
 
-    def __str__(self) -> str:
-        return self.key_averages().table()
+    def add_metadata(self, key: str, value: str) -> None:
+        """Accepted as in PyTorch; the trace does not hold it."""
 
 
-class record_function(ContextDecorator):
-    """`with record_function("name"):` a named range: a row of its own in the table."""
+def _regions(recorder: Recorder) -> list[Row]:
+    """A row per name of a region: `inside` is its time, `seconds` that without the calls and regions in it."""
+    rows: dict[str, Row] = {}
+    for region in recorder.regions:
+        row = rows.setdefault(region.name, Row(region.name))
+        row.count += 1
+        row.inside += region.seconds
+        row.seconds += region.seconds - _covered(recorder, region)
+    return list(rows.values())
+
+
+def _covered(recorder: Recorder, region: Region) -> float:
+    """The time of a region that belongs to what is directly inside it."""
+    begin, end = region.start, region.start + region.seconds
+    inner = [other for other in recorder.regions if other is not region and begin <= other.start
+             and other.start + other.seconds <= end and other.seconds < region.seconds]
+    outermost = [each for each in inner if not any(
+        o is not each and o.start <= each.start and each.start + each.seconds <= o.start + o.seconds for o in inner)]
+    calls = [call for call in recorder.calls if begin <= call.start <= end and not any(
+        o.start <= call.start <= o.start + o.seconds for o in outermost)]
+    return sum(each.seconds for each in outermost) + sum(call.seconds for call in calls)
+
+
+class record_function:
+    """`with torch.profiler.record_function("name"):` gives the stretch a name in tables and traces; also a decorator."""
 
     def __init__(self, name: str, args: str | None = None):
-        self.name, self._start = name, 0.0
+        self.name = name
+        self._region: Region | None = None
 
     def __enter__(self) -> record_function:
-        self._start = perf_counter()
+        self._region = Region(self.name, perf_counter())
         return self
 
     def __exit__(self, *_exc: object) -> None:
         recorder = Recorder.active()
-        if recorder is not None:
-            call = Call(self.name, None, (), CPU)
-            call.start, call.seconds = self._start, perf_counter() - self._start
-            recorder.ranges.append(call)
+        if recorder is not None and self._region is not None and self._region.start >= recorder.started:
+            self._region.seconds = perf_counter() - self._region.start
+            recorder.regions.append(self._region)
+
+    def __call__(self, function: Callable) -> Callable:
+        @functools.wraps(function)
+        def named(*args: Any, **options: Any) -> Any:
+            with record_function(self.name):
+                return function(*args, **options)
+        return named
 
 
 def names() -> dict:
     """The names of `torch.profiler`."""
     return {"profile": profile, "record_function": record_function, "ProfilerActivity": ProfilerActivity,
             "ProfilerAction": ProfilerAction, "schedule": schedule,
+            "tensorboard_trace_handler": tensorboard_trace_handler,
             "supported_activities": lambda: {ProfilerActivity.CPU}}
 
 

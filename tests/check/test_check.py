@@ -30,7 +30,7 @@ FAULTS = [
     ("attention", "k.transpose(-2, -1)", "k", "shape", ""),
     ("attention", "weights @ v", "v @ weights", "shape", ""),
     ("attention", "torch.ones(scores.shape[-2], scores.shape[-1])).bool()", "torch.ones(width, width)).bool()", "shape",
-     "masked_fill"),
+     "must match the size of tensor b (12)"),
     ("attention", "torch.randint(0, 100, (8, 12))", "torch.rand(8, 12)", "index", "tensors used as indices must be long"),
     ("attention", "torch.randn(width, 3 * width)", "torch.randn(3 * width, width)", "shape", "cannot be multiplied"),
     ("attention", ".chunk(3, dim=-1)", ".chunk(2, dim=-1)", "ValueError", "not enough values to unpack"),
@@ -233,3 +233,78 @@ def test_the_command_prints_a_plan_and_json(tmp_path, capsys):
     file.write_text("x = torch.ones(3, 4)\ny = x * 2\n")
     assert run(["check", str(file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["flops"] == 12
+
+
+# ---------------------------------------------------------------- functions that nobody calls, bodies of try
+
+def _messages(text: str) -> list:
+    return [f"{each.span.line}: {each.message}" for each in check(text).faults]
+
+
+def test_a_function_that_nobody_calls_is_checked_with_what_its_contracts_say():
+    found = _messages("def f(x: f32[B, 3], w: f32[4, 5]):\n    h = x @ w\n    return h + 1\n")
+    assert found == ["2: mat1 and mat2 shapes cannot be multiplied (Bx3 and 4x5)"]
+
+
+def test_a_function_that_nobody_calls_may_do_what_it_likes_with_what_is_unknown():
+    assert _messages("""
+def f(x, n, *rest, key=None):
+    if not isinstance(x, torch.Tensor):
+        raise TypeError("a tensor, please")
+    for i in range(n):
+        x[i] += torch.zeros(n, 3).sum()
+    with torch.no_grad():
+        if x.mean() > 0:
+            raise ValueError("negative ones only")
+    return f(x, n - 1) + f(x, n - 2)
+def g(n):
+    for i in range(n):
+        yield torch.ones(i)
+""") == []
+
+
+def test_faults_without_unknown_parts_are_found_in_functions_that_nobody_calls():
+    assert _messages("def f(n):\n    a = torch.ones(2, 3)\n    return a @ a\n")[0].startswith("3: mat1 and mat2")
+
+
+def test_methods_of_modules_that_were_made_are_checked():
+    found = _messages("""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+    def forward(self, x):
+        return self.layer(x)
+    def score(self, x: f32[B, 5]):
+        return self.layer(x).sum()
+net = Net()
+""")
+    assert found == ["9: mat1 and mat2 shapes cannot be multiplied (Bx5 and 4x2)"]
+
+
+def test_a_trial_is_no_part_of_the_plan():
+    report = check("def f(x: f32[2, 3]):\n    return x @ x.T\ny = torch.ones(3) + 1\n")
+    assert 2 not in report.lines and report.lines[3].calls >= 1
+
+
+def test_the_body_of_a_try_goes_on_after_what_is_unknown():
+    assert _messages("""
+try:
+    x = torch.ones(4)[torch.rand(4) > 0.5]
+    n = int(x.sum().item())
+    y = torch.ones(2, 3) @ torch.ones(2, 3)
+except ValueError:
+    pass
+""")[0].startswith("5: mat1 and mat2")
+    assert _messages("try:\n    y = torch.ones(2, 3) @ torch.ones(2, 3)\nexcept RuntimeError:\n    y = 1\nz = y + 1\n") == []
+
+
+def test_the_body_of_a_try_without_handlers_is_checked_to_its_end():
+    found = _messages("try:\n    a = torch.ones(2) + torch.ones(3)\n    b = undefined_name\nfinally:\n    c = 1\n")
+    assert [message[0] for message in found] == ["2", "3"]
+
+
+def test_the_plan_counts_memory_that_is_seen_through_a_view():
+    report = check("net = nn.Linear(6, 16)\nx = torch.ones(4, 5, 6)\ny = net(x)\nz = y[0]\n")
+    assert report.lines[3].bytes >= 4 * 5 * 16 * 4
+    assert 4 not in report.lines or report.lines[4].bytes == 0

@@ -344,6 +344,14 @@ def test_an_in_place_op_reads_its_own_target(everything):
     np.testing.assert_allclose(x._a, want)
 
 
+@pytest.mark.parametrize("turn", [lambda x: x.T, lambda x: x.flip(0), lambda x: x.t()[:, :].T.T])
+def test_an_in_place_op_may_read_its_target_in_another_order(turn, everything):
+    x = wrap(_numbers(300, 300))
+    want = (x + turn(x))._a.copy()
+    x.add_(turn(x))
+    np.testing.assert_array_equal(x._a, want)
+
+
 def test_memory_that_left_for_numpy_is_read_at_once(everything):
     x = wrap(np.ones(4, np.float32))
     a = x.numpy()

@@ -1,22 +1,22 @@
 """A stand-in for CuPy on NumPy: arrays that refuse what CuPy's refuse.
 
-No silent copy to the host (`__array__` raises), no mixing with NumPy arrays, no function that CuPy has not
-(`tests/data/cupy_names.json`), and only the ufunc methods that it has. `install()` makes it the cuda device.
+No silent copy to the host (`__array__` raises), no mixing with NumPy arrays or with arrays of another device, no function,
+method, attribute or parameter that CuPy has not (`strict_calls.py`). `install()` makes it the cuda device.
 """
 
-import json
 import sys
 import types
-from pathlib import Path
 
 import numpy as np
 
 from tcli.engine import cuda, device
 from tcli.engine.device import Device
 
-NAMES = {space: frozenset(names) for space, names in
-         json.loads((Path(__file__).parent.parent / "data" / "cupy_names.json").read_text()).items() if space != "cupy version"}
+from . import compiled, strict_cuda
+from .strict_calls import FACTS, NAMES, VERSION, check_call, check_ufunc
+
 MODULES = {"cupy": np, "linalg": np.linalg, "fft": np.fft, "lib.stride_tricks": np.lib.stride_tricks}
+FLAGS = [name for name in NAMES["Flags"] if name[0] != "_"]
 REDUCE = {"add", "multiply", "maximum", "minimum", "logical_and", "logical_or"}
 ACCUMULATE = {"add", "multiply"}
 AT = {"add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor"}
@@ -26,25 +26,35 @@ PLAIN = (np.generic, int, float, complex, bool, str, type(None), np.dtype, type,
 class StrictArray:
     """An array on the pretended device; `_h` holds its values."""
 
-    __slots__ = ("__weakref__", "_base", "_h")
+    __slots__ = ("__weakref__", "_base", "_h", "_home", "_taken")
     __array_priority__ = 100
     __hash__ = None
 
     def __init__(self, values, base=None):
+        self._taken = None
         self._h, self._base = np.asarray(values), base
+        if base is None:
+            self._home, self._taken = strict_cuda.take(self._h.nbytes)
+        else:
+            self._home = base._home
+
+    def __del__(self):
+        if self._taken is not None:
+            strict_cuda.give(self._home, self._taken)
 
     # ------------------------------------------------------------ what it is
 
     shape = property(lambda self: self._h.shape, lambda self, shape: self._set_shape(shape))
     dtype, ndim, size = (property(lambda self, name=name: getattr(self._h, name)) for name in ("dtype", "ndim", "size"))
-    strides, itemsize, nbytes, flags = (property(lambda self, name=name: getattr(self._h, name))
-                                        for name in ("strides", "itemsize", "nbytes", "flags"))
+    strides, itemsize, nbytes = (property(lambda self, name=name: getattr(self._h, name))
+                                 for name in ("strides", "itemsize", "nbytes"))
+    flags = property(lambda self: types.SimpleNamespace(**{name: getattr(self._h.flags, name) for name in FLAGS}))
     real = property(lambda self: self._view(self._h.real), lambda self, value: self.real.__setitem__(Ellipsis, value))
     imag = property(lambda self: self._view(self._h.imag), lambda self, value: self.imag.__setitem__(Ellipsis, value))
     T = property(lambda self: self._view(self._h.T))
     base = property(lambda self: self._base)
     data = property(lambda self: types.SimpleNamespace(ptr=self._h.__array_interface__["data"][0]))
-    device = property(lambda self: types.SimpleNamespace(id=0))
+    device = property(lambda self: types.SimpleNamespace(id=self._home))
 
     def _set_shape(self, shape):
         view = self._h.view()
@@ -91,7 +101,10 @@ class StrictArray:
         self._h.fill(unwrap(value))
 
     def __getitem__(self, index):
-        return self._view(self._h[unwrap(index)])
+        found = self._h[unwrap(index)]
+        if isinstance(found, np.generic):  # an element is a view
+            found = self._h[(*index, Ellipsis) if isinstance(index, tuple) else (unwrap(index), Ellipsis)]
+        return self._view(found)
 
     def __setitem__(self, index, value):
         self._h[unwrap(index)] = unwrap(value)
@@ -139,6 +152,9 @@ def wrap(value):
 def unwrap(value):
     """The values behind strict arrays; refuses NumPy arrays."""
     if type(value) is StrictArray:
+        if value._home != strict_cuda.current():
+            raise ValueError(f"Array device must be same as the current device: array device = {value._home} while current = "
+                             f"{strict_cuda.current()}")
         return value._h
     if isinstance(value, np.ndarray):
         raise TypeError(f"Unsupported type {type(value)}")
@@ -150,10 +166,14 @@ def unwrap(value):
 class StrictFunction:
     """A function or ufunc of CuPy."""
 
-    def __init__(self, function):
-        self.function, self.__name__ = function, function.__name__
+    def __init__(self, function, space, name):
+        self.function, self.__name__, self.space, self.name = function, function.__name__, space, name
 
     def __call__(self, *args, **kwargs):
+        if type(FACTS[self.space][self.name]) is dict:
+            check_ufunc(self.space, self.name, args, kwargs)
+        else:
+            check_call(self.space, self.name, args, kwargs)
         out = kwargs.get("out")
         found = self.function(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()})
         if out is not None:
@@ -187,7 +207,7 @@ class StrictFunction:
 class StrictModule:
     """CuPy's namespace; `space` is "cupy", "linalg", "fft" or a part of SciPy."""
 
-    ndarray = StrictArray
+    ndarray, __version__ = StrictArray, VERSION
 
     def __init__(self, space, real):
         self.__dict__.update(_space=space, _real=real)
@@ -200,9 +220,18 @@ class StrictModule:
         else:
             found = getattr(self._real, name)
             if callable(found) and not isinstance(found, type):
-                found = StrictFunction(found)
+                found = StrictFunction(found, self._space, name)
         self.__dict__[name] = found
         return found
+
+    RawKernel = compiled.RawKernel
+    cuda = strict_cuda.namespace
+
+    def get_default_memory_pool(self):
+        return strict_cuda._pool
+
+    def get_default_pinned_memory_pool(self):
+        return strict_cuda._pinned
 
     def asarray(self, a, dtype=None, order=None, **_other):
         if type(a) is StrictArray:
@@ -212,7 +241,7 @@ class StrictModule:
     def array(self, a, dtype=None, copy=True, order="K", **_other):
         return StrictArray(np.array(a._h if type(a) is StrictArray else _lists(a), dtype, order=order))
 
-    def asnumpy(self, a):
+    def asnumpy(self, a, stream=None, order="C", out=None, *, blocking=True):
         return a.get()
 
 
@@ -254,6 +283,7 @@ def _operators():
     for name in ("reshape transpose swapaxes squeeze ravel flatten sum prod mean var std any all argmax argmin argsort cumsum "
                  "cumprod take clip round repeat diagonal trace dot nonzero searchsorted max min conj partition sort").split():
         def method(self, *args, name=name, **kwargs):
+            check_call("ndarray", name, (self, *args), kwargs)
             return self._view(getattr(self._h, name)(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()}))
         setattr(StrictArray, name, method)
 
@@ -265,43 +295,23 @@ class StrictBackend(cuda.CudaBackend):
     """The CUDA backend with the stand-in for CuPy, and the CPU's random numbers."""
 
     def __init__(self):
-        self.xp, self.count = cuda.DeviceModule(XP), 1
-        self._array = StrictArray
-
-    def owns(self, array):
-        return type(array) is StrictArray
-
-    def device_of(self, array):
-        return Device("cuda", 0)
-
-    def create(self, device, make):
-        return make(self.xp)
+        self._start(XP)
 
     def draw(self, device, sampler, generator, shape, dtype, parameters):
-        return StrictArray(sampler(generator, shape, dtype, *parameters))
-
-    def to_device(self, array, device):
-        return StrictArray(array.copy()) if isinstance(array, np.ndarray) else array
-
-    def to_host(self, array):
-        return array.get()
-
-    def run(self, device, kernel, xp, values):
-        return kernel(xp, *values)
+        with self.on(device):
+            return StrictArray(sampler(generator, shape, dtype, *parameters))
 
     def seed(self, seed):
         pass
 
-    def synchronize(self, device=None):
-        pass
 
-
-def install(monkeypatch) -> Device:
-    """Makes the stand-in the cuda device for a test."""
+def install(monkeypatch, devices: int = 1, memory: int = 1 << 34) -> Device:
+    """Makes the stand-in the cuda device for a test: so many devices with so many bytes each."""
     import scipy.fft
     import scipy.linalg
     import scipy.special
 
+    strict_cuda.reset(devices, memory)
     monkeypatch.setitem(device._backends, "cuda", StrictBackend())
     root, inner = types.ModuleType("cupyx"), types.ModuleType("cupyx.scipy")
     root.scipy = inner

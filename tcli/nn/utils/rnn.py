@@ -157,7 +157,7 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, pad
         longest = total_length
     steps, rows = _places(sizes)
     data, batch = sequence.data, int(sizes[0])
-    place = wrap(steps * batch + rows)
+    place = wrap(steps * batch + rows).to(data.device)
     shape = tuple(data.shape[1:])
     padded = T.full((longest * batch, *shape), padding_value, dtype=data.dtype, device=data.device)
     padded = padded.index_copy(0, place, data).reshape((longest, batch, *shape))

@@ -1,0 +1,140 @@
+"""One launch for all parameters of a dtype: the updates of a step on a GPU, collected and run together.
+
+Inside `together()` updates of device arrays are noted instead of run. What an update does is found by running its
+kernel on `Cell`s with a `Recording` as array module: every `out=` becomes the cell's new expression. Parameters whose
+update has the same kernel, numbers and dtypes share one generated kernel that walks a table of addresses. Halves are
+computed in float32 and rounded once, complex numbers as pairs of real ones, as on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..engine.device import backend, device_of, module_of
+from ..engine.dispatch import is_half
+from ..engine.plan import Group
+from ..engine.symbols import CAST, Expr, symbols
+
+_noted: list | None = None
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Inside, updates of device arrays wait for each other; they run at the end."""
+    global _noted
+    before, _noted = _noted, []
+    try:
+        yield
+        noted = _noted
+    finally:
+        _noted = before
+    if noted:
+        _run(noted)
+
+
+def note(kernel: Callable, arrays: list, scratch: int, numbers: tuple) -> bool:
+    """Notes an update of device arrays; False where it has to be run on its own."""
+    if _noted is None:
+        return False
+    p, g, *state = arrays
+    flat = [p, module_of(g).ascontiguousarray(g), *state]
+    if len({device_of(a) for a in flat}) > 1 or not all(a.flags.c_contiguous and a.size == p.size for a in flat):
+        return False
+    if not hasattr(backend(device_of(p)), "update"):
+        return False
+    if p.dtype.kind == "c":
+        flat = [a.reshape(-1).view(a.real.dtype) if a.dtype.kind == "c" else a for a in flat]
+        if len({a.size for a in flat}) > 1:
+            return False
+    _noted.append((kernel, flat, scratch, numbers))
+    return True
+
+
+def _run(noted: list) -> None:
+    alike: dict = {}
+    for kernel, arrays, scratch, numbers in noted:
+        key = kernel, scratch, numbers, device_of(arrays[0]), tuple(a.dtype for a in arrays)
+        alike.setdefault(key, []).append(arrays)
+    for (kernel, scratch, numbers, device, _), sets in alike.items():
+        first = sets[0]
+        outputs = _trace(kernel, first, scratch, numbers)
+        group = Group([e for _, e in outputs], [], first[0].shape)
+        reads = [next(i for i, a in enumerate(first) if a is leaf) for leaf in group.leaves]
+        writes = [i for i, _ in outputs]
+        backend(device).update(device, group, [([arrays[i] for i in reads], [arrays[i] for i in writes]) for arrays in sets])
+
+
+# ---------------------------------------------------------------- what an update does
+
+def _trace(kernel: Callable, arrays: list, scratch: int, numbers: tuple) -> list:
+    """(number of the array, its new expression) for every array that an update writes."""
+    leaves = [Expr(None, (), a.dtype, arrays[0].shape, a) for a in arrays]
+    cells = [Cell(symbols.asarray(e, np.float32) if is_half(e.dtype) else e) for e in leaves]
+    before = [cell.e for cell in cells]
+    kernel(Recording(), *cells, *[Cell(None, cells[0].dtype) for _ in range(scratch)], *numbers)
+    written = [i for i, cell in enumerate(cells) if cell.e is not before[i] and i != 1]
+    return [(i, cells[i].e if cells[i].e.dtype == leaves[i].dtype else Expr(CAST, (cells[i].e,), leaves[i].dtype,
+                                                                              leaves[i].shape)) for i in written]
+
+
+class Cell:
+    """An array of an update: the expression of what it holds now."""
+
+    __slots__ = ("dtype", "e")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, e: Expr | None, dtype: Any = None):
+        self.e, self.dtype = e, e.dtype if dtype is None and e is not None else dtype
+
+    def __neg__(self) -> Cell:
+        return Cell(np.negative(self.e))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if index is not Ellipsis:
+            raise TypeError("an update writes whole arrays")
+        found = _held(value)
+        self.e = symbols.asarray(found, self.dtype) if type(found) is Expr else Expr(
+            CAST, (np.asarray(found, self.dtype),), self.dtype, self.e.shape)
+
+
+def _held(value: Any) -> Any:
+    return value.e if type(value) is Cell else value
+
+
+class Recording:
+    """The array module of cells: ufuncs that note what they would write into `out`."""
+
+    def __getattr__(self, name: str) -> Callable:
+        ufunc = getattr(np, name)
+
+        def call(*args: Any, out: Any = None) -> Any:
+            if out is None and len(args) > ufunc.nin:
+                out = args[ufunc.nin]
+            return _put(ufunc(*map(_held, args[:ufunc.nin])), out)
+        return call
+
+    def where(self, mask: Any, a: Any, b: Any) -> Cell:
+        return Cell(symbols.where(*map(_held, (mask, a, b))))
+
+    def clip(self, x: Any, low: Any, high: Any, out: Any = None) -> Any:
+        return _put(np.minimum(np.maximum(*map(_held, (x, low))), _held(high)), out)
+
+
+def _put(found: Expr, out: Any) -> Any:
+    if out is None:
+        return Cell(found)
+    out[...] = Cell(found)
+    return out
+
+
+def _operator(ufunc: np.ufunc) -> Callable:
+    return lambda self, other: Cell(ufunc(_held(self), _held(other)))
+
+
+for _name, _ufunc in {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "lt": np.less,
+                      "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal}.items():
+    setattr(Cell, f"__{_name}__", _operator(_ufunc))
