@@ -14,6 +14,7 @@ from . import dtypes, half_complex, placement
 from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
 from .device import device_of, move
 from .meta import NeedsValue
+from .named_results import struct
 from .registry import Op, T, missing_argument, plan_for
 from .storage import by_rows, root_of, thaw
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
@@ -785,25 +786,3 @@ def _share_output(node, array, x) -> None:
     for saved in node.saved:
         if type(saved) is Saved and value_of(saved) is array and saved.hooked is None:
             saved.array, saved.versions, saved.version = x._a, x._v, x._v[0]
-
-
-# ---------------------------------------------------------------- named results
-
-_structs: dict[str, type] = {}
-
-
-def struct(name: str, fields: tuple) -> type:
-    """The class of an op's named results: `torch.return_types.max(values=..., indices=...)`."""
-    found = _structs.get(name)
-    if found is None:
-        members = {"__slots__": (), "__repr__": _struct_repr, "_fields": fields, "op_name": name,
-                   "__module__": "torch.return_types"}
-        for i, field in enumerate(fields):
-            members[field] = property(lambda self, i=i: self[i])
-        found = _structs[name] = type(name, (tuple,), members)
-    return found
-
-
-def _struct_repr(self) -> str:
-    inner = ",\n".join(f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True))
-    return f"torch.return_types.{self.op_name}(\n{inner})"

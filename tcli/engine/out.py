@@ -13,7 +13,8 @@ import numpy as np
 from ..errors import ArgumentError, DTypeError, EngineError, GradError, Unsupported
 from . import dtypes
 from .device import device_of, module_of, move
-from .dispatch import Tensor, bump, execute, struct
+from .dispatch import Tensor, bump, execute
+from .named_results import struct
 from .registry import Op
 from .tape import state
 from .waiting import before_write

@@ -7,7 +7,8 @@ of the first of equals and give it the whole gradient. A nan is larger and small
 import numpy as np
 
 from ..engine.callables import is_small, shortcut
-from ..engine.dispatch import several, struct
+from ..engine.dispatch import several
+from ..engine.named_results import struct
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import state
