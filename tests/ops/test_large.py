@@ -274,8 +274,8 @@ def test_blocks_cover_every_row_once():
     ((9, 11), (3, 3), ((1, 1), (1, 1)), (1, 1), 1), ((9, 11), (2, 3), ((0, 1), (2, 0)), (1, 2), 2),
     ((12, 12), (5, 1), ((2, 2), (0, 0)), (1, 1), 1), ((5, 6, 7), (3, 2, 3), ((1, 1), (0, 1), (1, 1)), (1, 1, 1), 2),
     ((40, 50), (3, 3), ((1, 1), (1, 1)), (1, 1), 1)])
-@pytest.mark.parametrize("columns", [1 << 18, 1 << 10])
-def test_flattened_convolutions_equal_the_general_ones(monkeypatch, size, kernel, pads, dilation, groups, columns):
+@pytest.mark.parametrize("cache", [1 << 18, 1 << 12, 1 << 9])
+def test_flattened_convolutions_equal_the_general_ones(monkeypatch, size, kernel, pads, dilation, groups, cache):
     stride = (1,) * len(size)
     geometry = (stride, pads, dilation, groups)
     out = conv.out_size(size, kernel, stride, pads, dilation)
@@ -284,7 +284,7 @@ def test_flattened_convolutions_equal_the_general_ones(monkeypatch, size, kernel
     found = []
     for flat in (True, False):
         monkeypatch.setattr(conv_flat, "fits", lambda *_, flat=flat: flat)
-        monkeypatch.setattr(conv_flat, "COLUMNS", columns)
+        monkeypatch.setattr(conv_flat, "CACHE", cache)
         found.append((conv._conv(np, x, w, b, geometry, out), conv._conv_input(np, g, w, None, geometry, size),
                       conv._conv_weight(np, g, x, geometry, kernel)))
     for mine, wanted in zip(*found, strict=True):
