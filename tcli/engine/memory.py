@@ -3,18 +3,23 @@
 Fresh memory costs more than the arithmetic done in it: every page has to be cleared and mapped when it is
 first touched. Arrays of a megabyte or more that fusion writes come from here, and their memory comes back
 when the array and all views of it are gone. `TCLI_POOL` is the bound in megabytes of what is kept for
-reuse (256 unless said otherwise; 0 switches the pool off).
+reuse (256 unless said otherwise; 0 switches the pool off). Smaller arrays are NumPy's: glibc's allocator, which gives
+freed memory back at once where it can, is told to keep as much.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from math import prod
 
 import numpy as np
 
 SMALLEST = 1 << 20
 STEP = 1 << 21  # sizes are whole huge pages
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
+MAPPED = 1 << 25  # bytes from which glibc maps an array of its own, the most that it allows
 
 
 class Memory(np.ndarray):
@@ -97,4 +102,17 @@ def _limit_from_environment() -> int:
     return int(text) << 20 if text.isdigit() else 256 << 20
 
 
+def _keep_freed(limit: int) -> None:
+    """Lets glibc keep up to `limit` freed bytes for the next arrays; other allocators stay as they are."""
+    if sys.platform != "linux" or not limit or "MALLOC_TRIM_THRESHOLD_" in os.environ:
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return
+    mallopt(M_TRIM_THRESHOLD, limit)
+    mallopt(M_MMAP_THRESHOLD, MAPPED)
+
+
 pool = Pool(_limit_from_environment())
+_keep_freed(pool.limit)
