@@ -14,6 +14,7 @@ import numpy as np
 from ..engine.sums import block_sum, line_sums
 from .blocks import BLOCK, in_columns, in_order, is_one_line, over_rows, over_slabs, reduced, slabs
 
+LINES = 1 << 16  # elements of the lines that a softmax passes over again and again
 CALM = 1e20  # sums of exponentials below this, and above its inverse, need no shift
 
 
@@ -46,22 +47,48 @@ def softmax(x: np.ndarray, dim: int, log: bool) -> np.ndarray:
     elif in_columns(x.shape, dim):
         _softmax_of_columns(x, out, dim, log)
     else:
-        _softmax_of_rows(x, out, dim, log)
+        _over_lines(log_softmax_lines if log else softmax_lines, dim, out, x)
     return out
 
 
-def _softmax_of_rows(x: np.ndarray, out: np.ndarray, dim: int, log: bool) -> None:
-    source, target = slabs(x, dim), slabs(out, dim)
+def softmax_lines(x: np.ndarray, out: np.ndarray) -> None:
+    """softmax along dim 1 of (n, length) or (n, length, m); exponentials need no shift where their sums are calm."""
+    np.exp(x, out)
+    total = line_sums(out)
+    wild = ~((total > 1 / CALM) & (total < CALM))
+    if wild.any():
+        lines = wild.any(tuple(range(1, wild.ndim)))
+        e = x[lines]
+        e = np.exp(e - np.maximum.reduce(e, 1, keepdims=True))
+        out[lines], total[lines] = e, line_sums(e)
+    np.divide(out, total, out)
 
-    def block(part: slice) -> None:
-        e = target[part]
-        np.subtract(source[part], np.maximum.reduce(source[part], 1, keepdims=True), out=e)
-        if log:
-            e -= np.log(line_sums(np.exp(e)))
-        else:
-            np.exp(e, out=e)
-            e /= line_sums(e)
-    over_slabs(x.shape, dim, block)
+
+def log_softmax_lines(x: np.ndarray, out: np.ndarray) -> None:
+    """The logarithm of the same."""
+    np.subtract(x, np.maximum.reduce(x, 1, keepdims=True), out)
+    np.subtract(out, np.log(line_sums(np.exp(out))), out)
+
+
+def softmax_adjoint_lines(g: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+    """y * (g - sum(g * y)) along dim 1."""
+    np.multiply(g, y, out)
+    np.subtract(g, line_sums(out), out)
+    np.multiply(out, y, out)
+
+
+def log_softmax_adjoint_lines(g: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+    """g - exp(y) * sum(g) along dim 1."""
+    np.exp(y, out)
+    np.multiply(out, line_sums(g), out)
+    np.subtract(g, out, out)
+
+
+def _over_lines(kernel: Callable, dim: int, out: np.ndarray, *operands: np.ndarray) -> np.ndarray:
+    """`kernel(operands..., out)` for blocks of lines along `dim`, which is no column."""
+    target, sources = slabs(out, dim), [slabs(a, dim) for a in operands]
+    over_rows(len(target), target[0].size, lambda i, j: kernel(*[a[i:j] for a in sources], target[i:j]), LINES)
+    return out
 
 
 def _softmax_of_columns(x: np.ndarray, out: np.ndarray, dim: int, log: bool) -> None:
@@ -112,27 +139,12 @@ def _softmax_of_all(x: np.ndarray, out: np.ndarray, log: bool) -> None:
 
 def softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
     """out * (g - sum(g * out)) along `dim`, which is no column; both contiguous."""
-    r = np.empty_like(out)
-    grad, value, target = slabs(g, dim), slabs(out, dim), slabs(r, dim)
-
-    def block(part: slice) -> None:
-        t = np.multiply(grad[part], value[part], out=target[part])
-        t -= value[part] * line_sums(t)
-    over_slabs(out.shape, dim, block)
-    return r
+    return _over_lines(softmax_adjoint_lines, dim, np.empty_like(out), g, out)
 
 
 def log_softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
     """g - exp(out) * sum(g) along `dim`, which is no column; both contiguous."""
-    r = np.empty_like(out)
-    grad, value, target = slabs(g, dim), slabs(out, dim), slabs(r, dim)
-
-    def block(part: slice) -> None:
-        t = np.exp(value[part], out=target[part])
-        t *= line_sums(grad[part])
-        np.subtract(grad[part], t, out=t)
-    over_slabs(out.shape, dim, block)
-    return r
+    return _over_lines(log_softmax_adjoint_lines, dim, np.empty_like(out), g, out)
 
 
 # ---------------------------------------------------------------- log of sums of exponentials
