@@ -16,6 +16,7 @@ import numpy as np
 from ..engine import blas, dtypes
 from ..engine.cost import convolution, convolution_weight, transposed_convolution
 from ..engine.registry import T, composite, op
+from ..engine.sums import line_sums
 from ..errors import DTypeError, EngineError, ShapeError, Unsupported
 from . import conv_flat
 from .windows import c_name, columns, cropped, offsets, padded, sizes, slices
@@ -244,6 +245,8 @@ def _weight_depthwise(xp, g, x, w, geometry) -> None:
     vjp={"x": lambda k, g, x_shape: k.expand(k.reshape(g, (1, x_shape[1], *(1,) * (len(x_shape) - 2))), x_shape)})
 def _channel_sum(xp, x):
     """The sum over all dims but the second."""
+    if xp is np and x.dtype.kind == "f" and x.size:
+        return line_sums(x.reshape(x.shape[0] * x.shape[1], -1)).reshape(x.shape[:2]).sum(0)
     return x.sum(axis=(0, *range(2, x.ndim)))
 
 
