@@ -19,14 +19,16 @@ from tcli.errors import TcliError
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "tests" / "data"
+IMAGES = (".png", ".jpg", ".gif", ".tif", ".webp", ".bmp")
 WORDS = (b"\0", b"\xff", b"\x7f", b"\xff\xff\xff\xff", b"9" * 30, b"-1", b"[", b"{", b'"', b",", b"\n", b"(", b"\x80\2", b"PK")
 
 
 def honest(folder: Path) -> list[tuple[str, bytes]]:
     """(name, bytes) of a file of every format."""
     value = tensor([[1.5, 2.0, 3.0], [4.0, -5.0, 6.0]])
-    for ending in (".npy", ".npz", ".safetensors", ".pt", ".csv", ".tsv", ".json", ".jsonl", ".txt", ".png", ".idx", ".mtx"):
-        tio.save(value / 8 if ending == ".png" else value, folder / f"made{ending}")
+    for ending in (".npy", ".npz", ".safetensors", ".pt", ".csv", ".tsv", ".json", ".jsonl", ".txt", ".png", ".idx", ".mtx",
+                   ".gguf", ".mat", ".h5", ".parquet", ".arrow", ".jpg", ".gif", ".tif", ".webp", ".bmp"):
+        tio.save(value.abs() / 8 if ending in IMAGES else value, folder / f"made{ending}")
     (folder / "table.csv").write_text('name,n,x\nann,1,0.5\n"b ""c""",,2e3\n' * 30)
     files = [*folder.iterdir(), *(path for path in DATA.iterdir() if path.suffix not in (".py", ".md"))]
     return [(path.name, path.read_bytes()) for path in sorted(files)]

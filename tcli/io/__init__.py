@@ -107,12 +107,17 @@ def save(value, path, *, format: str | None = None, metadata: dict | None = None
     The extension names the format; the file appears whole or not at all. metadata: texts, for safetensors.
     """
     from .access import check
-    from .atomic import writing
+    from .atomic import writing, writing_folder
 
     kind = writer_for(os.fspath(path), format)
     where = check(path, write=True)
+    options = {"metadata": metadata, "path": os.fspath(path)}
+    if hasattr(kind, "save_folder"):
+        with writing_folder(where) as folder:
+            kind.save_folder(value, folder, options)
+        return
     with writing(where) as stream:
-        kind.save(value, stream, {"metadata": metadata, "path": os.fspath(path)})
+        kind.save(value, stream, options)
 
 
 def writer_for(path: str, format: str | None = None):
@@ -128,7 +133,7 @@ def writer_for(path: str, format: str | None = None):
     if kind is None:
         raise FileError(f"no format is known for {clean(os.path.basename(path))!r}",
                         help="use .npy, .npz, .safetensors, .pt, .csv, .json or .png")
-    if not hasattr(kind, "save"):
+    if not hasattr(kind, "save") and not hasattr(kind, "save_folder"):
         raise FileError(f"{kind.name} files are read, not written", help="use .npy, .npz, .safetensors or .pt")
     return kind
 

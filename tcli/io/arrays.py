@@ -13,7 +13,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.tensor import Tensor, as_tensor, from_numpy
 from ..errors import FileError
-from .kinds import count
+from .kinds import KINDS, count
 from .limits import check_memory
 from .source import clean
 
@@ -132,9 +132,17 @@ def _flat(value: dict, what: str) -> dict:
     return found
 
 
-def prepared(tensor) -> tuple[np.ndarray, str]:
-    """(array on the host, torch's name of its type) of a tensor that is to be written."""
+NUMPY_KINDS = frozenset(name for name, kind in KINDS.items() if kind.npy)
+
+
+def prepared(tensor, what: str = "", holds=None) -> tuple[np.ndarray, str]:
+    """(array on the host, torch's name of its type) of a tensor that is to be written.
+
+    what, holds: the format, and the types that it can hold; others are refused rather than changed.
+    """
     name = tensor.dtype.name
+    if holds is not None and name not in holds:
+        raise FileError(f"{what} holds no {name}", help="convert it first, as in x.float(); .safetensors and .pt hold all")
     if tensor.is_meta:
         raise FileError("a tensor on the meta device has no values to save")
     array = tensor.cpu_array()

@@ -8,15 +8,28 @@ from .listing import Entry, Listing
 from .source import Input, clean
 
 
-def _table(file: Input, parquet: bool):
+def _opened(file: Input, pyarrow, parquet: bool):
+    """The file as pyarrow reads it: mapped, so that a listing reads no values."""
+    if file.path is not None:
+        source = pyarrow.memory_map(file.path)
+    else:
+        source = pyarrow.BufferReader(pyarrow.py_buffer(file.all()))
+    if parquet:
+        return need("pyarrow.parquet", file.name, "pyarrow").ParquetFile(source)
+    return need("pyarrow.ipc", file.name, "pyarrow").open_file(source)
+
+
+def _read(file: Input, parquet: bool, read):
+    """What `read` makes of the opened file; what the library stumbles over names the file."""
     pyarrow = need("pyarrow", f"{file.name}: a table of this kind", "pyarrow")
-    stream = pyarrow.BufferReader(pyarrow.py_buffer(file.all()))
     try:
-        if parquet:
-            return need("pyarrow.parquet", file.name, "pyarrow").read_table(stream)
-        return need("pyarrow.feather", file.name, "pyarrow").read_table(stream)
+        return read(_opened(file, pyarrow, parquet))
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise file.broken(f"the table cannot be read: {clean(error, 120)}") from None
+
+
+def _all_of(opened):
+    return opened.read() if hasattr(opened, "read") else opened.read_all()
 
 
 def _columns(table):
@@ -34,10 +47,21 @@ def _columns(table):
     return Table(found)
 
 
-def _listing(name: str, table) -> Listing:
-    entries = [Entry(clean(key), str(column.type).replace("double", "float64"), (len(column),), column.nbytes)
-               for key, column in zip(table.column_names, table.columns, strict=True)]
-    return Listing(name, entries)
+def _written(value, stream, package: str, write: str) -> None:
+    """Columns by name; those of a matrix are called by their number."""
+    from .arrays import NUMPY_KINDS, prepared
+    from .table import columns_of
+
+    pyarrow = need("pyarrow", "writing a table of this kind", "pyarrow")
+    holds = NUMPY_KINDS - {"complex64", "complex128"}
+    columns = {str(name): column if isinstance(column, list) else prepared(column, "a table", holds)[0]
+               for name, column in columns_of(value).items()}
+    getattr(need(package, "writing a table of this kind", "pyarrow"), write)(pyarrow.table(columns), stream)
+
+
+def _listing(name: str, schema, rows: int) -> Listing:
+    return Listing(name, [Entry(clean(field.name), str(field.type).replace("double", "float64").replace("halffloat", "float16"),
+                                (rows,)) for field in schema])
 
 
 @format("parquet", magic=b"PAR1", extra="pyarrow")
@@ -46,11 +70,15 @@ class Parquet:
 
     @staticmethod
     def read_header(file: Input) -> Listing:
-        return _listing("parquet", _table(file, True))
+        return _read(file, True, lambda opened: _listing("parquet", opened.schema_arrow, opened.metadata.num_rows))
 
     @staticmethod
     def load(file: Input):
-        return _columns(_table(file, True))
+        return _columns(_read(file, True, _all_of))
+
+    @staticmethod
+    def save(value, stream, options=None) -> None:
+        _written(value, stream, "pyarrow.parquet", "write_table")
 
 
 @format("arrow", magic=b"ARROW1", extra="pyarrow")
@@ -59,8 +87,12 @@ class Arrow:
 
     @staticmethod
     def read_header(file: Input) -> Listing:
-        return _listing("arrow", _table(file, False))
+        return _read(file, False, lambda opened: _listing("arrow", opened.schema, opened.read_all().num_rows))
 
     @staticmethod
     def load(file: Input):
-        return _columns(_table(file, False))
+        return _columns(_read(file, False, _all_of))
+
+    @staticmethod
+    def save(value, stream, options=None) -> None:
+        _written(value, stream, "pyarrow.feather", "write_feather")

@@ -40,6 +40,31 @@ def writing(path: str):
         raise
 
 
+@contextmanager
+def writing_folder(path: str):
+    """A folder that takes the target's name when the block ends without an error; an older one gives way then."""
+    target = os.path.realpath(path)
+    if os.path.lexists(target) and not os.path.isdir(target):
+        raise FileError(f"cannot write {clean(path, 300)}: it is a file, and a folder is to be written")
+    temporary, old = f"{target}.{os.getpid()}.tmp", f"{target}.{os.getpid()}.old"
+    try:
+        os.mkdir(temporary)
+        yield temporary
+        if os.path.isdir(target):
+            os.rename(target, old)
+        os.rename(temporary, target)
+        _sync_folder(target)
+    except OSError as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"cannot write {clean(path, 300)}: {error.strerror or error}") from None
+    finally:
+        from shutil import rmtree
+
+        for each in (temporary, old):
+            rmtree(each, ignore_errors=True)
+
+
 def _remove_orphans(target: str) -> None:
     """Temporary files beside the target whose process is gone: it was killed while it wrote."""
     folder, name = os.path.split(target)

@@ -235,9 +235,10 @@ class Pt:
 
     @staticmethod
     def save(value, stream, options=None) -> None:
-        from .checkpoint_writer import write
+        from .checkpoint_writer import folder_of, write
 
-        write(value, stream, (options or {}).get("metadata"))
+        options = options or {}
+        write(value, stream, options.get("metadata"), folder_of(options.get("path", "")))
 
 
 def _is_plain_list(value) -> bool:

@@ -1,132 +1,116 @@
-"""Writes PyTorch's zip checkpoint: what `torch.load(weights_only=True)` and tcli read.
+"""Writes PyTorch's zip checkpoint: byte for byte what `torch.save` writes.
 
-The pickle is written opcode by opcode, since its names (torch._utils._rebuild_tensor_v2 and the like)
-are not importable here. Tensors that share memory share a storage in the file; views keep their strides.
+The pickle is made by Python's own pickler, which is told how tensors fall apart; the names that they are
+put together by (torch._utils._rebuild_tensor_v2 and the like) are not importable here and are written
+as they are. Tensors that share memory share a storage in the file; views keep their strides.
 """
 
 from __future__ import annotations
 
-import struct
+import os
+import pickle
 from collections import OrderedDict
+from functools import cache
+from io import BytesIO
+from sys import intern
 
 import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import Size
 from ..engine.device import Device
-from ..engine.tensor import Parameter, Tensor
+from ..engine.tensor import Parameter, Tensor, from_numpy
 from ..errors import FileError
 from .arrays import write_values
 from .kinds import KINDS
-from .zip_writer import ZipWriter
+from .torch_archive import TorchArchive
 from .zips import metadata_comment
 
 MAX_DEPTH = 100
+_HELP = "save model.state_dict(): tcli does not write classes"
+
+
+class _Name:
+    """Something of PyTorch's that the pickle names, such as `torch FloatStorage`."""
+
+    __slots__ = ("module", "name")
+
+    def __init__(self, module: str, name: str):
+        self.module, self.name = module, name
+
+    def __call__(self, *_args):
+        """Never called: the pickler wants what rebuilds a value to be callable."""
+        raise NotImplementedError(f"{self.module}.{self.name}")
+
+
+named = cache(_Name)  # one object per name: the pickler writes it once and refers to it then
 
 
 class _Storage:
-    """Memory to be written once: the array that covers it, or the bytes of it."""
+    """Memory to be written once: the array that covers it, and what the pickle says of it."""
 
-    __slots__ = ("array", "dtype", "key", "location", "nbytes")
+    __slots__ = ("array", "count", "key", "kind", "location")
 
 
-class Pickle:
-    """The bytes of a pickle of protocol 2, and the storages that it refers to."""
+class Pickler(pickle._Pickler):
+    """The pickle of protocol 2; `storages` are the values to write beside it."""
 
-    def __init__(self):
-        self.out: list[bytes] = [b"\x80\x02"]
+    dispatch = dict(pickle._Pickler.dispatch)
+
+    def __init__(self, out):
+        super().__init__(out, 2)
         self.storages: dict[tuple, _Storage] = {}
-        self.memo: dict[int, int] = {}
-        self.keep: list = []
+        self.depth = 0
 
-    def finished(self) -> bytes:
-        return b"".join([*self.out, b"."])
-
-    def put(self, *parts: bytes) -> None:
-        self.out.extend(parts)
-
-    # ------------------------------------------------------------ values
-
-    def value(self, value: object, depth: int = 0) -> None:
-        if depth > MAX_DEPTH:
+    def save(self, value, save_persistent_id=True):
+        value = _plain(value)
+        inner = isinstance(value, (dict, list, tuple, set))
+        self.depth += inner
+        if self.depth > MAX_DEPTH:
             raise FileError(f"cannot save: the value is nested more than {MAX_DEPTH} levels deep")
-        if isinstance(value, (Tensor, dict, list)) and id(value) in self.memo:
-            self.put(b"j", struct.pack("<I", self.memo[id(value)]))
-            return
+        super().save(value, save_persistent_id)
+        self.depth -= inner
+
+    def persistent_id(self, value):
+        if type(value) is _Storage:
+            return "storage", value.kind, value.key, value.location, value.count
+        return None
+
+    def reducer_override(self, value):
+        """How a value falls apart: (what rebuilds it, its arguments); NotImplemented for what pickle knows."""
         kind = type(value)
-        writer = _WRITERS.get(kind) or next((w for base, w in _BASES if isinstance(value, base)), None)
-        if writer is None:
+        if kind in _AS_PICKLE_DOES:
+            return NotImplemented
+        parts = _PARTS.get(kind) or next((each for base, each in _BASES if isinstance(value, base)), None)
+        if parts is None:
             raise FileError(f"cannot save a {kind.__name__}: a checkpoint holds tensors, numbers, text, lists, "
                             "tuples and dicts", help=_HELP if hasattr(value, "state_dict") else None)
-        writer(self, value, depth)
+        return parts(self, value)
 
-    def remember(self, value: object) -> None:
-        at = self.memo[id(value)] = len(self.memo)
-        self.keep.append(value)
-        self.put(b"r", struct.pack("<I", at))
+    def _save_name(self, name: _Name) -> None:
+        self.write(pickle.GLOBAL + f"{name.module}\n{name.name}\n".encode())
+        self.memoize(name)
 
-    def name(self, module: str, name: str) -> None:
-        self.put(f"c{module}\n{name}\n".encode())
+    def _save_dtype(self, dtype: dtypes.dtype) -> None:
+        self.save(named("torch", dtype.name))
 
-    def text(self, text: str) -> None:
-        raw = text.encode("utf-8", "surrogatepass")
-        self.put(b"X", struct.pack("<I", len(raw)), raw)
-
-    def integer(self, value: int) -> None:
-        if 0 <= value < 256:
-            self.put(b"K", bytes((value,)))
-        elif -1 << 31 <= value < 1 << 31:
-            self.put(b"J", struct.pack("<i", value))
-        else:
-            width = value.bit_length() // 8 + 1
-            if width > 255:
-                raise FileError("cannot save a number of more than 2000 bits")
-            self.put(b"\x8a", bytes((width,)), value.to_bytes(width, "little", signed=True))
-
-    def integers(self, values) -> None:
-        self.put(b"(")
-        for value in values:
-            self.integer(int(value))
-        self.put(b"t")
+    dispatch[_Name], dispatch[dtypes.dtype] = _save_name, _save_dtype
 
     # ------------------------------------------------------------ tensors
 
-    def tensor(self, t: Tensor, depth: int) -> None:
-        if isinstance(t, Parameter):
-            self.name("torch._utils", "_rebuild_parameter")
-            self.put(b"(")
-            self._tensor(t, False)
-            self.put(b"\x88" if t.requires_grad else b"\x89")
-            self._no_hooks()
-            self.put(b"tR")
-        else:
-            self._tensor(t, t.requires_grad and t.is_leaf)
-        self.remember(t)
+    def tensor(self, t: Tensor) -> tuple:
+        return self._rebuild(t, t.requires_grad and t.is_leaf)
 
-    def _tensor(self, t: Tensor, requires_grad: bool) -> None:
-        name = t.dtype.name
-        storage, offset, strides = self.place(t, name)
-        typed = KINDS[name].storage
-        self.name("torch._utils", "_rebuild_tensor_v2" if typed else "_rebuild_tensor_v3")
-        self.put(b"((")
-        self.text("storage")
-        self.name(*(("torch", typed) if typed else ("torch.storage", "UntypedStorage")))
-        self.text(storage.key)
-        self.text(storage.location)
-        self.integer(storage.nbytes // KINDS[name].itemsize if typed else storage.nbytes)
-        self.put(b"tQ")
-        self.integer(offset)
-        self.integers(t.shape)
-        self.integers(strides)
-        self.put(b"\x88" if requires_grad else b"\x89")
-        self._no_hooks()
-        if not typed:
-            self.name("torch", name)
-        self.put(b"tR")
+    def parameter(self, t: Parameter) -> tuple:
+        return named("torch._utils", "_rebuild_parameter"), (t.detach(), t.requires_grad, OrderedDict())
 
-    def _no_hooks(self) -> None:
-        self.name("collections", "OrderedDict")
-        self.put(b")R")
+    def _rebuild(self, t: Tensor, requires_grad: bool) -> tuple:
+        storage, offset, strides = self.place(t, t.dtype.name)
+        # Tuples of their own, as in PyTorch: the pickle refers back to an object that it has seen.
+        parts = storage, offset, (*t.shape,), (*strides,), requires_grad, OrderedDict()
+        if KINDS[t.dtype.name].storage:
+            return named("torch._utils", "_rebuild_tensor_v2"), parts
+        return named("torch._utils", "_rebuild_tensor_v3"), (*parts, t.dtype)
 
     def place(self, t: Tensor, name: str) -> tuple[_Storage, int, tuple]:
         """(storage, offset, strides) of a tensor: in the memory that it shares with others."""
@@ -149,10 +133,11 @@ class Pickle:
         key = (array.__array_interface__["data"][0], array.nbytes, dtype) if array.nbytes else (id(array), 0, dtype)
         found = self.storages.get(key)
         if found is None:
+            typed = KINDS[dtype].storage
             found = self.storages[key] = _Storage()
-            found.array, found.dtype, found.location = array, dtype, location
-            found.key, found.nbytes = str(len(self.storages) - 1), array.nbytes
-            self.keep.append(array)
+            found.array, found.location, found.key = array, intern(location), str(len(self.storages) - 1)
+            found.kind = named("torch", typed) if typed else named("torch.storage", "UntypedStorage")
+            found.count = array.nbytes // KINDS[dtype].itemsize if typed else array.nbytes
         return found
 
 
@@ -164,8 +149,11 @@ def root_of(array: np.ndarray) -> np.ndarray | None:
     root = array
     while isinstance(root.base, np.ndarray):
         root = root.base
-    foreign = root.dtype.itemsize != array.dtype.itemsize or array.dtype.byteorder == ">"
-    if foreign or any(s < 0 for s in array.strides):
+    if array.dtype.byteorder == ">" or any(s < 0 for s in array.strides):
+        return None
+    if root.dtype.itemsize == 1 and root.ndim == 1 and root.flags.c_contiguous and not root.nbytes % array.dtype.itemsize:
+        root = root.view(array.dtype)  # the bytes of a storage that came out of a file
+    if root.dtype.itemsize != array.dtype.itemsize:
         return None
     if root.flags.f_contiguous and not root.flags.c_contiguous:
         root = root.T
@@ -187,103 +175,64 @@ def _row_major(shape) -> tuple:
 
 # ---------------------------------------------------------------- plain values
 
-_HELP = "save model.state_dict(): tcli does not write classes"
+def _plain(value):
+    """A number of NumPy's, a dict or a list of another class: as the plain one, which every reader knows."""
+    if isinstance(value, np.generic):
+        return value.item()
+    for base in (dict, list):
+        if isinstance(value, base) and type(value) not in (base, OrderedDict):
+            return base(value)
+    return value
 
 
-def _dict(p: Pickle, value: dict, depth: int) -> None:
-    if type(value) is OrderedDict:
-        p.name("collections", "OrderedDict")
-        p.put(b")R")
-    else:
-        p.put(b"}")
-    p.remember(value)
-    p.put(b"(")
-    for key, each in value.items():
-        if isinstance(key, Tensor):
-            raise FileError("cannot save a dict whose keys are tensors")
-        p.value(key, depth + 1)
-        p.value(each, depth + 1)
-    p.put(b"u")
+def _dict(_p: Pickler, value: dict):
+    if any(isinstance(key, Tensor) for key in value):
+        raise FileError("cannot save a dict whose keys are tensors")
+    if type(value) is dict:
+        return NotImplemented
+    return named("collections", "OrderedDict"), (), vars(value) or None, None, iter(value.items())
 
 
-def _list(p: Pickle, value: list, depth: int) -> None:
-    p.put(b"]")
-    p.remember(value)
-    p.put(b"(")
-    for each in value:
-        p.value(each, depth + 1)
-    p.put(b"e")
+def _integer(_p: Pickler, value: int):
+    if value.bit_length() > 2000:
+        raise FileError("cannot save a number of more than 2000 bits")
+    return NotImplemented
 
 
-def _tuple(p: Pickle, value: tuple, depth: int) -> None:
-    p.put(b"(")
-    for each in value:
-        p.value(each, depth + 1)
-    p.put(b"t")
+def _device(_p: Pickler, value: Device) -> tuple:
+    kind = value.type.encode().decode()  # a text of its own, as in PyTorch: the pickle does not refer to another one
+    return named("torch", "device"), (kind,) if value.index is None else (kind, value.index)
 
 
-def _size(p: Pickle, value: Size, depth: int) -> None:
-    p.name("torch", "Size")
-    p.put(b"(")
-    p.integers(value)
-    p.put(b"tR")
+_AS_PICKLE_DOES = frozenset({type(None), bool, float, str, list, tuple, dtypes.dtype, _Name})
+_PARTS = {
+    int: _integer, dict: _dict, OrderedDict: _dict, Device: _device,
+    Size: lambda _, v: (named("torch", "Size"), ((*v,),)),
+    set: lambda _, v: (named("__builtin__", "set"), (sorted(v, key=repr),)),  # the same values, the same bytes
+    bytes: lambda _, v: (named("_codecs", "encode"), (v.decode("latin-1"), "latin1")),
+    complex: lambda _, v: (named("__builtin__", "complex"), (v.real, v.imag))}
+_BASES = ((Parameter, Pickler.parameter), (Tensor, Pickler.tensor),
+          (np.ndarray, lambda p, v: p.tensor(from_numpy(np.ascontiguousarray(v)))))
 
 
-def _set(p: Pickle, value: set, depth: int) -> None:
-    p.name("__builtin__", "set")
-    p.put(b"(")
-    _list(p, sorted(value, key=repr), depth)
-    p.put(b"tR")
+def folder_of(path) -> str:
+    """What PyTorch calls the folder in an archive: as the file without its ending, "archive" without a plain name."""
+    name = os.path.basename(os.fspath(path)).rpartition("\\")[2]
+    stem = name.rpartition(".")[0] if "." in name else name
+    return stem if stem and stem.isascii() and os.fspath(path).isascii() else "archive"
 
 
-def _bytes(p: Pickle, value: bytes, depth: int) -> None:
-    p.name("_codecs", "encode")
-    p.put(b"(")
-    p.text(bytes(value).decode("latin-1"))
-    p.text("latin1")
-    p.put(b"tR")
-
-
-def _complex(p: Pickle, value: complex, depth: int) -> None:
-    p.name("__builtin__", "complex")
-    p.put(b"(G", struct.pack(">d", value.real), b"G", struct.pack(">d", value.imag), b"tR")
-
-
-def _device(p: Pickle, value: Device, depth: int) -> None:
-    p.name("torch", "device")
-    p.put(b"(")
-    p.text(value.type)
-    if value.index is not None:
-        p.integer(value.index)
-    p.put(b"tR")
-
-
-_WRITERS = {
-    type(None): lambda p, v, d: p.put(b"N"), bool: lambda p, v, d: p.put(b"\x88" if v else b"\x89"),
-    int: lambda p, v, d: p.integer(v), float: lambda p, v, d: p.put(b"G", struct.pack(">d", v)),
-    str: lambda p, v, d: p.text(v), Size: _size, list: _list, tuple: _tuple, set: _set, bytes: _bytes,
-    complex: _complex,
-    Device: _device, dtypes.dtype: lambda p, v, d: p.name("torch", v.name)}
-_BASES = ((Tensor, Pickle.tensor), (dict, _dict), (list, _list), (tuple, _tuple),
-          (np.ndarray, lambda p, v, d: p.value(_from_numpy(v), d)),
-          (np.generic, lambda p, v, d: p.value(v.item(), d)))
-
-
-def _from_numpy(array: np.ndarray) -> Tensor:
-    from ..engine.tensor import from_numpy
-
-    return from_numpy(np.ascontiguousarray(array))
-
-
-def write(value: object, stream, metadata: dict | None = None) -> None:
-    """The archive: data.pkl, byteorder, the storages, version."""
-    pickle = Pickle()
-    pickle.value(value)
-    with ZipWriter(stream, metadata_comment(metadata)) as archive:
-        archive.add("archive/data.pkl", pickle.finished())
-        archive.add("archive/byteorder", b"little")
-        for storage in pickle.storages.values():
-            with archive.member(f"archive/data/{storage.key}", storage.nbytes) as out:
+def write(value: object, stream, metadata: dict | None = None, folder: str = "archive") -> None:
+    """The archive: the pickle, the storages, and what PyTorch puts beside them, all in one folder."""
+    out = BytesIO()
+    pickler = Pickler(out)
+    pickler.dump(value)
+    with TorchArchive(stream, folder, metadata_comment(metadata)) as archive:
+        archive.add("data.pkl", out.getvalue())
+        archive.add(".format_version", b"1")
+        archive.add(".storage_alignment", b"64")
+        archive.add("byteorder", b"little")
+        for storage in pickler.storages.values():
+            with archive.member(f"data/{storage.key}", storage.array.nbytes) as out:
                 write_values(storage.array, out)
-        archive.add("archive/version", b"3\n")
-
+        archive.add("version", b"3\n")

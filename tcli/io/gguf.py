@@ -1,13 +1,15 @@
 """GGUF, the format of llama.cpp: metadata, then tensors, plain or in quantised blocks.
 
 Written from the format's description. Plain types and the simple blocks (Q8_0, Q4_0, Q4_1, Q5_0, Q5_1)
-load, the latter as float32; other blocks are listed with their size and refused when loaded.
+load, the latter as float32; other blocks are listed with their size and refused when loaded. Written are
+the plain types.
 """
 
 from __future__ import annotations
 
 import struct
 
+from ..errors import FileError
 from .formats import format
 from .kinds import KINDS, count
 from .limits import MAX_HEADER, check_memory
@@ -24,10 +26,11 @@ TYPES = {
     24: ("int8", 1, 1), 25: ("int16", 1, 2), 26: ("int32", 1, 4), 27: ("int64", 1, 8), 28: ("float64", 1, 8),
     29: ("IQ1_M", 256, 56),
     30: ("bfloat16", 1, 2)}
+NUMBERS = {name: number for number, (name, block, _) in TYPES.items() if block == 1}
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 SHOWN = 8  # elements of an array that the metadata shows
-MAX_DIMS = 8
+MAX_DIMS, WRITTEN_DIMS, ALIGNMENT = 8, 4, 32
 
 
 class _Cursor:
@@ -158,6 +161,38 @@ class Gguf:
     @staticmethod
     def load_one(file: Input, entry: Entry):
         return _tensor(file, entry, file.buffer())
+
+    @staticmethod
+    def save(value, stream, options=None) -> None:
+        from .arrays import named_tensors, prepared, write_values
+
+        tensors = [(name, *prepared(tensor, "a .gguf file", NUMBERS))
+                   for name, tensor in named_tensors(value, "a .gguf file").items()]
+        stream.write(_header_bytes(tensors, (options or {}).get("metadata") or {}))
+        for _, array, _ in tensors:
+            write_values(array, stream)
+            stream.write(bytes(-array.nbytes % ALIGNMENT))
+
+
+def _header_bytes(tensors: list, metadata: dict) -> bytes:
+    """Version 3, padded to where the values begin; the dims stand in reverse order."""
+    out = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(metadata))]
+    for key, text in metadata.items():
+        out += [_text_bytes(str(key)), struct.pack("<I", _STRING), _text_bytes(str(text))]
+    at = 0
+    for name, array, dtype in tensors:
+        if array.ndim > WRITTEN_DIMS:
+            raise FileError(f"a .gguf file holds {WRITTEN_DIMS} dims, {clean(name)!r} has {array.ndim}")
+        out += [_text_bytes(name), struct.pack("<I", array.ndim), struct.pack(f"<{array.ndim}Q", *array.shape[::-1]),
+                struct.pack("<IQ", NUMBERS[dtype], at)]
+        at += array.nbytes + -array.nbytes % ALIGNMENT
+    header = b"".join(out)
+    return header + bytes(-len(header) % ALIGNMENT)
+
+
+def _text_bytes(text: str) -> bytes:
+    raw = text.encode("utf-8", "surrogateescape")
+    return struct.pack("<Q", len(raw)) + raw
 
 
 def _tensor(file: Input, entry: Entry, buffer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import TcliError
 from .extras import need
 from .formats import format
 from .limits import check_memory
@@ -33,6 +34,21 @@ def _sets(h5py, file: Input, group, prefix: str = "", depth: int = 0):
             yield from _sets(h5py, file, item, f"{prefix}{name}.", depth + 1)
 
 
+class _said_of:
+    """Turns what the library stumbles over into an error that names the file."""
+
+    def __init__(self, file: Input):
+        self.file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, _kind, error, _trace):
+        if isinstance(error, RuntimeError) and not isinstance(error, TcliError):
+            raise self.file.broken(f"it is damaged ({clean(error, 100)})") from None
+        return False
+
+
 @format("hdf5", magic=b"\x89HDF\r\n\x1a\n", extra="h5py")
 class Hdf5:
     """Data sets by dotted name."""
@@ -40,7 +56,7 @@ class Hdf5:
     @staticmethod
     def read_header(file: Input) -> Listing:
         h5py, opened = _opened(file)
-        with opened:
+        with opened, _said_of(file):
             entries = [Entry(name, item.dtype.name, item.shape or ()) for name, item in _sets(h5py, file, opened)]
             metadata = {clean(key): clean(value) for key, value in opened.attrs.items()}
         return Listing("hdf5", entries, metadata)
@@ -52,7 +68,7 @@ class Hdf5:
 
         h5py, opened = _opened(file)
         found = {}
-        with opened:
+        with opened, _said_of(file):
             for name, item in _sets(h5py, file, opened):
                 if item.dtype.kind in "biufc" and not item.is_virtual and not item.external:
                     check_memory(item.nbytes, f"{file.name}: {clean(name)!r}")
@@ -62,9 +78,9 @@ class Hdf5:
 
     @staticmethod
     def save(value, stream, options=None) -> None:
-        from .arrays import named_tensors, prepared
+        from .arrays import NUMPY_KINDS, named_tensors, prepared
 
         h5py = need("h5py", "writing an HDF5 file", "h5py")
         with h5py.File(stream, "w") as out:
             for name, tensor in named_tensors(value, "an HDF5 file").items():
-                out[name.replace(".", "/")] = prepared(tensor)[0]
+                out[name.replace(".", "/")] = prepared(tensor, "an HDF5 file", NUMPY_KINDS)[0]

@@ -154,8 +154,9 @@ def pixels_of(value):
 
     from ..errors import FileError
     from .arrays import one_tensor, prepared
+    from .kinds import KINDS
 
-    array, dtype = prepared(one_tensor(value, "an image"))
+    array, dtype = prepared(one_tensor(value, "an image"), "an image", KINDS.keys() - {"complex32", "complex64", "complex128"})
     if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 2, 3, 4):
         array = array.transpose(1, 2, 0)  # PyTorch's channels first
     if array.ndim == 3 and array.shape[2] == 1:

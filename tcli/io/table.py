@@ -340,23 +340,38 @@ def _as_matrix(columns: list):
 def write_table(value, stream, separator: str) -> None:
     """Rows of numbers and words; a Table or a dict of columns with a header."""
     if hasattr(value, "items"):
-        names = list(value.keys())
-        columns = [each.tolist() if hasattr(each, "tolist") else list(each) for each in value.values()]
-        if any(isinstance(cell, list) for column in columns for cell in column[:1]) \
-                or len({len(column) for column in columns}) > 1:
-            raise FileError("the columns of a table are 1-D and of one length",
-                            help="use .npz for tensors of several shapes")
-        _write_rows(stream, separator, [names])
-        _write_rows(stream, separator, zip(*columns, strict=True))
+        columns = columns_of(value)
+        _write_rows(stream, separator, [columns])
+        _write_rows(stream, separator, zip(*(each if isinstance(each, list) else each.tolist() for each in columns.values()),
+                                           strict=True))
         return
+    _write_rows(stream, separator, (_exact(row) for row in _matrix(value).cpu_array()))
+
+
+def columns_of(value) -> dict:
+    """Columns by name, each a list or a 1-D tensor: of a Table, a dict, or a matrix, which has numbers for names."""
+    if not hasattr(value, "items"):
+        return {str(i): column for i, column in enumerate(_matrix(value).unbind(1))}
+    columns = {name: each if hasattr(each, "tolist") else list(each) for name, each in value.items()}
+    if not all(map(_is_column, columns.values())) or len({len(each) for each in columns.values()}) > 1:
+        raise FileError("the columns of a table are 1-D and of one length", help="use .npz for tensors of several shapes")
+    return columns
+
+
+def _is_column(value) -> bool:
+    if isinstance(value, list):
+        return not any(isinstance(cell, (list, tuple)) for cell in value[:1])
+    return len(value.shape) == 1
+
+
+def _matrix(value):
     from .arrays import one_tensor
 
     tensor = one_tensor(value, "a table")
     if tensor.ndim > 2:
         raise FileError(f"a table has two dims, this tensor has the shape {list(tensor.shape)}",
                         help="reshape it, or use .npy")
-    rows = tensor.reshape(-1, 1) if tensor.ndim < 2 else tensor
-    _write_rows(stream, separator, (_exact(row) for row in rows.cpu_array()))
+    return tensor.reshape(-1, 1) if tensor.ndim < 2 else tensor
 
 
 def _exact(row) -> list:

@@ -31,7 +31,7 @@ def torch_save(obj, f, pickle_module=None, pickle_protocol: int = 2, _use_new_zi
         raise ArgumentError(f"expected 'f' to be string, path, or a file-like object with a 'write' attribute, got "
                             f"{type(f).__name__}")
     with writing(check(f, write=True)) as stream:
-        checkpoint_writer.write(obj, stream)
+        checkpoint_writer.write(obj, stream, folder=checkpoint_writer.folder_of(f))
 
 
 def torch_load(f, map_location=None, pickle_module=None, *, weights_only: bool | None = None,

@@ -106,11 +106,34 @@ def test_the_archive_is_what_pytorch_writes(tmp_path):
     torch_save({"a": tensor([1.0, 2.0])}, tmp_path / "x.pt")
     with zipfile.ZipFile(tmp_path / "x.pt") as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == ["archive/data.pkl", "archive/byteorder", "archive/data/0", "archive/version"]
-        info = archive.getinfo("archive/data/0")
+        info = archive.getinfo("x/data/0")
     assert (info.header_offset + 30 + len(info.filename) + len(info.extra)) % 64 >= 0
     data = (tmp_path / "x.pt").read_bytes()
     assert data.index(np.array([1, 2], "<f4").tobytes()) % 64 == 0
+
+
+@pytest.mark.parametrize("name", ["digits_mlp.pt", "kinds.pt", "nested.pt"])
+def test_what_pytorch_wrote_is_written_again_byte_for_byte(name, tmp_path):
+    torch_save(torch_load(DATA / name), tmp_path / name)
+    assert (tmp_path / name).read_bytes() == (DATA / name).read_bytes()
+
+
+@pytest.mark.parametrize(("count", "fingerprint"), [
+    (1, "1572819951185464302603834990268477128014"), (9, "0197786035336920144303377056873830784471"),
+    (25, "1475072860757635669911691429374780849492"), (600, "1339579879115997573207605494645285621640")])
+def test_the_fingerprint_is_pytorchs(count, fingerprint, tmp_path):
+    import zipfile
+
+    torch_save([tensor([float(i)] * 2) for i in range(count)], tmp_path / "x.pt")
+    with zipfile.ZipFile(tmp_path / "x.pt") as archive:
+        assert archive.read("x/.data/serialization_id").decode() == fingerprint
+
+
+def test_the_folder_of_an_archive_is_called_as_the_file():
+    from tcli.io.checkpoint_writer import folder_of
+
+    assert [folder_of(path) for path in ("a/b.c.pt", "model", "x.pt", ".pt", "", "\u00e4.pt")] == [
+        "b.c", "model", "x", "archive", "archive", "archive"]
 
 
 @pytest.mark.parametrize("where", ["cpu", {"cuda:0": "cpu"}, lambda storage, place: storage])

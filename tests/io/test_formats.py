@@ -15,13 +15,17 @@ from tcli.engine.tensor import Tensor, from_numpy, tensor
 from tcli.errors import FileError, TcliError
 from tcli.io.formats import TABLE, find
 from tcli.io.kinds import KINDS
+from tcli.io.source import BytesInput
 from tests.io.peak import PEAK
 
 DATA = Path(__file__).parent.parent / "data"
+NUMPYS = {name for name, kind in KINDS.items() if kind.npy}
 HOLDS = {
     ".npy": set(KINDS) - {"complex32"}, ".npz": set(KINDS) - {"complex32"},
     ".safetensors": {name for name, kind in KINDS.items() if kind.safetensors}, ".pt": set(KINDS),
-    ".idx": {"uint8", "int8", "int16", "int32", "float32", "float64"}}
+    ".idx": {"uint8", "int8", "int16", "int32", "float32", "float64"},
+    ".h5": NUMPYS, ".zarr": NUMPYS,
+    ".gguf": {"int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"}}
 
 
 def bits(t: Tensor) -> bytes:
@@ -82,6 +86,142 @@ def test_every_dtype_comes_back(ending, data, tmp_path):
     with tio.open_input(str(path)) as file:
         entry = tio.read_listing(file).entries[0]
     assert (entry.dtype, entry.shape) == (value.dtype.name, tuple(value.shape))
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".arrow", ".mat"])
+@pytest.mark.parametrize("name", sorted(NUMPYS))
+def test_a_matrix_comes_back_from_tables_and_matlab(name, ending, tmp_path):
+    value = tensor([[0, 1, 2], [3, 4, 5]]).to(dtypes.NAMES[name])
+    if name in ({"float16"} if ending == ".mat" else {"complex64", "complex128"}):
+        with pytest.raises(FileError, match=f"holds no {name}"):
+            tio.save(value, tmp_path / ("x" + ending))
+        return
+    tio.save(value, tmp_path / ("x" + ending))
+    found = tio.load(tmp_path / ("x" + ending))
+    same(found["arr_0"] if ending == ".mat" else found.tensor(), value)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".arrow"])
+def test_a_table_with_words_comes_back(ending, tmp_path):
+    (tmp_path / "x.csv").write_text("name,age\nann,31\nbob,45\n")
+    tio.save(tio.load(tmp_path / "x.csv"), tmp_path / ("x" + ending))
+    found = tio.load(tmp_path / ("x" + ending))
+    assert (found["name"], found["age"].tolist()) == (["ann", "bob"], [31, 45])
+
+
+@pytest.mark.parametrize("ending", sorted(set(HOLDS) - {".pt", ".npy", ".npz"}) + [".mat", ".parquet"])
+def test_a_type_that_a_format_lacks_is_refused_not_changed(ending, tmp_path):
+    lacking = sorted(set(KINDS) - HOLDS.get(ending, NUMPYS) - {"complex32"})
+    for name in lacking:
+        with pytest.raises(TcliError, match=name):
+            tio.save(tensor([[0, 1]]).to(dtypes.NAMES[name]), tmp_path / ("x" + ending))
+    assert lacking
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("word", [b"\0", b"\xff", b"\x7f\xff\xff\xff"])
+def test_damaged_matlab_files_raise_and_do_not_crash(word, packed, tmp_path):
+    """Each place of the file in turn is overwritten."""
+    import scipy.io
+
+    scipy.io.savemat(tmp_path / "x.mat", {"a": np.arange(6.0).reshape(2, 3), "c": np.array([1j])}, do_compression=packed)
+    data = (tmp_path / "x.mat").read_bytes()
+    for at in range(120, len(data)):
+        damaged = data[:at] + word + data[at + len(word):]
+        try:
+            found = find("mat").load(BytesInput(damaged, "x.mat"))
+        except TcliError as error:
+            assert "x.mat" in str(error)
+        else:
+            assert all(isinstance(value, Tensor) for value in found.values())
+
+
+def test_matlab_files_of_scipy(tmp_path):
+    import scipy.io
+    import scipy.sparse
+
+    value = {"wide": np.arange(24, dtype="i2").reshape(2, 3, 4), "flags": np.array([[True, False]]),
+             "sparse": scipy.sparse.csc_matrix(np.array([[0, 2.0, 0], [1.0, 0, 3.0]])), "empty": np.zeros((0, 3)),
+             "complex": np.array([[1 + 2j, 3.0]], "c8"), "text": "hello", "a_name_of_more_than_four_letters": np.ones(5)}
+    for packed in (False, True):
+        scipy.io.savemat(tmp_path / "x.mat", value, do_compression=packed, long_field_names=True)
+        found = tio.load(tmp_path / "x.mat")
+        assert set(found) == set(value) - {"text"}
+        for name, each in found.items():
+            want = value[name].toarray() if name == "sparse" else np.atleast_2d(value[name])
+            assert each.cpu_array().dtype == want.dtype
+            np.testing.assert_array_equal(each.cpu_array(), want)
+        with tio.open_input(str(tmp_path / "x.mat")) as file:
+            listing = tio.read_listing(file)
+        assert [e.shape for e in listing.entries if e.name == "wide"] == [(2, 3, 4)]
+        assert listing.notes == ["'text' is a text, not numbers"]
+
+
+@pytest.mark.parametrize(("name", "data"), [
+    ("x.h5", b"\x89HDF\r\n\x1a\n" + bytes(200)), ("x.parquet", b"PAR1" + bytes(50) + b"PAR1"),
+    ("x.arrow", b"ARROW1" + bytes(90)), ("x.jpg", b"\xff\xd8\xff\xe0" + bytes(60)),
+    ("x.gif", b"GIF89a\xff\xff\xff\xff" + bytes(30)), ("x.mat", bytes(200))])
+def test_damaged_files_of_other_libraries_are_named(name, data, tmp_path):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(FileError) as caught:
+        tio.load(tmp_path / name)
+    assert name in caught.value.message
+
+
+@pytest.mark.parametrize("ending", [".h5", ".zarr"])
+def test_dots_in_names_are_groups(ending, tmp_path):
+    value = {"block.0.weight": tensor([[1.0, 2.0]]), "block.0.bias": tensor(3.0), "count": tensor(4)}
+    tio.save(value, tmp_path / ("x" + ending))
+    found = tio.load(tmp_path / ("x" + ending))
+    assert {name: each.tolist() for name, each in found.items()} == {name: each.tolist() for name, each in value.items()}
+    tio.save(value, tmp_path / ("x" + ending))
+    assert [path.name for path in tmp_path.iterdir()] == ["x" + ending]
+    assert tio.load(f"{tmp_path}/x{ending}::block.0.weight").tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_zarr_stores_of_the_package(version, tmp_path):
+    zarr = pytest.importorskip("zarr", minversion="3")
+    top = zarr.open_group(tmp_path / "x.zarr", mode="w", zarr_format=version)
+    top.create_array("a/plain", data=np.arange(10.0).reshape(2, 5), chunks=(1, 3), compressors=None)
+    top.create_array("packed", data=np.arange(7), chunks=(3,))
+    found = tio.load(tmp_path / "x.zarr")
+    assert {name: each.tolist() for name, each in found.items()} == {
+        "a.plain": np.arange(10.0).reshape(2, 5).tolist(), "packed": list(range(7))}
+    with tio.open_input(str(tmp_path / "x.zarr")) as file:
+        assert {e.name: (e.dtype, e.shape) for e in tio.read_listing(file).entries} == {
+            "a.plain": ("float64", (2, 5)), "packed": ("int64", (7,))}
+
+
+def test_the_zarr_package_reads_what_is_written(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    tio.save({"a.b": tensor([[1, 2], [3, 4]]), "c": tensor(5.0)}, tmp_path / "x.zarr")
+    top = zarr.open(str(tmp_path / "x.zarr"), mode="r")
+    assert top["a/b"][...].tolist() == [[1, 2], [3, 4]]
+    assert top["c"][...] == 5
+
+
+def test_links_out_of_a_store_are_not_followed(tmp_path):
+    (tmp_path / "secret").write_bytes(np.arange(3.0).tobytes())
+    tio.save(tensor([7.0, 7.0, 7.0]).double(), tmp_path / "x.zarr")
+    (tmp_path / "x.zarr" / "0").unlink()
+    (tmp_path / "x.zarr" / "0").symlink_to(tmp_path / "secret")
+    assert tio.load(tmp_path / "x.zarr").tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("header", "said"), [
+    ("{", "is no JSON"), ("[]", "no header of a version 2 array"), ('{"zarr_format": 3}', "no header of a version 2 array"),
+    ('{"zarr_format": 2, "shape": [2], "chunks": [0], "dtype": "<f4"}', "no header of a version 2 array"),
+    ('{"zarr_format": 2, "shape": [9000000000], "chunks": [1], "dtype": "<f4"}', "claims 9000000000 chunks"),
+    ('{"zarr_format": 2, "shape": [4611686018427387903], "chunks": [4611686018427387903], "dtype": "<f4"}', "no honest data"),
+    ('{"zarr_format": 2, "shape": [2], "chunks": [2], "dtype": "|O"}', "are no numbers")])
+def test_bad_zarr_headers(header, said, tmp_path):
+    (tmp_path / "x.zarr").mkdir()
+    (tmp_path / "x.zarr" / ".zarray").write_text(header)
+    with pytest.raises(FileError, match=said) as caught:
+        tio.load(tmp_path / "x.zarr")
+    assert "x.zarr" in caught.value.message
 
 
 @pytest.mark.parametrize("name", [name for name in sorted(HOLDS[".npy"]) if KINDS[name].npy])
