@@ -168,7 +168,7 @@ def logsumexp_of_lines(x: np.ndarray, out: np.ndarray) -> None:
             out[...] = found
             return
     total = line_sums(np.exp(x))
-    if _is_calm(total):
+    if is_calm(total):
         np.log(total, out=out)
         return
     top = _finite_or_zero(np.maximum.reduce(x, 1, keepdims=True))
@@ -177,7 +177,7 @@ def logsumexp_of_lines(x: np.ndarray, out: np.ndarray) -> None:
     np.add(np.log(total, out=total), top, out=out)
 
 
-def _is_calm(total) -> bool:
+def is_calm(total) -> bool:
     """Whether sums of exponentials are so far from overflow and underflow that taking out the maximum changes nothing."""
     return bool(total.min() > 1 / CALM and total.max() < CALM)
 
@@ -197,7 +197,7 @@ def _logsumexp_of_columns(x: np.ndarray, dim: int) -> np.ndarray:
         _over_column_rows(x, dim, exponential)
         return np.add.reduce(sums, 1, keepdims=True)
     total = sums_from(None)
-    if _is_calm(total):
+    if is_calm(total):
         return _kept(np.log(total), x, dim)
     top = _finite_or_zero(slabs(reduced(np.maximum, x, dim, None, True), dim))
     return _kept(np.log(sums_from(top)) + top, x, dim)
@@ -211,7 +211,7 @@ def logsumexp_of_all(x: np.ndarray):
     def block(start: int, stop: int) -> None:
         part, i = x[start:stop], start // BLOCK
         sums[i] = block_sum(np.exp(part))
-        if not _is_calm(sums[i]):
+        if not is_calm(sums[i]):
             tops[i] = np.maximum.reduce(part)
             sums[i] = block_sum(np.exp(part - tops[i]))
     over_rows(x.size, 1, block)
