@@ -17,7 +17,7 @@ from math import prod
 
 import numpy as np
 
-from ..engine.blas import one_thread
+from ..engine import blas
 from .windows import offsets
 
 CACHE = 1 << 19  # elements of the buffers of a unit
@@ -126,11 +126,15 @@ class Unit:
         return cols.reshape(groups, -1, n)
 
 
-def over_units(units: Sequence, fn: Callable[[int], object]) -> None:
-    """`fn(u)` for the numbers of units on all threads, with one BLAS thread each."""
+def over_units(units: Sequence, fn: Callable[[int], object], work: int = 0) -> None:
+    """`fn(u)` for the numbers of units on all threads, with one BLAS thread each; a lone unit of much `work` has all."""
     from ..engine import threads
 
-    with one_thread:
+    if len(units) == 1:
+        with blas.threads_for(work):
+            fn(0)
+        return
+    with blas.one_thread:
         threads.parallel(len(units), fn)
 
 
@@ -143,7 +147,8 @@ def forward(x: np.ndarray, weight: np.ndarray, bias, y: np.ndarray, geometry: tu
     # (outer offsets, groups, channels of a group, inputs of a group)
     w = np.ascontiguousarray(weight.reshape(groups, n_out // groups, -1, len(outer), len(inner)).transpose(3, 0, 1, 2, 4))
     w = w.reshape(len(outer), groups, n_out // groups, -1)
-    units = layout.units(len(x), channels * (1 + len(inner)) + 2 * n_out, weight.size * prod(layout.out))
+    work = weight.size * prod(layout.out)
+    units = layout.units(len(x), channels * (1 + len(inner)) + 2 * n_out, work)
 
     def one(u: int) -> None:
         unit = Unit(layout, units[u])
@@ -158,7 +163,7 @@ def forward(x: np.ndarray, weight: np.ndarray, bias, y: np.ndarray, geometry: tu
         if bias is not None:
             lines[:, :unit.length] += bias[:, None]
         unit.of(y)[...] = unit.windows(lines)
-    over_units(units, one)
+    over_units(units, one, work * len(x))
 
 
 def backward_input(g: np.ndarray, weight: np.ndarray, size: tuple, geometry: tuple) -> np.ndarray:
@@ -179,7 +184,7 @@ def _mirrored(kernel: tuple, geometry: tuple) -> tuple:
     return stride, back, dilation, groups
 
 
-def summed(units: Sequence, part_of: Callable[[int], np.ndarray]) -> np.ndarray:
+def summed(units: Sequence, part_of: Callable[[int], np.ndarray], work: int = 0) -> np.ndarray:
     """The sum of the arrays of all units, in an order that does not depend on threads."""
     step = -(-len(units) // PARTS)
     starts = range(0, len(units), step)
@@ -190,7 +195,7 @@ def summed(units: Sequence, part_of: Callable[[int], np.ndarray]) -> np.ndarray:
         for u in range(starts[p] + 1, min(starts[p] + step, len(units))):
             total += part_of(u)
         parts[p] = total
-    over_units(parts, some)
+    over_units(parts, some, work)
     for part in parts[1:]:
         parts[0] += part
     return parts[0]
@@ -213,7 +218,7 @@ def backward_weight(g: np.ndarray, x: np.ndarray, kernel: tuple, geometry: tuple
         for k, start in enumerate(outer):
             np.matmul(cols[:, :, start:start + unit.length], runs, out=found[k])
         return found
-    total = summed(units, part).reshape(len(outer), groups, channels // groups, len(inner), -1)
+    total = summed(units, part, work * len(x)).reshape(len(outer), groups, channels // groups, len(inner), -1)
     return np.ascontiguousarray(total.transpose(1, 4, 2, 0, 3)).reshape(n_out, channels // groups, *kernel)
 
 

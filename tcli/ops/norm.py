@@ -42,11 +42,11 @@ def dots(xp, a, b):
 
 def in_blocks(xp, rows: int, length: int, fn) -> None:
     """`fn(block)` for slices of rows that fit into cache together with a few buffers."""
-    if xp is np:
-        with one_thread:
-            over_rows(rows, length, lambda start, stop: fn(slice(start, stop)), BLOCK)
-    elif rows:
+    if xp is not np or rows * length <= BLOCK:
         fn(slice(0, rows))
+        return
+    with one_thread:
+        over_rows(rows, length, lambda start, stop: fn(slice(start, stop)), BLOCK)
 
 
 def _moments(xp, x, eps: float):
