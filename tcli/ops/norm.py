@@ -15,7 +15,6 @@ from ..engine.blas import one_thread
 from ..engine.dispatch import is_half
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
-from ..engine.sums import line_sums
 from ..engine.tape import state
 from ..errors import BadValue, EngineError, ShapeError
 from .arrays import refuse
@@ -28,11 +27,6 @@ CALM = 4  # the most that a squared mean may be of a variance for sums of square
 def wide(x):
     """Half types as float32, the rest as it is; None stays None."""
     return x.astype(np.float32) if x is not None and is_half(x.dtype) else x
-
-
-def row_means(xp, x):
-    """The means of rows that are not empty, (rows, 1)."""
-    return (line_sums(x) if xp is np else x.sum(1, keepdims=True)) / x.dtype.type(x.shape[1])
 
 
 def dots(xp, a, b):
@@ -49,23 +43,31 @@ def in_blocks(xp, rows: int, length: int, fn) -> None:
         over_rows(rows, length, lambda start, stop: fn(slice(start, stop)), BLOCK)
 
 
+def line_dots(xp, a, b=None):
+    """Dot products of matching rows, or the sums of the rows of a: (rows, 1)."""
+    found = xp.empty((len(a), 1), a.dtype)
+    ones = xp.ones(a.shape[1], a.dtype) if b is None else None
+
+    def block(rows: slice) -> None:
+        found[rows, 0] = dots(xp, a[rows], ones if b is None else b[rows])
+    in_blocks(xp, *a.shape, block)
+    return found
+
+
 def _moments(xp, x, eps: float):
-    """(rows, means to take from them yet, their means, 1 / standard deviation): centred where sums of squares lose too much."""
+    """(means, 1 / standard deviations) of rows; squares are summed as they are where that loses nothing."""
     n = x.dtype.type(x.shape[1])
-    mean = row_means(xp, x)
-    variance = dots(xp, x, x)[:, None] / n - mean * mean
-    left = mean
+    mean = line_dots(xp, x) / n
+    variance = line_dots(xp, x, x) / n - mean * mean
     if not holds((mean * mean <= CALM * variance).all()):
-        x = x - mean
-        left, variance = xp.zeros_like(mean), dots(xp, x, x)[:, None] / n
-    return x, left, mean, 1 / xp.sqrt(variance + x.dtype.type(eps))
+        centred = x - mean
+        variance = line_dots(xp, centred, centred) / n
+    return mean, 1 / xp.sqrt(variance + x.dtype.type(eps))
 
 
-def _centred(xp, x, mean, rstd):
-    """(rows, means to take from them yet) as `_moments` had them."""
-    if holds((mean * mean * (rstd * rstd) <= CALM).all()):
-        return x, mean
-    return x - mean, xp.zeros_like(mean)
+def _twice(xp, column, row):
+    """Two matrices whose product is the outer product of a column and a row: NumPy leaves that of single ones to slow loops."""
+    return xp.concatenate([column, column], 1), xp.concatenate([row, row], 0) * row.dtype.type(0.5)
 
 
 def _row_gradients(k, g, need, x, weight, rows, eps, affine, out1, out2):
@@ -115,49 +117,52 @@ def _row_norm(xp, x, weight: "Tensor?", bias: "Tensor?", rows: "int", eps: "floa
     mean, rstd = xp.empty((rows, 1), y.dtype), xp.empty((rows, 1), y.dtype)
     whole = len(affine[0]) == 2  # each row takes the same affine map
 
-    def block(b: slice) -> None:
-        part, left, mean[b], rstd[b] = _moments(xp, x2[b], eps)
-        if whole:
-            _row_affine(xp, part, left, rstd[b], weight, bias, y[b])
-        else:
-            _channel_affine(xp, part, left, rstd[b], _of_rows(xp, weight, affine, rows, b), _of_rows(xp, bias, affine, rows, b),
-                            y[b])
-    if length:
-        in_blocks(xp, rows, length, block)
-    else:
+    if not length:
         mean[...], rstd[...] = np.nan, 1 / np.sqrt(y.dtype.type(eps))
+    elif rows:
+        mean, rstd = _moments(xp, x2, eps)
+        if whole:
+            _row_affine(xp, x2, mean, rstd, weight, bias, y)
+        else:
+            _channel_affine(xp, x2, mean, rstd, _of_rows(xp, weight, affine, rows), _of_rows(xp, bias, affine, rows), y)
     y = y.reshape(x.shape)
     return y.astype(x.dtype, copy=False), mean.reshape(stats), rstd.reshape(stats)
 
 
-def _row_affine(xp, x, mean, rstd, weight, bias, out) -> None:
+def _row_affine(xp, x, mean, rstd, weight, bias, y) -> None:
     """(x - mean) * rstd * weight + bias as x times one matrix plus another: products are quicker than broadcasts."""
     row = xp.ones((1, x.shape[1]), x.dtype) if weight is None else weight.reshape(1, -1)
-    xp.matmul(rstd, row, out=out)
-    out *= x
-    left, right = [-mean * rstd], [row]
+    scale, rows = _twice(xp, rstd, row)
+    shift, others = _twice(xp, -mean * rstd, row)
     if bias is not None:
-        left, right = [*left, xp.ones_like(mean)], [row, bias.reshape(1, -1)]
-    out += xp.matmul(xp.concatenate(left, 1), xp.concatenate(right, 0))
+        shift, others = xp.concatenate([-mean * rstd, xp.ones_like(mean)], 1), xp.concatenate([row, bias.reshape(1, -1)], 0)
+
+    def block(b: slice) -> None:
+        out = xp.matmul(scale[b], rows, out=y[b])
+        out *= x[b]
+        out += xp.matmul(shift[b], others)
+    in_blocks(xp, *x.shape, block)
 
 
-def _of_rows(xp, values, affine, rows: int, b: slice):
-    """(rows of the block, channels of a row) from one value per channel; None stays None."""
+def _of_rows(xp, values, affine, rows: int):
+    """(rows, channels of a row) from one value per channel; None stays None."""
     if values is None:
         return None
-    n = affine[0][0]
-    per_sample = rows // max(n, 1)
-    return values.reshape(per_sample, -1)[xp.arange(*b.indices(rows)) % per_sample]
+    per_sample = rows // affine[0][0]
+    return values.reshape(per_sample, -1)[xp.arange(rows) % per_sample]
 
 
-def _channel_affine(xp, x, mean, rstd, weight, bias, out) -> None:
+def _channel_affine(xp, x, mean, rstd, weight, bias, y) -> None:
     """The same with one weight for each channel of a row."""
     scale = rstd if weight is None else rstd * weight
     shift = -mean * scale if bias is None else bias - mean * scale
     channels = max(scale.shape[1], shift.shape[1])
-    view = out.reshape(len(out), channels, -1)
-    xp.multiply(x.reshape(view.shape), scale[..., None], out=view)
-    view += shift[..., None]
+
+    def block(b: slice) -> None:
+        view = y[b].reshape(-1, channels, y.shape[1] // channels)
+        xp.multiply(x[b].reshape(view.shape), scale[b][..., None], out=view)
+        view += shift[b][..., None]
+    in_blocks(xp, *x.shape, block)
 
 
 @op("_row_norm_backward", at="", outs=3, half=False, nograd=True)
@@ -182,28 +187,39 @@ def _weight_shape(weight, wshape) -> tuple:
     return weight.shape if weight is not None else (prod(wshape),)
 
 
-def _weight_gradients(xp, g2, x2, weight, mean, rstd, gx):
+def _weight_gradients(xp, g, x, weight, mean, rstd, gx):
     """(gradients of weight, of bias) where each row takes the same affine map; writes that of x."""
-    rows, length = x2.shape
-    row = xp.ones((1, length), x2.dtype) if weight is None else weight.reshape(1, -1)
+    rows, length = x.shape
+    row = xp.ones((1, length), x.dtype) if weight is None else weight.reshape(1, -1)
     step = max(1, BLOCK // length)
-    found = xp.zeros((-(-rows // step) if xp is np else 1, 2, length), x2.dtype)
+    found = xp.zeros((-(-rows // step) if xp is np and rows * length > BLOCK else 1, 2, length), x.dtype)
+    total, product = xp.empty_like(mean), xp.empty_like(mean)
+    shifts = xp.concatenate([-mean * rstd, xp.ones_like(mean)], 1)
 
-    def block(b: slice) -> None:
-        g, r, (x, left) = g2[b], rstd[b], _centred(xp, x2[b], mean[b], rstd[b])
-        product = g * x
-        sums, target = xp.concatenate([xp.ones_like(r), left * r], 1).T @ g, found[b.start // step]
-        target[0], target[1] = (r.T @ product)[0] - sums[1], sums[0]
-        total = g @ row.T
-        # The means over a row of h and of h * xhat, where h = g * weight and xhat = (x - mean) * rstd.
-        a, c = total / gx.dtype.type(length), (product @ row.T - left * total) * r / gx.dtype.type(length)
-        out = xp.matmul(r, row, out=gx[b])
-        out *= g
-        xp.multiply(x, c * r * r, out=product)
-        out -= product
-        out += (c * r * left - a) * r
-    in_blocks(xp, rows, length, block)
+    def add_up(b: slice) -> None:
+        both = g[b] * x[b]
+        xp.matmul(shifts[b].T, g[b], out=found[b.start // step])
+        found[b.start // step, 0] += (rstd[b].T @ both)[0]
+        total[b], product[b] = g[b] @ row.T, both @ row.T
+    in_blocks(xp, rows, length, add_up)
+    slope, shift = _slopes(total, product, mean, rstd, length)
+    scale, twice = _twice(xp, rstd, row)
+
+    def spread(b: slice) -> None:
+        out = xp.matmul(scale[b], twice, out=gx[b])
+        out *= g[b]
+        part = x[b] * slope[b]
+        part += shift[b]
+        out += part
+    in_blocks(xp, rows, length, spread)
     return found.sum(0)
+
+
+def _slopes(total, product, mean, rstd, length: int):
+    """(factor, shift): what x contributes to its gradient, from the sums over a row of h = g * weight and of h * x."""
+    n = mean.dtype.type(length)
+    slope = (mean * total - product) * rstd * rstd * rstd / n
+    return slope, -slope * mean - total * rstd / n
 
 
 def _channel_gradients(xp, g2, x2, weight, mean, rstd, affine, gx):
@@ -211,21 +227,19 @@ def _channel_gradients(xp, g2, x2, weight, mean, rstd, affine, gx):
     n, channels, inner = affine[0]
     rows, length = x2.shape
     per_row = channels * n // rows
-    one, total, product = xp.ones(inner, x2.dtype), xp.empty((rows, per_row), x2.dtype), xp.empty((rows, per_row), x2.dtype)
+    g, x, out = (a.reshape(n * channels, inner) for a in (g2, x2, gx))
+    total, product = (v.reshape(rows, per_row) for v in (line_dots(xp, g), line_dots(xp, g, x)))
+    weights = 1 if weight is None else _of_rows(xp, weight, affine, rows)
+    of_row = [(v * weights).sum(1, keepdims=True) for v in (total, product)]
+    slope, shift = _slopes(*of_row, mean, rstd, length)
+    scale, slope, shift = (xp.broadcast_to(v, (rows, per_row)).reshape(-1, 1) for v in (rstd * weights, slope, shift))
 
-    def block(b: slice) -> None:
-        g, r, (x, left) = g2[b].reshape(-1, per_row, inner), rstd[b], _centred(xp, x2[b], mean[b], rstd[b])
-        x = x.reshape(g.shape)
-        total[b] = dots(xp, g, one)
-        product[b] = (dots(xp, g, x) - left * total[b]) * r
-        scale = r if weight is None else _of_rows(xp, weight, affine, rows, b) * r
-        a = (total[b] * scale).sum(1, keepdims=True) / gx.dtype.type(length)
-        c = (product[b] * scale).sum(1, keepdims=True) / gx.dtype.type(length)
-        out = xp.multiply(g, scale[..., None], out=gx[b].reshape(g.shape))
-        out -= x * (c * r)[..., None]
-        out += (c * r * left - a)[..., None]
-    in_blocks(xp, rows, length, block)
-    return product.reshape(n, channels).sum(0), total.reshape(n, channels).sum(0)
+    def spread(b: slice) -> None:
+        part = xp.multiply(g[b], scale[b], out=out[b])
+        part += x[b] * slope[b]
+        part += shift[b]
+    in_blocks(xp, *x.shape, spread)
+    return ((product - mean * total) * rstd).reshape(n, channels).sum(0), total.reshape(n, channels).sum(0)
 
 
 # ---------------------------------------------------------------- layer_norm
@@ -363,12 +377,13 @@ def _rms_norm(xp, x, weight: "Tensor?", rows: "int", eps: "float"):
     x2 = source.reshape(rows, length)
     y, rstd = xp.empty((rows, length), x2.dtype), xp.empty((rows, 1), x2.dtype)
     row = xp.ones((1, length), x2.dtype) if weight is None else weight.reshape(1, -1)
+    if y.size:
+        rstd = 1 / xp.sqrt(line_dots(xp, x2, x2) / x2.dtype.type(length) + x2.dtype.type(eps))
+        scale, row = _twice(xp, rstd, row)
 
-    def block(b: slice) -> None:
-        rstd[b] = 1 / xp.sqrt(dots(xp, x2[b], x2[b])[:, None] / x2.dtype.type(length) + x2.dtype.type(eps))
-        out = xp.matmul(rstd[b], row, out=y[b])
-        out *= x2[b]
-    if length:
+        def block(b: slice) -> None:
+            out = xp.matmul(scale[b], row, out=y[b])
+            out *= x2[b]
         in_blocks(xp, rows, length, block)
     return y.reshape(x.shape).astype(x.dtype, copy=False), rstd
 
@@ -380,13 +395,14 @@ def _rms_norm_backward(xp, g, x, weight: "Tensor?", rstd, rows: "int"):
     x2, g2, gx = source.reshape(rows, length), g.reshape(rows, length), xp.empty((rows, length), source.dtype)
     row = xp.ones((1, length), x2.dtype) if weight is None else wide_weight.reshape(1, -1)
     step = max(1, BLOCK // max(length, 1))
-    found = xp.zeros((max(1, -(-rows // step)) if xp is np else 1, length), x2.dtype)
+    found = xp.zeros((-(-rows // step) if xp is np and x.size > BLOCK else 1, length), x2.dtype)
+    scale, twice = _twice(xp, rstd, row)
 
     def block(b: slice) -> None:
         r, product = rstd[b], g2[b] * x2[b]
         found[b.start // step] = (r.T @ product)[0]
         c = product @ row.T * (r * r * r) / gx.dtype.type(length)
-        out = xp.matmul(r, row, out=gx[b])
+        out = xp.matmul(scale[b], twice, out=gx[b])
         out *= g2[b]
         out -= xp.multiply(x2[b], c, out=product)
     if gx.size:

@@ -16,7 +16,7 @@ from ..engine.tape import state
 from ..engine.waiting import before_write
 from ..errors import BadValue, DTypeError, EngineError
 from .arrays import refuse
-from .norm import CALM, dots, in_blocks, need_floating, wide
+from .norm import CALM, in_blocks, line_dots, need_floating, wide
 
 
 def _column(v, ndim: int):
@@ -42,14 +42,7 @@ def _channel_dots(xp, a, b=None):
     """The sum of a * b, or of a alone, for each channel."""
     if a.ndim == 2:
         return a.sum(0) if b is None else xp.einsum("ij,ij->j", a, b)
-    lines = _lines(a)
-    found = xp.empty(len(lines), a.dtype)
-    others = xp.ones(lines.shape[1], a.dtype) if b is None else _lines(b)
-
-    def block(rows: slice) -> None:
-        found[rows] = dots(xp, lines[rows], others if b is None else others[rows])
-    in_blocks(xp, *lines.shape, block)
-    return found.reshape(a.shape[:2]).sum(0)
+    return line_dots(xp, _lines(a), None if b is None else _lines(b)).reshape(a.shape[:2]).sum(0)
 
 
 def _sum_of_scaled(xp, shift, *terms):
