@@ -642,19 +642,24 @@ def _keep_original(node, x) -> None:
             saved.array, saved.versions, saved.version = saved.array.copy(), [0], 0
 
 
+def check_history(x) -> None:
+    """Raises when an in-place op on `x`, which requires grad, would break a graph."""
+    if x._node is None:
+        raise GradError("a leaf Variable that requires grad is being used in an in-place operation.",
+                        help="wrap the update in `with torch.no_grad():`")
+    if x._several:
+        raise GradError(f"Output {x._several[1]} of {x._several[0]} is a view and is being modified inplace. This view is "
+                        "the output of a function that returns multiple views. Such functions do not allow the output "
+                        "views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
+    if x._base is not None and x._base._rg and x._base._node is None:
+        raise GradError("a view of a leaf Variable that requires grad is being used in an in-place operation.",
+                        help="wrap the update in `with torch.no_grad():`")
+
+
 def check_writable(x) -> None:
     """Raises when an in-place op on `x` would break a graph or overlapping memory; readers that wait get a copy."""
     if state.grad and x._rg:
-        if x._node is None:
-            raise GradError("a leaf Variable that requires grad is being used in an in-place operation.",
-                            help="wrap the update in `with torch.no_grad():`")
-        if x._base is not None and x._base._rg and x._base._node is None:
-            raise GradError("a view of a leaf Variable that requires grad is being used in an in-place operation.",
-                            help="wrap the update in `with torch.no_grad():`")
-        if x._several:
-            raise GradError(f"Output {x._several[1]} of {x._several[0]} is a view and is being modified inplace. This view is "
-                            "the output of a function that returns multiple views. Such functions do not allow the output "
-                            "views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
+        check_history(x)
     if type(x._a) is np.ndarray and not x._a.flags.writeable:
         thaw(x._a)
     if not x._a.flags.writeable or 0 in x._a.strides and x._a.size > 1 and any(

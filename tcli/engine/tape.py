@@ -538,6 +538,8 @@ def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> Non
     waiting = []
     for leaf in list(leaves):
         g = leaves.pop(leaf)
+        if not leaf.variable._rg:  # it was detached since
+            continue
         if type(g) is Pending:
             waiting.append(leaf.variable)
         if type(g) is ndarray:

@@ -114,7 +114,7 @@ def _repeated(x, times: int, dim: int):
     return T.flatten(T.clone(wide, memory_format=contiguous_format), dim, dim + 1)
 
 
-@op("flip", at="torch tensor", half=False, samples=["r(3, 4), (0,)", "r(3, 4), (0, 1)", "r(3), ()"],
+@op("flip", at="torch tensor", half=False, samples=["r(3, 4), (0,)", "r(3, 4), (0, 1)", "r(3), ()", "r(), (0,)"],
     vjp={"x": lambda k, g, dims: k.flip(g, dims)})
 def flip(xp, x, dims: "Dims*"):
     """The order of elements reversed along dims; a copy.
@@ -122,7 +122,7 @@ def flip(xp, x, dims: "Dims*"):
     >>> flip(tensor([1, 2, 3]), (0,))
     tensor([3, 2, 1])
     """
-    return xp.flip(x, dims).copy() if dims else x.copy()
+    return xp.flip(x, dims).copy() if dims and x.ndim else x.copy()
 
 
 @composite("fliplr", at="torch tensor", samples=["r(2, 3)"], out=False)

@@ -11,7 +11,7 @@ from ..engine.meta import MetaArray
 from ..engine.registry import T, op, raw_helper, rule_helper
 from ..engine.symbols import symbols
 from ..engine.tape import state
-from ..errors import ArgumentError, Unsupported
+from ..errors import ArgumentError, GradError, Unsupported
 from .blocks import LARGE, over_rows
 
 # The ufunc behind `np.clip`, without the Python around it. With two bounds it is three times as fast as
@@ -32,8 +32,10 @@ def refuse(x, kinds: str, kernel: str) -> None:
 
 def not_implemented(message: str):
     """A gradient rule for what PyTorch records but cannot differentiate."""
+    kind = GradError if message.startswith("derivative for") else Unsupported
+
     def rule(k, g):
-        raise Unsupported(message)
+        raise kind(message)
     return rule
 
 

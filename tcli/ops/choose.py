@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.args import broadcast_shapes
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.dispatch import TENSORS, result_type
 from ..engine.registry import T, composite, op, ops
@@ -106,6 +107,7 @@ def masked_fill(xp, x, mask: "Index", value: "Operand"):
         raise EngineError(f"masked_fill_ only supports boolean masks, but got mask with dtype {name}")
     value = _fill_value(xp, x, value)
     if x.shape != mask.shape:
+        broadcast_shapes(mask.shape, x.shape)
         x, mask = xp.broadcast_arrays(x, mask)
     if x.dtype.kind == "f":
         return select(xp, mask, value, x)

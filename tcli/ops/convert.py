@@ -196,10 +196,10 @@ def copy_(x, src=None, non_blocking: bool = False, *, other=None):
         if not isinstance(src, (bool, int, float, complex)):
             raise ArgumentError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
         src = as_tensor(src)
+    check_writable(x)
     shape, have = tuple(x.shape), tuple(src.shape)
     if have != shape:
         src = T.expand(src, shape) if _broadcasts(have, shape) else src
-    check_writable(x)
     if x._a.dtype.kind != "c" and src._a.dtype.kind == "c":
         src = T.real(src)
     value = cast(src, x.dtype) if src.dtype is not x.dtype else src

@@ -10,7 +10,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
 from ..engine.callables import finish_view, is_small
-from ..engine.dispatch import assign, bump, cast, check_writable
+from ..engine.dispatch import assign, bump, cast, check_history, check_writable
 from ..engine.placement import has_values, outside, values_of
 from ..engine.registry import T, function, op, ops
 from ..engine.tape import state
@@ -375,6 +375,8 @@ def setitem(x, index, value) -> None:
     value = _value(x, value)
     if index is False:
         return
+    if state.grad and x._rg and isinstance(index, (Tensor, list)):
+        check_history(x)
     plain, gather = parse_index(x, index) if type(index) is not int or not x._a.ndim else (
         (_checked_int(x._a.shape, index),), None)
     if index is True:
@@ -419,7 +421,7 @@ def _index_put(xp, x, index: "any", values: "Index", accumulate: "bool" = False)
             add_at(xp, out, index, values)
         else:
             out[index] = values
-    except ValueError:
+    except (ValueError, TypeError):  # NumPy raises the latter for a mask
         raise _misfit(out, index, values) from None
     return out
 
@@ -429,10 +431,18 @@ def _misfit(out, index: tuple, values) -> ShapeError:
                       f"result of shape {list(out[index].shape)}")
 
 
+def _check_fits(out, index: tuple, values) -> None:
+    """Raises where the sizes do not fit, which PyTorch looks at before the dtypes."""
+    want = out[index].shape
+    if len(values.shape) > len(want) or any(n not in (1, m) for n, m in zip(values.shape[::-1], want[::-1], strict=False)):
+        raise _misfit(out, index, values)
+
+
 def _put(x, gather: tuple, values, accumulate: bool):
     if values._a.size == 1 and not accumulate and all(type(g) is slice or g.dtype.kind == "b" for g in gather):
         values = cast(values, x.dtype) if values.dtype is not x.dtype else values  # what masked_fill does
     if values.dtype is not x.dtype:
+        _check_fits(x._a, _arrays(gather), values._a)
         raise EngineError("Index put requires the source and destination dtypes match, got "
                           f"{dtypes.scalar_name(x.dtype)} for the destination and {dtypes.scalar_name(values.dtype)} for "
                           "the source.")
@@ -453,7 +463,7 @@ def _write_at(out, index: tuple, values) -> None:
         values = values.copy()
     try:
         out[index] = values
-    except ValueError:
+    except (ValueError, TypeError):
         raise _misfit(out, index, values) from None
 
 

@@ -160,21 +160,21 @@ def check_matrix_vector(a, v, out=None) -> None:
     """`a` is a matrix, or a stack that is taken as one."""
     rows = prod(a.shape[:-1])
     size = rows if out is None else out.size
+    if a.shape[-1] != v.shape[0] or size not in (1, rows):
+        raise ShapeError(f"size mismatch, got input ({size}), mat ({rows}x{a.shape[-1]}), vec ({v.shape[0]})")
     if a.dtype != v.dtype or out is not None and out.dtype != a.dtype:
         raise DTypeError("addmv input tensors must have the same dtype, but got "
                          f"{scalar(v if out is None else out)}, {scalar(a)}, and {scalar(v)}")
-    if a.shape[-1] != v.shape[0] or size not in (1, rows):
-        raise ShapeError(f"size mismatch, got input ({size}), mat ({rows}x{a.shape[-1]}), vec ({v.shape[0]})")
     no_bool(a, "addmv_impl_cpu")
 
 
 def check_matrices(a, b) -> None:
     """`a` is a matrix, a row, or a stack that is taken as one matrix."""
-    if a.dtype != b.dtype:
-        raise DTypeError(f"expected m1 and m2 to have the same dtype, but got: {c_name(a)} != {c_name(b)}")
     if a.shape[-1] != b.shape[0]:
         raise ShapeError(f"mat1 and mat2 shapes cannot be multiplied ({prod(a.shape[:-1])}x{a.shape[-1]} and "
                          f"{b.shape[0]}x{b.shape[1]})")
+    if a.dtype != b.dtype:
+        raise DTypeError(f"expected m1 and m2 to have the same dtype, but got: {c_name(a)} != {c_name(b)}")
     no_bool(a, "addmm_impl_cpu_")
 
 

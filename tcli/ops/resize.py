@@ -3,20 +3,22 @@
 import numpy as np
 
 from ..engine.args import Size, to_shape
-from ..engine.dispatch import check_writable
+from ..engine.dispatch import check_history, check_writable
 from ..engine.registry import T, function
 from ..engine.storage import Storage
 from ..engine.tape import state
 from ..engine.tensor import Tensor
-from ..errors import ArgumentError, EngineError, GradError
+from ..errors import ArgumentError, EngineError
 
 
 def _metadata(name: str, view: str, names: tuple, *where: str) -> None:
     """In-place changes of shape only: the tensor becomes a view of its own memory."""
     @function("tensor." + name, *where)
     def method(x, *args, **kwargs):
-        if state.grad and x._rg and x._node is None:
-            raise GradError("a leaf Variable that requires grad is being used in an in-place operation.")
+        if state.grad and x._rg:
+            check_history(x)
+        if name == "t_" and x.ndim > 2:
+            raise EngineError(f"t_() expects a tensor with <= 2 dimensions, but self is {x.ndim}D")
         twin = getattr(T, view)(x, *args, **kwargs)
         if twin is x:
             return x
@@ -27,7 +29,9 @@ def _metadata(name: str, view: str, names: tuple, *where: str) -> None:
             _, o, values = twin._view
             parent = _stand_in(x)
             x._view = (parent, o, values)
-        x._a, x._node, x._rg = twin._a, twin._node, twin._rg
+        x._a = twin._a
+        if state.grad:
+            x._node, x._rg = twin._node, twin._rg
         x._v[0] += 1
         return x
 

@@ -131,8 +131,8 @@ def _dims(values, ndim: int) -> list[int]:
     return [wrap_dim(d, ndim) for d in values]
 
 
-@composite("movedim", at="torch tensor", also=["moveaxis"], samples=["r(2, 3, 4), 0, 2", "r(2, 3, 4), (0, 1), (1, 0)"],
-           out=False)
+@composite("movedim", at="torch tensor", also=["moveaxis"], out=False,
+           samples=["r(2, 3, 4), 0, 2", "r(2, 3, 4), (0, 1), (1, 0)", "r(), 0, -1"])
 def movedim(x, source: "any", destination: "any"):
     """A view with dims moved to other places.
 
@@ -147,6 +147,8 @@ def movedim(x, source: "any", destination: "any"):
     for name, dims, said in (("source", source, given[0]), ("destination", destination, given[1])):
         if len(set(dims)) != len(dims):
             raise EngineError(f"movedim: repeated dim in `{name}` ({said})")
+    if not x.ndim:
+        return T.permute(x, ())
     order = [d for d in range(x.ndim) if d not in source]
     for place, d in sorted(zip(destination, source, strict=True)):
         order.insert(place, d)
@@ -330,6 +332,8 @@ def _unfold_adjoint(xp, g, shape: "any", dimension: "int", size: "int", step: "i
 
 
 def _matrix_transpose(x, name: str = "mT"):
+    if not x.ndim:
+        return x
     if x.ndim < 2:
         raise EngineError(f"tensor.{name} is only supported on matrices or batches of matrices. Got {x.ndim}-D tensor.")
     return T.transpose(x, -2, -1)

@@ -1,0 +1,50 @@
+"""Changes in place: what keeps a graph whole, and which error comes first. The expectations are PyTorch's answers."""
+
+import pytest
+
+import tcli
+
+PROGRAMS = {
+    "a change of sizes without gradients keeps requires_grad": (
+        "w = torch.ones(2, 1, requires_grad=True)\nwith torch.no_grad():\n    w.squeeze_(); w.unsqueeze_(0); w.t_()\n"
+        "w.requires_grad, w.is_leaf, tuple(w.shape)", "(True, True, (2, 1))"),
+    "what has a history keeps it": (
+        "v = torch.ones(2, 3, requires_grad=True) * 2\nwith torch.no_grad():\n    v.unsqueeze_(0)\n"
+        "v.requires_grad, v.is_leaf", "(True, False)"),
+    "a leaf that was detached gets no gradient": (
+        "a = torch.ones(3, requires_grad=True); s = a.sum(); a.detach_(); s.backward()\na.grad is None", "True"),
+    "a number turned around": ("torch.tensor(1.).flip(0), torch.tensor(1.).movedim(0, -1)", "(tensor(1.), tensor(1.))")}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_answers(name):
+    program, expected = PROGRAMS[name]
+    assert repr(tcli.Session(seed=0).run(program)) == expected
+
+
+LEAF = "w = torch.ones(2, 3, requires_grad=True); "
+ERRORS = {
+    LEAF + "w.copy_(torch.ones(4))": "a leaf Variable that requires grad is being used in an in-place operation.",
+    LEAF + "w[1] = 1": "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+    LEAF + "w[torch.tensor([7])] = 1": "a leaf Variable that requires grad is being used in an in-place operation.",
+    LEAF + "w.unbind(0)[0].relu_()": "Output 0 of Unbind is a view and is being modified inplace.",
+    LEAF + "w[0].mul_(2)": "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+    "torch.ones(2, 3, 4).t_()": "t_() expects a tensor with <= 2 dimensions, but self is 3D",
+    "x = torch.ones(4, 3); x[x > 0] = torch.ones(4, 3)":
+        "shape mismatch: value tensor of shape [4, 3] cannot be broadcast to indexing result of shape [12]",
+    "x = torch.ones(2, 3); x[[0, 0]] = torch.ones(7).double()":
+        "shape mismatch: value tensor of shape [7] cannot be broadcast to indexing result of shape [2, 3]",
+    "torch.ones(3, 2).masked_fill(torch.ones(2, 3, 4) > 0, 1)":
+        "The size of tensor a (4) must match the size of tensor b (2) at non-singleton dimension 2",
+    "torch.ones(2, 1).gather(0, torch.tensor(0))":
+        "Index tensor must have the same number of dimensions as input tensor",
+    "torch.ones(2, 3).double() @ torch.ones(2, 3)": "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)",
+    "(torch.ones(3, requires_grad=True) // 2).sum().backward()": "derivative for aten::floor_divide is not implemented"}
+
+
+@pytest.mark.parametrize("program", ERRORS)
+def test_errors(program):
+    with pytest.raises(RuntimeError) as caught:
+        tcli.Session(seed=0).run(program)
+    assert not isinstance(caught.value, NotImplementedError)
+    assert caught.value.message.startswith(ERRORS[program])
