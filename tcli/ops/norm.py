@@ -55,14 +55,29 @@ def line_dots(xp, a, b=None):
 
 
 def _moments(xp, x, eps: float):
-    """(means, 1 / standard deviations) of rows; squares are summed as they are where that loses nothing."""
+    """(rows, means to take from them yet, their means, 1 / standard deviations): centred where squares lose too much."""
     n = x.dtype.type(x.shape[1])
     mean = line_dots(xp, x) / n
     variance = line_dots(xp, x, x) / n - mean * mean
+    left = mean
     if not holds((mean * mean <= CALM * variance).all()):
-        centred = x - mean
-        variance = line_dots(xp, centred, centred) / n
-    return mean, 1 / xp.sqrt(variance + x.dtype.type(eps))
+        x, left = _less_means(xp, x, mean), xp.zeros_like(mean)
+        variance = line_dots(xp, x, x) / n
+    return x, left, mean, 1 / xp.sqrt(variance + x.dtype.type(eps))
+
+
+def _less_means(xp, x, mean):
+    """Rows less their means, and less what rounding left of these."""
+    d = x - mean
+    d -= line_dots(xp, d) / x.dtype.type(x.shape[1])
+    return d
+
+
+def _centred(xp, x, mean, rstd):
+    """(rows, means to take from them yet) as `_moments` had them."""
+    if holds((mean * mean * (rstd * rstd) <= CALM).all()):
+        return x, mean
+    return _less_means(xp, x, mean), xp.zeros_like(mean)
 
 
 def _twice(xp, column, row):
@@ -120,11 +135,11 @@ def _row_norm(xp, x, weight: "Tensor?", bias: "Tensor?", rows: "int", eps: "floa
     if not length:
         mean[...], rstd[...] = np.nan, 1 / np.sqrt(y.dtype.type(eps))
     elif rows:
-        mean, rstd = _moments(xp, x2, eps)
+        x2, left, mean, rstd = _moments(xp, x2, eps)
         if whole:
-            _row_affine(xp, x2, mean, rstd, weight, bias, y)
+            _row_affine(xp, x2, left, rstd, weight, bias, y)
         else:
-            _channel_affine(xp, x2, mean, rstd, _of_rows(xp, weight, affine, rows), _of_rows(xp, bias, affine, rows), y)
+            _channel_affine(xp, x2, left, rstd, _of_rows(xp, weight, affine, rows), _of_rows(xp, bias, affine, rows), y)
     y = y.reshape(x.shape)
     return y.astype(x.dtype, copy=False), mean.reshape(stats), rstd.reshape(stats)
 
@@ -176,10 +191,12 @@ def _row_norm_backward(xp, g, x, weight: "Tensor?", mean, rstd, rows: "int", aff
     n_weight = prod(wshape)
     if not gx.size:
         gw, gb = xp.zeros(n_weight, gx.dtype), xp.zeros(n_weight, gx.dtype)
-    elif len(shape) > 2:
-        gw, gb = _channel_gradients(xp, g2, x2, weight, mean, rstd, affine, gx)
     else:
-        gw, gb = _weight_gradients(xp, g2, x2, weight, mean, rstd, gx)
+        x2, mean = _centred(xp, x2, mean, rstd)
+        if len(shape) > 2:
+            gw, gb = _channel_gradients(xp, g2, x2, weight, mean, rstd, affine, gx)
+        else:
+            gw, gb = _weight_gradients(xp, g2, x2, weight, mean, rstd, gx)
     return gx.reshape(x.shape), gw.reshape(_weight_shape(weight, wshape)), gb.reshape(_weight_shape(weight, wshape))
 
 

@@ -436,3 +436,11 @@ def test_gelu_of_float32_is_as_good_as_that_of_float64():
     with np.errstate(all="ignore"):
         found, exact = T.gelu(tensor(a))._a, T.gelu(tensor(a.astype("float64")))._a
     np.testing.assert_allclose(found, exact, rtol=4e-7, atol=1e-6)
+
+
+def test_rows_of_one_number_become_zeros():
+    w = numbers(256)
+    for value in (5.0, 3.3, 1234.5):
+        x = tensor(np.full((1100, 256), value, "float32"))
+        np.testing.assert_array_equal(T.layer_norm(x, (256,), tensor(w))._a, 0)
+        np.testing.assert_array_equal(T.group_norm(T.reshape(x, (1100, 64, 4)), 8, tensor(w[:64]))._a, 0)
