@@ -11,12 +11,20 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.cost import operations
 from ..engine.registry import T, composite, op
-from ..engine.sums import line_sums, small_sum, sum_by
+from ..engine.sums import small_sum, sum_by
 from ..engine.symbols import NotFusable, rows
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, refuse, select
 from .blocks import in_columns, is_large, is_one_line
-from .row_kernels import log_softmax_adjoint, softmax, softmax_adjoint
+from .row_kernels import (
+    log_softmax_adjoint,
+    log_softmax_adjoint_lines,
+    log_softmax_lines,
+    softmax,
+    softmax_adjoint,
+    softmax_adjoint_lines,
+    softmax_lines,
+)
 
 EVERYWHERE = "torch tensor tensor_"
 SAMPLES = ["away(3, 4)", "away()", "away(0, 2)"]
@@ -248,29 +256,6 @@ def _shifted(xp, x, dim, kernel: str):
     return xp.subtract(x, x.max(axis=dim, keepdims=True))
 
 
-def _softmax_rows(x, out) -> None:
-    np.subtract(x, x.max(1, keepdims=True), out)
-    np.exp(out, out)
-    np.divide(out, line_sums(out), out)
-
-
-def _log_softmax_rows(x, out) -> None:
-    np.subtract(x, x.max(1, keepdims=True), out)
-    np.subtract(out, np.log(line_sums(np.exp(out))), out)
-
-
-def _softmax_adjoint_rows(g, y, out) -> None:
-    np.multiply(g, y, out)
-    total = line_sums(out)
-    np.multiply(y, np.subtract(g, total), out)
-
-
-def _log_softmax_adjoint_rows(g, y, out) -> None:
-    np.exp(y, out)
-    np.multiply(out, line_sums(g), out)
-    np.subtract(g, out, out)
-
-
 def _by_rows(kernel):
     """A kernel on whole rows, for fusion: along the last dim of floats."""
     def rule(xp, x, *rest):
@@ -294,7 +279,7 @@ def _small_softmax(ndim: int, dim: int):
     return run
 
 
-@op("_softmax", cost=operations(5), small=_small_softmax, fuse=_by_rows(_softmax_rows), at="",
+@op("_softmax", cost=operations(5), small=_small_softmax, fuse=_by_rows(softmax_lines), at="",
     samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _softmax(xp, x, dim: "Dim"):
@@ -318,7 +303,7 @@ def _softmax_out_gradient(k, gg, g, out, dim):
     return gg * (g - k.sum(g * out, dim, True)) - g * k.sum(gg * out, dim, True)
 
 
-@op("_softmax_adjoint", fuse=_by_rows(_softmax_adjoint_rows), at="",
+@op("_softmax_adjoint", fuse=_by_rows(softmax_adjoint_lines), at="",
     samples=["r(3, 4), unit(3, 4), 1"], grad_name="SoftmaxBackwardBackward0",
     vjp={"g": lambda k, gg, out, dim: k._softmax_adjoint(gg, out, dim), "out": _softmax_out_gradient})
 def _softmax_adjoint(xp, g, out, dim: "Dim"):
@@ -345,7 +330,7 @@ def _small_log_softmax(ndim: int, dim: int):
     return run
 
 
-@op("_log_softmax", cost=operations(5), small=_small_log_softmax, fuse=_by_rows(_log_softmax_rows), at="",
+@op("_log_softmax", cost=operations(5), small=_small_log_softmax, fuse=_by_rows(log_softmax_lines), at="",
     samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _log_softmax(xp, x, dim: "Dim"):
@@ -360,7 +345,7 @@ def _log_softmax(xp, x, dim: "Dim"):
     return e
 
 
-@op("_log_softmax_adjoint", fuse=_by_rows(_log_softmax_adjoint_rows), at="",
+@op("_log_softmax_adjoint", fuse=_by_rows(log_softmax_adjoint_lines), at="",
     samples=["r(3, 4), r(3, 4), 1"], grad_name="LogSoftmaxBackwardBackward0",
     vjp={"g": lambda k, gg, out, dim: gg - k.sum(gg * k.exp(out), dim, True),
          "out": lambda k, gg, g, out, dim: -gg * k.exp(out) * k.sum(g, dim, True)})

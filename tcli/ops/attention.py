@@ -15,6 +15,7 @@ from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
 from . import attention_blocks
+from .activation import _softmax, _softmax_adjoint
 from .linalg import product
 from .windows import c_name
 
@@ -33,21 +34,18 @@ def _additive(xp, mask, causal: bool, shape, dtype):
 
 def _weights(xp, query, key, mask, causal: bool, scale):
     """softmax(query @ keyᵀ * scale + mask), in one buffer."""
-    p = product(xp, query, key.swapaxes(-1, -2))
-    p *= p.dtype.type(scale)
+    p = product(xp, query * query.dtype.type(scale), key.swapaxes(-1, -2))
+    some = mask is not None  # else every query sees a key
     mask = _additive(xp, mask, causal, p.shape, p.dtype)
     if mask is not None:
         p = p + mask if np.broadcast_shapes(p.shape, mask.shape) != p.shape else xp.add(p, mask, out=p)
-    if not p.size:
-        return p
+    if not some or not p.size:
+        return _softmax(xp, p, p.ndim - 1)
     top = p.max(-1, keepdims=True)
-    if mask is not None:
-        top = xp.where(xp.isneginf(top), p.dtype.type(0), top)
-    p -= top
+    p -= xp.where(xp.isneginf(top), p.dtype.type(0), top)
     xp.exp(p, out=p)
     total = p.sum(-1, keepdims=True)
-    if mask is not None:
-        total[total == 0] = 1
+    total[total == 0] = 1
     p /= total
     return p
 
@@ -103,10 +101,7 @@ def _attention(xp, query, key, value, attn_mask: "Tensor?", causal: "bool", scal
 @op("_attention_backward", at="", outs=4, nograd=True)
 def _attention_backward(xp, g, query, key, value, p, scale: "float"):
     gv = product(xp, p.swapaxes(-1, -2), g)
-    scores = product(xp, g, value.swapaxes(-1, -2))
-    dot = xp.vecdot(scores, p) if hasattr(xp, "vecdot") else (scores * p).sum(-1)
-    scores -= dot[..., None]
-    scores *= p
+    scores = _softmax_adjoint(xp, product(xp, g, value.swapaxes(-1, -2)), p, p.ndim - 1)
     gq = product(xp, scores, key)
     gq *= gq.dtype.type(scale)
     gk = product(xp, scores.swapaxes(-1, -2), query)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.blas import one_thread
+from ..engine.sums import line_sums
 from .blocks import parallel, several_threads
+from .row_kernels import is_calm
 
 BLOCK = 1 << 16  # weights held at a time
 LARGE = 1 << 16  # weights of one head from which this pays: smaller matrices go through one product for all heads
@@ -30,6 +32,7 @@ class _Scores:
         self.lead, self.length, self.source = query.shape[:-2], query.shape[-2], key.shape[-2]
         self.step = max(16, BLOCK // self.source)
         self.causal, self.scale = causal, query.dtype.type(scale)
+        self.later = ~np.tri(self.step, dtype=bool) if causal else None
         self.mask = None if mask is None else np.broadcast_to(mask, (*self.lead, self.length, self.source))
 
     def blocks(self) -> list:
@@ -38,11 +41,11 @@ class _Scores:
         return [(i, j, min(j, self.source) if self.causal else self.source) for i, j in ends]
 
     def of(self, n: int, q: np.ndarray, keys: np.ndarray, start: int) -> np.ndarray:
-        """The scores of queries from `start` on against the keys they may see; -inf for those they may not."""
+        """The scores of scaled queries from `start` on against the keys they may see; -inf for those they may not."""
         s = q @ keys.T
-        s *= self.scale
-        if self.causal:
-            s[np.arange(len(keys)) > np.arange(start, start + len(q))[:, None]] = -np.inf
+        if self.causal and start < len(keys):  # keys before the first query are seen by all
+            corner = s[:, start:]
+            np.copyto(corner, -np.inf, where=self.later[:len(q), :corner.shape[1]])
         if self.mask is not None:
             part = self.mask[np.unravel_index(n, self.lead) if self.lead else ()][start:start + len(q), :len(keys)]
             if part.dtype == np.bool_:
@@ -65,6 +68,14 @@ def _over_heads(n: int, fn) -> None:
         parallel(n, fn)
 
 
+def _exponentials(s: np.ndarray, top) -> tuple[np.ndarray, np.ndarray]:
+    """(exp(s - top) in the memory of s, the sums of its lines)."""
+    if top is not None:
+        s -= top
+    np.exp(s, out=s)
+    return s, line_sums(s)
+
+
 def forward(query, key, value, mask, causal: bool, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """(result (..., L, V), logarithms of sums (..., L)); queries that see no key give zeros."""
     scores = _Scores(query, key, mask, causal, scale)
@@ -73,13 +84,15 @@ def forward(query, key, value, mask, causal: bool, scale: float) -> tuple[np.nda
 
     def head(n: int) -> None:
         for start, stop, end in scores.blocks():
-            s = scores.of(n, q[n, start:stop], k[n, :end], start)
-            top = s.max(1, keepdims=True)
-            top[np.isneginf(top)] = 0
-            s -= top
-            total = np.exp(s, out=s).sum(1, keepdims=True)
-            total[total == 0] = 1
-            out = np.matmul(s, v[n, :end], out=y[n, start:stop])
+            part = q[n, start:stop] * scores.scale
+            top, (e, total) = 0, _exponentials(scores.of(n, part, k[n, :end], start), None)
+            if not is_calm(total):
+                s = scores.of(n, part, k[n, :end], start)
+                top = s.max(1, keepdims=True)
+                top[np.isneginf(top)] = 0
+                e, total = _exponentials(s, top)
+                total[total == 0] = 1
+            out = np.matmul(e, v[n, :end], out=y[n, start:stop])
             out /= total
             sums[n, start:stop] = (np.log(total) + top)[:, 0]
     _over_heads(len(q), head)
@@ -96,15 +109,16 @@ def backward(g, query, key, value, mask, y, sums, causal: bool, scale: float) ->
     def head(n: int) -> None:
         for start, stop, end in scores.blocks():
             part, keys, values = grad[n, start:stop], k[n, :end], v[n, :end]
-            p = scores.of(n, q[n, start:stop], keys, start)
+            scaled = q[n, start:stop] * scores.scale
+            p = scores.of(n, scaled, keys, start)
             p -= logs[n, start:stop, None]
             np.exp(p, out=p)
             gv[n, :end] += p.T @ part
             d = part @ values.T
             d -= np.vecdot(part, out[n, start:stop])[:, None]
             d *= p
-            d *= scores.scale
-            np.matmul(d, keys, out=gq[n, start:stop])
-            gk[n, :end] += d.T @ q[n, start:stop]
+            queries = np.matmul(d, keys, out=gq[n, start:stop])
+            queries *= scores.scale
+            gk[n, :end] += d.T @ scaled
     _over_heads(len(q), head)
     return gq.reshape(query.shape), gk.reshape(key.shape), gv.reshape(value.shape)

@@ -11,9 +11,12 @@ convolutions add up scaled slices instead.
 
 from math import prod
 
+import numpy as np
+
 from ..engine import blas, dtypes
 from ..engine.cost import convolution, convolution_weight, transposed_convolution
 from ..engine.registry import T, composite, op
+from ..engine.sums import line_sums
 from ..errors import DTypeError, EngineError, ShapeError, Unsupported
 from . import conv_flat
 from .windows import c_name, columns, cropped, offsets, padded, sizes, slices
@@ -21,15 +24,25 @@ from .windows import c_name, columns, cropped, offsets, padded, sizes, slices
 BLOCK = 1 << 18  # elements of the columns held at a time
 
 
-def _block(n: int, per_image: int) -> int:
-    return max(1, min(n, BLOCK // max(per_image, 1)))
+def _blocks(n: int, per_image: int) -> list:
+    """Slices of images that stay in cache together with what is made of them."""
+    step = max(1, min(n, BLOCK // max(per_image, 1)))
+    return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
 def _small_blocks(y) -> list:
-    """Slices of images that stay in cache while all kernel offsets pass over them."""
-    n = y.shape[0]
-    step = max(1, min(n, (BLOCK >> 1) // max(y.size // n, 1)))
-    return [slice(i, i + step) for i in range(0, n, step)]
+    """The same where all kernel offsets pass over the images themselves."""
+    return _blocks(len(y), 2 * y.size // len(y))
+
+
+def _over(xp, blocks: list, fn, work: int = 0) -> None:
+    """`fn(block)` for all blocks, beside each other where they are NumPy's; `work` counts the multiplications of products."""
+    if xp is np and len(blocks) > 1:
+        conv_flat.over_units(blocks, lambda i: fn(blocks[i]))
+        return
+    with blas.threads_for(work):
+        for block in blocks:
+            fn(block)
 
 
 def _depthwise(c: int, groups: int) -> bool:
@@ -60,20 +73,18 @@ def _conv(xp, x, weight, bias: "Tensor?", geometry: "any", size: "any"):
     elif _one_to_one(x.shape[1], weight, groups) and conv_flat.fits(x, x.shape[2:], kernel, size, geometry):
         conv_flat.forward_depthwise(x, weight, y, geometry)
     elif _depthwise(x.shape[1], groups):
-        for i in _small_blocks(y):
-            _forward_depthwise(xp, padded(xp, x[i], pads), weight, y[i], geometry)
+        _over(xp, _small_blocks(y), lambda i: _forward_depthwise(xp, padded(xp, x[i], pads), weight, y[i], geometry))
     elif conv_flat.fits(x, x.shape[2:], kernel, size, geometry):
         conv_flat.forward(x, weight, bias, y, geometry)
         return y
     else:
         length, per_group = prod(size), prod(weight.shape[1:])
         w = weight.reshape(groups, n_out // groups, per_group)
-        step = _block(n, groups * per_group * length)
-        for i in range(0, n, step):
-            cols = columns(xp, padded(xp, x[i:i + step], pads), kernel, stride, dilation, size)
-            m = cols.shape[0]
-            _product(xp, w, cols.reshape(m, groups, per_group, length),
-                     y[i:i + step].reshape(m, groups, n_out // groups, length))
+
+        def some(i: slice) -> None:
+            cols = columns(xp, padded(xp, x[i], pads), kernel, stride, dilation, size)
+            _product(xp, w, cols.reshape(-1, groups, per_group, length), y[i].reshape(-1, groups, n_out // groups, length))
+        _over(xp, _blocks(n, groups * per_group * length), some, weight.size * n * length)
     if bias is not None:
         y += bias.reshape(-1, *(1,) * len(size))
     return y
@@ -81,10 +92,9 @@ def _conv(xp, x, weight, bias: "Tensor?", geometry: "any", size: "any"):
 
 def _product(xp, w, cols, y) -> None:
     """y = w @ cols for (m, groups) matrices; one large product where the images are small."""
-    with blas.threads_for(w.shape[1] * cols.size):
-        if w.shape[0] == 1:
-            w, cols, y = w[0], cols[:, 0], y[:, 0]
-        xp.matmul(w, cols, out=y)
+    if w.shape[0] == 1:
+        w, cols, y = w[0], cols[:, 0], y[:, 0]
+    xp.matmul(w, cols, out=y)
 
 
 def _forward_depthwise(xp, x, weight, y, geometry) -> None:
@@ -129,11 +139,12 @@ def _conv_input(xp, g, weight, bias: "Tensor?", geometry: "any", size: "any"):
     x = xp.zeros((n, n_in, *full), g.dtype)
     if x.size and g.size and weight.size:
         if _depthwise(n_in, groups):
-            for i in _small_blocks(g):
-                _backward_depthwise(xp, g[i], weight, x[i], geometry)
+            _over(xp, _small_blocks(g), lambda i: _backward_depthwise(xp, g[i], weight, x[i], geometry))
         elif prod(kernel) == 1 and not any(low or high for low, high in pads) and all(s == 1 for s in stride) \
                 and out == full:
-            _back_product(xp, g, weight, groups, 0, n, x.reshape(n, groups, weight.shape[1], -1))
+            flat = x.reshape(n, groups, weight.shape[1], -1)
+            _over(xp, _blocks(n, x.size // n), lambda i: _back_product(xp, g[i], weight, groups, flat[i]),
+                  weight.size * prod(out) * n)
         else:
             _spread(xp, g, weight, x, geometry)
     x = cropped(x, pads, size)
@@ -142,29 +153,26 @@ def _conv_input(xp, g, weight, bias: "Tensor?", geometry: "any", size: "any"):
     return xp.ascontiguousarray(x)
 
 
-def _back_product(xp, g, weight, groups: int, start: int, stop: int, out=None):
-    """The gradient of the columns of images start..stop: wᵀ @ g."""
+def _back_product(xp, g, weight, groups: int, out=None):
+    """The gradient of the columns of some images: wᵀ @ g."""
     n_out = weight.shape[0] // groups
     w = weight.reshape(groups, n_out, -1).swapaxes(1, 2)
-    part = g[start:stop]
-    part = part.reshape(part.shape[0], groups, n_out, -1)
-    with blas.threads_for(w.shape[1] * part.size):
-        if groups == 1:
-            r = xp.matmul(w[0], part[:, 0], out=None if out is None else out[:, 0])
-            return r[:, None]
-        return xp.matmul(w, part, out=out)
+    part = g.reshape(g.shape[0], groups, n_out, -1)
+    if groups == 1:
+        return xp.matmul(w[0], part[:, 0], out=None if out is None else out[:, 0])[:, None]
+    return xp.matmul(w, part, out=out)
 
 
 def _spread(xp, g, weight, x, geometry) -> None:
     stride, _, dilation, groups = geometry
-    kernel, out, n = weight.shape[2:], g.shape[2:], g.shape[0]
-    step = _block(n, groups * prod(weight.shape[1:]) * prod(out))
-    for i in range(0, n, step):
-        cols = _back_product(xp, g, weight, groups, i, i + step)
+    kernel, out = weight.shape[2:], g.shape[2:]
+
+    def some(i: slice) -> None:
+        cols = _back_product(xp, g[i], weight, groups)
         cols = cols.reshape(cols.shape[0], x.shape[1], *kernel, *out)
         for offset in offsets(kernel):
-            x[(slice(i, i + step), slice(None), *slices(offset, out, stride, dilation))] += \
-                cols[(slice(None), slice(None), *offset)]
+            x[(i, slice(None), *slices(offset, out, stride, dilation))] += cols[(slice(None), slice(None), *offset)]
+    _over(xp, _blocks(len(g), groups * prod(weight.shape[1:]) * prod(out)), some, weight.size * len(g) * prod(out))
 
 
 def _backward_depthwise(xp, g, weight, x, geometry) -> None:
@@ -199,18 +207,18 @@ def _conv_weight(xp, g, x, geometry: "any", kernel: "any"):
     if flat:
         return conv_flat.backward_weight(g, x, kernel, geometry)
     length, per_group = prod(out), n_in * prod(kernel)
-    total = w.reshape(groups, n_out // groups, per_group)
-    step = _block(n, groups * per_group * length)
-    for i in range(0, n, step):
+    blocks = _blocks(n, groups * per_group * length)
+
+    def part_of(b: int):
         # The images side by side in one matrix: a single product sums over all of them.
-        part = padded(xp, x[i:i + step].swapaxes(0, 1), pads)
-        m = part.shape[1]
-        cols = _image_columns(xp, part, tuple(kernel), stride, dilation, out).reshape(groups, per_group, m * length)
-        rows = g[i:i + step].swapaxes(0, 1).reshape(groups, n_out // groups, m * length)
-        if groups == 1:
-            total[0] += xp.matmul(rows[0], cols[0].T)
-        else:
-            total += xp.matmul(rows, cols.swapaxes(1, 2))
+        part = padded(xp, x[blocks[b]].swapaxes(0, 1), pads)
+        cols = _image_columns(xp, part, tuple(kernel), stride, dilation, out).reshape(groups, per_group, -1)
+        rows = g[blocks[b]].swapaxes(0, 1).reshape(groups, n_out // groups, -1)
+        return xp.matmul(rows[0], cols[0].T) if groups == 1 else xp.matmul(rows, cols.swapaxes(1, 2))
+    if xp is np and len(blocks) > 1:
+        return conv_flat.summed(blocks, part_of).reshape(w.shape)
+    for b in range(len(blocks)):
+        w += part_of(b).reshape(w.shape)
     return w
 
 
@@ -237,6 +245,8 @@ def _weight_depthwise(xp, g, x, w, geometry) -> None:
     vjp={"x": lambda k, g, x_shape: k.expand(k.reshape(g, (1, x_shape[1], *(1,) * (len(x_shape) - 2))), x_shape)})
 def _channel_sum(xp, x):
     """The sum over all dims but the second."""
+    if xp is np and x.dtype.kind == "f" and x.size:
+        return line_sums(x.reshape(x.shape[0] * x.shape[1], -1)).reshape(x.shape[:2]).sum(0)
     return x.sum(axis=(0, *range(2, x.ndim)))
 
 

@@ -1,9 +1,14 @@
-"""erf for float32 in NumPy alone, so that gelu needs neither SciPy nor its import time.
+"""erf and the normal distribution for float32 in NumPy alone, so that gelu needs neither SciPy nor its import time.
 
 On [-3.92, 3.92], beyond which float32 has only +-1, erf(x) / x is a quotient of polynomials in x^2 fitted
 to float64 values (relative error 5e-8; in float32 arithmetic 4e-7). Blocks that fit the cache keep the
 twenty passes over each of them cheap.
+
+The probability that a normal number is below x is a logistic function of x times a polynomial in x^2, fitted where it
+matters: to within 3e-8, and 6e-7 of x times it in float32 arithmetic, half of what erf costs there.
 """
+
+import math
 
 import numpy as np
 
@@ -16,6 +21,8 @@ NUMERATOR = tuple(map(np.float32, (
     1.992441736e-08, -1.957815366e-06, 1.418445916e-04, 3.701363846e-03, 5.057255113e-02, 1.999187574e-01,
     1.128379109)))
 DENOMINATOR = tuple(map(np.float32, (9.559796185e-04, 1.435270522e-02, 1.149960169e-01, 5.105050420e-01, 1.0)))
+LOGIT = tuple(map(np.float32, (
+    -3.51234614e-09, 2.64526833e-07, -7.92949059e-06, 1.10612396e-04, 6.51899327e-05, -7.26661691e-02, -1.59576988)))
 
 
 def _polynomial(coefficients, t):
@@ -42,8 +49,32 @@ def erf(xp, x):
         return _fraction(x)
     if xp is not np or x.dtype != np.float32:
         return xp.asarray(special(xp).erf(x))
+    return _in_blocks(_fraction, x)
+
+
+def _in_blocks(fn, x):
     flat = np.ascontiguousarray(x).reshape(-1)
     out = np.empty(flat.shape, flat.dtype)
     for start in range(0, flat.size, BLOCK):
-        _fraction(flat[start:start + BLOCK], out[start:start + BLOCK])
+        fn(flat[start:start + BLOCK], out[start:start + BLOCK])
     return out.reshape(x.shape)
+
+
+def _logistic(x, *out):
+    e = _polynomial(LOGIT, x * x)
+    e *= x
+    e = np.exp(e)
+    e += 1
+    return np.divide(np.float32(1), e, *out)
+
+
+def normal_cdf(xp, x):
+    """The probability that a normal number is below each element of an array."""
+    if xp is symbols and x.dtype == np.float32:
+        return _logistic(x)
+    if xp is np and x.dtype == np.float32:
+        return _in_blocks(_logistic, x)
+    step = erf(xp, x * math.sqrt(0.5))
+    step += 1
+    step *= 0.5
+    return step

@@ -136,7 +136,9 @@ def _name(x, mode: str, size, align, factors, antialias) -> str:
 def _upsample(xp, x, mode: "any", size: "any", align: "any", factors: "any", antialias: "any"):
     if x.dtype.kind in "iu" and not mode.startswith("nearest"):
         return _resized_bytes(xp, x, mode, size, align, factors, antialias)
-    for d, (m, factor) in enumerate(zip(size, factors, strict=True), 2):
+    dims = list(enumerate(zip(size, factors, strict=True), 2))
+    # Whole rows are copied quicker than single values: those come first, while there are few.
+    for d, (m, factor) in reversed(dims) if mode.startswith("nearest") else dims:
         places, weights = taps(mode, x.shape[d], m, align, factor, antialias)
         x = _resized(xp, x, d, places, weights)
     return xp.ascontiguousarray(x)

@@ -15,12 +15,13 @@ from ..engine.dispatch import READY, wrap
 from ..engine.dtypes import of_numpy, scalar_name
 from ..engine.placement import has_values, holds, outside
 from ..engine.registry import T, composite, op, ops
-from ..engine.sums import small_sum, sum_by
+from ..engine.sums import line_sums, small_sum, sum_by
 from ..engine.tape import state
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError, Unsupported
+from .blocks import over_rows
 from .loss import reduction_of
 
-BLOCK = 1 << 17
+BLOCK = 1 << 16
 
 
 def _check_targets(x, target, weight) -> None:
@@ -138,23 +139,27 @@ def _cross_entropy(xp, x, target: "Index", weight: "Index?", ignore_index: "int"
     return _collect(xp, values, factor, ignored, target.shape, reduction), top, total
 
 
-def _blocks(x, axis: int) -> list:
-    """Slices of samples that fit into cache; a single sample is its own block."""
-    if axis == 0 or x.size <= BLOCK:
-        return [slice(None)]
-    step = max(1, BLOCK * x.shape[0] // x.size)
-    return [slice(i, i + step) for i in range(0, x.shape[0], step)]
+def _over_samples(xp, x, fn) -> None:
+    """`fn(samples)` for slices of samples that fit into cache; a single sample is its own block."""
+    if xp is not np or x.ndim == 1 or x.size <= BLOCK:
+        fn(slice(None))
+    else:
+        over_rows(len(x), x.size // len(x), lambda start, stop: fn(slice(start, stop)), BLOCK)
 
 
 def _normalisers(xp, x, t, axis: int):
-    if not x.size:
-        return xp.zeros(t.shape, x.dtype), xp.zeros(t.shape, x.dtype)
-    top = x.max(axis, keepdims=True)
-    total = xp.empty_like(top)
-    for b in _blocks(x, axis):
+    top, total = xp.zeros(t.shape, x.dtype), xp.zeros(t.shape, x.dtype)
+
+    def block(b: slice) -> None:
+        x[b].max(axis, keepdims=True, out=top[b])
         e = x[b] - top[b]
         xp.exp(e, out=e)
-        e.sum(axis, keepdims=True, out=total[b])
+        if xp is np and e.ndim == 2:
+            line_sums(e, total[b])
+        else:
+            e.sum(axis, keepdims=True, out=total[b])
+    if x.size:
+        _over_samples(xp, x, block)
     return top, total
 
 
@@ -170,11 +175,13 @@ def _cross_entropy_gradient(xp, g, x, top, total, target: "Index", weight: "Inde
     scaled = xp.expand_dims(scaled, 1) if axis and scaled.ndim else scaled
     by = xp.broadcast_to(scaled / total, total.shape)
     d = xp.empty_like(x)
-    for b in _blocks(x, axis):
+
+    def block(b: slice) -> None:
         part = d[b]
         xp.subtract(x[b], top[b], out=part)
         xp.exp(part, out=part)
         part *= by[b]
+    _over_samples(xp, x, block)
     at = xp.take_along_axis(d, t, axis) - scaled
     xp.put_along_axis(d, t, at.astype(d.dtype, copy=False), axis)
     return d

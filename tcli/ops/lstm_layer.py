@@ -15,6 +15,10 @@ def forward(xp, gx, h0, c0, w_hh, b_hh, reverse: bool) -> tuple:
     half = xp.repeat(xp.asarray([0.5, 0.5, 1, 0.5], gx.dtype), n)
     w = xp.ascontiguousarray(w_hh.T) * half
     gates = xp.multiply(gx if b_hh is None else gx + b_hh, half)
+    # A sigmoid is half of a tanh and a half; the new content of the cell is a tanh as it is.
+    scale = xp.broadcast_to(half, (batch, 4 * n)).copy()
+    shift = 1 - scale
+    shift[:, 2 * n:3 * n] = 0
     y, cells = xp.empty((steps, batch, n), gx.dtype), xp.empty((steps, batch, n), gx.dtype)
     product, part = xp.empty((batch, 4 * n), gx.dtype), xp.empty((batch, n), gx.dtype)
     h, c = h0, c0
@@ -22,9 +26,8 @@ def forward(xp, gx, h0, c0, w_hh, b_hh, reverse: bool) -> tuple:
         g, cell = gates[t], cells[t]
         g += xp.matmul(h, w, out=product)
         xp.tanh(g, out=g)
-        for opened in (g[:, :2 * n], g[:, 3 * n:]):
-            opened *= 0.5
-            opened += 0.5
+        g *= scale
+        g += shift
         xp.multiply(g[:, n:2 * n], c, out=cell)
         cell += xp.multiply(g[:, :n], g[:, 2 * n:3 * n], out=part)
         xp.tanh(cell, out=part)

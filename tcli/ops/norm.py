@@ -11,14 +11,17 @@ from math import prod
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.blas import one_thread
 from ..engine.dispatch import is_half
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
-from ..engine.sums import line_sums
 from ..engine.tape import state
 from ..errors import BadValue, EngineError, ShapeError
 from .arrays import refuse
+from .blocks import over_rows
 
 BLOCK = 1 << 16
+CALM = 4  # the most that a squared mean may be of a variance for sums of squares to give it without loss
 
 
 def wide(x):
@@ -26,46 +29,60 @@ def wide(x):
     return x.astype(np.float32) if x is not None and is_half(x.dtype) else x
 
 
-def row_means(xp, x):
-    """The means of rows that are not empty, (rows, 1)."""
-    return (line_sums(x) if xp is np else x.sum(1, keepdims=True)) / x.dtype.type(x.shape[1])
-
-
 def dots(xp, a, b):
     """Dot products of matching last rows."""
     return xp.vecdot(a, b) if hasattr(xp, "vecdot") else (a * b).sum(-1)
 
 
-def blocks(rows: int, length: int) -> list:
-    """Slices of rows that fit into cache together with a few buffers."""
-    step = max(1, BLOCK // max(length, 1))
-    return [slice(i, i + step) for i in range(0, rows, step)]
-
-
-def _affine(y, affine, weight, bias):
-    if weight is None and bias is None:
+def in_blocks(xp, rows: int, length: int, fn) -> None:
+    """`fn(block)` for slices of rows that fit into cache together with a few buffers."""
+    if xp is not np or rows * length <= BLOCK:
+        fn(slice(0, rows))
         return
-    shape, wshape = affine
-    view = y.reshape(-1, *shape[1:])
-    if weight is not None:
-        view *= weight.reshape(wshape)
-    if bias is not None:
-        view += bias.reshape(wshape)
+    with one_thread:
+        over_rows(rows, length, lambda start, stop: fn(slice(start, stop)), BLOCK)
 
 
-def _channel_affine(xp, y, affine, weight, bias, rows: int, b: slice) -> None:
-    """Applies a weight and a bias per channel to a block of rows, of which each is some channels of a sample."""
-    (n, channels, inner), _ = affine
-    per_sample = rows // n
-    view = y.reshape(len(y), channels // per_sample, inner)
-    for values, ufunc in ((weight, xp.multiply), (bias, xp.add)):
-        if values is not None:
-            ufunc(view, _channel_rows(xp, values, rows, per_sample, b), out=view)
+def line_dots(xp, a, b=None):
+    """Dot products of matching rows, or the sums of the rows of a: (rows, 1)."""
+    found = xp.empty((len(a), 1), a.dtype)
+    ones = xp.ones(a.shape[1], a.dtype) if b is None else None
+
+    def block(rows: slice) -> None:
+        found[rows, 0] = dots(xp, a[rows], ones if b is None else b[rows])
+    in_blocks(xp, *a.shape, block)
+    return found
 
 
-def _channel_rows(xp, values, rows: int, per_sample: int, b: slice):
-    """(rows of the block, channels of a row, 1) from one value per channel."""
-    return values.reshape(per_sample, -1)[xp.arange(*b.indices(rows)) % per_sample][..., None]
+def _moments(xp, x, eps: float):
+    """(rows, means to take from them yet, their means, 1 / standard deviations): centred where squares lose too much."""
+    n = x.dtype.type(x.shape[1])
+    mean = line_dots(xp, x) / n
+    variance = line_dots(xp, x, x) / n - mean * mean
+    left = mean
+    if not holds((mean * mean <= CALM * variance).all()):
+        x, left = _less_means(xp, x, mean), xp.zeros_like(mean)
+        variance = line_dots(xp, x, x) / n
+    return x, left, mean, 1 / xp.sqrt(variance + x.dtype.type(eps))
+
+
+def _less_means(xp, x, mean):
+    """Rows less their means, and less what rounding left of these."""
+    d = x - mean
+    d -= line_dots(xp, d) / x.dtype.type(x.shape[1])
+    return d
+
+
+def _centred(xp, x, mean, rstd):
+    """(rows, means to take from them yet) as `_moments` had them."""
+    if holds((mean * mean * (rstd * rstd) <= CALM).all()):
+        return x, mean
+    return _less_means(xp, x, mean), xp.zeros_like(mean)
+
+
+def _twice(xp, column, row):
+    """Two matrices whose product is the outer product of a column and a row: NumPy leaves that of single ones to slow loops."""
+    return xp.concatenate([column, column], 1), xp.concatenate([row, row], 0) * row.dtype.type(0.5)
 
 
 def _row_gradients(k, g, need, x, weight, rows, eps, affine, out1, out2):
@@ -113,21 +130,54 @@ def _row_norm(xp, x, weight: "Tensor?", bias: "Tensor?", rows: "int", eps: "floa
     x2 = source.reshape(rows, length)
     y = xp.empty((rows, length), source.dtype)
     mean, rstd = xp.empty((rows, 1), y.dtype), xp.empty((rows, 1), y.dtype)
-    whole = len(affine[0]) == 2  # each row takes the same affine map: it can be applied block by block
-    for b in blocks(rows, length):
-        part, out = x2[b], y[b]
-        m, r = mean[b], rstd[b]
-        m[...] = row_means(xp, part) if length else np.nan
-        xp.subtract(part, m, out=out)
-        variance = dots(xp, out, out) / y.dtype.type(length) if length else 0
-        r[:, 0] = 1 / xp.sqrt(variance + y.dtype.type(eps))
-        out *= r
+    whole = len(affine[0]) == 2  # each row takes the same affine map
+
+    if not length:
+        mean[...], rstd[...] = np.nan, 1 / np.sqrt(y.dtype.type(eps))
+    elif rows:
+        x2, left, mean, rstd = _moments(xp, x2, eps)
         if whole:
-            _affine(out, affine, weight, bias)
-        elif length:
-            _channel_affine(xp, out, affine, weight, bias, rows, b)
+            _row_affine(xp, x2, left, rstd, weight, bias, y)
+        else:
+            _channel_affine(xp, x2, left, rstd, _of_rows(xp, weight, affine, rows), _of_rows(xp, bias, affine, rows), y)
     y = y.reshape(x.shape)
     return y.astype(x.dtype, copy=False), mean.reshape(stats), rstd.reshape(stats)
+
+
+def _row_affine(xp, x, mean, rstd, weight, bias, y) -> None:
+    """(x - mean) * rstd * weight + bias as x times one matrix plus another: products are quicker than broadcasts."""
+    row = xp.ones((1, x.shape[1]), x.dtype) if weight is None else weight.reshape(1, -1)
+    scale, rows = _twice(xp, rstd, row)
+    shift, others = _twice(xp, -mean * rstd, row)
+    if bias is not None:
+        shift, others = xp.concatenate([-mean * rstd, xp.ones_like(mean)], 1), xp.concatenate([row, bias.reshape(1, -1)], 0)
+
+    def block(b: slice) -> None:
+        out = xp.matmul(scale[b], rows, out=y[b])
+        out *= x[b]
+        out += xp.matmul(shift[b], others)
+    in_blocks(xp, *x.shape, block)
+
+
+def _of_rows(xp, values, affine, rows: int):
+    """(rows, channels of a row) from one value per channel; None stays None."""
+    if values is None:
+        return None
+    per_sample = rows // affine[0][0]
+    return values.reshape(per_sample, -1)[xp.arange(rows) % per_sample]
+
+
+def _channel_affine(xp, x, mean, rstd, weight, bias, y) -> None:
+    """The same with one weight for each channel of a row."""
+    scale = rstd if weight is None else rstd * weight
+    shift = -mean * scale if bias is None else bias - mean * scale
+    channels = max(scale.shape[1], shift.shape[1])
+
+    def block(b: slice) -> None:
+        view = y[b].reshape(-1, channels, y.shape[1] // channels)
+        xp.multiply(x[b].reshape(view.shape), scale[b][..., None], out=view)
+        view += shift[b][..., None]
+    in_blocks(xp, *x.shape, block)
 
 
 @op("_row_norm_backward", at="", outs=3, half=False, nograd=True)
@@ -139,19 +189,14 @@ def _row_norm_backward(xp, g, x, weight: "Tensor?", mean, rstd, rows: "int", aff
     mean, rstd = mean.reshape(rows, 1), rstd.reshape(rows, 1)
     gx = xp.empty((rows, length), source.dtype)
     n_weight = prod(wshape)
-    gw, gb = xp.zeros(n_weight, gx.dtype), xp.zeros(n_weight, gx.dtype)
-    if len(shape) > 2 and gx.size:
-        _channel_gradients(xp, g2, x2, weight, mean, rstd, affine, gx, gw, gb)
+    if not gx.size:
+        gw, gb = xp.zeros(n_weight, gx.dtype), xp.zeros(n_weight, gx.dtype)
     else:
-        for b in blocks(rows, length):
-            xhat, part = x2[b] - mean[b], g2[b]
-            xhat *= rstd[b]
-            if need[1]:
-                gw += xp.einsum("ij,ij->j", part, xhat)
-            if need[2]:
-                gb += part.sum(0)
-            if need[0]:
-                _block_gradient(xp, part, xhat, rstd[b], None if weight is None else weight.reshape(1, length), gx[b])
+        x2, mean = _centred(xp, x2, mean, rstd)
+        if len(shape) > 2:
+            gw, gb = _channel_gradients(xp, g2, x2, weight, mean, rstd, affine, gx)
+        else:
+            gw, gb = _weight_gradients(xp, g2, x2, weight, mean, rstd, gx)
     return gx.reshape(x.shape), gw.reshape(_weight_shape(weight, wshape)), gb.reshape(_weight_shape(weight, wshape))
 
 
@@ -159,38 +204,59 @@ def _weight_shape(weight, wshape) -> tuple:
     return weight.shape if weight is not None else (prod(wshape),)
 
 
-def _block_gradient(xp, g, xhat, rstd, weight, out) -> None:
-    n = g.dtype.type(g.shape[1])
-    h = g if weight is None else xp.multiply(g, weight)
-    a = row_means(xp, h)
-    c = dots(xp, h, xhat)[:, None] / n
-    xp.multiply(xhat, c, out=out)
-    xp.subtract(h, out, out=out)
-    out -= a
-    out *= rstd
+def _weight_gradients(xp, g, x, weight, mean, rstd, gx):
+    """(gradients of weight, of bias) where each row takes the same affine map; writes that of x."""
+    rows, length = x.shape
+    row = xp.ones((1, length), x.dtype) if weight is None else weight.reshape(1, -1)
+    step = max(1, BLOCK // length)
+    found = xp.zeros((-(-rows // step) if xp is np and rows * length > BLOCK else 1, 2, length), x.dtype)
+    total, product = xp.empty_like(mean), xp.empty_like(mean)
+    shifts = xp.concatenate([-mean * rstd, xp.ones_like(mean)], 1)
+
+    def add_up(b: slice) -> None:
+        both = g[b] * x[b]
+        xp.matmul(shifts[b].T, g[b], out=found[b.start // step])
+        found[b.start // step, 0] += (rstd[b].T @ both)[0]
+        total[b], product[b] = g[b] @ row.T, both @ row.T
+    in_blocks(xp, rows, length, add_up)
+    slope, shift = _slopes(total, product, mean, rstd, length)
+    scale, twice = _twice(xp, rstd, row)
+
+    def spread(b: slice) -> None:
+        out = xp.matmul(scale[b], twice, out=gx[b])
+        out *= g[b]
+        part = x[b] * slope[b]
+        part += shift[b]
+        out += part
+    in_blocks(xp, rows, length, spread)
+    return found.sum(0)
 
 
-def _channel_gradients(xp, g2, x2, weight, mean, rstd, affine, gx, gw, gb) -> None:
-    """All three gradients where weights differ from channel to channel of a row, from two sums per channel."""
+def _slopes(total, product, mean, rstd, length: int):
+    """(factor, shift): what x contributes to its gradient, from the sums over a row of h = g * weight and of h * x."""
+    n = mean.dtype.type(length)
+    slope = (mean * total - product) * rstd * rstd * rstd / n
+    return slope, -slope * mean - total * rstd / n
+
+
+def _channel_gradients(xp, g2, x2, weight, mean, rstd, affine, gx):
+    """The same where weights differ from channel to channel of a row, from two sums per channel."""
     n, channels, inner = affine[0]
     rows, length = x2.shape
     per_row = channels * n // rows
-    one, total, product = xp.ones(inner, x2.dtype), xp.empty((rows, per_row), x2.dtype), xp.empty((rows, per_row), x2.dtype)
-    for b in blocks(rows, length):
-        g, xhat = g2[b].reshape(-1, per_row, inner), (x2[b] - mean[b]) * rstd[b]
-        total[b] = dots(xp, g, one)
-        product[b] = dots(xp, g, xhat.reshape(g.shape))
-        factor = rstd[b][..., None] if weight is None else _channel_rows(xp, weight, rows, rows // n, b) * rstd[b][..., None]
-        scale = factor[..., 0]
-        a = (total[b] * scale).sum(1, keepdims=True) / length
-        c = (product[b] * scale).sum(1, keepdims=True) / length
-        xhat *= -c
-        xhat -= a
-        out = gx[b].reshape(g.shape)
-        xp.multiply(g, factor, out=out)
-        out += xhat.reshape(g.shape)
-    gw += product.reshape(n, channels).sum(0)
-    gb += total.reshape(n, channels).sum(0)
+    g, x, out = (a.reshape(n * channels, inner) for a in (g2, x2, gx))
+    total, product = (v.reshape(rows, per_row) for v in (line_dots(xp, g), line_dots(xp, g, x)))
+    weights = 1 if weight is None else _of_rows(xp, weight, affine, rows)
+    of_row = [(v * weights).sum(1, keepdims=True) for v in (total, product)]
+    slope, shift = _slopes(*of_row, mean, rstd, length)
+    scale, slope, shift = (xp.broadcast_to(v, (rows, per_row)).reshape(-1, 1) for v in (rstd * weights, slope, shift))
+
+    def spread(b: slice) -> None:
+        part = xp.multiply(g[b], scale[b], out=out[b])
+        part += x[b] * slope[b]
+        part += shift[b]
+    in_blocks(xp, *x.shape, spread)
+    return ((product - mean * total) * rstd).reshape(n, channels).sum(0), total.reshape(n, channels).sum(0)
 
 
 # ---------------------------------------------------------------- layer_norm
@@ -302,6 +368,66 @@ def native_group_norm(x, weight: "Tensor?", bias: "Tensor?", N: "int", C: "int",
 
 # ---------------------------------------------------------------- rms_norm
 
+def _rms_gradients(k, g, need, x, weight, rows, eps, out1):
+    if g[0] is None:
+        return None, None
+    if not state.grad and g[1] is None:
+        return k._rms_norm_backward(g[0], x, weight, out1, rows)
+    lines = (rows, prod(x.shape) // rows if rows else 0)
+    x2, g2 = k.reshape(x, lines), k.reshape(g[0], lines)
+    rstd = k.rsqrt(k.mean(x2 * x2, 1, True) + eps)
+    xhat = x2 * rstd
+    h = g2 if weight is None else g2 * k.reshape(weight, (1, lines[1]))
+    gx = rstd * (h - xhat * k.mean(h * xhat, 1, True))
+    if g[1] is not None:
+        gx = gx - g[1] * rstd * rstd * xhat / lines[1]
+    gw = k.reshape(k.sum(g2 * xhat, 0), weight.shape) if need[1] else None
+    return k.reshape(gx, x.shape), gw
+
+
+@op("_rms_norm", at="", outs=2, half=False, grad_name="MulBackward0", vjp={"x, weight": _rms_gradients},
+    samples=["r(2, 3, 4), r(4), 6, 0.1", "r(2, 3), None, 2, 0.1"])
+def _rms_norm(xp, x, weight: "Tensor?", rows: "int", eps: "float"):
+    """(x over the root of the mean of its squares, times weight; 1 / that root for each row)."""
+    source, weight = wide(x), wide(weight)
+    length = x.size // rows if rows else 0
+    x2 = source.reshape(rows, length)
+    y, rstd = xp.empty((rows, length), x2.dtype), xp.empty((rows, 1), x2.dtype)
+    row = xp.ones((1, length), x2.dtype) if weight is None else weight.reshape(1, -1)
+    if y.size:
+        rstd = 1 / xp.sqrt(line_dots(xp, x2, x2) / x2.dtype.type(length) + x2.dtype.type(eps))
+        scale, row = _twice(xp, rstd, row)
+
+        def block(b: slice) -> None:
+            out = xp.matmul(scale[b], row, out=y[b])
+            out *= x2[b]
+        in_blocks(xp, rows, length, block)
+    return y.reshape(x.shape).astype(x.dtype, copy=False), rstd
+
+
+@op("_rms_norm_backward", at="", outs=2, half=False, nograd=True)
+def _rms_norm_backward(xp, g, x, weight: "Tensor?", rstd, rows: "int"):
+    g, source, wide_weight = wide(g), wide(x), wide(weight)
+    length = x.size // rows if rows else 0
+    x2, g2, gx = source.reshape(rows, length), g.reshape(rows, length), xp.empty((rows, length), source.dtype)
+    row = xp.ones((1, length), x2.dtype) if weight is None else wide_weight.reshape(1, -1)
+    step = max(1, BLOCK // max(length, 1))
+    found = xp.zeros((-(-rows // step) if xp is np and x.size > BLOCK else 1, length), x2.dtype)
+    scale, twice = _twice(xp, rstd, row)
+
+    def block(b: slice) -> None:
+        r, product = rstd[b], g2[b] * x2[b]
+        found[b.start // step] = (r.T @ product)[0]
+        c = product @ row.T * (r * r * r) / gx.dtype.type(length)
+        out = xp.matmul(scale[b], twice, out=gx[b])
+        out *= g2[b]
+        out -= xp.multiply(x2[b], c, out=product)
+    if gx.size:
+        in_blocks(xp, rows, length, block)
+    gw = found.sum(0)
+    return gx.reshape(x.shape), gw if weight is None else gw.reshape(weight.shape)
+
+
 @composite("rms_norm", at="torch F", samples=["r(2, 3, 4), (4,), r(4)", "r(2, 3, 4), (3, 4)",
                                               "r(2, 3), (3,), eps=0.1"],
            grad_name="MulBackward0")
@@ -313,13 +439,19 @@ def rms_norm(x, normalized_shape: "any", weight: "Tensor?" = None, eps: "float?"
     """
     shape = _normalized("rms_norm", x, normalized_shape, weight)
     refuse(x._a, "biu", "rms_norm")
-    dims = tuple(range(-len(shape), 0))
     kept = x.dtype
+    if eps is None:
+        eps = float(np.finfo(np.float32 if is_half(x._a.dtype) else x._a.real.dtype).eps)
+    if x._a.dtype.kind == "c" or weight is not None and weight.dtype is not x.dtype:
+        y = _rms_norm_by_ops(x, tuple(range(-len(shape), 0)), weight, eps)
+    else:
+        y = T._rms_norm(x, weight, prod(x._a.shape[:x._a.ndim - len(shape)]), eps)[0]
+    return y if y.dtype is kept else T._cast(y, kept)
+
+
+def _rms_norm_by_ops(x, dims: tuple, weight, eps: float):
+    """The same for complex numbers and a weight of another dtype."""
     if is_half(x._a.dtype):
         x = T._cast(x, dtypes.float32)
-    if eps is None:
-        eps = float(np.finfo(x._a.real.dtype).eps)
     y = x * T.rsqrt(T.mean(x * x, dims, True) + eps)
-    if weight is not None:
-        y = y * weight
-    return y if y.dtype is kept else T._cast(y, kept)
+    return y if weight is None else y * weight

@@ -10,12 +10,13 @@ import numpy as np
 
 from ..engine.dispatch import bump, wrap
 from ..engine.dtypes import float32
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..engine.waiting import before_write
 from ..errors import BadValue, DTypeError, EngineError
 from .arrays import refuse
-from .norm import dots, need_floating, wide
+from .norm import CALM, in_blocks, line_dots, need_floating, wide
 
 
 def _column(v, ndim: int):
@@ -27,12 +28,50 @@ def _axes(ndim: int) -> tuple:
     return (0, *range(2, ndim))
 
 
-def _channel_dots(xp, a, b):
-    """The sum of a * b for each channel."""
+def _lines(x):
+    """x (N, C, ...) as (N * C, places): one line for each channel of each sample."""
+    return x.reshape(x.shape[0] * x.shape[1], -1)
+
+
+def _tiled(xp, v, n: int):
+    """A value per channel as one per line, (n * C, 1)."""
+    return xp.broadcast_to(v, (n, len(v))).reshape(-1, 1)
+
+
+def _channel_dots(xp, a, b=None):
+    """The sum of a * b, or of a alone, for each channel."""
     if a.ndim == 2:
-        return xp.einsum("ij,ij->j", a, b)
-    flat = (*a.shape[:2], prod(a.shape[2:]))
-    return dots(xp, a.reshape(flat), b.reshape(flat)).sum(0)
+        return a.sum(0) if b is None else xp.einsum("ij,ij->j", a, b)
+    return line_dots(xp, _lines(a), None if b is None else _lines(b)).reshape(a.shape[:2]).sum(0)
+
+
+def _sum_of_scaled(xp, shift, *terms):
+    """The sum of arrays times a factor per channel, `terms` (array, factors), and of a shift per channel."""
+    first = terms[0][0]
+    out = xp.empty(first.shape, first.dtype)
+    n = 1 if first.ndim == 2 else len(first)
+    lines = [a if a.ndim == 2 else _lines(a) for a, _ in terms]
+    factors = [f if first.ndim == 2 else _tiled(xp, f, n) for _, f in terms]
+    shifts, target = shift if first.ndim == 2 else _tiled(xp, shift, n), out if first.ndim == 2 else _lines(out)
+
+    def block(rows: slice) -> None:
+        own = slice(None) if first.ndim == 2 else rows
+        total = xp.multiply(lines[0][rows], factors[0][own], out=target[rows])
+        for a, f in zip(lines[1:], factors[1:], strict=True):
+            total += a[rows] * f[own]
+        total += shifts[own]
+    in_blocks(xp, *target.shape, block)
+    return out
+
+
+def _moments(xp, x, n: int):
+    """(mean, variance) of each channel; squares are summed as they are where that loses nothing."""
+    mean = _channel_dots(xp, x) / x.dtype.type(n) if n else xp.full(x.shape[1], np.nan, x.dtype)
+    var = _channel_dots(xp, x, x) / x.dtype.type(max(n, 1)) - mean * mean
+    if not holds((mean * mean <= CALM * var).all()):
+        d = x - _column(mean, x.ndim)
+        var = _channel_dots(xp, d, d) / x.dtype.type(max(n, 1))
+    return mean, var
 
 
 def _batch_gradients(k, g, need, x, weight, mean, var, training, eps, out1, out2):
@@ -59,41 +98,35 @@ def _batch_gradients(k, g, need, x, weight, mean, var, training, eps, out1, out2
 def _batch_norm(xp, x, weight: "Tensor?", bias: "Tensor?", mean: "Index?", var: "Index?", training: "bool",
                 eps: "float"):
     """(normalised x, mean, 1 / standard deviation) per channel."""
-    source, weight, bias = wide(x), wide(weight), wide(bias)
+    source, weight, bias = xp.ascontiguousarray(wide(x)), wide(weight), wide(bias)
     n = x.size // x.shape[1] if x.shape[1] else 0
     if training:
-        mean = source.mean(_axes(x.ndim)) if n else xp.zeros(x.shape[1], source.dtype)
-        y = source - _column(mean, x.ndim)
-        var = _channel_dots(xp, y, y) / y.dtype.type(max(n, 1))
+        mean, var = _moments(xp, source, n)
     else:
         mean, var = wide(mean).astype(source.dtype, copy=False), wide(var).astype(source.dtype, copy=False)
-        y = source - _column(mean, x.ndim)
-    rstd = 1 / xp.sqrt(var + y.dtype.type(eps))
-    y *= _column(rstd if weight is None else rstd * weight, x.ndim)
-    if bias is not None:
-        y += _column(bias, x.ndim)
+    rstd = 1 / xp.sqrt(var + source.dtype.type(eps))
+    scale = rstd if weight is None else rstd * weight
+    y = _sum_of_scaled(xp, -mean * scale if bias is None else bias - mean * scale, (source, scale))
     return y.astype(x.dtype, copy=False), mean, rstd
 
 
 @op("_batch_norm_backward", at="", outs=3, half=False, nograd=True)
 def _batch_norm_backward(xp, g, x, weight: "Tensor?", mean, rstd, training: "bool", need: "any"):
-    g, source, weight = wide(g), wide(x), wide(weight)
-    g = xp.ascontiguousarray(g)
+    g, source, weight = xp.ascontiguousarray(wide(g)), xp.ascontiguousarray(wide(x)), wide(weight)
     n = g.dtype.type(max(x.size // max(x.shape[1], 1), 1))
-    total = g.sum(_axes(x.ndim))
+    total = _channel_dots(xp, g)
     scale = rstd if weight is None else rstd * weight
     if not training and not need[1]:
         return g * _column(scale, x.ndim), total, total
-    d = source - _column(mean, x.ndim)
-    dot = _channel_dots(xp, d, g)
+    left = mean
+    if not holds((mean * mean * (rstd * rstd) <= CALM).all()):
+        source, left = source - _column(mean, x.ndim), xp.zeros_like(mean)
+    dot = _channel_dots(xp, source, g) - left * total
     if not training:
         return g * _column(scale, x.ndim), dot * rstd, total
-    # gx = scale * (g - mean(g) - xhat * mean(g * xhat)), in the buffer of x - mean.
-    d *= _column(-dot * rstd * rstd / n, x.ndim)
-    d += g
-    d -= _column(total / n, x.ndim)
-    d *= _column(scale, x.ndim)
-    return d, dot * rstd, total
+    # gx = scale * (g - mean(g) - xhat * mean(g * xhat))
+    slope = -dot * rstd * rstd * scale / n
+    return _sum_of_scaled(xp, -total * scale / n - left * slope, (g, scale), (source, slope)), dot * rstd, total
 
 
 def _update_running(running_mean, running_var, mean, rstd, eps: float, n: int, momentum) -> None:

@@ -13,9 +13,12 @@ from ..engine.placement import holds, outside
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import EngineError, ShapeError
-from .arrays import refuse
+from .arrays import gate, refuse
+from .blocks import over_rows
 from .pool import check_pool, overhang
-from .windows import exact_sizes, offsets, padded, slices
+from .windows import cropped, exact_sizes, offsets, padded, slices
+
+BLOCK = 1 << 16  # elements of planes that all offsets of a window pass over
 
 
 def _lowest(dtype):
@@ -118,11 +121,46 @@ def _max_pool_places(xp, x, y, kernel: "any", stride: "any", pads: "any", dilati
 @op("_max_pool_back", at="", nograd=True)
 def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """The gradient of the maxima: each value of g goes to the first place in its window that holds the maximum."""
-    spatial = x.shape[x.ndim - len(kernel):]
-    full = _filled(xp, x, kernel, stride, pads, dilation, size)
-    places = _places(xp, full, y, kernel, stride, dilation, size, pads, spatial)
-    apart = all(s >= d * (k - 1) + 1 for s, k, d in zip(stride, kernel, dilation, strict=True))
-    return _scattered(xp, g, places, spatial, apart)
+    n = len(kernel)
+    spatial = x.shape[x.ndim - n:]
+    fitted = overhang(size, kernel, stride, pads, dilation, spatial)
+    full = tuple(m + low + high for m, (low, high) in zip(spatial, fitted, strict=True))
+    lead = x.shape[:x.ndim - n]
+    planes = prod(lead)
+    x, y, g = (a.reshape(planes, *a.shape[a.ndim - n:]) for a in (x, y, g))
+    out = xp.empty((planes, *spatial), g.dtype)
+
+    def some(start: int, stop: int) -> None:
+        rows = slice(start, stop)
+        seen = padded(xp, x[rows], fitted, _lowest(x.dtype))
+        found = xp.zeros((stop - start, *full), g.dtype)
+        for where, hit in _first_hits(xp, seen, y[rows], kernel, stride, dilation, size, fitted, spatial):
+            found[where] += gate(xp, hit, g[rows])
+        out[rows] = cropped(found, fitted, spatial)
+    if xp is np:
+        over_rows(planes, prod(full), some, BLOCK)
+    elif planes:
+        some(0, planes)
+    return out.reshape(*lead, *spatial)
+
+
+def _first_hits(xp, x, y, kernel, stride, dilation, size, pads, spatial):
+    """(places in a padded x of one offset of all windows, whether their maximum is there), the first of equals."""
+    left = xp.ones(y.shape, bool)
+    hit = xp.empty(y.shape, bool)
+    odd = y.dtype.kind == "f" and y.size and holds(~xp.isfinite(y.min()))
+    nan = y != y if odd else None
+    for step in offsets(kernel):
+        where = (Ellipsis, *slices(step, size, stride, dilation))
+        part = x[where]
+        xp.equal(part, y, out=hit)
+        if odd:
+            hit |= nan & (part != part)
+        if odd or y.dtype.kind != "f":
+            _exclude_outside(xp, hit, step, stride, dilation, size, pads, spatial)
+        hit &= left
+        left ^= hit
+        yield where, hit
 
 
 def _max_pool_indices_x(k, gs, x_shape, kernel, out1):
@@ -149,18 +187,13 @@ def _scatter_planes(xp, g, places: "Index", spatial: "any"):
     return _scattered(xp, g, places, spatial)
 
 
-def _scattered(xp, g, places, spatial, apart: bool = False):
-    """`apart`: no place comes up twice."""
+def _scattered(xp, g, places, spatial):
     n = len(spatial)
     planes, per = prod(g.shape[:g.ndim - n]), prod(g.shape[g.ndim - n:])
     size = prod(spatial)
     flat = (places.reshape(planes, per) + (xp.arange(planes) * size)[:, None]).reshape(-1)
-    if apart:
-        out = xp.zeros(planes * size, g.dtype)
-        out[flat] = g.reshape(-1)
-    else:
-        out = xp.zeros(planes * size, g.dtype)
-        xp.add.at(out, flat, g.reshape(-1))
+    out = xp.zeros(planes * size, g.dtype)
+    xp.add.at(out, flat, g.reshape(-1))
     return out.reshape(*g.shape[:g.ndim - n], *spatial)
 
 

@@ -17,6 +17,7 @@ from .blocks import BLOCK, in_columns, in_order, is_one_line, over_rows, over_sl
 
 RUN = 1 << 16  # elements of a block of running sums
 GROUP = 8  # elements of a row that are added up beside those of other groups
+LINES = 1 << 16  # elements of the lines that a softmax passes over again and again
 CALM = 1e20  # sums of exponentials below this, and above its inverse, need no shift
 
 
@@ -49,22 +50,48 @@ def softmax(x: np.ndarray, dim: int, log: bool) -> np.ndarray:
     elif in_columns(x.shape, dim):
         _softmax_of_columns(x, out, dim, log)
     else:
-        _softmax_of_rows(x, out, dim, log)
+        _over_lines(log_softmax_lines if log else softmax_lines, dim, out, x)
     return out
 
 
-def _softmax_of_rows(x: np.ndarray, out: np.ndarray, dim: int, log: bool) -> None:
-    source, target = slabs(x, dim), slabs(out, dim)
+def softmax_lines(x: np.ndarray, out: np.ndarray) -> None:
+    """softmax along dim 1 of (n, length) or (n, length, m); exponentials need no shift where their sums are calm."""
+    np.exp(x, out)
+    total = line_sums(out)
+    wild = ~((total > 1 / CALM) & (total < CALM))
+    if wild.any():
+        lines = wild.any(tuple(range(1, wild.ndim)))
+        e = x[lines]
+        e = np.exp(e - np.maximum.reduce(e, 1, keepdims=True))
+        out[lines], total[lines] = e, line_sums(e)
+    np.divide(out, total, out)
 
-    def block(part: slice) -> None:
-        e = target[part]
-        np.subtract(source[part], np.maximum.reduce(source[part], 1, keepdims=True), out=e)
-        if log:
-            e -= np.log(line_sums(np.exp(e)))
-        else:
-            np.exp(e, out=e)
-            e /= line_sums(e)
-    over_slabs(x.shape, dim, block)
+
+def log_softmax_lines(x: np.ndarray, out: np.ndarray) -> None:
+    """The logarithm of the same."""
+    np.subtract(x, np.maximum.reduce(x, 1, keepdims=True), out)
+    np.subtract(out, np.log(line_sums(np.exp(out))), out)
+
+
+def softmax_adjoint_lines(g: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+    """y * (g - sum(g * y)) along dim 1."""
+    np.multiply(g, y, out)
+    np.subtract(g, line_sums(out), out)
+    np.multiply(out, y, out)
+
+
+def log_softmax_adjoint_lines(g: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+    """g - exp(y) * sum(g) along dim 1."""
+    np.exp(y, out)
+    np.multiply(out, line_sums(g), out)
+    np.subtract(g, out, out)
+
+
+def _over_lines(kernel: Callable, dim: int, out: np.ndarray, *operands: np.ndarray) -> np.ndarray:
+    """`kernel(operands..., out)` for blocks of lines along `dim`, which is no column."""
+    target, sources = slabs(out, dim), [slabs(a, dim) for a in operands]
+    over_rows(len(target), target[0].size, lambda i, j: kernel(*[a[i:j] for a in sources], target[i:j]), LINES)
+    return out
 
 
 def _softmax_of_columns(x: np.ndarray, out: np.ndarray, dim: int, log: bool) -> None:
@@ -115,27 +142,12 @@ def _softmax_of_all(x: np.ndarray, out: np.ndarray, log: bool) -> None:
 
 def softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
     """out * (g - sum(g * out)) along `dim`, which is no column; both contiguous."""
-    r = pool.empty(out.shape, out.dtype)
-    grad, value, target = slabs(g, dim), slabs(out, dim), slabs(r, dim)
-
-    def block(part: slice) -> None:
-        t = np.multiply(grad[part], value[part], out=target[part])
-        t -= value[part] * line_sums(t)
-    over_slabs(out.shape, dim, block)
-    return r
+    return _over_lines(softmax_adjoint_lines, dim, pool.empty(out.shape, out.dtype), g, out)
 
 
 def log_softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
     """g - exp(out) * sum(g) along `dim`, which is no column; both contiguous."""
-    r = pool.empty(out.shape, out.dtype)
-    grad, value, target = slabs(g, dim), slabs(out, dim), slabs(r, dim)
-
-    def block(part: slice) -> None:
-        t = np.exp(value[part], out=target[part])
-        t *= line_sums(grad[part])
-        np.subtract(grad[part], t, out=t)
-    over_slabs(out.shape, dim, block)
-    return r
+    return _over_lines(log_softmax_adjoint_lines, dim, pool.empty(out.shape, out.dtype), g, out)
 
 
 # ---------------------------------------------------------------- log of sums of exponentials
@@ -159,7 +171,7 @@ def logsumexp_of_lines(x: np.ndarray, out: np.ndarray) -> None:
             out[...] = found
             return
     total = line_sums(np.exp(x))
-    if _is_calm(total):
+    if is_calm(total):
         np.log(total, out=out)
         return
     top = _finite_or_zero(np.maximum.reduce(x, 1, keepdims=True))
@@ -168,7 +180,7 @@ def logsumexp_of_lines(x: np.ndarray, out: np.ndarray) -> None:
     np.add(np.log(total, out=total), top, out=out)
 
 
-def _is_calm(total) -> bool:
+def is_calm(total) -> bool:
     """Whether sums of exponentials are so far from overflow and underflow that taking out the maximum changes nothing."""
     return bool(total.min() > 1 / CALM and total.max() < CALM)
 
@@ -188,7 +200,7 @@ def _logsumexp_of_columns(x: np.ndarray, dim: int) -> np.ndarray:
         _over_column_rows(x, dim, exponential)
         return np.add.reduce(sums, 1, keepdims=True)
     total = sums_from(None)
-    if _is_calm(total):
+    if is_calm(total):
         return _kept(np.log(total), x, dim)
     top = _finite_or_zero(slabs(reduced(np.maximum, x, dim, None, True), dim))
     return _kept(np.log(sums_from(top)) + top, x, dim)
@@ -202,7 +214,7 @@ def logsumexp_of_all(x: np.ndarray):
     def block(start: int, stop: int) -> None:
         part, i = x[start:stop], start // BLOCK
         sums[i] = block_sum(np.exp(part))
-        if not _is_calm(sums[i]):
+        if not is_calm(sums[i]):
             tops[i] = np.maximum.reduce(part)
             sums[i] = block_sum(np.exp(part - tops[i]))
     over_rows(x.size, 1, block)

@@ -6,7 +6,7 @@ from ..engine import dtypes, samplers
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
 from .arrays import bounded, refuse, select
-from .error_function import erf
+from .error_function import normal_cdf
 
 SAMPLES = ["r(3, 4)", "r()", "r(0, 2)"]
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
@@ -80,13 +80,6 @@ def _tanh_argument(xp, x):
     return inner
 
 
-def _normal_cdf(xp, x):
-    step = erf(xp, x * math.sqrt(0.5))
-    step += 1
-    step *= 0.5
-    return step
-
-
 def _tanh_step(xp, x):
     """0.5 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))."""
     step = xp.tanh(_tanh_argument(xp, x))
@@ -107,7 +100,7 @@ def gelu(xp, x, *, approximate: "str" = "none"):
     x = xp.asarray(x)
     if x.ndim == 0:
         return gelu(xp, x.reshape(1), approximate=approximate).reshape(())
-    step = _tanh_step(xp, x) if approximate == "tanh" else _normal_cdf(xp, x)
+    step = _tanh_step(xp, x) if approximate == "tanh" else normal_cdf(xp, x)
     step *= x
     return step
 
@@ -134,7 +127,7 @@ def _gelu_adjoint(xp, g, x, approximate: "str"):
         density = xp.exp(square * -0.5)
         density *= 1 / math.sqrt(2 * math.pi)
         density *= x
-        density += _normal_cdf(xp, x)
+        density += normal_cdf(xp, x)
         density *= g
         return density
     c = math.sqrt(2 / math.pi)

@@ -341,8 +341,8 @@ def test_blocks_cover_every_row_once():
     ((9, 11), (3, 3), ((1, 1), (1, 1)), (1, 1), 1), ((9, 11), (2, 3), ((0, 1), (2, 0)), (1, 2), 2),
     ((12, 12), (5, 1), ((2, 2), (0, 0)), (1, 1), 1), ((5, 6, 7), (3, 2, 3), ((1, 1), (0, 1), (1, 1)), (1, 1, 1), 2),
     ((40, 50), (3, 3), ((1, 1), (1, 1)), (1, 1), 1)])
-@pytest.mark.parametrize("columns", [1 << 18, 1 << 10])
-def test_flattened_convolutions_equal_the_general_ones(monkeypatch, size, kernel, pads, dilation, groups, columns):
+@pytest.mark.parametrize("cache", [1 << 18, 1 << 12, 1 << 9])
+def test_flattened_convolutions_equal_the_general_ones(monkeypatch, size, kernel, pads, dilation, groups, cache):
     stride = (1,) * len(size)
     geometry = (stride, pads, dilation, groups)
     out = conv.out_size(size, kernel, stride, pads, dilation)
@@ -351,7 +351,7 @@ def test_flattened_convolutions_equal_the_general_ones(monkeypatch, size, kernel
     found = []
     for flat in (True, False):
         monkeypatch.setattr(conv_flat, "fits", lambda *_, flat=flat: flat)
-        monkeypatch.setattr(conv_flat, "COLUMNS", columns)
+        monkeypatch.setattr(conv_flat, "CACHE", cache)
         found.append((conv._conv(np, x, w, b, geometry, out), conv._conv_input(np, g, w, None, geometry, size),
                       conv._conv_weight(np, g, x, geometry, kernel)))
     for mine, wanted in zip(*found, strict=True):
@@ -438,3 +438,76 @@ def test_logsumexp_of_infinities_and_nan(shift):
         for dim in (0, 1):
             close(T.logsumexp(tensor(a), dim), np.logaddexp.reduce(a.astype(np.float64), dim), 1e-5)
         close(T.logsumexp(tensor(a[8:].reshape(-1)), 0), np.logaddexp.reduce(a[8:].astype(np.float64), None), 1e-5)
+
+
+# ---------------------------------------------------------------- norms, pools and softmax by blocks
+
+@pytest.mark.parametrize("offset", [0.0, 1.0, 50.0])
+def test_norms_of_rows_far_from_zero_are_centred_first(offset):
+    a = numbers(1100, 256) + np.float32(offset)
+    w, b, g = numbers(256, seed=1), numbers(256, seed=2), numbers(1100, 256, seed=3)
+    found, wanted = [], []
+    for dtype, results in (("float32", found), ("float64", wanted)):
+        x, weight, bias = (tensor(v.astype(dtype)).requires_grad_() for v in (a, w, b))
+        y = T.layer_norm(x, (256,), weight, bias)
+        autograd.backward(y, tensor(g.astype(dtype)))
+        results.extend([y.detach(), x.grad, weight.grad, bias.grad])
+    for mine, exact in zip(found, wanted, strict=True):
+        close(mine, exact._a, 1e-5 * max(1.0, np.abs(exact._a).max()))
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "rms_norm", "group_norm", "batch_norm"])
+def test_norms_do_not_depend_on_threads(name, monkeypatch):
+    def results(count):
+        monkeypatch.setattr(threads, "get_num_threads", lambda: count)
+        shape = (1100, 256) if name in ("layer_norm", "rms_norm") else (16, 64, 20, 20)
+        x = tensor(numbers(*shape)).requires_grad_()
+        w = tensor(numbers(shape[1], seed=1)).requires_grad_()
+        y = {"layer_norm": lambda: T.layer_norm(x, (256,), w), "rms_norm": lambda: T.rms_norm(x, (256,), w),
+             "group_norm": lambda: T.group_norm(x, 8, w),
+             "batch_norm": lambda: T.batch_norm(x, None, None, w, training=True)}[name]()
+        autograd.backward(y, tensor(numbers(*shape, seed=2)))
+        return y.detach()._a, x.grad._a, w.grad._a
+    for one, several in zip(results(1), results(3), strict=True):
+        np.testing.assert_array_equal(one, several)
+
+
+def test_softmax_shifts_only_lines_that_need_it():
+    a = numbers(700, 401)
+    a[3], a[4], a[5, 1:] = a[3] + 500, a[4] - 500, -np.inf
+    a[6, 0], a[7, 2], a[8] = np.nan, np.inf, -np.inf
+    wide = a.astype(np.float64)
+    with np.errstate(all="ignore"):
+        e = np.exp(wide - wide.max(1, keepdims=True))
+        wanted = e / e.sum(1, keepdims=True)
+        close(T.softmax(tensor(a), 1), wanted, 1e-6)
+        np.testing.assert_array_equal(T.softmax(tensor(a), 1)._a[9:400], T.softmax(tensor(a[9:]), 1)._a[:391])
+
+
+@pytest.mark.parametrize(("kernel", "stride", "pad"), [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 0)])
+def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, pad):
+    a = np.random.default_rng(0).integers(0, 4, (40, 9, 31, 30)).astype("float32")
+    a[0, 0, 3, 3], a[1, 1, 2] = np.nan, -np.inf
+    x = tensor(a).requires_grad_()
+    y, places = T.max_pool2d(x, kernel, stride, pad, return_indices=True)
+    z = T.max_pool2d(x, kernel, stride, pad)
+    g = numbers(*z.shape)
+    autograd.backward(z, tensor(g))
+    wanted = np.zeros((360, 31 * 30), "float32")
+    np.add.at(wanted, (np.arange(360)[:, None], places._a.reshape(360, -1)), g.reshape(360, -1))
+    close(x.grad, wanted.reshape(a.shape), 1e-5)
+
+
+def test_gelu_of_float32_is_as_good_as_that_of_float64():
+    a = np.concatenate([np.linspace(-12, 12, 100_001), [-np.inf, np.inf, np.nan, 0, -0.0, 1e-30, -100, 100]]).astype("float32")
+    with np.errstate(all="ignore"):
+        found, exact = T.gelu(tensor(a))._a, T.gelu(tensor(a.astype("float64")))._a
+    np.testing.assert_allclose(found, exact, rtol=4e-7, atol=1e-6)
+
+
+def test_rows_of_one_number_become_zeros():
+    w = numbers(256)
+    for value in (5.0, 3.3, 1234.5):
+        x = tensor(np.full((1100, 256), value, "float32"))
+        np.testing.assert_array_equal(T.layer_norm(x, (256,), tensor(w))._a, 0)
+        np.testing.assert_array_equal(T.group_norm(T.reshape(x, (1100, 64, 4)), 8, tensor(w[:64]))._a, 0)
