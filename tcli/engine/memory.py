@@ -109,6 +109,7 @@ def _keep_freed_memory() -> None:
     """Tells glibc to keep what is freed, unless the user has told it something; other C libraries go on as they do."""
     if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
         return
+    import ctypes  # NumPy has loaded it
 
     tell = getattr(ctypes.CDLL(None), "mallopt", None)
     if tell is not None:
