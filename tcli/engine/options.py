@@ -43,6 +43,10 @@ KERNEL_ERRORS = (TypeError, ValueError, AttributeError, IndexError, ArithmeticEr
 MOST = 256  # ways of calling one op that are remembered
 
 
+class LongRoad(Exception):
+    """A call has no short way. Raised, so that the long one runs outside of what catches its errors, and runs once."""
+
+
 def way_of(ndim: int, args: tuple, kwargs: dict) -> tuple:
     """What tells one way of calling an op from another: values and their types, for 1 == True == 1.0."""
     if len(kwargs) == 1 and not args:
@@ -251,7 +255,7 @@ def multiple(o: Op, finish):
             if values is None:
                 values = _without_tensors(o, args, tensors)
                 if values is None:
-                    return call(o, args, kwargs)
+                    raise LongRoad
                 _remember(memory, key, values)
             values = values[:]
             for i in tensors:
@@ -266,10 +270,10 @@ def multiple(o: Op, finish):
                 raw[i] = values[i]._a
             r = run(np, *raw)
             if type(r) is tuple:
-                return call(o, args, kwargs)
+                raise LongRoad
             if o.rows:
                 r = by_rows(r, raw)
-        except (TcliError, *KERNEL_ERRORS):
+        except (TcliError, LongRoad, *KERNEL_ERRORS):
             return call(o, args, kwargs)
         return finish(o, values, r, needs)
     return fn
@@ -323,10 +327,10 @@ def _of_one(o: Op):
             if options is None:
                 options = _worked_out(o, (x, *args), kwargs, 1)
                 if options is None:
-                    return call(o, (x, *args), kwargs)
+                    raise LongRoad
                 _remember(memory, key, options)
             result = run(x, *options)
-        except (TcliError, *KERNEL_ERRORS):
+        except (TcliError, LongRoad, *KERNEL_ERRORS):
             return call(o, (x, *args), kwargs)
         return name_composite(o, result, (x,)) if named else result
     return fn
@@ -342,9 +346,9 @@ def _of_none(o: Op):
             if options is None:
                 options = _worked_out(o, args, kwargs, 0)
                 if options is None:
-                    return call(o, args, kwargs)
+                    raise LongRoad
                 _remember(memory, key, options)
             return run(*options)
-        except (TcliError, *KERNEL_ERRORS):
+        except (TcliError, LongRoad, *KERNEL_ERRORS):
             return call(o, args, kwargs)
     return fn

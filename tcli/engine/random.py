@@ -30,6 +30,11 @@ _LAYOUT = np.dtype({
     "offsets": [0, 8, 12, 16, 24, 5024, 5040, 5048, 5052], "itemsize": STATE_BYTES})
 
 
+def _as_it_was(state: np.ndarray) -> Generator:
+    """A generator in a state that was pickled; the class goes by PyTorch's name, under which no import finds it."""
+    return Generator().set_state(state)
+
+
 class Generator:
     """`torch.Generator()`: a stream of random words, seeded with 67280421310721 until told otherwise.
 
@@ -237,6 +242,9 @@ class Generator:
     def clone_state(self) -> Generator:
         """A second generator that goes on from the same state."""
         return Generator().set_state(self.get_state())
+
+    def __reduce__(self) -> tuple:
+        return _as_it_was, (self.get_state(),)
 
     def __getstate__(self) -> np.ndarray:
         return self.get_state()

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.args import wrap_dim
 from ..engine.cost import operations
 from ..engine.registry import T, composite, op
 from ..engine.sums import small_sum, sum_by

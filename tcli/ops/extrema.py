@@ -11,6 +11,7 @@ from ..engine.dispatch import several
 from ..engine.named_results import struct
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
+from ..engine.storage import by_rows
 from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, BadIndex, EngineError
@@ -195,7 +196,7 @@ def _extremum(name: str, other: str, word: str, shown: tuple):
         if not a.size or not -a.ndim <= dim < a.ndim:
             return NotImplemented
         values = [x, dim % a.ndim, keepdim]
-        return struct(name, ("values", "indices"))(several(o, values, o.fn(np, a, *values[1:])))
+        return struct(name, ("values", "indices"))(several(o, values, by_rows(o.fn(np, a, *values[1:]), (a,))))
 
     extremum.__doc__ = f"""The {word} element of x; with a dim the {word} ones along it and where they are.
 

@@ -41,7 +41,7 @@ _FOREIGN = {
     "a program runs in one process; tensor operations use several threads by themselves": "multiprocessing",
     "programs wait for nothing here": "asyncio",
     "torch.linalg, torch.special, torch.fft and torch.distributions have most of it": "scipy",
-    "load('iris.csv') reads a table; the method is a few lines of tensors": "sklearn",
+    "data.iris(), data.digits() and others come with tcli; linear algebra is in torch.linalg": "sklearn",
     "write the environment as a class": "gym gymnasium",
     "torch.stft and torch.fft; load reads arrays": "torchaudio",
     "read the text with open() and split it": "torchtext",

@@ -103,8 +103,8 @@ SCHEDULES = [({"wait": 1, "warmup": 1, "active": 2}, "NWRSNWRSNWRS"), ({"wait": 
 
 @pytest.mark.parametrize("options, wanted", SCHEDULES)
 def test_schedules_are_pytorchs(options, wanted):
-    from tcli.runtime.profiler import ProfilerAction as A
-    from tcli.runtime.profiler import schedule
+    from tcli.runtime.torch_profiler import ProfilerAction as A
+    from tcli.runtime.torch_profiler import schedule
 
     letters = {A.NONE: "N", A.WARMUP: "W", A.RECORD: "R", A.RECORD_AND_SAVE: "S"}
     assert "".join(letters[schedule(**options)(step)] for step in range(12)) == wanted
