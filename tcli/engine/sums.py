@@ -71,7 +71,9 @@ def _of_lines(a: np.ndarray, b: np.ndarray | None):
     a = a.reshape(-1)
     whole = a.size // LINE * LINE
     lines = a[:whole].reshape(-1, LINE)
-    total = np.add.reduce(np.vecdot(lines, _ones(LINE, a.dtype.char) if b is None else b.reshape(-1)[:whole].reshape(-1, LINE)))
+    # A product with one line lets other threads run meanwhile, one with several lines does not.
+    sums = np.dot(lines, _ones(LINE, a.dtype.char)) if b is None else np.vecdot(lines, b.reshape(-1)[:whole].reshape(-1, LINE))
+    total = np.add.reduce(sums)
     if whole == a.size:
         return total
     rest = a[whole:] if b is None else a[whole:] * b.reshape(-1)[whole:]

@@ -369,7 +369,7 @@ def test_an_optimiser_step_is_one_kernel_and_the_cpus_numbers(name, dtype, cuda,
     for a, b in zip(wanted, got, strict=True):
         if dtype == "float16":  # the CPU rounds after each operation, to an eps of zero and 0 / 0
             b = np.where(np.isnan(a), a, b)
-        _close(b, a, {"float16": 4e-3, "bfloat16": 3e-2, "float64": 1e-12}.get(dtype, 2e-5))
+        _close(b, a, {"float16": 3e-2, "bfloat16": 3e-2, "float64": 1e-12}.get(dtype, 2e-5))
 
 
 def test_parameters_of_two_dtypes_take_two_kernels(cuda, monkeypatch):

@@ -165,7 +165,7 @@ def _follow(steps, leaves, writes: bool) -> list:
         elif name == "scale":
             known.append(x * numbers[1])
         elif name == "where":
-            known.append(T.where(x > others[0], others[0], others[-1]))
+            known.append(T.where(x > others[0] + 0.0137, others[0], others[-1]))  # where equal values do not decide
         elif name == "mean":
             known.append(x - T.mean(x, numbers[1], True))
         elif name == "softmax":
