@@ -152,10 +152,8 @@ class Node:
                 yield edge, r
 
     def free(self) -> None:
-        for s in self.saved or ():
-            if type(s) is Saved:
-                self.saved = None
-                return
+        if self.saved and (self.op.frees or any(type(s) is Saved for s in self.saved)):
+            self.saved = None
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"

@@ -53,7 +53,8 @@ def _basic_index_adjoint(xp, g, shape: "any", index: "any"):
     return out
 
 
-@op("_gather_index", rows=True, at="", half=False, samples=["r(3, 4), (torch.tensor([0, 2, 0]),)"], grad_name="IndexBackward0",
+@op("_gather_index", rows=True, at="", half=False, frees=True, samples=["r(3, 4), (torch.tensor([0, 2, 0]),)"],
+    grad_name="IndexBackward0",
     vjp={"x": lambda k, g, x_shape, index: k._gather_index_adjoint(g, x_shape, index)}, raw_vjp=True)
 def _gather_index(xp, x, index: "any"):
     index = _arrays(index)
