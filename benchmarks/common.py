@@ -78,7 +78,7 @@ def settle(result) -> None:
             settle(part)
     elif hasattr(result, "block_until_ready"):
         result.block_until_ready()
-    elif type(result).__module__ == "tcli.engine.tensor":
+    elif hasattr(result, "_a"):
         result._a  # noqa: B018  a pending tensor is computed here
 
 
