@@ -21,8 +21,8 @@ from .sums import block_dot, block_sum, column_best, line_best, line_sums
 from .symbols import Expr, Reduction, Rows
 from .threads import spread
 
-BLOCK_BYTES = 1 << 19  # of one buffer
-CACHE_BYTES = 1 << 20  # of all buffers that are written
+BLOCK_BYTES = 1 << 20  # of one buffer
+CACHE_BYTES = 1 << 21  # of all buffers that are written
 READ_BYTES = 1 << 21  # of a block that is only read once
 LONGEST_ROW = 1 << 20  # elements of a row that is reduced within one block
 FEWEST_ROWS = 8  # a block adds up at least so many rows into one
