@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from ..errors import FileError
-from ..io import load_input, open_input, read_listing, save, split_name
+from ..io import load_input, open_input, read_listing, save, split_name, writer_for
 from ..io.source import clean
 from .file_options import Choices
 from .options import UsageError
@@ -24,11 +24,24 @@ def convert(source: str, target: str, choices: Choices) -> None:
     place, name = split_name(source)
     with open_input(place) as file:
         value = load_input(file, choices.in_format, name)
-        metadata = _texts(read_listing(file, choices.in_format).metadata) if name is None else {}
+        listing = read_listing(file, choices.in_format)
+        metadata = _texts(listing.metadata) if name is None else {}
         value = _changed(value, choices)
+        if writer_for(target, choices.to).name == "pt" and not listing.format.startswith("PyTorch"):
+            value = _as_state_dict(value)
         if choices.shard:
             return _write_shards(value, target, byte_count(choices.shard, "--shard"), metadata)
         save(value, target, format=choices.to, metadata=metadata or None)
+
+
+def _as_state_dict(value):
+    """Weights by name as PyTorch's state dicts have them: in an OrderedDict."""
+    from collections import OrderedDict
+
+    from ..engine.tensor import Tensor
+
+    weights = type(value) is dict and value and all(isinstance(each, Tensor) for each in value.values())
+    return OrderedDict(value) if weights else value
 
 
 def _texts(metadata: dict) -> dict | None:
