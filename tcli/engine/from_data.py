@@ -66,7 +66,8 @@ def _from_sequence(data, d) -> np.ndarray:
         common = dispatch.result_type_of_scalars(data)
         return a.astype(common.numpy)
     if a.dtype.kind == "f" and a.dtype == np.float64 and d is None and not _first_is_numpy(data):
-        return a.astype(dtypes.get_default_dtype().numpy)
+        with np.errstate(over="ignore"):  # 1e39 is inf in float32
+            return a.astype(dtypes.get_default_dtype().numpy)
     if a.dtype.kind == "c" and d is None and not _first_is_numpy(data):
         return a.astype(dtypes.default_complex().numpy)
     if a.size == 0 and a.dtype == np.float64 and d is None:

@@ -81,7 +81,8 @@ def _tensor(np, values):
 
     if values.dtype.kind == "i":
         return whole_numbers(values)
-    return from_numpy(values.astype(get_default_dtype().numpy))
+    with np.errstate(over="ignore"):  # 1e39 is inf in float32
+        return from_numpy(values.astype(get_default_dtype().numpy))
 
 
 @format("txt")

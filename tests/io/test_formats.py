@@ -119,6 +119,13 @@ def test_a_type_that_a_format_lacks_is_refused_not_changed(ending, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("name", "text"), [("x.txt", "1e39\n2\n"), ("x.csv", "a,b\n1e39,2\n"), ("x.json", "[1e39, 2]")])
+def test_a_number_beyond_float32_is_inf_without_a_word(name, text, tmp_path):
+    (tmp_path / name).write_text(text)
+    found = tio.load(tmp_path / name)
+    assert (found["a"] if name == "x.csv" else found)[0].item() == float("inf")
+
+
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("word", [b"\0", b"\xff", b"\x7f\xff\xff\xff"])
 def test_damaged_matlab_files_raise_and_do_not_crash(word, packed, tmp_path):
