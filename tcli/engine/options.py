@@ -164,7 +164,7 @@ def single(o: Op):
         else:
             t._v = [0]
         if state.grad:
-            if x._rg and plan is not None and t._a.dtype.kind in "fc":
+            if x._rg and plan is not None and t._a.dtype.kind in "fcV":  # V: bfloat16
                 values = (x, *options)
                 record_single(o, plan, x, values, t)
                 if named is not None:

@@ -43,7 +43,7 @@ def gather(xp, x, dim: "Dim", index: "Index", *, sparse_grad: "bool" = False):
             [4]])
     """
     _check_index("gather", index)
-    if max(x.ndim, 1) != max(index.ndim, 1):
+    if index.size and max(x.ndim, 1) != max(index.ndim, 1):
         raise EngineError("Index tensor must have the same number of dimensions as input tensor")
     if x.ndim == 0 or index.ndim == 0:
         return x.reshape(-1)[index.reshape(-1)].reshape(index.shape)

@@ -48,3 +48,11 @@ def test_errors(program):
         tcli.Session(seed=0).run(program)
     assert not isinstance(caught.value, NotImplementedError)
     assert caught.value.message.startswith(ERRORS[program])
+
+
+@pytest.mark.parametrize("cast", ["x.bfloat16()", "x.to(torch.bfloat16)", "x.half()", "x.bfloat16().exp()", "x.bfloat16()[0]",
+                                  "torch.stack([x.bfloat16()])", "x.bfloat16().softmax(0)", "x.bfloat16() @ x.bfloat16()"])
+def test_a_cast_of_a_small_tensor_keeps_its_gradient(cast):
+    found = tcli.Session(seed=0).run(f"x = torch.tensor([1., 2.], requires_grad=True); y = {cast}; y.float().sum().backward()\n"
+                                     "y.requires_grad, x.grad is not None")
+    assert repr(found) == "(True, True)"
