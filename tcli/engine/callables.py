@@ -227,40 +227,12 @@ def _unary(o: Op, ufunc):
                 t._v = [0]
                 if state.grad:
                     if x._rg and plan is not None:
-                        _record_unary(o, plan, x, t)
+                        record_single(o, plan, x, (x,), t)
                 elif state.inference:
                     t._inference = True
                 return t
         return call(o, (x, *args) if x is not None else args, kwargs)
     return fn
-
-
-def _record_unary(o: Op, plan, x, t) -> None:
-    node = new(Node)
-    a = t._a
-    node.op = o
-    node.plan = plan
-    node.shape = a.shape
-    node.dtype = a.dtype
-    node.seq = next_sequence()
-    node._name = None
-    edge = x._node
-    if edge is None:
-        edge = x._leaf or edge_of(x)
-    node.edges = (edge,)
-    if state.where:
-        node.place = locate()
-    node.saved = saved = []
-    odd = state.saved_hooks or x._inference
-    for fetch in plan.saves:
-        if odd or fetch is not RESULT and fetch is not FIRST:
-            saved.append(_keep(fetch, (x,), (t,), node))
-        elif fetch is RESULT:
-            saved.append(saved_as_is(t, OUT))
-        else:
-            saved.append(saved_as_is(x, edge))
-    t._node = node
-    t._rg = True
 
 
 _operators: dict[Op, object] = {}

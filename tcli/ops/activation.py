@@ -266,21 +266,29 @@ def _by_rows(kernel):
     return rule
 
 
-def _small_softmax(ndim: int, dim: int):
-    if not ndim:
-        return None
-
-    def run(x):
-        if x.dtype.kind != "f" or not x.size:
-            raise TypeError
-        e = x - np.maximum.reduce(x, dim, None, None, True)
-        np.exp(e, e)
-        e /= small_sum(e, dim, True)
-        return e
-    return run
+def _small_rows(end):
+    """The `small` of a softmax: `end(e, dim)` makes the result of what is left when the largest is taken away."""
+    def small(ndim: int, dim: int):
+        def run(x):
+            if x.dtype.kind != "f" or not x.size:
+                raise TypeError
+            return end(x - np.maximum.reduce(x, dim, None, None, True), dim)
+        return run if ndim else None
+    return small
 
 
-@op("_softmax", cost=operations(5), small=_small_softmax, fuse=_by_rows(softmax_lines), at="",
+def _softmax_end(e, dim: int):
+    np.exp(e, e)
+    e /= small_sum(e, dim, True)
+    return e
+
+
+def _log_softmax_end(e, dim: int):
+    e -= np.log(small_sum(np.exp(e), dim, True))
+    return e
+
+
+@op("_softmax", cost=operations(5), small=_small_rows(_softmax_end), fuse=_by_rows(softmax_lines), at="",
     samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _softmax(xp, x, dim: "Dim"):
@@ -318,20 +326,7 @@ def _softmax_adjoint(xp, g, out, dim: "Dim"):
     return r
 
 
-def _small_log_softmax(ndim: int, dim: int):
-    if not ndim:
-        return None
-
-    def run(x):
-        if x.dtype.kind != "f" or not x.size:
-            raise TypeError
-        e = x - np.maximum.reduce(x, dim, None, None, True)
-        e -= np.log(small_sum(np.exp(e), dim, True))
-        return e
-    return run
-
-
-@op("_log_softmax", cost=operations(5), small=_small_log_softmax, fuse=_by_rows(log_softmax_lines), at="",
+@op("_log_softmax", cost=operations(5), small=_small_rows(_log_softmax_end), fuse=_by_rows(log_softmax_lines), at="",
     samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _log_softmax(xp, x, dim: "Dim"):

@@ -18,7 +18,7 @@ _NAMES = {
         q_per_channel_scales q_per_channel_zero_points q_per_channel_axis qint8 quint8 qint32 quint4x2 quint2x4 qscheme
         fake_quantize_per_tensor_affine fake_quantize_per_channel_affine quantization quantized ao per_tensor_affine
         per_channel_affine quantize_dynamic""",
-    _PROCESSES: "distributed DistributedDataParallel spawn Process Pool share_memory_ fork FullyShardedDataParallel",
+    _PROCESSES: "distributed DistributedDataParallel spawn Process Pool fork FullyShardedDataParallel",
     _GRAPHS: "fx export onnx ScriptModule ScriptFunction trace_module functionalize CompilationUnit",
     _NESTED: "nested_tensor as_nested_tensor nested_tensor_from_jagged to_padded_tensor jagged",
     "torch.linalg.eig(x), or torch.linalg.eigh(x) for a symmetric matrix": "eig symeig",

@@ -6,16 +6,34 @@ its summary line; a plain value's is its type.
 
 from __future__ import annotations
 
-from . import is_tensor
+from . import is_tensor, is_terminal
+from .cells import wrapped
 
 
-def page(value: object, name: str = "") -> str:
-    """The help text of `value`, known to the reader as `name`."""
+def page(value: object, name: str = "", width: int | None = None) -> str:
+    """The help text of `value`, known to the reader as `name`; sentences are broken at `width`, else at the terminal's."""
     lines = [signature(value, name)]
     doc = documentation(value)
     if doc:
-        lines += ["", *("    " + line if line else "" for line in doc.split("\n"))]
+        width = width or _width()
+        lines += ["", *(line for each in doc.split("\n") for line in _indented(each, width))]
     return "\n".join(lines)
+
+
+def _width() -> int:
+    """The width of the terminal; without one lines stay whole."""
+    import sys
+
+    from .screen import Screen
+
+    return Screen.of(sys.stdout).width if is_terminal(sys.stdout) else 1000
+
+
+def _indented(line: str, width: int) -> list[str]:
+    """A line of a docstring; what is indented itself, or an example, is not broken."""
+    if not line or line[0].isspace() or line.startswith((">>>", "...")):
+        return ["    " + line if line else ""]
+    return ["    " + part for part in wrapped(line, width - 5)]
 
 
 def signature(value: object, name: str = "") -> str:

@@ -14,6 +14,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
     >>> nearest("sofmax", ["relu", "softmax", "max"])
     'softmax'
+    >>> nearest("sun", ["sgn", "sum"])
+    'sum'
     """
     if len(name) < 3:
         return next((each for each in known if each != name and each.lower() == name.lower()), None)
@@ -25,9 +27,15 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
             continue
         cost = distance(word, each.lower(), limit) + 0.1 * (each[:1].lower() != word[:1])
         cost -= 0.05 * each.lower().startswith(word)  # a name that was not typed to its end
+        cost -= 0.01 * _shared_start(word, each.lower())
         if cost < best_cost or (cost == best_cost and best is not None and each < best):
             best, best_cost = each, cost
     return best
+
+
+def _shared_start(a: str, b: str) -> int:
+    """How many letters two names have in common before they differ."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def distance(a: str, b: str, limit: int) -> int:

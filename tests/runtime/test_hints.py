@@ -81,3 +81,11 @@ def test_labels_name_the_dims_that_a_contract_bound():
     with pytest.raises(tcli.TcliError) as caught:
         tcli.Session().run("h: f32[B, C] = ones(64, 10)\nh @ h")
     assert [label.text for label in caught.value.labels] == ["f32[B=64, C=10]", "f32[B=64, C=10]"]
+
+
+def test_what_is_said_to_be_absent_is():
+    from tcli.runtime import absent
+    from tcli.runtime.namespaces import known_modules
+
+    torch = known_modules().get("torch")
+    assert not [name for name in absent._HINTS if hasattr(torch, name) or hasattr(torch.Tensor, name)]

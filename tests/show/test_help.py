@@ -40,3 +40,15 @@ def test_plain_data_shows_its_type_and_a_short_form():
 
 def test_something_without_a_signature_shows_dots():
     assert signature(type("A", (), {"__call__": dict.get})(), "a").startswith("a(")
+
+
+def test_sentences_are_broken_at_words_and_examples_are_not():
+    def long():
+        """One sentence of many words, which is wider than the screen that it is shown on.
+
+        >>> an_example_that_is_wider_than_the_screen_and_stays_in_one_line()
+        """
+
+    lines = page(long, "long", 40).split("\n")
+    assert lines[2:4] == ["    One sentence of many words, which", "    is wider than the screen that it is"]
+    assert "    >>> an_example_that_is_wider_than_the_screen_and_stays_in_one_line()" in lines
