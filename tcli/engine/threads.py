@@ -24,6 +24,7 @@ from . import blas
 _busy = allocate_lock()
 _helpers: list[_Helper] = []
 _count: list[int | None] = [None]
+after_block: list[Callable[[], object]] = []  # called by every thread after each of its blocks
 
 
 def parallel(n_blocks: int, fn: Callable[[int], object]) -> None:
@@ -52,6 +53,8 @@ def spread(n_blocks: int, work: Callable[[Iterator[int]], object]) -> None:
 
     `blocks` yields the numbers that this thread is to do; all threads share it.
     """
+    if after_block:
+        work = _with_calls_between(work)
     workers = min(get_num_threads(), n_blocks)
     if workers <= 1 or not _busy.acquire(blocking=False):
         work(iter(range(n_blocks)))
@@ -68,6 +71,15 @@ def spread(n_blocks: int, work: Callable[[Iterator[int]], object]) -> None:
         _busy.release()
     if job.error is not None:
         raise job.error
+
+
+def _with_calls_between(work: Callable[[Iterator[int]], object]) -> Callable[[Iterator[int]], object]:
+    def between(blocks: Iterator[int]) -> Iterator[int]:
+        for i in blocks:
+            yield i
+            for call in after_block:
+                call()
+    return lambda blocks: work(between(blocks))
 
 
 class _Job:

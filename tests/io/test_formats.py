@@ -485,7 +485,7 @@ def test_a_very_large_file_is_read_in_little_memory_and_can_still_be_written_to(
                           env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
     sums, peak, values = done.stdout.splitlines()
     assert sums == "0.0 0.0"
-    assert int(peak) < 400_000  # on an idle machine 130 MB; the thread that lets go competes with other tests
+    assert int(peak) < 200_000
     assert values == "[6.0, 1.0, 1.0, 0.0] 7.0"
     with open(path, "rb") as file:
         assert not any(file.read(1000)[len(head):])
