@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..errors import FileError
 from .extras import need
 from .formats import format
+from .limits import check_expansion
 from .listing import Entry, Listing
 from .source import Input, clean
 
@@ -24,12 +26,20 @@ def _read(file: Input, parquet: bool, read):
     pyarrow = need("pyarrow", f"{file.name}: a table of this kind", "pyarrow")
     try:
         return read(_opened(file, pyarrow, parquet))
+    except FileError:
+        raise
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise file.broken(f"the table cannot be read: {clean(error, 120)}") from None
 
 
-def _all_of(opened):
-    return opened.read() if hasattr(opened, "read") else opened.read_all()
+def _all_of(file: Input):
+    def read(opened):
+        if hasattr(opened, "read_all"):
+            return opened.read_all()
+        cells = opened.metadata.num_rows * opened.metadata.num_columns
+        check_expansion(file.size, 8 * cells, f"{file.name}: the table")  # runs of one value take next to nothing
+        return opened.read()
+    return read
 
 
 def _columns(table):
@@ -74,7 +84,7 @@ class Parquet:
 
     @staticmethod
     def load(file: Input):
-        return _columns(_read(file, True, _all_of))
+        return _columns(_read(file, True, _all_of(file)))
 
     @staticmethod
     def save(value, stream, options=None) -> None:
@@ -91,7 +101,7 @@ class Arrow:
 
     @staticmethod
     def load(file: Input):
-        return _columns(_read(file, False, _all_of))
+        return _columns(_read(file, False, _all_of(file)))
 
     @staticmethod
     def save(value, stream, options=None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import TcliError
 from .extras import need
 from .formats import format
-from .limits import check_memory
+from .limits import check_expansion
 from .listing import Entry, Listing
 from .source import Input, clean
 
@@ -71,7 +71,7 @@ class Hdf5:
         with opened, _said_of(file):
             for name, item in _sets(h5py, file, opened):
                 if item.dtype.kind in "biufc" and not item.is_virtual and not item.external:
-                    check_memory(item.nbytes, f"{file.name}: {clean(name)!r}")
+                    check_expansion(file.size, item.nbytes, f"{file.name}: {clean(name)!r}")
                     array = item[()]
                     found[name] = from_numpy(np.asarray(array, array.dtype.newbyteorder("=")))
         return found

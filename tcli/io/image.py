@@ -7,7 +7,7 @@ from warnings import catch_warnings, simplefilter
 
 from .extras import need
 from .formats import format
-from .limits import check_memory
+from .limits import check_expansion
 from .listing import Entry, Listing
 from .source import Input, clean
 
@@ -26,7 +26,7 @@ def _opened(file: Input):
         raise file.broken(f"it is no image that Pillow knows ({type(error).__name__})") from None
     if image.width * image.height > MAX_PIXELS:
         raise file.broken(f"an image of {image.height} x {image.width} is too large")
-    check_memory(image.width * image.height * 4, f"{file.name}: the image")
+    check_expansion(file.size, image.width * image.height * 4, f"{file.name}: the image")
     return image
 
 

@@ -176,6 +176,34 @@ def test_damaged_files_of_other_libraries_are_named(name, data, tmp_path):
     assert name in caught.value.message
 
 
+def bomb_h5(path):
+    import h5py
+
+    with h5py.File(path, "w") as out:
+        out.create_dataset("x", (200_000_000,), "f4", chunks=(10_000_000,), compression="gzip")
+
+
+def bomb_parquet(path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"x": pa.array(np.zeros(30_000_000, "i1"))}), path)
+
+
+def bomb_gif(path):
+    from PIL import Image
+
+    Image.new("L", (12_000, 12_000)).save(path)
+
+
+@pytest.mark.parametrize(("ending", "make"), [(".h5", bomb_h5), (".parquet", bomb_parquet), (".gif", bomb_gif)])
+def test_a_few_bytes_that_would_fill_the_memory_are_refused(ending, make, tmp_path):
+    make(tmp_path / ("x" + ending))
+    assert (tmp_path / ("x" + ending)).stat().st_size < 2_000_000
+    with pytest.raises(FileError, match="no honest data"):
+        tio.load(tmp_path / ("x" + ending))
+
+
 @pytest.mark.parametrize("ending", [".h5", ".zarr"])
 def test_dots_in_names_are_groups(ending, tmp_path):
     value = {"block.0.weight": tensor([[1.0, 2.0]]), "block.0.bias": tensor(3.0), "count": tensor(4)}
