@@ -14,6 +14,8 @@ Shape, DType?, Device?, int, int?, float, float?, Scalar, Scalar?, bool, str, an
 
 from __future__ import annotations
 
+import math
+
 from ..errors import ArgumentError, BadIndex, DTypeError, EngineError
 from . import dtypes
 from .device import as_device
@@ -28,6 +30,13 @@ class Size(tuple):
     __module__ = "torch"
 
     __slots__ = ()
+
+    def __new__(cls, sizes=()):
+        sizes = tuple(sizes)
+        for i, size in enumerate(sizes):
+            if type(size) is not int:
+                return tuple.__new__(cls, (*sizes[:i], *(_as_size(size, i + j) for j, size in enumerate(sizes[i:]))))
+        return tuple.__new__(cls, sizes)
 
     def numel(self) -> int:
         total = 1
@@ -59,6 +68,16 @@ class Size(tuple):
         return (Size, (tuple(self),))
 
 
+def _as_size(size, i: int) -> int:
+    """One element of a `Size`, which may be an integer of another class or a tensor of one."""
+    if hasattr(size, "__index__") and getattr(getattr(size, "_a", None), "size", 1) == 1:
+        try:
+            return size.__index__()
+        except ArgumentError:
+            pass  # a tensor of another dtype
+    raise ArgumentError(f"torch.Size() takes an iterable of 'int' (item {i} is '{type(size).__name__}')")
+
+
 sizes: dict[tuple, Size] = {}
 
 
@@ -83,6 +102,13 @@ def wrap_dim(dim: int, ndim: int, *, scalar_ok: bool = True) -> int:
             return 0
         ndim = 1
     raise BadIndex(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})")
+
+
+def check_numel(size: tuple) -> tuple:
+    """The sizes themselves; raises where no memory can hold so many elements."""
+    if len(size) > 1 and math.prod(size) >= 1 << 60:
+        raise EngineError(f"Storage size calculation overflowed with sizes={list(size)}")
+    return size
 
 
 def describe(value) -> str:
@@ -121,7 +147,7 @@ def to_int(value, x, op, name) -> int:
         if array.size == 1 and dtypes.of_numpy(array.dtype).category <= dtypes.INTEGER:
             return int(array.reshape(()).item())
         raise wrong(op, name, "int", value)
-    if isinstance(value, float) or not hasattr(value, "__index__"):
+    if isinstance(value, (float, bool)) or not hasattr(value, "__index__"):
         raise wrong(op, name, "int", value)
     return value.__index__()
 
@@ -142,6 +168,8 @@ def to_scalar(value, x, op, name):
     if type(value) in _NUMBERS:
         return value
     if hasattr(value, "_a"):
+        if value._rg:
+            raise wrong(op, name, "Number", value)
         if value._a.size != 1:
             raise EngineError(f"a Tensor with {value._a.size} elements cannot be converted to Scalar")
         return value.item()

@@ -429,7 +429,9 @@ def make_inplace_operator(o: Op):
     write, slow = _write_binary(o, getattr(np, o.ufunc)), make_inplace(o)
 
     def fn(x, other):
-        return x if write(x, other) else slow(x, other)
+        if write(x, other):
+            return x
+        return slow(x, other) if isinstance(other, (Tensor, *OPERANDS)) else NotImplemented
     fn.__name__ = fn.__qualname__ = "__i" + o.name + "__"
     return fn
 

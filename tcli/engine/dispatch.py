@@ -15,6 +15,7 @@ from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
 from .device import device_of, move
 from .meta import NeedsValue
 from .named_results import struct
+from .old_signatures import from_old_order
 from .registry import Op, T, missing_argument, plan_for
 from .storage import by_rows, root_of, thaw
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
@@ -74,19 +75,21 @@ def bind(o: Op, args: tuple, kwargs: dict) -> list:
             args = (*args[:o.star], args[o.star:])
             n = o.star + 1
     if n > o.n_positional:
+        old = from_old_order(o, args)
+        if old is not None:
+            return bind(o, old[0], old[1] | kwargs)
         raise ArgumentError(f"{o.name}() takes {o.n_positional} positional argument"
                             f"{'s' if o.n_positional != 1 else ''} but {n} were given")
     values = [*args, *o.defaults[n:]]
-    if kwargs:
-        _bind_keywords(o, values, n, kwargs)
-    if n < o.required:
-        for name in o.names[n:o.required]:
-            if name not in kwargs and ALIASES.get(name) not in kwargs and not (name == "x" and "input" in kwargs):
-                raise missing_argument(o, n)
+    bound = _bind_keywords(o, values, n, kwargs) if kwargs else ()
+    if n < o.required and any(i not in bound for i in range(n, o.required)):
+        raise missing_argument(o, n)
     return values
 
 
-def _bind_keywords(o: Op, values: list, n: int, kwargs: dict) -> None:
+def _bind_keywords(o: Op, values: list, n: int, kwargs: dict) -> set[int]:
+    """Puts keyword arguments in their places; says which places these are."""
+    bound = set()
     for name, value in kwargs.items():
         i = o.index.get(name)
         if i is None:
@@ -96,6 +99,8 @@ def _bind_keywords(o: Op, values: list, n: int, kwargs: dict) -> None:
         if i < n:
             raise ArgumentError(f"{o.name}() got multiple values for argument '{name}'")
         values[i] = value
+        bound.add(i)
+    return bound
 
 
 _converters: dict[Op, tuple] = {}

@@ -258,8 +258,7 @@ class finfo:
     def __init__(self, type: dtype | None = None):
         d = as_dtype(type) if type is not None else get_default_dtype()
         if d.category < FLOAT:
-            raise ArgumentError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to "
-                                f"handle '{d!r}'")
+            raise ArgumentError("torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'")
         real = d.to_real()
         if real in (float16, float32, float64):
             info = np.finfo(real.numpy)
@@ -271,6 +270,11 @@ class finfo:
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.smallest_normal)
         self.resolution = float(info.resolution)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, finfo) and self.dtype == other.dtype
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
@@ -286,10 +290,16 @@ class iinfo:
     def __init__(self, type: dtype):
         d = as_dtype(type)
         if d.category > INTEGER:
-            raise ArgumentError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle "
-                                f"'{d!r}'")
-        info = np.iinfo(d.numpy if d is not bool_ else np.dtype("uint8"))
+            raise ArgumentError("torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'")
+        if d is bool_:
+            raise ArgumentError("torch.bool is not supported by torch.iinfo")
+        info = np.iinfo(d.numpy)
         self.bits, self.max, self.min, self.dtype = info.bits, int(info.max), int(info.min), d.name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, iinfo) and self.dtype == other.dtype
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

@@ -33,14 +33,20 @@ def _number_array(value, d) -> np.ndarray:
     if d is None:
         d = dtypes.of_scalar(value)
     if d.category < dtypes.COMPLEX and type(value) is complex:
-        raise EngineError("value cannot be converted to type " + dtypes.C_NAMES[d.name] + " without overflow")
+        raise ArgumentError("must be real number, not complex")
     if d.category == dtypes.INTEGER and type(value) is int:
-        info = np.iinfo(d.numpy)
-        if not info.min <= value <= info.max:
+        low, high = _bounds(d)
+        if not low <= value <= high:
             if not -2 ** 63 <= value < 2 ** 63:
                 raise EngineError("Overflow when unpacking long long")
             raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[d.name]} without overflow")
     return np.asarray(value).astype(d.numpy)
+
+
+def _bounds(d) -> tuple[int, int]:
+    """The integers that this dtype takes: the negative ones of an unsigned type wrap around."""
+    info = np.iinfo(d.numpy)
+    return int(info.min) if info.min else -int(info.max), int(info.max)
 
 
 def _convert(a: np.ndarray, d) -> np.ndarray:
@@ -75,9 +81,8 @@ def _from_sequence(data, d) -> np.ndarray:
     if a.dtype == np.uint64 and d is None:
         raise EngineError("Overflow when unpacking long long")
     if d is not None and d.category == dtypes.INTEGER and a.dtype.kind in "iu" and a.size and d.itemsize < 8:
-        info = np.iinfo(d.numpy)
-        low, high = int(a.min()), int(a.max())
-        if low < info.min or high > info.max:
+        low, high = _bounds(d)
+        if int(a.min()) < low or int(a.max()) > high:
             raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[d.name]} without overflow")
     return a
 

@@ -32,11 +32,11 @@ def _install_operator(name: str, o) -> None:
     if name.startswith("__i") and name[3:-2] in ("add", "sub", "mul", "truediv") and o.ufunc:
         setattr(Tensor, name, callables.make_inplace_operator(o))
     elif name.startswith("__i") and name not in ("__invert__",):
-        setattr(Tensor, name, callables.make_inplace(o))
+        setattr(Tensor, name, operands_only(callables.make_inplace(o)))
     elif name[2:-2] in OPERATORS and (o.ufunc or o in callables._operators) and len(o.tensor_slots) >= 2:
         setattr(Tensor, name, guarded_operator(callables.operator_for(o), name))
     elif name.startswith("__r") and name[3:-2] in OPERATORS:
-        base = callables.operator_for(o) if o.ufunc or o in callables._operators else o.function
+        base = callables.operator_for(o) if o.ufunc or o in callables._operators else operands_only(o.function)
         if name == "__radd__":  # PyTorch does not turn the operands round, which shows where complex numbers are infinite
             setattr(Tensor, name, base)
             return
@@ -46,9 +46,11 @@ def _install_operator(name: str, o) -> None:
 
 
 def operands_only(function):
-    """A function as an operator: Python words the error where the other side is no operand."""
+    """A function as an operator: Python words the error where one of the sides is no operand."""
+    operands = (Tensor, *callables.OPERANDS)
+
     def operate(x, other):
-        return function(x, other) if isinstance(other, (Tensor, *callables.OPERANDS)) else NotImplemented
+        return function(x, other) if isinstance(other, operands) and isinstance(x, operands) else NotImplemented
     return operate
 
 

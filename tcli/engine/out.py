@@ -34,6 +34,7 @@ RULES = {
     "selection": "{name}(): self and result must have the same scalar type",
     "values": "output values must be of same type as input",
     "mode": "expected scalar type '{Want}' but got '{Have}' for values output",
+    "mode indices": "expected scalar type '{Want}' but got '{Have}' for indices output",
     "nan_to_num": "nan_to_num: dtype of out: {Have} should be same as input: {Want}",
     "take": "take(): self and out expected to have the same dtype, but got self.dtype = {Want} and out.dtype = {Have}",
     "quantile": "quantile() out tensor must be same dtype as the input tensor",
@@ -58,6 +59,8 @@ RULES = {
     "float_power": "the output given to float_power has dtype {Have} but the operation's result requires dtype {Want}",
     "histogram": "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {want} and hist "
                  "{have}",
+    "bin edges": "torch.histogram: input tensor and bin_edges tensor should have the same dtype, but got input {want} and "
+                 "bin_edges {have} for dimension 0",
 }
 
 _NO_KERNEL = "\"{kernel}\" not implemented for '{Have}'"

@@ -300,12 +300,18 @@ class Tensor:
         if type(value) is float:
             return value
         if type(value) is complex:
-            raise EngineError("value cannot be converted to type double without overflow") if value.imag else \
-                EngineError("value cannot be converted to type double")
+            if value.imag:
+                raise EngineError("value cannot be converted to type double without overflow")
+            value = value.real
         return float(value)
 
     def __int__(self) -> int:
-        return int(self._number())
+        value = self._number()
+        if type(value) is complex:
+            if value.imag:
+                raise EngineError("value cannot be converted to type int64_t without overflow")
+            value = value.real
+        return int(value)
 
     def __complex__(self) -> complex:
         return complex(self._number())
@@ -601,6 +607,13 @@ def from_numpy(array):
                        "not currently supported. (You can probably work around this by making a copy of your array "
                        "with array.copy().) ")
     return wrap(move(_native(array), CPU))
+
+
+NOT_WRITABLE = ("The given {} is not writable, and PyTorch does not support non-writable tensors. This means you can write to "
+                "the underlying (supposedly non-writable) {} using the tensor. You may want to copy the {} to protect its data or "
+                "make it writable before converting it to a tensor. This type of warning will be suppressed for the rest of this "
+                "program.")
+FLOATS_ONLY = "Only Tensors of floating point and complex dtype can require gradients"
 
 
 def _native(array: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.args import wrap_dim
 from ..engine.cost import operations
+from ..engine.dispatch import is_half
 from ..engine.registry import T, composite, op
 from ..engine.sums import small_sum, sum_by
 from ..engine.symbols import NotFusable, rows
@@ -160,7 +161,7 @@ def hardswish(xp, x, inplace: "bool" = False):
     return x * bounded(xp, x + 3, 0, 6) / 6
 
 
-@op("hardshrink", out="found", fuse=True, at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
+@op("hardshrink", out="found", fuse=True, half=False, at="F torch tensor", samples=["away(3, 4)", "r(3), 0.3"],
     vjp={"x": lambda k, g, x, lambd: k.linked(k._gate((x < -lambd) | (x > lambd), g), x)})
 def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     """x outside [-lambd, lambd], 0 inside.
@@ -169,6 +170,8 @@ def hardshrink(xp, x, lambd: "Scalar" = 0.5):
     tensor([-1.,  0.,  2.])
     """
     refuse(x, "biuc", "hardshrink_cpu")
+    if is_half(x.dtype):
+        lambd = x.dtype.type(lambd)  # the limit is a number of the tensor's dtype
     return gate(xp, ~(xp.greater_equal(x, -lambd) & xp.less_equal(x, lambd)), x)
 
 

@@ -29,6 +29,8 @@ def _scaled(xp, other, alpha, like):
         return _times_one(xp, other, like)
     if getattr(like, "dtype", np.dtype(float)).kind in "iub" and isinstance(alpha, float):
         raise EngineError("For integral input tensors, argument alpha must not be a floating point number.")
+    if isinstance(alpha, complex) and getattr(like, "dtype", np.dtype(complex)).kind != "c":
+        raise EngineError("For non-complex input tensors, argument alpha must not be a complex number.")
     if type(alpha) is bool and not _is_bool(like):
         raise EngineError("Boolean alpha only supported for Boolean results.")
     if _is_bool(other) and _is_bool(like):

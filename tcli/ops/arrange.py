@@ -7,6 +7,7 @@ from ..engine.placement import holds
 from ..engine.registry import T, composite, function, op
 from ..engine.storage import contiguous_format
 from ..engine.tensor import tensor
+from ..engine.warn import warn_once
 from ..errors import BadIndex, EngineError, Unsupported
 
 
@@ -217,6 +218,8 @@ def meshgrid(*tensors, indexing: str | None = None):
             raise EngineError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {t}")
         if t.dtype is not tensors[0].dtype:
             raise EngineError("meshgrid expects all tensors to have the same dtype")
+    if indexing is None:
+        warn_once("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.")
     swap = indexing == "xy" and len(tensors) >= 2
     if swap:
         tensors = (tensors[1], tensors[0], *tensors[2:])

@@ -124,6 +124,8 @@ HEAVISIDE = not_implemented("derivative for aten::heaviside is not implemented")
 
 
 def _one_dtype(values: list) -> None:
+    if values[0].is_complex() or values[1].is_complex():
+        raise EngineError("heaviside is not yet implemented for complex tensors.")
     if values[0].dtype is not values[1].dtype:
         raise EngineError("heaviside is not yet implemented for tensors with different dtypes.")
 
@@ -137,8 +139,6 @@ def heaviside(xp, x, values):
     >>> heaviside(tensor([-1., 0., 2.]), tensor(0.5))
     tensor([0.0000, 0.5000, 1.0000])
     """
-    if x.dtype.kind == "c":
-        raise EngineError("heaviside is not yet implemented for complex tensors.")
     return xp.where(xp.equal(x, 0), values, xp.greater(x, 0).astype(x.dtype))
 
 

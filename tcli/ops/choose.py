@@ -13,6 +13,7 @@ from ..engine.tape import SMALL
 from ..engine.tensor import tensor
 from ..errors import EngineError
 from .arrays import gate, kind_of, refuse, select
+from .fits import check_fits
 
 
 def _as_mask(condition, what: str):
@@ -124,31 +125,8 @@ def _fill_value(xp, x, value):
     if hasattr(value, "place"):
         return value.astype(x.dtype)
     number = value.item() if hasattr(value, "item") else value
-    _check_fits(number, dtypes.of_numpy(x.dtype))
+    check_fits(number, dtypes.of_numpy(x.dtype))
     return xp.asarray(number).astype(x.dtype)
-
-
-def _check_fits(number, wanted) -> None:
-    if not _fits(number, wanted):
-        names = {"int64": "int64_t", "uint8": "uint8_t", "int16": "int16_t", "int8": "int8_t", "int32": "int",
-                 "float16": "float", "bfloat16": "float"}
-        raise EngineError("value cannot be converted to type "
-                          f"{names.get(wanted.name) or dtypes.C_NAMES[wanted.name]} without overflow")
-
-
-def _fits(number, wanted) -> bool:
-    """Whether C++ converts the number to this dtype without overflow; fractions may get lost."""
-    if isinstance(number, complex) and wanted.category < dtypes.COMPLEX:
-        if number.imag:
-            return False
-        number = number.real
-    if wanted.category == dtypes.INTEGER:
-        info = dtypes.iinfo(wanted)
-        low = info.min if wanted.is_signed or isinstance(number, float) else -info.max
-        return math.isfinite(number) and low <= number <= info.max
-    if wanted.category == dtypes.FLOAT and math.isfinite(number):
-        return -dtypes.finfo(wanted).max <= number <= dtypes.finfo(wanted).max
-    return True
 
 
 # ---------------------------------------------------------------- mixing
@@ -194,7 +172,7 @@ def _factor(value, d):
     if type(value) is int and d.kind not in "iu":
         return value
     wanted = dtypes.of_numpy(d)
-    _check_fits(value, wanted)
+    check_fits(value, wanted)
     value = value.real if isinstance(value, complex) and not wanted.is_complex else value
     return np.asarray(int(value)).astype(d)[()] if wanted.category == dtypes.INTEGER else value
 

@@ -12,6 +12,7 @@ from ..engine.storage import contiguous_format, preserve_format
 from ..engine.tape import state
 from ..engine.tensor import Tensor, as_tensor
 from ..errors import ArgumentError, EngineError, ShapeError
+from .fits import check_fits
 
 
 def _to(name: str, d) -> None:
@@ -175,6 +176,7 @@ def fill_(x, value):
                             "expected one of:\n * (Tensor value)\n * (Number value)\n")
     if isinstance(value, complex) and x.dtype.category < dtypes.COMPLEX:
         raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[x.dtype.name]} without overflow")
+    check_fits(value.item() if isinstance(value, np.generic) else value, x.dtype)
     return _set_all(x, value, "FillBackward2")
 
 

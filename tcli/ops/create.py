@@ -6,13 +6,14 @@ import numpy as np
 
 from ..engine import device as device_module
 from ..engine import dtypes
-from ..engine.args import type_name
+from ..engine.args import check_numel, type_name
 from ..engine.callables import shortcut
 from ..engine.device import CPU, as_device, backend, default_device, move
 from ..engine.dispatch import wrap
 from ..engine.registry import composite, function
-from ..engine.tensor import Tensor, as_tensor, tensor
-from ..errors import ArgumentError, BadValue, EngineError, Unsupported
+from ..engine.tensor import FLOATS_ONLY, NOT_WRITABLE, Tensor, as_tensor, tensor
+from ..engine.warn import warn_once
+from ..errors import ArgumentError, BadValue, EngineError, GradError, Unsupported
 
 
 def made(array, device=None, requires_grad: bool = False):
@@ -33,7 +34,7 @@ def _checked(size: tuple) -> tuple:
     for n in size:
         if n < 0:
             raise EngineError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
-    return size
+    return check_numel(size)
 
 
 def _type(dtype):
@@ -43,7 +44,7 @@ def _type(dtype):
 def _checked_for(name: str, size: tuple) -> tuple:
     if any(n < 0 for n in size):
         raise EngineError(f"{name}: Dimension size must be non-negative.")
-    return size
+    return check_numel(size)
 
 
 @composite("zeros", at="torch", nograd=True, samples=["2, 3", "(0, 3)", "2, dtype=torch.int64"])
@@ -181,6 +182,8 @@ def range_(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
     >>> torch.range(1, 3)
     tensor([1., 2., 3.])
     """
+    warn_once("torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
+              "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).")
     if end is None:
         start, end = 0, start
     count = int((end - start) / step) + 1
@@ -362,6 +365,8 @@ def logspace(start: "any", end: "any", steps: "any", base: "Scalar" = 10.0, *, d
     start, end = _ends("logspace", start, end)
     if steps < 0:
         raise EngineError("number of steps must be non-negative")
+    if dtype is None and isinstance(start, complex) | isinstance(end, complex) | isinstance(base, complex):
+        dtype = dtypes.default_complex()
     target = _type(dtype)
     wide = target if target.kind in "fc" and target.itemsize > 2 else np.dtype(np.float32)
     if target.kind in "iu":
@@ -383,14 +388,42 @@ def scalar_tensor(s: "Scalar", *, dtype: "DType?" = None, layout: "any" = None, 
 @function("torch.asarray")
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad: bool = False):
     """A tensor of `obj`; shares memory where it can unless copy=True."""
+    if isinstance(obj, (bytes, bytearray, memoryview)):
+        obj = np.frombuffer(obj, (dtype or dtypes.get_default_dtype()).numpy)
     t = tensor(obj, dtype=dtype, device=device) if copy else as_tensor(obj, dtype, device)
     return t.detach().requires_grad_(True) if requires_grad else t
 
 
 @function("torch.frombuffer")
 def frombuffer(buffer, *, dtype, count: int = -1, offset: int = 0, requires_grad: bool = False):
-    """A 1-D tensor over the bytes of a buffer."""
-    return made(np.frombuffer(buffer, dtype.numpy, count, offset), None, requires_grad)
+    """A 1-D tensor over the bytes of a buffer: `count` elements (-1: all) from a byte `offset` on."""
+    dtype = dtypes.as_dtype(dtype)
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise BadValue("object does not implement Python buffer protocol.") from None
+    size, item = view.nbytes, dtype.itemsize
+    _check_buffer(size, item, count, offset)
+    if view.readonly:
+        warn_once(NOT_WRITABLE.replace("{}", "buffer"))
+    n = (size - offset) // item if count < 0 else count
+    array = np.frombuffer(view, dtype.numpy, n, offset)
+    if requires_grad and dtype.category < dtypes.FLOAT:
+        raise GradError("only Tensors of floating point dtype can require gradients")
+    return made(array, None, requires_grad)
+
+
+def _check_buffer(size: int, item: int, count: int, offset: int) -> None:
+    if not size or not count:
+        raise BadValue(f"both buffer length ({size}) and count ({count}) must not be 0")
+    if not 0 <= offset < size:
+        raise BadValue(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) minus 1")
+    if count < 0 and (size - offset) % item:
+        raise BadValue(f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element size "
+                       f"({item})")
+    if count > 0 and offset + count * item > size:
+        raise BadValue(f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be greater than "
+                       f"actual buffer length ({size} bytes)")
 
 
 # ---------------------------------------------------------------- tensors like this one
@@ -408,6 +441,8 @@ def _new(name: str, summary: str, build: str) -> None:
         size = named.pop("size", size)
         shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
         d = (dtype or x.dtype).numpy
+        if requires_grad and d.kind in "biu":
+            raise GradError(FLOATS_ONLY)
         return make(lambda xp: getattr(xp, build)(_checked(shape), d), device or x.device, requires_grad)
 
     method.__name__ = method.__qualname__ = name

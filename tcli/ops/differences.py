@@ -24,6 +24,11 @@ def diff(x, n: "int" = 1, dim: "int" = -1, prepend: "Index?" = None, append: "In
     for name, t in (("prepend", prepend), ("append", append)):
         if t is not None and t.ndim != x.ndim:
             raise EngineError(f"diff expects {name} or append to be the same dimension as input")
+        for d in range(x.ndim if t is not None else 0):
+            if d != dim and t.shape[d] != x.shape[d]:
+                raise EngineError("diff expects the shape of tensor to prepend or append to match that of input except along "
+                                  f"the differencing dimension; input.size({d}) = {x.shape[d]}, but got tensor.size({d}) = "
+                                  f"{t.shape[d]}")
     pieces = [t for t in (prepend, x, append) if t is not None]
     if len(pieces) > 1 and n:
         x = T.cat(pieces, dim)

@@ -96,13 +96,20 @@ def histc(xp, x, bins: "int" = 100, min: "float" = 0, max: "float" = 0):
     return xp.bincount(place[place >= 0], minlength=bins).astype(x.dtype)
 
 
-def _edges(xp, column, bins, low: float, high: float):
-    """The edges along one axis and whether they are even."""
+def _edges(xp, column, bins, limits, d: int):
+    """The edges along axis d and whether they are even."""
     if isinstance(bins, Tensor):
         return bins._a.astype(column.dtype, copy=False), False
-    if bins <= 0:
-        raise EngineError(f"torch.histogramdd(): bins {bins} must be > 0")
-    low, high = _outer_edges(low, high, column, 0.5)
+    if limits is not None:
+        low, high = limits
+    else:
+        low, high = (float(column.min()), float(column.max())) if column.size else (0.0, 1.0)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise EngineError(f"torch.histogramdd: dimension {d}'s range [{low:g}, {high:g}] is not finite")
+    if low > high:
+        raise EngineError(f"torch.histogramdd: min should not exceed max, but got min {low:g} max {high:g} for dimension {d}")
+    if low == high:
+        low, high = low - 0.5, high + 0.5
     return xp.linspace(low, high, bins + 1).astype(column.dtype), True
 
 
@@ -111,8 +118,7 @@ def _counted(xp, x, bins: list, ranges, weight, density: bool):
     edges, place, ok = [], 0, True
     for d, wanted in enumerate(bins):
         column = x[:, d]
-        low, high = (0.0, 0.0) if ranges is None else ranges[2 * d:2 * d + 2]
-        found, even = _edges(xp, column, wanted, low, high)
+        found, even = _edges(xp, column, wanted, None if ranges is None else ranges[2 * d:2 * d + 2], d)
         where = _bin_of(xp, column, found, float(found[0]), float(found[-1]), even and found[-1] > found[0])
         if even:
             where = _corrected(xp, column, found, where)
@@ -137,14 +143,45 @@ def _shapes(xp, x, bins, *_):
     samples=["torch.tensor([[0.5, 1.0], [2.0, 3.0]]), [2, 3], None, None, False"],
     grad_name="NotImplemented", vjp={"x": not_implemented("derivative for aten::histogram is not implemented")})
 def _histogramdd(xp, x, bins: "any", range: "any", weight: "Index?", density: "any"):
-    refuse(x, "biuc" if any(hasattr(b, "_a") for b in bins) else "biuch", "histogramdd")
     for d, b in enumerate(bins):
-        if hasattr(b, "_a") and b._a.dtype != x.dtype:
-            raise DTypeError("torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with "
-                             f"dtype {c_name(dtypes.of_numpy(x.dtype))} and bins for dimension {d} with dtype "
-                             f"{c_name(b.dtype)}")
+        _check_bins(x, b, d)
+    if range is not None and len(range) != 2 * x.shape[1]:
+        raise EngineError(f"torch.histogramdd: for a {x.shape[1]}-dimensional histogram range should have {2 * x.shape[1]} "
+                          f"elements, but got {len(range)}")
+    if weight is not None:
+        _check_weight(x, weight)
+    refuse(x, "biuc" if any(hasattr(b, "_a") for b in bins) else "biuch", "histogramdd")
     hist, edges = _counted(xp, x, bins, range, weight, density)
     return (hist, *edges)
+
+
+def _check_bins(x, bins, d: int) -> None:
+    """The number of bins along axis d, or the tensor of their edges."""
+    if not hasattr(bins, "_a"):
+        if bins <= 0:
+            raise EngineError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension {d}")
+        return
+    have, want = c_name(dtypes.of_numpy(x.dtype)), c_name(bins.dtype)
+    if bins._a.dtype != x.dtype:
+        raise DTypeError("torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with "
+                         f"dtype {have} and bins for dimension {d} with dtype {want}")
+    if bins.ndim != 1:
+        raise EngineError(f"torch.histogramdd: bins tensor should have one dimension, but got {bins.ndim} dimensions in the bins "
+                          f"tensor for dimension {d}")
+    if not bins.numel():
+        raise EngineError("torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in the bins tensor "
+                          f"for dimension {d}")
+
+
+def _check_weight(x, weight) -> None:
+    have, want = c_name(dtypes.of_numpy(x.dtype)), c_name(dtypes.of_numpy(weight.dtype))
+    if have != want:
+        raise DTypeError("torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same "
+                         f"dtype, but got input({have}), and weight({want})")
+    if weight.size != len(x):
+        raise EngineError("torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor "
+                          f"excluding its innermost dimension, but got input with shape {list(x.shape)} and weight with shape "
+                          f"{list(weight.shape)}")
 
 
 def _bins(bins):
@@ -153,7 +190,7 @@ def _bins(bins):
     return bins
 
 
-@composite("histogram", out="histogram", at="torch tensor", fields=("hist", "bin_edges"),
+@composite("histogram", out=("histogram", "bin edges"), at="torch tensor", fields=("hist", "bin_edges"),
            samples=["torch.tensor([1.0, 2.0, 1.0, 3.0]), 3",
                     "torch.tensor([1.0, 2.0, 1.0, 3.0]), torch.tensor([0.0, 1.5, 3.0])",
                     "torch.tensor([1.0, 2.0, 1.0]), 4, range=(0.0, 4.0), density=True",
@@ -168,7 +205,7 @@ def histogram(x, bins: "any" = 100, *, range: "any" = None, weight: "Index?" = N
     return hist, T.clone(edges) if isinstance(bins, Tensor) else edges
 
 
-@composite("histogramdd", at="torch", out=False,
+@composite("histogramdd", at="torch", out=False, fields=("hist", "bin_edges"),
            samples=["torch.tensor([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0], [2.0, 2.0]]), [3, 3]",
                     "torch.tensor([[0.0, 1.0], [1.0, 0.0]]), 2, range=[0.0, 2.0, 0.0, 2.0]"])
 def histogramdd(x, bins: "any", range: "any" = None, weight: "Index?" = None, density: "bool" = False):

@@ -26,11 +26,12 @@ _ONES = {np.dtype(d): np.ones((), d) for d in ("float32", "float64")}
 
 
 def unary(name: str, ufunc: str, what: str, example: str, shown: str, gradient, samples=PLAIN, also=(),
-          at: str = EVERYWHERE, raw_vjp=True):
-    """Declares the op that is exactly one ufunc; integers go to the default float type."""
+          at: str = EVERYWHERE, raw_vjp=True, of_complex=None):
+    """Declares the op that is exactly one ufunc (but of complex numbers, where another function of (xp, x) is given);
+    integers go to the default float type."""
     @op(name, at=at, also=also, promote="float", ufunc=ufunc, samples=list(samples), vjp={"x": gradient}, raw_vjp=raw_vjp)
     def kernel(xp, x):
-        return getattr(xp, ufunc)(x)
+        return getattr(xp, ufunc)(x) if of_complex is None or x.dtype.kind != "c" else of_complex(xp, x)
 
     kernel.__doc__ = f"""{what}, elementwise.
 
@@ -40,6 +41,15 @@ def unary(name: str, ufunc: str, what: str, example: str, shown: str, gradient, 
 
 
 # ---------------------------------------------------------------- exponentials and logarithms
+
+def _log1p_of_complex(xp, z):
+    """log(1 + z) that keeps small parts: |1 + z|^2 - 1 is x (2 + x) + y^2."""
+    x, y = z.real, z.imag
+    square = x * (2 + x) + y * y
+    near = xp.where(square == 0, x, xp.log1p(square) / 2)
+    length = xp.where(xp.absolute(z) < 0.5, near, xp.log(xp.hypot(x + 1, y)))
+    return (length + 1j * xp.arctan2(y, x + 1)).astype(z.dtype)
+
 
 unary("exp", "exp", "e to the power of x", "exp(tensor([0., 1., 2.]))", "tensor([1.0000, 2.7183, 7.3891])",
       lambda k, g, out: g * k.conj_of(out), raw_vjp={"x": lambda k, g, out: g * out})
@@ -52,7 +62,7 @@ unary("log", "log", "The natural logarithm", "log(tensor([1., 2., 10.]))", "tens
 unary("log2", "log2", "The logarithm to base 2", "log2(tensor([1., 2., 8.]))", "tensor([0., 1., 3.])",
       lambda k, g, x: g / (k.conj_of(x) * math.log(2)), POSITIVE)
 unary("log1p", "log1p", "log(1 + x), exact near 0", "log1p(tensor([0., 1.]))", "tensor([0.0000, 0.6931])",
-      lambda k, g, x: g / (k.conj_of(x) + 1), POSITIVE, at="torch tensor tensor_ special")
+      lambda k, g, x: g / (k.conj_of(x) + 1), POSITIVE, at="torch tensor tensor_ special", of_complex=_log1p_of_complex)
 unary("sqrt", "sqrt", "The square root", "sqrt(tensor([4., 2., 0.]))", "tensor([2.0000, 1.4142, 0.0000])",
       lambda k, g, out: g / (k.conj_of(out) * 2), POSITIVE)
 

@@ -266,14 +266,14 @@ def addbmm(xp, x, batch1, batch2, *, beta: "Scalar" = 1, alpha: "Scalar" = 1):
 
 
 @function("tensor.addbmm_")
-def addbmm_(x, batch1, batch2, *, beta=1, alpha=1):
-    """`addbmm` written into x, which takes the shape of the result.
+def addbmm_(x, *batches, **scales):
+    """`addbmm` (batch1, batch2, beta=1, alpha=1) written into x, which takes the shape of the result.
 
     >>> zeros(1, 2).addbmm_(ones(4, 1, 3), ones(4, 3, 2))
     tensor([[12., 12.]])
     """
     check_writable(x)
-    result = T.addbmm(x, batch1, batch2, beta=beta, alpha=alpha)
+    result = T.addbmm(x, *batches, **scales)
     if result._a.shape == x._a.shape:
         return assign(x, result, "AddbmmBackward0")
     write_out("addbmm", x, result)

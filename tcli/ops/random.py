@@ -97,22 +97,23 @@ def randn(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, la
 
 
 @composite("randint", at="torch", nograd=True, samples=["5, (3,)", "-2, 5, (2, 3)"])
-def randint(low: "int", high: "any" = None, size: "any" = None, *, generator: "any" = None, dtype: "DType?" = None,
+def randint(low: "int?" = None, high: "any" = None, size: "any" = None, *, generator: "any" = None, dtype: "DType?" = None,
             layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """Integers from low (0) up to, not including, high.
 
     >>> manual_seed(0); randint(10, (3,))
     tensor([4, 9, 3])
     """
-    if size is None:
-        low, high, size = 0, low, high
-    if size is None:
-        raise ArgumentError("randint() received an invalid combination of arguments - got (int), but expected one of: "
+    if size is None and low is not None:
+        low, high, size = None, low, high
+    if high is None:
+        low, high = None, low
+    if size is None or high is None:
+        given = "" if high is None else "int"
+        raise ArgumentError(f"randint() received an invalid combination of arguments - got ({given}), but expected one of: "
                             "(int high, tuple of ints size), (int low, int high, tuple of ints size)")
-    elif high is None:
-        low, high = 0, low
     size = (size,) if isinstance(size, int) else tuple(int(n) for n in size)
-    return _new(samplers.randint, size, (dtype or dtypes.int64).numpy, generator, device, requires_grad, low, int(high))
+    return _new(samplers.randint, size, (dtype or dtypes.int64).numpy, generator, device, requires_grad, low or 0, int(high))
 
 
 @composite("randperm", at="torch", nograd=True, samples=["5", "0"])

@@ -110,7 +110,7 @@ def _small_sum(ndim: int, dim, keepdim: bool, dtype):
     return run
 
 
-@op("sum", fuse=True, small=_small_sum, at="torch tensor", grad_name=numbered("Sum"),
+@op("sum", out="of dtype", fuse=True, small=_small_sum, at="torch tensor", grad_name=numbered("Sum"),
     samples=[*DIMS, *MORE_DIMS, "r(0, 3), 0", *MORE_DIMS, "ints(2, 3), 1", "b(4)"],
     vjp={"x": lambda k, g, x_shape, dim, keepdim: spread(k, g, x_shape, dim, keepdim)}, raw_vjp=True)
 def sum(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
@@ -268,7 +268,7 @@ def product_of_others(x, dim: int):
     return before * after
 
 
-@op("prod", fuse=True, at="torch tensor", vjp={"x": _product_rule}, grad_name=numbered("Prod"),
+@op("prod", out="of dtype", fuse=True, at="torch tensor", vjp={"x": _product_rule}, grad_name=numbered("Prod"),
     samples=["r(3, 2)", "r(3, 4), 1", "r(2, 3), 0, keepdim=True", "r()", "torch.tensor([2.0, 0.0, 3.0])",
              "torch.tensor([[2.0, 0.0], [0.0, 0.0]]), 1", "ints(2, 3), 1"])
 def prod(xp, x, dim: "Dim?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):

@@ -1,8 +1,10 @@
 """In-place changes of sizes, strides and memory: `squeeze_`, `t_`, `resize_`, `set_`; and elementwise Python functions."""
 
+import math
+
 import numpy as np
 
-from ..engine.args import Size, to_shape
+from ..engine.args import Size, check_numel, to_shape
 from ..engine.dispatch import check_history, check_writable
 from ..engine.registry import T, function
 from ..engine.storage import Storage
@@ -69,7 +71,10 @@ def resize_(x, *sizes, memory_format=None):
         return x
     from .strided import memory_of
 
-    n = int(np.prod(shape, dtype=np.int64))
+    n = math.prod(shape)
+    if n >= 1 << 63:
+        raise EngineError("numel: integer multiplication overflow")
+    check_numel(shape)
     flat = memory_of(x._a)[x.storage_offset():]
     if n > flat.size:
         grown = np.zeros(n, flat.dtype)

@@ -8,6 +8,7 @@ from ..engine.dispatch import cast, result_type
 from ..engine.placement import has_values
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor, as_tensor
+from ..engine.warn import warn_once
 from ..errors import EngineError
 from .arrays import not_implemented, refuse
 from .sort import order
@@ -32,7 +33,26 @@ def _fresh(xp, rows):
 
 def _lexical_order(xp, rows):
     flat = rows.reshape(len(rows), -1)
+    if len(rows) <= 16 and flat.dtype.kind == "f" and np.isnan(flat).any():
+        return np.asarray(_sorted_by_insertion(flat.tolist()))
     return xp.lexsort(flat.T[::-1]) if flat.shape[1] else xp.arange(len(rows))
+
+
+def _sorted_by_insertion(rows: list) -> list:
+    """The order in which C++ leaves a few rows with nan in them, which is neither less nor greater than anything."""
+    def before(i: int, j: int) -> bool:
+        for a, b in zip(rows[i], rows[j], strict=True):
+            if a != b and (a < b or a > b):
+                return a < b
+        return False
+
+    places: list[int] = []
+    for i in range(len(rows)):
+        at = 0 if places and before(i, places[0]) else len(places)
+        while 0 < at and before(i, places[at - 1]):
+            at -= 1
+        places.insert(at, i)
+    return places
 
 
 def _unique_rows(xp, rows, consecutive: bool):
@@ -280,6 +300,11 @@ def searchsorted(sorted_sequence, x: "any", *, out_int32: "bool" = False, right:
     x = x if isinstance(x, (Tensor, int, float)) else as_tensor(x)
     _check_search(sorted_sequence, x)
     x = x if isinstance(x, Tensor) else as_tensor(x)
+    for what, t in (("input value", x), ("boundary", sorted_sequence)):
+        if not t.is_contiguous():
+            warn_once(f"torch.searchsorted(): {what} tensor is non-contiguous, this will lower the performance due to extra data "
+                      f"copy when converting non-contiguous tensor to contiguous, please use contiguous {what} tensor if "
+                      "possible. This message will only appear once per program.")
     common = result_type([sorted_sequence, x])
     found = T._search(cast(sorted_sequence, common), cast(x, common), side)
     return found.to(dtypes.int32) if out_int32 else found

@@ -202,6 +202,9 @@ def _cuts(cuts):
 
         raise EngineError("tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
                           f"{scalar_name(cuts.dtype)}")
+    if cuts.ndim > 1:
+        raise EngineError("tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional "
+                          f"tensor, but got a tensor with {cuts.ndim} dims")
     return cuts.tolist()
 
 

@@ -86,7 +86,7 @@ class _Flags(SimpleNamespace):
 
 
 def table() -> dict:
-    from ..engine import fuse, waiting
+    from ..engine import fuse, waiting, warn
     from ..engine.dispatch import result_type
 
     found: dict[str, Any] = {
@@ -103,7 +103,7 @@ def table() -> dict:
         use_deterministic_algorithms=lambda mode, **kw: None, are_deterministic_algorithms_enabled=lambda: True,
         set_float32_matmul_precision=lambda precision: None, get_float32_matmul_precision=lambda: "highest",
         result_type=lambda a, b: result_type([a, b]), is_storage=lambda x: type(x).__name__ == "Storage",
-        set_flush_denormal=lambda mode: False, is_warn_always_enabled=lambda: False, set_warn_always=lambda b: None,
+        set_flush_denormal=lambda mode: False, is_warn_always_enabled=warn.is_warn_always_enabled, set_warn_always=warn.set_warn_always,
         is_deterministic_algorithms_warn_only_enabled=lambda: False, initial_seed=_initial_seed,
         Storage=object, UntypedStorage=object, default_generator=_default_generator())
     from ..io import torch_functions
