@@ -406,6 +406,8 @@ def _write_binary(o: Op, ufunc):
             b = other._a
             if other._rg and state.grad or b.dtype is not d or type(b) is not ndarray or a.shape != b.shape:
                 return False
+            if a.base is not None and b.base is not None and b is not a:
+                return False  # may overlap in part
         elif kind is float or kind is int:
             b = other
         else:

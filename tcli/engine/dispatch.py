@@ -16,6 +16,7 @@ from .device import device_of, move
 from .meta import NeedsValue
 from .named_results import struct
 from .old_signatures import from_old_order
+from .overlap import SINGLE, check_in_place, is_expanded
 from .registry import Op, T, missing_argument, plan_for
 from .storage import by_rows, root_of, thaw
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
@@ -137,8 +138,8 @@ def _operand(o: Op, i: int, value):
         return value
     if value is None and kind.endswith("?"):
         return None
-    if isinstance(value, (bool, int, float, complex)) and kind in NUMBER_KINDS:
-        return value
+    if kind in NUMBER_KINDS and isinstance(value, (bool, int, float, complex, np.generic)):
+        return value.item() if isinstance(value, np.generic) else value
     if isinstance(value, (list, tuple, np.ndarray, np.generic, range)):
         return as_tensor(value)
     name = "input" if o.names[i] == "x" else o.names[i]
@@ -670,10 +671,8 @@ def check_writable(x) -> None:
         device_of(x._a)  # becomes the current one
     elif not x._a.flags.writeable:
         thaw(x._a)
-    if not getattr(x._a.flags, "writeable", True) or 0 in x._a.strides and x._a.size > 1 and any(
-            s == 0 and n > 1 for s, n in zip(x._a.strides, x._a.shape, strict=True)):
-        raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "
-                          "memory location. Please clone() the tensor before performing the operation.")
+    if not getattr(x._a.flags, "writeable", True) or is_expanded(x._a):
+        raise EngineError(SINGLE)
     before_write(x._a)
 
 
@@ -770,6 +769,8 @@ def _into_first(o: Op, values: list):
     """Runs an op and writes its result into its first argument: `x.relu_()`, `F.relu(x, inplace=True)`."""
     x = values[0]
     check_writable(x)
+    if o.promote is not None or any(kind[:5] == "Index" for kind in o.kinds):
+        check_in_place(o, values)
     if o.composite and x._rg and state.grad:
         values = [_twin(x), *values[1:]]
     result = execute(o, values)

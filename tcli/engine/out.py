@@ -13,8 +13,9 @@ import numpy as np
 from ..errors import ArgumentError, DTypeError, EngineError, GradError, Unsupported
 from . import dtypes
 from .device import device_of, module_of, move
-from .dispatch import Tensor, bump, execute
+from .dispatch import Tensor, bump, execute, wrap
 from .named_results import struct
+from .overlap import OVERLAP, SINGLE, is_expanded, same_memory, share
 from .registry import Op
 from .tape import state
 from .waiting import before_write
@@ -79,8 +80,7 @@ KERNELS = {
 
 # Families of ops that create, and other ops, which resize without a word.
 QUIET = frozenset("create random addbmm narrow_copy multinomial bernoulli lu log_sigmoid logsigmoid".split())
-OVERLAP = ("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
-           "location. Please clone() the tensor before performing the operation.")
+REFILLED = frozenset("arange range linspace logspace".split())  # a tensor of as many elements keeps its shape
 
 
 def into_out(o: Op, values: list, out):
@@ -98,6 +98,8 @@ def into_out(o: Op, values: list, out):
     results = result if isinstance(result, (tuple, list)) else (result,)
     rules = rule if isinstance(rule, tuple) else (rule,) * len(outs)
     for t, r, rule in zip(outs, results, rules, strict=True):
+        if o.name in REFILLED and t._a.shape != r._a.shape and t._a.size == r._a.size:
+            r = wrap(r._a.reshape(t._a.shape))
         _check_overlap(o, values, t, r)
         write_out(o.name, t, r, rule, quiet=_creates(o) and o.family in QUIET or o.name in QUIET)
     if o.fields and len(outs) > 1:
@@ -167,23 +169,13 @@ def _check_overlap(o: Op, values: list, out, result) -> None:
         raise EngineError(OVERLAP)
     if type(a) is not np.ndarray or not a.size or a.shape != result._a.shape and not o.out_apart:
         return
-    if any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True)):
-        raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "
-                          "memory location. Please clone() the tensor before performing the operation.")
+    if is_expanded(a):
+        raise EngineError(SINGLE)
     for value in values:
         for t in value if isinstance(value, (list, tuple)) else (value,):
             b = getattr(t, "_a", None)
-            if type(b) is np.ndarray and b.size and np.may_share_memory(a, b) and not _same_memory(o, a, b):
+            if share(a, b) and (o.out_apart or not same_memory(a, b)):
                 raise EngineError(OVERLAP)
-
-
-def _same_memory(o: Op, a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether an operand is the very memory of `out` (or lies between its elements, which nobody looks into)."""
-    if o.out_apart:
-        return False
-    if not (a.flags.forc and b.flags.forc):
-        return True
-    return a.ctypes.data == b.ctypes.data and a.shape == b.shape
 
 
 def write_out(name: str, out, result, rule: str | None = None, quiet: bool = False) -> None:

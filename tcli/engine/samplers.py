@@ -11,6 +11,7 @@ processors draws `bernoulli(p)` and `exponential` from MKL's streams; these are 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -472,7 +473,19 @@ def _integer_bounds(dtype: np.dtype, low: int, high: int | None) -> tuple[int, i
             raise EngineError("random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, "
                               f"but got from={low} >= to={high}")
     _check_integer_bounds(dtype, low, high - 1)
+    if digits:
+        _warn_of_gaps(dtype, digits, {"from": low, "to - 1": high - 1})
     return low, high
+
+
+def _warn_of_gaps(dtype: np.dtype, digits: int, bounds: dict) -> None:
+    """Beyond 2^digits a float type has no longer every integer."""
+    for name, bound in bounds.items():
+        if not -2**digits <= bound <= 2**digits:
+            warnings.warn(f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations "
+                          f"{C_NAMES[name_of(dtype)]} can support discrete uniform distribution only within this range. This "
+                          "warning will become an error in version 1.7 release, please fix the code in advance", UserWarning,
+                          stacklevel=5)
 
 
 def _inwards(bound: int, dtype: np.dtype, digits: int, step: int) -> int:

@@ -18,7 +18,7 @@ from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
 from .dtypes import by_numpy as known_dtypes
-from .from_data import array_of_data
+from .from_data import array_of_data, warn_copied
 from .registry import RAW, T
 from .storage import (
     Storage,
@@ -34,6 +34,7 @@ from .storage import (
 )
 from .tape import edge_of, state
 from .waiting import expose
+from .warn import warn_once
 
 __all__ = ["Parameter", "Tensor", "as_tensor", "channels_last", "channels_last_3d", "contiguous_format", "from_numpy",
            "is_tensor", "layout", "preserve_format", "sparse_coo", "strided", "tensor"]
@@ -65,7 +66,7 @@ class Tensor:
 
     def __new__(cls, *args, **kwargs):
         if cls is Tensor:
-            return _legacy(None, args, kwargs)
+            return legacy_tensor(None, args, kwargs)
         return object.__new__(cls)
 
     def __init__(self, *args, **kwargs):
@@ -256,6 +257,11 @@ class Tensor:
             return a.copy()
         expose(a)
         return a
+
+    def __array_wrap__(self, array, context=None, return_scalar: bool = False):
+        """What NumPy's functions of tensors give back: tensors, with uint8 for bool."""
+        array = np.asarray(array)
+        return wrap(array.astype(np.uint8) if array.dtype == np.bool_ else array)
 
     def __dlpack__(self, **kwargs):
         a = self._a
@@ -601,11 +607,13 @@ def as_tensor(data, dtype=None, device=None):
 def from_numpy(array):
     """A tensor that shares memory with a NumPy array."""
     if not isinstance(array, np.ndarray) and not devices.is_sketched(array):
-        raise ArgumentError(f"expected np.ndarray (got {type(array).__name__})")
-    if any(s < 0 for s in array.strides):
-        raise BadValue("At least one stride in the given numpy array is negative, and tensors with negative strides are "
-                       "not currently supported. (You can probably work around this by making a copy of your array "
-                       "with array.copy().) ")
+        kind = type(array)
+        raise ArgumentError(f"expected np.ndarray (got {'numpy.' if kind.__module__ == 'numpy' else ''}{kind.__name__})")
+    if isinstance(array, np.ndarray) and not array.flags.writeable:
+        warn_once("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing "
+                  "to this tensor will result in undefined behavior. You may want to copy the array to protect its data or make "
+                  "it writable before converting it to a tensor. This type of warning will be suppressed for the rest of this "
+                  "program.")
     return wrap(move(_native(array), CPU))
 
 
@@ -633,6 +641,8 @@ def _native(array: np.ndarray) -> np.ndarray:
 def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_memory: bool = False):
     """A new tensor from numbers, nested sequences, arrays or tensors; always a copy, always a leaf."""
     d = dtypes.as_dtype(dtype) if dtype is not None else None
+    if isinstance(data, Tensor):
+        warn_copied()
     t = wrap(array_of_data(data, d))
     where = data.device if device is None and isinstance(data, Tensor) else as_device(device)
     if where.type != "cpu" or type(t._a) is not np.ndarray or devices.sketch:
@@ -644,22 +654,36 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_me
     return t
 
 
-def _legacy(d, args, kwargs):
-    """`torch.Tensor(2, 3)`, `torch.FloatTensor([1, 2])`: the old constructors."""
+def legacy_tensor(d, args, kwargs):
+    """`torch.Tensor(2, 3)`, `torch.FloatTensor([1, 2])`, `x.new(2, 3)`: the old constructors."""
     target = d or dtypes.get_default_dtype()
+    device = as_device(kwargs["device"]) if kwargs.get("device") is not None else CPU
+    if device.type != "cpu":
+        raise EngineError(f"legacy constructor expects device type: cpu but device type: {device.type} was passed")
+    args = args or tuple(kwargs[name] for name in ("size", "other", "data") if name in kwargs)
     if not args:
         return wrap(np.empty(0, target.numpy))
     first = args[0]
-    if isinstance(first, (list, np.ndarray)) or isinstance(first, tuple) and not isinstance(first, Size):
-        return tensor(first, dtype=target)
     if isinstance(first, Tensor):
-        if first.dtype is not target:
-            raise DTypeError(f"expected {dtypes.scalar_name(target)} (got {dtypes.scalar_name(first.dtype)})")
+        if d is not None and first.dtype is not target:
+            raise ArgumentError(f"expected {dtypes.scalar_name(target)} (got {dtypes.scalar_name(first.dtype)})")
         return first.detach()
+    if isinstance(first, Storage):
+        t = wrap(np.empty(0, target.numpy))
+        return t.set_(first)
+    if isinstance(first, str):
+        raise ArgumentError("new(): invalid data type 'str'")
+    if len(args) == 1 and not isinstance(first, Size) and (hasattr(first, "__len__") or isinstance(first, np.ndarray)):
+        return tensor(first, dtype=target)
     shape = tuple(first) if isinstance(first, Size) else args
-    if not all(isinstance(s, int) for s in shape):
-        raise ArgumentError(f"new(): data must be a sequence (got {type(first).__name__})")
-    return wrap(np.zeros(shape, target.numpy))
+    for i, n in enumerate(shape):
+        if not hasattr(n, "__index__") or isinstance(n, bool):
+            raise ArgumentError(f"new(): argument 'size' failed to unpack the object at pos {i + 1} with error \"type must be "
+                                f"tuple of ints,but got {type(n).__name__}\"" if i else
+                                f"new(): data must be a sequence (got {type(first).__name__})")
+        if n < 0:
+            raise EngineError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+    return wrap(np.zeros([n.__index__() for n in shape], target.numpy))
 
 
 # ---------------------------------------------------------------- joining with the tape and the registry

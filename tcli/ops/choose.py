@@ -125,7 +125,7 @@ def _fill_value(xp, x, value):
     if hasattr(value, "place"):
         return value.astype(x.dtype)
     number = value.item() if hasattr(value, "item") else value
-    check_fits(number, dtypes.of_numpy(x.dtype))
+    check_fits(number, dtypes.of_numpy(x.dtype), as_opmath=True)
     return xp.asarray(number).astype(x.dtype)
 
 
@@ -172,7 +172,7 @@ def _factor(value, d):
     if type(value) is int and d.kind not in "iu":
         return value
     wanted = dtypes.of_numpy(d)
-    check_fits(value, wanted)
+    check_fits(value, wanted, as_opmath=True)
     value = value.real if isinstance(value, complex) and not wanted.is_complex else value
     return np.asarray(int(value)).astype(d)[()] if wanted.category == dtypes.INTEGER else value
 

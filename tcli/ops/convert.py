@@ -7,10 +7,12 @@ from ..engine.callables import is_small
 from ..engine.device import device_of, move
 from ..engine.dispatch import assign, bump, cast, check_writable
 from ..engine.options import plain_target
+from ..engine.overlap import OVERLAP, collapsed, is_expanded, same_memory, share
 from ..engine.registry import T, function, op
 from ..engine.storage import contiguous_format, preserve_format
 from ..engine.tape import state
 from ..engine.tensor import Tensor, as_tensor
+from ..engine.waiting import before_write
 from ..errors import ArgumentError, EngineError, ShapeError
 from .fits import check_fits
 
@@ -153,6 +155,11 @@ def _set_all(x, value, name: str):
         target.fill(value)
         bump(x)
         return x
+    if type(x._a) is np.ndarray and is_expanded(x._a) and not (state.grad and x._rg):
+        before_write(x._a)
+        collapsed(x._a)[...] = value.item() if isinstance(value, Tensor) else value
+        bump(x)
+        return x
     check_writable(x)
     if state.grad and (x._rg or isinstance(value, Tensor) and value._rg):
         result = T._filled(x, value)
@@ -174,9 +181,9 @@ def fill_(x, value):
     if not isinstance(value, (bool, int, float, complex, np.generic)):
         raise ArgumentError(f"fill_() received an invalid combination of arguments - got ({type(value).__name__}), but "
                             "expected one of:\n * (Tensor value)\n * (Number value)\n")
-    if isinstance(value, complex) and x.dtype.category < dtypes.COMPLEX:
-        raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[x.dtype.name]} without overflow")
-    check_fits(value.item() if isinstance(value, np.generic) else value, x.dtype)
+    value = value.item() if isinstance(value, np.generic) else value
+    check_fits(value, x.dtype)
+    value = value.real if isinstance(value, complex) and not x.is_complex() else value
     return _set_all(x, value, "FillBackward2")
 
 
@@ -204,7 +211,8 @@ def copy_(x, src=None, non_blocking: bool = False, *, other=None):
     """Copies the elements of another tensor (broadcast, converted) into this one."""
     src = other if src is None else src
     target = plain_target(x) if is_small(src) and not (src._rg and state.grad) else None
-    if target is not None and target.dtype is src._a.dtype and target.shape == src._a.shape:
+    if target is not None and target.dtype is src._a.dtype and target.shape == src._a.shape and (
+            target.base is None or src._a.base is None):
         np.copyto(target, src._a)
         bump(x)
         return x
@@ -213,6 +221,8 @@ def copy_(x, src=None, non_blocking: bool = False, *, other=None):
             raise ArgumentError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
         src = as_tensor(src)
     check_writable(x)
+    if src._a is not x._a and share(x._a, src._a) and not same_memory(x._a, src._a):
+        raise EngineError(OVERLAP)
     shape, have = tuple(x.shape), tuple(src.shape)
     if have != shape:
         src = T.expand(src, shape) if _broadcasts(have, shape) else src

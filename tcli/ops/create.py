@@ -10,10 +10,11 @@ from ..engine.args import check_numel, type_name
 from ..engine.callables import shortcut
 from ..engine.device import CPU, as_device, backend, default_device, move
 from ..engine.dispatch import wrap
-from ..engine.registry import composite, function
-from ..engine.tensor import FLOATS_ONLY, NOT_WRITABLE, Tensor, as_tensor, tensor
+from ..engine.registry import T, composite, function
+from ..engine.tensor import FLOATS_ONLY, NOT_WRITABLE, Tensor, legacy_tensor, as_tensor, tensor
 from ..engine.warn import warn_once
 from ..errors import ArgumentError, BadValue, EngineError, GradError, Unsupported
+from .fits import check_fits
 
 
 def made(array, device=None, requires_grad: bool = False):
@@ -211,9 +212,17 @@ def full(size: "Shape", fill_value: "any", *, dtype: "DType?" = None, layout: "a
 
 
 def _full(size: tuple, fill_value, target, device, requires_grad: bool):
-    value = move(fill_value._a, as_device(device)) if isinstance(fill_value, Tensor) else np.asarray(fill_value)
-    value = value.astype(target)
+    if isinstance(fill_value, Tensor):
+        value = move(fill_value._a, as_device(device)).astype(target)
+    else:
+        value = _fitting(fill_value, target)
     return make(lambda xp: xp.full(size, value if isinstance(fill_value, Tensor) else value[()], target), device, requires_grad)
+
+
+def _fitting(value, target):
+    """A number as an array of a dtype that it fits."""
+    check_fits(value, dtypes.of_numpy(target))
+    return np.asarray(value.real if isinstance(value, complex) and target.kind != "c" else value).astype(target)
 
 
 @composite("full_like", at="torch", nograd=True, samples=["r(2, 3), 2.5"])
@@ -225,7 +234,7 @@ def full_like(x, fill_value: "Scalar", *, dtype: "DType?" = None, layout: "any" 
     tensor([5., 5.])
     """
     return _like(x, dtype, device, requires_grad,
-                 lambda xp, a, d: xp.full_like(a, np.asarray(fill_value).astype(d)[()], dtype=d))
+                 lambda xp, a, d: xp.full_like(a, _fitting(fill_value, d)[()], dtype=d))
 
 
 @composite("empty", at="torch", nograd=True, samples=["0, 3"])
@@ -258,6 +267,8 @@ def empty_strided(size: "Shape", stride: "Shape", *, dtype: "DType?" = None, lay
     >>> empty_strided((2, 2), (1, 2)).stride()
     (1, 2)
     """
+    if len(size) != len(stride):
+        raise EngineError(f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})")
     needed = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
     target = _type(dtype)
     strides = [s * target.itemsize for s in stride]
@@ -325,11 +336,24 @@ def _line(xp, start, end, steps: int, real):
     """PyTorch fills the first half from the start and the second half from the end."""
     if steps <= 1:
         return xp.full(steps, start, real)
-    start, end = real.type(start), real.type(end)
+    if real.kind in "iu":
+        start, end = int(np.asarray(start).astype(real)), int(np.asarray(end).astype(real))
+    else:
+        start, end = real.type(start), real.type(end)
     step = real.type((end - start) / (steps - 1)) if real.kind in "fc" else (end - start) / (steps - 1)
     index = xp.arange(steps, dtype=np.float64).astype(real if real.kind in "fc" else np.float64)
     half = steps // 2
     return xp.where(xp.arange(steps) < half, start + step * index, end - step * (steps - 1 - index))
+
+
+def _line_type(name: str, dtype, *numbers):
+    """The dtype that complex ends ask for, where none is given."""
+    if not any(isinstance(number, complex) for number in numbers):
+        return dtype
+    if dtype is not None and not dtype.is_complex:
+        raise EngineError(f"torch.{name}(): inferred dtype {dtypes.C_NAMES[dtypes.default_complex().name]} can't be safely cast "
+                          f"to passed dtype {dtypes.scalar_name(dtype)}")
+    return dtype or dtypes.default_complex()
 
 
 @composite("linspace", at="torch", nograd=True, samples=["0, 1, 5", "-2, 3, 1", "3, 7, 0", "0.1, 0.7, 7"])
@@ -346,8 +370,7 @@ def linspace(start: "any", end: "any", steps: "any", *, dtype: "DType?" = None, 
         raise Unsupported("\"linspace_cpu\" not implemented for 'Bool'")
     if steps < 0:
         raise EngineError("number of steps must be non-negative")
-    if dtype is None and isinstance(start, complex) | isinstance(end, complex):
-        dtype = dtypes.default_complex()
+    dtype = _line_type("linspace", dtype, start, end)
     target = _type(dtype)
     wide = np.dtype(np.float32) if target.itemsize == 2 and target.kind in "fV" else target
     return make(lambda xp: _line(xp, start, end, steps, wide).astype(target), device, requires_grad)
@@ -365,8 +388,7 @@ def logspace(start: "any", end: "any", steps: "any", base: "Scalar" = 10.0, *, d
     start, end = _ends("logspace", start, end)
     if steps < 0:
         raise EngineError("number of steps must be non-negative")
-    if dtype is None and isinstance(start, complex) | isinstance(end, complex) | isinstance(base, complex):
-        dtype = dtypes.default_complex()
+    dtype = _line_type("logspace", dtype, start, end, base)
     target = _type(dtype)
     wide = target if target.kind in "fc" and target.itemsize > 2 else np.dtype(np.float32)
     if target.kind in "iu":
@@ -386,12 +408,29 @@ def scalar_tensor(s: "Scalar", *, dtype: "DType?" = None, layout: "any" = None, 
 
 
 @function("torch.asarray")
-def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad: bool = False):
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad: bool | None = None):
     """A tensor of `obj`; shares memory where it can unless copy=True."""
     if isinstance(obj, (bytes, bytearray, memoryview)):
-        obj = np.frombuffer(obj, (dtype or dtypes.get_default_dtype()).numpy)
-    t = tensor(obj, dtype=dtype, device=device) if copy else as_tensor(obj, dtype, device)
-    return t.detach().requires_grad_(True) if requires_grad else t
+        obj = frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
+    if copy is False:
+        _check_alias(obj, dtype)
+    t = as_tensor(obj, dtype, device)
+    if copy and t is obj or isinstance(obj, np.ndarray) and copy and np.may_share_memory(t._a, obj):
+        t = T.clone(t)
+    if requires_grad is False and t._rg:
+        return t.detach()
+    return t.requires_grad_(True) if requires_grad else t
+
+
+def _check_alias(obj, dtype) -> None:
+    """Raises where a tensor of `obj` would need memory of its own."""
+    if isinstance(obj, np.generic):
+        raise EngineError("can't alias NumPy scalars. Either remove copy=False or transform it in a ndarray. ")
+    if not isinstance(obj, (Tensor, np.ndarray)):
+        raise BadValue("can't alias arbitrary sequence into a tensor.")
+    have = dtypes.of_numpy(obj.dtype) if isinstance(obj, np.ndarray) else obj.dtype
+    if dtype is not None and have is not dtype:
+        raise BadValue(f"can't alias tensor with dtype '{dtypes.scalar_name(have)}' into dtype '{dtypes.scalar_name(dtype)}'.")
 
 
 @function("torch.frombuffer")
@@ -452,7 +491,14 @@ def _new(name: str, summary: str, build: str) -> None:
 _new("new_zeros", "Zeros with the dtype and device of this tensor.", "zeros")
 _new("new_ones", "Ones with the dtype and device of this tensor.", "ones")
 _new("new_empty", "A tensor with the dtype and device of this one whose values are not set yet.", "empty")
-_new("new", "A tensor with the dtype and device of this one.", "zeros")
+
+
+@function("tensor.new")
+def new(x, *args, **kwargs):
+    """A tensor of this one's dtype from sizes, data or another tensor: the constructor of old."""
+    return legacy_tensor(x.dtype, args, kwargs)
+
+
 
 
 @function("tensor.new_empty_strided")

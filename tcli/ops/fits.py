@@ -6,11 +6,12 @@ from ..engine import dtypes
 from ..errors import EngineError
 
 
-def check_fits(number, wanted) -> None:
+def check_fits(number, wanted, as_opmath: bool = False) -> None:
     """Raises where a number cannot be converted to this dtype."""
     if not _fits(number, wanted):
-        names = {"int64": "int64_t", "uint8": "uint8_t", "int16": "int16_t", "int8": "int8_t", "int32": "int",
-                 "float16": "float", "bfloat16": "float"}
+        names = {"int64": "int64_t", "uint8": "uint8_t", "int16": "int16_t", "int8": "int8_t", "int32": "int"}
+        if as_opmath:  # some kernels compute with halves in float32
+            names |= {"float16": "float", "bfloat16": "float"}
         raise EngineError("value cannot be converted to type "
                           f"{names.get(wanted.name) or dtypes.C_NAMES[wanted.name]} without overflow")
 

@@ -12,6 +12,7 @@ from ..engine.args import broadcast_shapes
 from ..engine.callables import finish, finish_view
 from ..engine.dispatch import READY, assign, bump, cast, check_history, check_writable
 from ..engine.options import ANY_DTYPE, plain_target
+from ..engine.overlap import check_apart
 from ..engine.placement import beside, has_values, outside, values_of
 from ..engine.registry import T, function, op, ops
 from ..engine.tape import SMALL, state
@@ -19,6 +20,7 @@ from ..engine.tensor import Tensor, as_tensor, tensor
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .arrays import fill_where
 from .convert import copy_, fill_
+from .fits import check_fits
 from .places import FLATTEN_FROM, add_rows, flattened, take_rows
 
 FULL = slice(None)
@@ -400,8 +402,8 @@ def _value(x, value):
         module = type(value).__module__
         kind = ("numpy." if module == "numpy" else "") + type(value).__name__
         raise ArgumentError(f"can't assign a {kind} to a torch.{dtypes.scalar_name(x.dtype)}Tensor")
-    if isinstance(value, complex) and not x.is_complex():
-        raise EngineError(f"value cannot be converted to type {dtypes.C_NAMES[x.dtype.name]} without overflow")
+    check_fits(value, x.dtype)
+    value = value.real if isinstance(value, complex) and not x.is_complex() else value
     return as_tensor(value, device=x.device).to(x.dtype) if x.dtype.category > dtypes.INTEGER or not isinstance(
         value, int) else as_tensor(np.asarray(value).astype(x._a.dtype), device=x.device)
 
@@ -527,6 +529,7 @@ def _put_arguments(x, indices, values):
 def index_put_(x, indices, values, accumulate: bool = False):
     """Writes `values` at `indices` (a tuple of index tensors), in place; `accumulate` adds instead."""
     gather, values = _put_arguments(x, indices, values)
+    check_apart(x, values, *((indices,) if isinstance(indices, Tensor) else indices))
     return _put(x, gather, values, accumulate)
 
 

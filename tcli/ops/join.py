@@ -41,7 +41,7 @@ def cat(tensors: "Tensors", dim: "int" = 0):
         if t.ndim == 0:
             raise EngineError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
     model = next((t for t in tensors if tuple(t.shape) != (0,)), tensors[0])
-    dim = wrap_dim(dim, model.ndim)
+    dim = wrap_dim(dim, model.ndim) if tuple(model.shape) != (0,) else 0  # empty vectors alone: any dim will do
     for i, t in enumerate(tensors):
         if tuple(t.shape) != (0,):
             _check_cat(model, t, i, dim)

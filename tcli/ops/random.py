@@ -340,10 +340,11 @@ def _normal(a, generator, mean=0.0, std=1.0) -> None:
 
 
 @_fills("random_", "RandomBackward0", "Fills with integers: all that the dtype holds, [0, to), or [from, to).")
-def _random(a, generator, low=None, high=None, **names) -> None:
+def _random(a, generator, *bounds, **names) -> None:
+    low, high = (*bounds, None, None)[:2] if len(bounds) != 1 else (0, bounds[0])
     low, high = names.get("from", low), names.get("to", high)
-    if high is None and low is not None:
-        low, high = 0, low
+    if low is None and high is not None:
+        low = 0
     draws.fill(a, samplers.random_, low, high, generator=generator)
 
 

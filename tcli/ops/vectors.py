@@ -170,7 +170,7 @@ def vander(x, N: "int?" = None, increasing: "bool" = False):
     n = x.shape[0] if N is None else N
     if n < 0:
         raise EngineError("N must be non-negative.")
-    powers = _powers(x, n)
+    powers = _powers(x if x.dtype.category > dtypes.INTEGER else x.to(dtypes.int64), n)
     return powers if increasing else T.flip(powers, (1,))
 
 

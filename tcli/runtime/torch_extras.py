@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import autograd, device, dtypes, format
-from ..engine.tensor import Parameter, Tensor, _legacy, is_tensor
+from ..engine.tensor import Parameter, Tensor, legacy_tensor, is_tensor
 from ..engine.threads import get_num_threads, set_num_threads
 
 
@@ -22,7 +22,7 @@ def _constructor(name: str, d: dtypes.dtype) -> type:
         dtype = d
 
         def __new__(cls, *args, **kwargs):
-            return _legacy(d, args, kwargs)
+            return legacy_tensor(d, args, kwargs)
 
     Constructor.__name__ = Constructor.__qualname__ = name
     return Constructor
