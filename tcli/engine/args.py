@@ -136,7 +136,8 @@ def wrong(op: str, name: str, wanted: str, value) -> ArgumentError:
     o = ops.get(op)
     position = o.index[name] if o is not None and name in o.index else None
     where = f" (position {position + 1})" if position is not None and position < o.n_positional else ""
-    return ArgumentError(f"{op}(): argument '{name}'{where} must be {wanted}, not {type_name(value)}")
+    given = "" if "found element" in wanted else f", not {type_name(value)}"
+    return ArgumentError(f"{op}(): argument '{name}'{where} must be {wanted}{given}")
 
 
 def to_int(value, x, op, name) -> int:
@@ -149,13 +150,18 @@ def to_int(value, x, op, name) -> int:
         raise wrong(op, name, "int", value)
     if isinstance(value, (float, bool)) or not hasattr(value, "__index__"):
         raise wrong(op, name, "int", value)
-    return value.__index__()
+    try:
+        return value.__index__()
+    except TypeError:
+        raise wrong(op, name, "int", value) from None
 
 
 def to_float(value, x, op, name) -> float:
     if type(value) is float or type(value) is int:
         return value
     if hasattr(value, "_a"):
+        if value._rg:
+            raise wrong(op, name, "float", value)
         return value.item()
     if isinstance(value, _NUMBERS):
         return value
@@ -219,10 +225,17 @@ def to_shape(value, x, op, name) -> tuple:
     if type(value) is int:
         return (value,)
     if isinstance(value, (tuple, list)) or (hasattr(value, "_a") and value._a.ndim == 1):
-        return tuple(to_int(v, x, op, name) for v in value)
+        return tuple([v if type(v) is int else _size_at(i, v, op, name) for i, v in enumerate(value)])
     if hasattr(value, "__index__") or hasattr(value, "_a"):
         return (to_int(value, x, op, name),)
     raise wrong(op, name, "tuple of ints", value)
+
+
+def _size_at(i: int, value, op, name) -> int:
+    try:
+        return to_int(value, None, op, name)
+    except ArgumentError:
+        raise wrong(op, name, f"tuple of ints, but found element of type {type(value).__name__} at pos {i}", None) from None
 
 
 def to_dtype(value, x, op, name):

@@ -30,6 +30,7 @@ from .dispatch import (
 from .dtypes import get_default_dtype
 from .meta import MetaArray
 from .notes import note_expansion, shortcuts
+from .overlap import related
 from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
 from .registry import FIRST, RESULT, SECOND, Op, T, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
@@ -406,7 +407,7 @@ def _write_binary(o: Op, ufunc):
             b = other._a
             if other._rg and state.grad or b.dtype is not d or type(b) is not ndarray or a.shape != b.shape:
                 return False
-            if a.base is not None and b.base is not None and b is not a:
+            if related(a, b):
                 return False  # may overlap in part
         elif kind is float or kind is int:
             b = other

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..errors import ArgumentError, DeviceError, EngineError, Unsupported
 
-_TYPES = ("cpu", "cuda", "meta", "mps", "xpu")
+_TYPES = tuple("""cpu cuda ipu xpu mkldnn opengl opencl ideep hip ve fpga maia xla lazy vulkan mps meta hpu mtia
+    privateuseone""".split())
 
 
 class Device:
@@ -33,6 +34,8 @@ class Device:
         else:
             raise ArgumentError(f"device(): argument 'type' (position 1) must be str, not "
                                 f"{type.__class__.__name__}")
+        if index is not None and index < 0:
+            raise EngineError("Device index must not be negative")
         self.type, self.index = type, index
 
     def __repr__(self) -> str:
@@ -58,10 +61,12 @@ class Device:
 
 def _parse(text: str, index: int | None) -> tuple[str, int | None]:
     kind, colon, number = text.partition(":")
-    if kind not in _TYPES or (colon and not number.isdigit()):
+    if not text:
+        raise EngineError("Device string must not be empty")
+    if kind not in _TYPES or (colon and (not number.isdigit() or number[0] == "0" and number != "0")):
         from .dtypes import NAMES
 
-        raise EngineError(f"Expected one of cpu, cuda, meta device type at start of device string: {text}"
+        raise EngineError(f"Expected one of {', '.join(_TYPES)} device type at start of device string: {text}"
                           if kind not in _TYPES else f"Invalid device string: '{text}'",
                           help=f"for the dtype write torch.{kind}, without quotes" if kind in NAMES else None)
     if colon and index is not None:

@@ -769,8 +769,7 @@ def _into_first(o: Op, values: list):
     """Runs an op and writes its result into its first argument: `x.relu_()`, `F.relu(x, inplace=True)`."""
     x = values[0]
     check_writable(x)
-    if o.promote is not None or any(kind[:5] == "Index" for kind in o.kinds):
-        check_in_place(o, values)
+    check_in_place(o, values)
     if o.composite and x._rg and state.grad:
         values = [_twin(x), *values[1:]]
     result = execute(o, values)

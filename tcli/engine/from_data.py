@@ -90,8 +90,8 @@ def _convert(a: np.ndarray, d) -> np.ndarray:
 # ---------------------------------------------------------------- sequences
 
 def _from_sequence(data, d) -> np.ndarray:
-    tensors = _holds_tensors(data)
-    if tensors:
+    if _holds_tensors(data):
+        d = d or _common_type(data)
         data = _without_tensors(data)
     try:
         a = np.array(data)
@@ -163,6 +163,10 @@ def _common_type(data):
         return dtypes.of_numpy(data.dtype)
     if isinstance(data, np.generic):
         return dtypes.of_numpy(data.dtype)
+    if isinstance(data, dispatch.Tensor):
+        return data.dtype
+    if not isinstance(data, (int, float, complex)) and not hasattr(data, "__len__") or isinstance(data, str):
+        raise _cannot_infer(data)
     if not hasattr(data, "__len__"):
         return dtypes.of_scalar(data)
     common = None
@@ -198,6 +202,14 @@ def _without_tensors(data):
 
 
 # ---------------------------------------------------------------- what cannot be
+
+def from_results(found: list, d) -> np.ndarray:
+    """What a Python function gave for each element; text is no sequence here."""
+    for value in found:
+        if isinstance(value, str):
+            raise _bad_element(value, found, d)
+    return array_of_data(found, d)
+
 
 def _refused(data, d) -> np.ndarray:
     """What NumPy makes no array of numbers of: integers beyond 64 bits may still do; for the rest PyTorch's error."""

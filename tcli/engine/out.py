@@ -184,7 +184,7 @@ def write_out(name: str, out, result, rule: str | None = None, quiet: bool = Fal
     if out._a.shape != result._a.shape:
         if out._a.size and not quiet:
             warn_resized(out, result)
-        out._a = module_of(out._a).empty(result._a.shape, out._a.dtype)
+        out._a = module_of(out._a).empty_like(result._a, dtype=out._a.dtype)
     before_write(out._a)
     value = result._a.real if result._a.dtype.kind == "c" and out._a.dtype.kind != "c" else result._a
     out._a[...] = move(value, device_of(out._a))

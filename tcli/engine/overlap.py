@@ -48,11 +48,31 @@ def check_apart(x, *tensors) -> None:
             raise EngineError(OVERLAP)
 
 
+def related(a, b) -> bool:
+    """Whether two arrays may be parts of one memory, told by their bases alone."""
+    return a is not b and (a.base is b or b.base is a or a.base is not None and a.base is b.base)
+
+
+def check_copy(a, b) -> None:
+    """Raises where an array that is written overlaps its source in part."""
+    if a is not b and share(a, b) and not same_memory(a, b):
+        raise EngineError(OVERLAP)
+
+
+_NUMBERS = ("Operand", "Value")
+
+
 def check_in_place(o, values: list) -> None:
-    """Raises where the first operand of an in-place op overlaps another one in part, or an index at all."""
+    """Raises where the first operand of an in-place op overlaps another one in part, or where there are indices at all."""
+    if o.promote is None and not any(kind[:5] == "Index" or kind in _NUMBERS for kind in o.kinds):
+        return
     a = values[0]._a
-    others = [(kind, value._a) for kind, value in zip(o.kinds[1:], values[1:], strict=True) if hasattr(value, "_a")]
+    others = [(kind, value.__dict__["_a"]) for kind, value in zip(o.kinds[1:], values[1:], strict=True)
+              if "_a" in getattr(value, "__dict__", ())]  # what waits overlaps nothing yet
     places = any(kind[:5] == "Index" and b.dtype.kind != "b" for kind, b in others)
-    for _, b in others:
-        if share(a, b) and (places or b is not a and not same_memory(a, b)):
-            raise EngineError(OVERLAP)
+    for kind, b in others:
+        if places:
+            if (b.ndim or kind not in _NUMBERS) and share(a, b):
+                raise EngineError(OVERLAP)
+        elif o.promote is not None or kind[:5] == "Index" or o.composite and kind in _NUMBERS:
+            check_copy(a, b)

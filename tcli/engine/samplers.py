@@ -670,6 +670,9 @@ def cauchy(generator: Generator | None, shape, dtype: np.dtype, median: float = 
     if name_of(dtype) not in _DIGITS:
         raise EngineError("Cauchy distribution is a continuous probability distribution. dtype must be a "
                           f"floating point but you specified {C_NAMES[name_of(dtype)]}")
+    if math.isinf(median):
+        doubles(of(generator), _count(shape))
+        return np.full(shape, median, dtype)
     angles = math.pi * (doubles(of(generator), _count(shape)) - 0.5)
     return cast(_scaled(_through(math.tan, np.tan, angles, dtype), sigma, median), dtype).reshape(shape)
 

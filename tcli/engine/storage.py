@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import EngineError
 from .memory import Lease
 
 
@@ -77,6 +78,16 @@ class layout:
 strided, sparse_coo = layout("strided"), layout("sparse_coo")
 contiguous_format, channels_last = layout("contiguous_format"), layout("channels_last")
 preserve_format, channels_last_3d = layout("preserve_format"), layout("channels_last_3d")
+
+
+def in_format(flat: np.ndarray, shape: tuple, memory_format) -> np.ndarray:
+    """A vector of memory as an array of a shape, its dims in the order of a memory format."""
+    if memory_format is channels_last or memory_format is channels_last_3d:
+        n = 4 if memory_format is channels_last else 5
+        if len(shape) != n:
+            raise EngineError(f"required rank {n} tensor to use {memory_format!r} format".replace("torch.", ""))
+        return np.moveaxis(flat.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+    return flat.reshape(shape)
 
 
 def by_rows(raw, values):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
+from ..errors import ArgumentError, BadIndex, BadValue, EngineError, GradError, UnknownAttribute
 from . import device as devices
 from . import dispatch, dtypes, tape
 from .args import Size, size_of, sizes, to_dim, type_name
@@ -475,6 +475,10 @@ class Tensor:
             if found is None:
                 raise BadValue(f"invalid type: '{dtype}'")
             return self.to(found)
+        if dtype is Tensor:
+            return self.to(dtypes.get_default_dtype())
+        if isinstance(dtype, type) and not isinstance(getattr(dtype, "dtype", None), dtypes.dtype):
+            raise BadValue(f"invalid type: '{dtype.__name__}'")
         return self.to(getattr(dtype, "dtype", dtype))
 
     def to(self, *args, dtype=None, device=None, non_blocking: bool = False, copy: bool = False, memory_format=None,
@@ -610,17 +614,13 @@ def from_numpy(array):
         kind = type(array)
         raise ArgumentError(f"expected np.ndarray (got {'numpy.' if kind.__module__ == 'numpy' else ''}{kind.__name__})")
     if isinstance(array, np.ndarray) and not array.flags.writeable:
-        warn_once("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing "
-                  "to this tensor will result in undefined behavior. You may want to copy the array to protect its data or make "
-                  "it writable before converting it to a tensor. This type of warning will be suppressed for the rest of this "
-                  "program.")
+        warn_once("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means "
+                  "writing to this tensor will result in undefined behavior. You may want to copy the array to protect its "
+                  "data or make it writable before converting it to a tensor. This type of warning will be suppressed for the "
+                  "rest of this program.")
     return wrap(move(_native(array), CPU))
 
 
-NOT_WRITABLE = ("The given {} is not writable, and PyTorch does not support non-writable tensors. This means you can write to "
-                "the underlying (supposedly non-writable) {} using the tensor. You may want to copy the {} to protect its data or "
-                "make it writable before converting it to a tensor. This type of warning will be suppressed for the rest of this "
-                "program.")
 FLOATS_ONLY = "Only Tensors of floating point and complex dtype can require gradients"
 
 
@@ -673,6 +673,10 @@ def legacy_tensor(d, args, kwargs):
         return t.set_(first)
     if isinstance(first, str):
         raise ArgumentError("new(): invalid data type 'str'")
+    if len(args) > 1 and isinstance(first, (tuple, list)):
+        given = ", ".join(type(value).__name__ for value in args)
+        raise ArgumentError(f"new() received an invalid combination of arguments - got ({given}), but expected one of: (*, "
+                            "torch.device device), (Tensor other), (tuple of ints size), (object data)")
     if len(args) == 1 and not isinstance(first, Size) and (hasattr(first, "__len__") or isinstance(first, np.ndarray)):
         return tensor(first, dtype=target)
     shape = tuple(first) if isinstance(first, Size) else args

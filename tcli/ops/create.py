@@ -10,10 +10,12 @@ from ..engine.args import check_numel, type_name
 from ..engine.callables import shortcut
 from ..engine.device import CPU, as_device, backend, default_device, move
 from ..engine.dispatch import wrap
-from ..engine.registry import T, composite, function
-from ..engine.tensor import FLOATS_ONLY, NOT_WRITABLE, Tensor, legacy_tensor, as_tensor, tensor
+from ..engine.overlap import is_expanded
+from ..engine.registry import composite
+from ..engine.storage import contiguous_format, in_format, preserve_format
+from ..engine.tensor import Tensor
 from ..engine.warn import warn_once
-from ..errors import ArgumentError, BadValue, EngineError, GradError, Unsupported
+from ..errors import ArgumentError, BadValue, EngineError, Unsupported
 from .fits import check_fits
 
 
@@ -31,7 +33,7 @@ def make(build, device=None, requires_grad: bool = False):
     return t.requires_grad_(True) if requires_grad else t
 
 
-def _checked(size: tuple) -> tuple:
+def checked(size: tuple) -> tuple:
     for n in size:
         if n < 0:
             raise EngineError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
@@ -69,17 +71,23 @@ def ones(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, device
     >>> ones(2)
     tensor([1., 1.])
     """
-    return make(lambda xp: xp.ones(_checked(size), _type(dtype)), device, requires_grad)
+    return make(lambda xp: xp.ones(checked(size), _type(dtype)), device, requires_grad)
 
 
-def _like(x, dtype, device, requires_grad, build):
-    """`build(xp, array, dtype)`; an array of the same strides stands in for x on another device."""
+def _like(x, dtype, device, requires_grad, memory_format, build):
+    """`build(xp, array, dtype)`; an array of the strides asked for stands in for x."""
     d = dtype.numpy if dtype is not None else x._a.dtype
+    if type(x._a) is np.ndarray and (memory_format not in (None, preserve_format) or is_expanded(x._a)):
+        x = wrap(_in_format(tuple(x.shape), memory_format))
     if device is None and not requires_grad and type(x._a) is np.ndarray and not device_module.sketch:
         return wrap(build(np, x._a, d))
     device = x.device if device is None else as_device(device)
     like = x._a if device == x.device else backend(device).create(device, lambda xp: xp.empty(x._a.shape, d))
     return make(lambda xp: build(xp, like, d), device, requires_grad)
+
+
+def _in_format(shape: tuple, memory_format, dtype=np.float32) -> np.ndarray:
+    return in_format(np.empty(math.prod(shape), dtype), shape, memory_format)
 
 
 def _quick(name: str, make):
@@ -107,7 +115,7 @@ def zeros_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any"
     >>> zeros_like(tensor([1., 2.]))
     tensor([0., 0.])
     """
-    return _like(x, dtype, device, requires_grad, lambda xp, a, d: xp.zeros_like(a, d))
+    return _like(x, dtype, device, requires_grad, memory_format, lambda xp, a, d: xp.zeros_like(a, d))
 
 
 @composite("ones_like", at="torch", nograd=True, samples=["r(2, 3)"])
@@ -118,7 +126,7 @@ def ones_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" 
     >>> ones_like(tensor([1., 2.]))
     tensor([1., 1.])
     """
-    return _like(x, dtype, device, requires_grad, lambda xp, a, d: xp.ones_like(a, d))
+    return _like(x, dtype, device, requires_grad, memory_format, lambda xp, a, d: xp.ones_like(a, d))
 
 
 @composite("arange", at="torch", also=[], nograd=True, samples=["5", "1, 4", "0, 1, 0.25", "5, 0, -2"])
@@ -208,10 +216,10 @@ def full(size: "Shape", fill_value: "any", *, dtype: "DType?" = None, layout: "a
     tensor([7, 7])
     """
     target = _filled_type(fill_value, dtype)
-    return _full(_checked(size), fill_value, target, device, requires_grad)
+    return filled(checked(size), fill_value, target, device, requires_grad)
 
 
-def _full(size: tuple, fill_value, target, device, requires_grad: bool):
+def filled(size: tuple, fill_value, target, device, requires_grad: bool):
     if isinstance(fill_value, Tensor):
         value = move(fill_value._a, as_device(device)).astype(target)
     else:
@@ -233,7 +241,7 @@ def full_like(x, fill_value: "Scalar", *, dtype: "DType?" = None, layout: "any" 
     >>> full_like(zeros(2), 5)
     tensor([5., 5.])
     """
-    return _like(x, dtype, device, requires_grad,
+    return _like(x, dtype, device, requires_grad, memory_format,
                  lambda xp, a, d: xp.full_like(a, _fitting(fill_value, d)[()], dtype=d))
 
 
@@ -245,7 +253,11 @@ def empty(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, devic
     >>> empty(2, 3).shape
     torch.Size([2, 3])
     """
-    return make(lambda xp: xp.empty(_checked(size), _type(dtype)), device, requires_grad)
+    if memory_format not in (None, contiguous_format):
+        if memory_format is preserve_format:
+            raise EngineError("unsupported memory format Preserve")
+        return made(_in_format(checked(size), memory_format, _type(dtype)), device, requires_grad)
+    return make(lambda xp: xp.empty(checked(size), _type(dtype)), device, requires_grad)
 
 
 @composite("empty_like", at="torch", nograd=True, samples=[])
@@ -256,7 +268,7 @@ def empty_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any"
     >>> empty_like(zeros(2, 3)).shape
     torch.Size([2, 3])
     """
-    return _like(x, dtype, device, requires_grad, lambda xp, a, d: xp.empty_like(a, d))
+    return _like(x, dtype, device, requires_grad, memory_format, lambda xp, a, d: xp.empty_like(a, d))
 
 
 @composite("empty_strided", at="torch", nograd=True, samples=[])
@@ -405,113 +417,3 @@ def scalar_tensor(s: "Scalar", *, dtype: "DType?" = None, layout: "any" = None, 
     tensor(2.)
     """
     return make(lambda xp: xp.asarray(s).astype(_type(dtype)), device, requires_grad)
-
-
-@function("torch.asarray")
-def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad: bool | None = None):
-    """A tensor of `obj`; shares memory where it can unless copy=True."""
-    if isinstance(obj, (bytes, bytearray, memoryview)):
-        obj = frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
-    if copy is False:
-        _check_alias(obj, dtype)
-    t = as_tensor(obj, dtype, device)
-    if copy and t is obj or isinstance(obj, np.ndarray) and copy and np.may_share_memory(t._a, obj):
-        t = T.clone(t)
-    if requires_grad is False and t._rg:
-        return t.detach()
-    return t.requires_grad_(True) if requires_grad else t
-
-
-def _check_alias(obj, dtype) -> None:
-    """Raises where a tensor of `obj` would need memory of its own."""
-    if isinstance(obj, np.generic):
-        raise EngineError("can't alias NumPy scalars. Either remove copy=False or transform it in a ndarray. ")
-    if not isinstance(obj, (Tensor, np.ndarray)):
-        raise BadValue("can't alias arbitrary sequence into a tensor.")
-    have = dtypes.of_numpy(obj.dtype) if isinstance(obj, np.ndarray) else obj.dtype
-    if dtype is not None and have is not dtype:
-        raise BadValue(f"can't alias tensor with dtype '{dtypes.scalar_name(have)}' into dtype '{dtypes.scalar_name(dtype)}'.")
-
-
-@function("torch.frombuffer")
-def frombuffer(buffer, *, dtype, count: int = -1, offset: int = 0, requires_grad: bool = False):
-    """A 1-D tensor over the bytes of a buffer: `count` elements (-1: all) from a byte `offset` on."""
-    dtype = dtypes.as_dtype(dtype)
-    try:
-        view = memoryview(buffer)
-    except TypeError:
-        raise BadValue("object does not implement Python buffer protocol.") from None
-    size, item = view.nbytes, dtype.itemsize
-    _check_buffer(size, item, count, offset)
-    if view.readonly:
-        warn_once(NOT_WRITABLE.replace("{}", "buffer"))
-    n = (size - offset) // item if count < 0 else count
-    array = np.frombuffer(view, dtype.numpy, n, offset)
-    if requires_grad and dtype.category < dtypes.FLOAT:
-        raise GradError("only Tensors of floating point dtype can require gradients")
-    return made(array, None, requires_grad)
-
-
-def _check_buffer(size: int, item: int, count: int, offset: int) -> None:
-    if not size or not count:
-        raise BadValue(f"both buffer length ({size}) and count ({count}) must not be 0")
-    if not 0 <= offset < size:
-        raise BadValue(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) minus 1")
-    if count < 0 and (size - offset) % item:
-        raise BadValue(f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element size "
-                       f"({item})")
-    if count > 0 and offset + count * item > size:
-        raise BadValue(f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be greater than "
-                       f"actual buffer length ({size} bytes)")
-
-
-# ---------------------------------------------------------------- tensors like this one
-
-@function("tensor.new_tensor")
-def new_tensor(x, data, *, dtype=None, device=None, requires_grad: bool = False, layout=None, pin_memory: bool = False):
-    """A tensor of `data` with the dtype and device of this one."""
-    return tensor(data, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
-
-
-def _new(name: str, summary: str, build: str) -> None:
-    @function("tensor." + name)
-    def method(x, *size, dtype=None, device=None, requires_grad: bool = False, layout=None, pin_memory: bool = False,
-               **named):
-        size = named.pop("size", size)
-        shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
-        d = (dtype or x.dtype).numpy
-        if requires_grad and d.kind in "biu":
-            raise GradError(FLOATS_ONLY)
-        return make(lambda xp: getattr(xp, build)(_checked(shape), d), device or x.device, requires_grad)
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = summary
-
-
-_new("new_zeros", "Zeros with the dtype and device of this tensor.", "zeros")
-_new("new_ones", "Ones with the dtype and device of this tensor.", "ones")
-_new("new_empty", "A tensor with the dtype and device of this one whose values are not set yet.", "empty")
-
-
-@function("tensor.new")
-def new(x, *args, **kwargs):
-    """A tensor of this one's dtype from sizes, data or another tensor: the constructor of old."""
-    return legacy_tensor(x.dtype, args, kwargs)
-
-
-
-
-@function("tensor.new_empty_strided")
-def new_empty_strided(x, size, stride, dtype=None, layout=None, device=None, requires_grad: bool = False,
-                      pin_memory: bool = False):
-    """A tensor of given sizes and strides with the dtype and device of this one, its values not set yet."""
-    return empty_strided(tuple(size), tuple(stride), dtype=dtype or x.dtype, device=device or x.device,
-                         requires_grad=requires_grad)
-
-
-@function("tensor.new_full")
-def new_full(x, size, fill_value, *, dtype=None, device=None, requires_grad: bool = False, layout=None,
-             pin_memory: bool = False):
-    """One value with the dtype and device of this tensor."""
-    d = (dtype or x.dtype).numpy
-    return _full(_checked(tuple(size)), fill_value, d, device or x.device, requires_grad)

@@ -12,7 +12,7 @@ from ..engine.args import broadcast_shapes
 from ..engine.callables import finish, finish_view
 from ..engine.dispatch import READY, assign, bump, cast, check_history, check_writable
 from ..engine.options import ANY_DTYPE, plain_target
-from ..engine.overlap import check_apart
+from ..engine.overlap import check_apart, related
 from ..engine.placement import beside, has_values, outside, values_of
 from ..engine.registry import T, function, op, ops
 from ..engine.tape import SMALL, state
@@ -351,7 +351,7 @@ def _written(x, index, value) -> bool:
     kind = type(value)
     if kind in READY:
         b = value._a
-        if value._rg and state.grad or b.dtype is not a.dtype or b.size > SMALL or type(b) is not np.ndarray:
+        if value._rg and state.grad or b.dtype is not a.dtype or b.size > SMALL or type(b) is not np.ndarray or related(a, b):
             return False
     elif (kind is float or kind is int) and a.dtype.kind == "f" or kind is int and a.dtype is INT64:
         b = value
@@ -404,8 +404,7 @@ def _value(x, value):
         raise ArgumentError(f"can't assign a {kind} to a torch.{dtypes.scalar_name(x.dtype)}Tensor")
     check_fits(value, x.dtype)
     value = value.real if isinstance(value, complex) and not x.is_complex() else value
-    return as_tensor(value, device=x.device).to(x.dtype) if x.dtype.category > dtypes.INTEGER or not isinstance(
-        value, int) else as_tensor(np.asarray(value).astype(x._a.dtype), device=x.device)
+    return as_tensor(np.asarray(value).astype(x._a.dtype), device=x.device)
 
 
 @function("tensor.__setitem__")
@@ -480,7 +479,9 @@ def _check_fits(out, index: tuple, values) -> None:
 
 
 def _put(x, gather: tuple, values, accumulate: bool):
-    if values._a.size == 1 and not accumulate and all(type(g) is slice or g.dtype.kind == "b" for g in gather):
+    if values._a.size != 1 or accumulate or any(type(g) is not slice and g.dtype.kind != "b" for g in gather):
+        check_apart(x, values)
+    else:
         values = cast(values, x.dtype) if values.dtype is not x.dtype else values  # what masked_fill does
     if values.dtype is not x.dtype:
         _check_fits(x._a, _arrays(gather), values._a)

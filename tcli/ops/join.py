@@ -24,7 +24,15 @@ def _cat_pieces(k, g, need, tensors_shape, dim):
 @op("_cat", at="", promote="same", half=False, samples=["[r(2, 3), r(1, 3)], 0", "[r(2, 3), r(2, 1)], 1"],
     grad_name="CatBackward0", vjp={"tensors": _cat_pieces}, raw_vjp=True)
 def _cat(xp, tensors: "Tensors", dim: "int"):
+    n = tensors[0].ndim
+    if n in (4, 5) and not tensors[0].flags.c_contiguous and all(_is_channels_last(a) for a in tensors):
+        inner = [xp.moveaxis(a, 1, -1) for a in tensors]
+        return xp.moveaxis(xp.concatenate(inner, axis=(0, n - 1, *range(1, n - 1))[dim]), -1, 1)
     return xp.concatenate(tensors, axis=dim)
+
+
+def _is_channels_last(a) -> bool:
+    return a.ndim in (4, 5) and a.transpose(0, *range(2, a.ndim), 1).flags.c_contiguous
 
 
 @composite("cat", out_apart=True, at="torch", also=["concat", "concatenate"],
@@ -58,7 +66,7 @@ def cat(tensors: "Tensors", dim: "int" = 0):
 @shortcut("cat")
 def _quick_cat(tensors, dim=0):
     arrays, needs = _small_arrays(tensors)
-    if arrays is None or type(dim) is not int:
+    if arrays is None or type(dim) is not int or arrays[0].ndim > 3 and not arrays[0].flags.c_contiguous:
         return NotImplemented
     r = by_rows(np.concatenate(arrays, dim), ())
     return finish(CAT, [list(tensors), dim % r.ndim], r, needs)

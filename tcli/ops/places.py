@@ -169,13 +169,14 @@ def take_rows(x: np.ndarray, index: np.ndarray, dims: int) -> np.ndarray:
     """The elements or slices of a contiguous x at a flat index of its first `dims` dims."""
     rest = x.shape[dims:]
     out = pool.empty(index.shape + rest, x.dtype)
+    if not out.size:
+        return out
     source, per_row, rows = x.reshape(-1, *rest), prod(rest), index.reshape(-1)
     target = out.reshape(-1, *rest)
 
     def part(start: int, stop: int) -> None:
         source.take(rows[start:stop], 0, target[start:stop], "wrap")
-    if out.size:
-        over_rows(len(rows), per_row, part)
+    over_rows(len(rows), per_row, part)
     return out
 
 

@@ -132,8 +132,8 @@ def _permutation(generator, shape, dtype):
     return samplers.randperm(generator, shape[0], dtype)
 
 
-def _like(x, dtype, device, requires_grad, sampler, *parameters):
-    t = T.empty_like(x, dtype=dtype, device=device)
+def _like(x, dtype, device, requires_grad, memory_format, sampler, *parameters):
+    t = T.empty_like(x, dtype=dtype, device=device, memory_format=memory_format)
     draws.fill(t._a, sampler, *parameters)
     return t.requires_grad_(True) if requires_grad else t
 
@@ -146,7 +146,7 @@ def rand_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" 
     >>> manual_seed(0); rand_like(zeros(2))
     tensor([0.4963, 0.7682])
     """
-    return _like(x, dtype, device, requires_grad, samplers.uniform)
+    return _like(x, dtype, device, requires_grad, memory_format, samplers.uniform)
 
 
 @composite("randn_like", at="torch", nograd=True, samples=["r(2, 3)"])
@@ -157,7 +157,7 @@ def randn_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any"
     >>> manual_seed(0); randn_like(zeros(2))
     tensor([ 1.5410, -0.2934])
     """
-    return _like(x, dtype, device, requires_grad, samplers.normal)
+    return _like(x, dtype, device, requires_grad, memory_format, samplers.normal)
 
 
 @composite("randint_like", at="torch", nograd=True, samples=["ints(2, 3), 5", "ints(2), 1, 5"])
@@ -172,7 +172,7 @@ def randint_like(x, low: "int", high: "int?" = None, *, dtype: "DType?" = None, 
     low, high = (0, low) if high is None else (low, high)
     if (dtype or x.dtype).is_complex:
         raise EngineError("check_random_bounds handles only integral, floating-point and boolean types")
-    return _like(x, dtype, device, requires_grad, samplers.randint, low, high)
+    return _like(x, dtype, device, requires_grad, memory_format, samplers.randint, low, high)
 
 
 @composite("normal", out="normal", at="torch", nograd=True,

@@ -6,8 +6,9 @@ import numpy as np
 
 from ..engine.args import Size, check_numel, to_shape
 from ..engine.dispatch import check_history, check_writable
+from ..engine.from_data import from_results
 from ..engine.registry import T, function
-from ..engine.storage import Storage
+from ..engine.storage import Storage, channels_last, channels_last_3d, in_format, preserve_format
 from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, EngineError
@@ -80,7 +81,7 @@ def resize_(x, *sizes, memory_format=None):
         grown = np.zeros(n, flat.dtype)
         grown[:flat.size] = flat
         flat = grown
-    x._a = flat[:n].reshape(shape)
+    x._a = in_format(flat[:n], shape, memory_format)
     x._v[0] += 1
     return x
 
@@ -88,7 +89,10 @@ def resize_(x, *sizes, memory_format=None):
 @function("tensor.resize_as_", "torch.resize_as_")
 def resize_as_(x, the_template, *, memory_format=None):
     """`x.resize_(other.size())`."""
-    return resize_(x, tuple(the_template.shape))
+    if memory_format is preserve_format:
+        formats = (channels_last, channels_last_3d)
+        memory_format = next((f for f in formats if the_template.is_contiguous(memory_format=f)), None)
+    return resize_(x, tuple(the_template.shape), memory_format=memory_format)
 
 
 @function("tensor.set_")
@@ -129,10 +133,15 @@ def _elementwise(x, function, *others):
         raise EngineError("Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead." if not others
                           else f"Can't call map{len(others) if len(others) > 1 else ''}_() on Variable that requires grad. Use "
                           f"var.detach().map{len(others) if len(others) > 1 else ''}_() instead.")
+    name = f"map{len(others) if len(others) > 1 else ''}_"
+    for t in others:
+        if t.dtype is not x.dtype:
+            raise ArgumentError(f"{name}: expected {x.type()} for 'other' (got {t.type()})")
     check_writable(x)
-    columns = [np.broadcast_to(t._a, x._a.shape).ravel().tolist() for t in (x, *others)]
-    found = [function(*values) for values in zip(*columns, strict=True)]
-    x._a[...] = np.asarray(found).reshape(x._a.shape).astype(x._a.dtype) if found else x._a
+    operands = [x, *(T.expand(t.detach(), tuple(x.shape)) for t in others)]
+    found = [function(*values) for values in zip(*(t.flatten().tolist() for t in operands), strict=True)]
+    if found:
+        x._a[...] = from_results(found, x.dtype).reshape(x._a.shape)
     return x
 
 

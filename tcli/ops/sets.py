@@ -49,7 +49,7 @@ def _sorted_by_insertion(rows: list) -> list:
     places: list[int] = []
     for i in range(len(rows)):
         at = 0 if places and before(i, places[0]) else len(places)
-        while 0 < at and before(i, places[at - 1]):
+        while at > 0 and before(i, places[at - 1]):
             at -= 1
         places.insert(at, i)
     return places

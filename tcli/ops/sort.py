@@ -315,7 +315,8 @@ _median_op("nanmedian", True)
 
 # ---------------------------------------------------------------- mode
 
-@op("mode", out=("mode", "mode indices"), at="torch tensor", half=False, outs=2, host=True, fields=("values", "indices"), vjp=PICKED,
+@op("mode", out=("mode", "mode indices"), at="torch tensor", half=False, outs=2, host=True,
+    fields=("values", "indices"), vjp=PICKED,
     samples=["distinct(3, 4)", TIES, "torch.tensor([[1.0, 2.0], [1.0, 0.0]]), 0, True", "r()", "b(4)",
              "torch.arange(3000) % 7 * 5 % 11"])
 def mode(xp, x, dim: "Dim" = -1, keepdim: "bool" = False):

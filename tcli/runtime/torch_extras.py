@@ -9,10 +9,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 from ..engine import autograd, device, dtypes, format
-from ..engine.tensor import Parameter, Tensor, legacy_tensor, is_tensor
+from ..engine.tensor import Parameter, Tensor, is_tensor, legacy_tensor
 from ..engine.threads import get_num_threads, set_num_threads
 
 
@@ -103,7 +101,8 @@ def table() -> dict:
         use_deterministic_algorithms=lambda mode, **kw: None, are_deterministic_algorithms_enabled=lambda: True,
         set_float32_matmul_precision=lambda precision: None, get_float32_matmul_precision=lambda: "highest",
         result_type=lambda a, b: result_type([a, b]), is_storage=lambda x: type(x).__name__ == "Storage",
-        set_flush_denormal=lambda mode: False, is_warn_always_enabled=warn.is_warn_always_enabled, set_warn_always=warn.set_warn_always,
+        set_flush_denormal=lambda mode: False, is_warn_always_enabled=warn.is_warn_always_enabled,
+        set_warn_always=warn.set_warn_always,
         is_deterministic_algorithms_warn_only_enabled=lambda: False, initial_seed=_initial_seed,
         Storage=object, UntypedStorage=object, default_generator=_default_generator())
     from ..io import torch_functions
@@ -126,69 +125,6 @@ def typename(obj) -> str:
     if isinstance(obj, Tensor):
         return obj.type()
     return type(obj).__name__
-
-
-# ---------------------------------------------------------------- torch.testing
-
-def assert_close(actual, expected, *, rtol=None, atol=None, equal_nan: bool = False, check_dtype: bool = True,
-                 check_device: bool = True, check_stride: bool = False, check_layout: bool = True, msg=None) -> None:
-    """Raises AssertionError unless two tensors (or sequences or dicts of them) agree within tolerance."""
-    if isinstance(expected, dict):
-        for key in expected:
-            assert_close(actual[key], expected[key], rtol=rtol, atol=atol, equal_nan=equal_nan)
-        return
-    if isinstance(expected, (list, tuple)) and not isinstance(expected, str):
-        if len(actual) != len(expected):
-            raise AssertionError(f"The length of the sequences mismatch: {len(actual)} != {len(expected)}")
-        for a, e in zip(actual, expected, strict=True):
-            assert_close(a, e, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=check_dtype)
-        return
-    scalars = not isinstance(actual, Tensor) and not isinstance(expected, Tensor)
-    a, e = _tensor(actual), _tensor(expected)
-    if a.shape != e.shape:
-        raise AssertionError(msg or f"The values for attribute 'shape' do not match: {a.shape} != {e.shape}.")
-    if check_dtype and not scalars and a.dtype is not e.dtype:
-        raise AssertionError(msg or f"The values for attribute 'dtype' do not match: {a.dtype} != {e.dtype}.")
-    _compare(a, e, rtol, atol, equal_nan, msg, scalars)
-
-
-_TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7),
-               "complex64": (1.3e-6, 1e-5), "complex128": (1e-7, 1e-7)}
-
-
-def _tensor(value):
-    return value.detach() if isinstance(value, Tensor) else T_tensor(value)
-
-
-def T_tensor(value):
-    from ..engine.tensor import tensor
-
-    return tensor(value, dtype=dtypes.float64 if isinstance(value, float) else None)
-
-
-def _compare(a, e, rtol, atol, equal_nan, msg, scalars) -> None:
-    default = _TOLERANCES.get(dtypes.promote_types(a.dtype, e.dtype).name, (0.0, 0.0))
-    rtol, atol = default if rtol is None and atol is None else (0.0 if rtol is None else rtol, 0.0 if atol is None else atol)
-    x, y = (np.asarray(t.tolist() if t.dtype.itemsize < 4 and t.is_floating_point() else t._a) for t in (a, e))
-    with np.errstate(all="ignore"):
-        close = np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
-        if close.all():
-            return
-        difference = np.abs(x - y if x.dtype == y.dtype and x.dtype.kind == "f" else
-                        x.astype(complex if x.dtype.kind == "c" else float) - y)
-    if scalars or not x.ndim:
-        raise AssertionError(msg or f"Scalars are not close!\n\nExpected {y.item()} but got {x.item()}.\nAbsolute "
-                             f"difference: {difference.max().item()} (up to {atol} allowed)\nRelative difference: "
-                             f"{(difference / np.abs(y)).max().item()} (up to {rtol} allowed)")
-    bad, total = int((~close).sum()), close.size
-    worst = tuple(int(i) for i in np.unravel_index(np.nanargmax(np.where(close, -1, difference)), close.shape))
-    relative = np.abs(difference / np.where(y == 0, np.nan, np.abs(y)))
-    worst_relative = tuple(int(i) for i in np.unravel_index(
-        np.nanargmax(np.where(close | np.isnan(relative), -1, relative)), close.shape))
-    raise AssertionError(
-        msg or f"Tensor-likes are not close!\n\nMismatched elements: {bad} / {total} ({100 * bad / total:.1f}%)\n"
-        f"Greatest absolute difference: {difference[worst].item()} at index {worst} (up to {atol} allowed)\n"
-        f"Greatest relative difference: {relative[worst_relative].item()} at index {worst_relative} (up to {rtol} allowed)")
 
 
 # ---------------------------------------------------------------- small submodules
@@ -386,6 +322,7 @@ def _jit() -> dict:
 
 
 def _testing() -> dict:
+    from .torch_comparison import assert_close
     from .torch_testing import make_tensor
 
     return {"assert_close": assert_close, "make_tensor": make_tensor}

@@ -1,0 +1,123 @@
+"""Tensors over memory and data that are there: arrays, buffers, other tensors; and new ones like a given one."""
+
+import numpy as np
+
+from ..engine import dtypes
+from ..engine.registry import T, function
+from ..engine.tensor import FLOATS_ONLY, Tensor, as_tensor, legacy_tensor, tensor
+from ..engine.warn import warn_once
+from ..errors import ArgumentError, BadValue, EngineError, GradError
+from .create import checked, empty_strided, filled, made, make
+
+
+@function("torch.asarray")
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad: bool | None = None):
+    """A tensor of `obj`; shares memory where it can unless copy=True."""
+    if isinstance(obj, (bytes, bytearray, memoryview)):
+        obj = frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
+    if copy is False:
+        _check_alias(obj, dtype)
+    t = as_tensor(obj, dtype, device)
+    if copy and t is obj or isinstance(obj, np.ndarray) and copy and np.may_share_memory(t._a, obj):
+        t = T.clone(t)
+    if requires_grad is False and t._rg:
+        return t.detach()
+    return t.requires_grad_(True) if requires_grad else t
+
+
+def _check_alias(obj, dtype) -> None:
+    """Raises where a tensor of `obj` would need memory of its own."""
+    if isinstance(obj, np.generic):
+        raise EngineError("can't alias NumPy scalars. Either remove copy=False or transform it in a ndarray. ")
+    if not isinstance(obj, (Tensor, np.ndarray)):
+        raise BadValue("can't alias arbitrary sequence into a tensor.")
+    have = dtypes.of_numpy(obj.dtype) if isinstance(obj, np.ndarray) else obj.dtype
+    if dtype is not None and have is not dtype:
+        raise BadValue(f"can't alias tensor with dtype '{dtypes.scalar_name(have)}' into dtype '{dtypes.scalar_name(dtype)}'.")
+
+
+@function("torch.frombuffer")
+def frombuffer(buffer, *, dtype, count: int = -1, offset: int = 0, requires_grad: bool = False):
+    """A 1-D tensor over the bytes of a buffer: `count` elements (-1: all) from a byte `offset` on."""
+    dtype = dtypes.as_dtype(dtype)
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise BadValue("object does not implement Python buffer protocol.") from None
+    size, item = view.nbytes, dtype.itemsize
+    _check_buffer(size, item, count, offset)
+    if view.readonly:
+        warn_once("The given buffer is not writable, and PyTorch does not support non-writable tensors. This means you can "
+                  "write to the underlying (supposedly non-writable) buffer using the tensor. You may want to copy the buffer to "
+                  "protect its data or make it writable before converting it to a tensor. This type of warning will be "
+                  "suppressed for the rest of this program.")
+    n = (size - offset) // item if count < 0 else count
+    array = np.frombuffer(view, dtype.numpy, n, offset)
+    if requires_grad and dtype.category < dtypes.FLOAT:
+        raise GradError("only Tensors of floating point dtype can require gradients")
+    return made(array, None, requires_grad)
+
+
+def _check_buffer(size: int, item: int, count: int, offset: int) -> None:
+    if not size or not count:
+        raise BadValue(f"both buffer length ({size}) and count ({count}) must not be 0")
+    if not 0 <= offset < size:
+        raise BadValue(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) minus 1")
+    if count < 0 and (size - offset) % item:
+        raise BadValue(f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element size "
+                       f"({item})")
+    if count > 0 and offset + count * item > size:
+        raise BadValue(f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be greater than "
+                       f"actual buffer length ({size} bytes)")
+
+
+# ---------------------------------------------------------------- tensors like this one
+
+@function("tensor.new_tensor")
+def new_tensor(x, data, *, dtype=None, device=None, requires_grad: bool = False, layout=None, pin_memory: bool = False):
+    """A tensor of `data` with the dtype and device of this one."""
+    return tensor(data, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+
+
+def _new(name: str, summary: str, build: str) -> None:
+    @function("tensor." + name)
+    def method(x, *size, dtype=None, device=None, requires_grad: bool = False, layout=None, pin_memory: bool = False,
+               **named):
+        size = named.pop("size", size)
+        if len(size) > 1 and isinstance(size[0], (tuple, list)):
+            raise ArgumentError(f"{name}() takes 1 positional argument but {len(size)} were given")
+        shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
+        d = (dtype or x.dtype).numpy
+        if requires_grad and d.kind in "biu":
+            raise GradError(FLOATS_ONLY)
+        return make(lambda xp: getattr(xp, build)(checked(shape), d), device or x.device, requires_grad)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = summary
+
+
+_new("new_zeros", "Zeros with the dtype and device of this tensor.", "zeros")
+_new("new_ones", "Ones with the dtype and device of this tensor.", "ones")
+_new("new_empty", "A tensor with the dtype and device of this one whose values are not set yet.", "empty")
+
+
+@function("tensor.new")
+def new(x, *args, **kwargs):
+    """A tensor of this one's dtype from sizes, data or another tensor: the constructor of old."""
+    return legacy_tensor(x.dtype, args, kwargs)
+
+
+@function("tensor.new_empty_strided")
+def new_empty_strided(x, size, stride, dtype=None, layout=None, device=None, requires_grad: bool = False,
+                      pin_memory: bool = False):
+    """A tensor of given sizes and strides with the dtype and device of this one, its values not set yet."""
+    return empty_strided(tuple(size), tuple(stride), dtype=dtype or x.dtype, device=device or x.device,
+                         requires_grad=requires_grad)
+
+
+@function("tensor.new_full")
+def new_full(x, size, fill_value, *, dtype=None, device=None, requires_grad: bool = False, layout=None,
+             pin_memory: bool = False):
+    """One value with the dtype and device of this tensor."""
+    d = (dtype or x.dtype).numpy
+    return filled(checked(tuple(size)), fill_value, d, device or x.device, requires_grad)
