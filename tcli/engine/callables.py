@@ -30,8 +30,8 @@ from .dispatch import (
 from .dtypes import get_default_dtype
 from .meta import MetaArray
 from .notes import note_expansion, shortcuts
-from .overlap import related
 from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
+from .overlap import related
 from .registry import FIRST, RESULT, SECOND, Op, T, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers

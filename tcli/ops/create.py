@@ -363,8 +363,8 @@ def _line_type(name: str, dtype, *numbers):
     if not any(isinstance(number, complex) for number in numbers):
         return dtype
     if dtype is not None and not dtype.is_complex:
-        raise EngineError(f"torch.{name}(): inferred dtype {dtypes.C_NAMES[dtypes.default_complex().name]} can't be safely cast "
-                          f"to passed dtype {dtypes.scalar_name(dtype)}")
+        raise EngineError(f"torch.{name}(): inferred dtype {dtypes.C_NAMES[dtypes.default_complex().name]} can't be safely "
+                          f"cast to passed dtype {dtypes.scalar_name(dtype)}")
     return dtype or dtypes.default_complex()
 
 

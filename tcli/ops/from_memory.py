@@ -48,8 +48,8 @@ def frombuffer(buffer, *, dtype, count: int = -1, offset: int = 0, requires_grad
     _check_buffer(size, item, count, offset)
     if view.readonly:
         warn_once("The given buffer is not writable, and PyTorch does not support non-writable tensors. This means you can "
-                  "write to the underlying (supposedly non-writable) buffer using the tensor. You may want to copy the buffer to "
-                  "protect its data or make it writable before converting it to a tensor. This type of warning will be "
+                  "write to the underlying (supposedly non-writable) buffer using the tensor. You may want to copy the buffer "
+                  "to protect its data or make it writable before converting it to a tensor. This type of warning will be "
                   "suppressed for the rest of this program.")
     n = (size - offset) // item if count < 0 else count
     array = np.frombuffer(view, dtype.numpy, n, offset)
@@ -64,11 +64,11 @@ def _check_buffer(size: int, item: int, count: int, offset: int) -> None:
     if not 0 <= offset < size:
         raise BadValue(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) minus 1")
     if count < 0 and (size - offset) % item:
-        raise BadValue(f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element size "
-                       f"({item})")
+        raise BadValue(f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element "
+                       f"size ({item})")
     if count > 0 and offset + count * item > size:
-        raise BadValue(f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be greater than "
-                       f"actual buffer length ({size} bytes)")
+        raise BadValue(f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be greater "
+                       f"than actual buffer length ({size} bytes)")
 
 
 # ---------------------------------------------------------------- tensors like this one

@@ -166,11 +166,11 @@ def _check_bins(x, bins, d: int) -> None:
         raise DTypeError("torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with "
                          f"dtype {have} and bins for dimension {d} with dtype {want}")
     if bins.ndim != 1:
-        raise EngineError(f"torch.histogramdd: bins tensor should have one dimension, but got {bins.ndim} dimensions in the bins "
-                          f"tensor for dimension {d}")
+        raise EngineError(f"torch.histogramdd: bins tensor should have one dimension, but got {bins.ndim} dimensions in the "
+                          f"bins tensor for dimension {d}")
     if not bins.numel():
-        raise EngineError("torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in the bins tensor "
-                          f"for dimension {d}")
+        raise EngineError("torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in the bins "
+                          f"tensor for dimension {d}")
 
 
 def _check_weight(x, weight) -> None:

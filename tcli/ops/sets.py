@@ -302,8 +302,8 @@ def searchsorted(sorted_sequence, x: "any", *, out_int32: "bool" = False, right:
     x = x if isinstance(x, Tensor) else as_tensor(x)
     for what, t in (("input value", x), ("boundary", sorted_sequence)):
         if not t.is_contiguous():
-            warn_once(f"torch.searchsorted(): {what} tensor is non-contiguous, this will lower the performance due to extra data "
-                      f"copy when converting non-contiguous tensor to contiguous, please use contiguous {what} tensor if "
+            warn_once(f"torch.searchsorted(): {what} tensor is non-contiguous, this will lower the performance due to extra "
+                      f"data copy when converting non-contiguous tensor to contiguous, please use contiguous {what} tensor if "
                       "possible. This message will only appear once per program.")
     common = result_type([sorted_sequence, x])
     found = T._search(cast(sorted_sequence, common), cast(x, common), side)
