@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 _given: set[str] = set()
@@ -28,4 +29,12 @@ def warn_once(text: str, category: type[Warning] = UserWarning) -> None:
     """Gives a warning unless the same text was given before."""
     if text not in _given or _always:
         _given.add(text)
-        warnings.warn(text, category, stacklevel=4)
+        warn(text, category)
+
+
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """Gives a warning, placed where tcli was called."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tcli."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level - 1)

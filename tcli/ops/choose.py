@@ -11,6 +11,7 @@ from ..engine.dispatch import TENSORS, result_type
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import SMALL
 from ..engine.tensor import tensor
+from ..engine.warn import warn
 from ..errors import EngineError
 from .arrays import gate, kind_of, refuse, select
 from .fits import check_fits
@@ -55,6 +56,9 @@ def where(condition: "Index", x: "Operand?" = None, other: "Operand?" = None):
     """
     if x is None and other is None:
         return T.nonzero(condition, as_tuple=True)
+    if condition.dtype is dtypes.uint8:
+        warn("where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of "
+             "PyTorch. Use a boolean condition instead.")
     if not (hasattr(x, "_a") or hasattr(other, "_a")):
         x = tensor(x, dtype=result_type([x, other]))
     return T._where(condition, x, other)

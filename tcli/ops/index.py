@@ -17,6 +17,7 @@ from ..engine.placement import beside, has_values, outside, values_of
 from ..engine.registry import T, function, op, ops
 from ..engine.tape import SMALL, state
 from ..engine.tensor import Tensor, as_tensor, tensor
+from ..engine.warn import warn
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .arrays import fill_where
 from .convert import copy_, fill_
@@ -160,6 +161,8 @@ def _item(item):
 
 
 def _index_array(a):
+    if a.dtype == np.uint8:
+        warn("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.")
     if a.dtype == np.bool_ or a.dtype == np.uint8:
         return bool(a) if a.ndim == 0 else a.astype(bool, copy=False)
     if a.ndim == 0 and a.dtype.kind in "iu":
@@ -269,7 +272,8 @@ def _check_bounds(a, size: int, j: int) -> None:
     if outside(a, -size, size):
         a = values_of(a)
         bad = int(a[(a >= size) | (a < -size)].ravel()[0])
-        raise BadIndex(f"index {bad} is out of bounds for dimension {j} with size {size}")
+        raise BadIndex(f"index {bad} is out of bounds for dimension {j} with size {size}" if size else
+                       "index is out of bounds for dimension with size 0")
 
 
 # ---------------------------------------------------------------- the short ways
@@ -520,6 +524,9 @@ def _put_arguments(x, indices, values):
     for a in arrays:
         if a.dtype not in (np.int64, np.int32, np.bool_):
             raise BadIndex("tensors used as indices must be long, int, byte or bool tensors")
+    if not arrays and values.ndim > x.ndim:
+        raise ShapeError(f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result "
+                         f"of shape {list(x.shape)}")
     used = sum(a.ndim if a.dtype == np.bool_ else 1 for a in arrays)
     if used > x.ndim:
         raise BadIndex(f"too many indices for tensor of dimension {x.ndim} (got {used})")

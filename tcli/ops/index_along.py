@@ -4,6 +4,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
+from ..engine.deterministic import alert
 from ..engine.device import module_of
 from ..engine.placement import has_values, holds, outside, values_of
 from ..engine.registry import T, composite, function, op
@@ -288,6 +289,8 @@ def put(x, index: "Index", source, accumulate: "bool" = False):
     >>> put(zeros(3), tensor([1]), tensor([5.]))
     tensor([0., 5., 0.])
     """
+    if not accumulate:
+        alert("put_")
     if index.dtype is not dtypes.int64:
         raise EngineError(f"put_(): Expected a long tensor for index, but got {dtypes.scalar_name(index.dtype)}")
     if source.dtype is not x.dtype:

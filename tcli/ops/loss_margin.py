@@ -269,7 +269,7 @@ def multilabel_margin_loss(x, target: "Index", size_average: "any" = None, reduc
     _need_rows(x._a)
     refuse(x._a, "biuh", "multilabel_margin_loss_forward_out_frame")
     t = target._a.reshape(-1, target._a.shape[-1] if target._a.ndim else 1)
-    if target._a.shape != x._a.shape:
+    if target._a.shape != x._a.shape and (x._a.size, target._a.size, x.ndim, target.ndim) not in ((1, 1, 0, 1), (1, 1, 1, 0)):
         raise ShapeError(f"inconsistent target size: {list(target._a.shape)} for input of size: {list(x._a.shape)}")
     if target._a.dtype != np.int64:
         raise DTypeError(f"expected scalar type Long but found {scalar_name(target.dtype)}")

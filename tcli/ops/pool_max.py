@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from ..engine.deterministic import alert
 from ..engine.placement import holds, outside
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
@@ -291,6 +292,7 @@ for _n in (1, 2, 3):
 
 def unpool(n: int, x, indices, kernel_size, stride, padding, output_size):
     name = f"max_unpool{n}d"
+    alert(f"max_unpooling{max(n, 2)}d_forward_out")
     kernel = exact_sizes(kernel_size, n, name, "kernel_size")
     stride = kernel if stride is None else exact_sizes(stride, n, name, "stride")
     padding = exact_sizes(padding, n, name, "padding")

@@ -175,12 +175,21 @@ def _complex_logcumsumexp(xp, x, dim: int):
     """One step per element along `dim`: the phase is that of the larger term, beyond a full turn."""
     out = x.copy()
     rows = xp.moveaxis(out, dim, 0)
-    for i in range(1, len(rows)):
-        a, b = rows[i], rows[i - 1]
-        swap = a.real < b.real
-        low, high = xp.where(swap, a, b), xp.where(swap, b, a)
-        rows[i] = xp.where(low.real == -np.inf, high, xp.log1p(xp.exp(low - high)) + high)
+    total = xp.full(rows.shape[1:], -np.inf, x.dtype)
+    with np.errstate(all="ignore"):
+        for i in range(len(rows)):
+            total = rows[i] = _log_of_sum(xp, rows[i], total)
     return out
+
+
+def _log_of_sum(xp, a, b):
+    """log(exp(a) + exp(b)) of complex numbers."""
+    swap = a.real < b.real
+    low, high = xp.where(swap, a, b), xp.where(swap, b, a)
+    same = ~xp.isfinite(high.real) & (low.real == high.real)
+    of_same = xp.where(low.real < 0, low.real, xp.log(xp.exp(low) + xp.exp(high)))
+    found = xp.where(same, of_same, xp.where(low.real == -np.inf, high, xp.log1p(xp.exp(low - high)) + high))
+    return xp.where(xp.isnan(a) | xp.isnan(b), xp.asarray(complex(np.nan, np.nan), a.dtype), found)
 
 
 # ---------------------------------------------------------------- running extrema

@@ -12,6 +12,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from ..engine.class_names import named_as_in_torch
+from ..engine.named_results import FromOps
 from ..errors import UnknownAttribute
 from .submodules import FILES, FromFiles, FromPrivate, home_of
 
@@ -223,6 +224,7 @@ _MAKERS = {
     "torch.optim.swa_utils": lambda: _package("tcli.optim.swa_utils"),
     "torch.linalg": lambda: [FromRegistry("linalg"), _extras("linalg")],
     "torch.fft": lambda: [FromRegistry("fft")],
+    "torch.return_types": lambda: [FromOps()],
     "torch.special": lambda: [FromRegistry("special")],
     "torch.masked": lambda: [FromRegistry("masked")],
     "torch.func": lambda: _package("tcli.func"),

@@ -83,8 +83,12 @@ class _Flags(SimpleNamespace):
         return False
 
 
+_DETERMINISTIC = """use_deterministic_algorithms are_deterministic_algorithms_enabled get_deterministic_debug_mode
+    is_deterministic_algorithms_warn_only_enabled set_deterministic_debug_mode""".split()
+
+
 def table() -> dict:
-    from ..engine import fuse, waiting, warn
+    from ..engine import deterministic, fuse, waiting, warn
     from ..engine.dispatch import result_type
 
     found: dict[str, Any] = {
@@ -98,12 +102,12 @@ def table() -> dict:
         set_default_device=set_default_device, get_default_device=device.default_device,
         memory_summary=waiting.memory_summary, set_memory_pool=waiting.set_memory_pool, set_fusion=fuse.set_fusion,
         compile=identity_decorator, autocast=autocast, typename=typename, is_tensor=is_tensor,
-        use_deterministic_algorithms=lambda mode, **kw: None, are_deterministic_algorithms_enabled=lambda: True,
+        **{name: getattr(deterministic, name) for name in _DETERMINISTIC},
         set_float32_matmul_precision=lambda precision: None, get_float32_matmul_precision=lambda: "highest",
         result_type=lambda a, b: result_type([a, b]), is_storage=lambda x: type(x).__name__ == "Storage",
         set_flush_denormal=lambda mode: False, is_warn_always_enabled=warn.is_warn_always_enabled,
         set_warn_always=warn.set_warn_always,
-        is_deterministic_algorithms_warn_only_enabled=lambda: False, initial_seed=_initial_seed,
+        initial_seed=_initial_seed,
         Storage=object, UntypedStorage=object, default_generator=_default_generator())
     from ..io import torch_functions
 
@@ -344,7 +348,7 @@ SPACES = {
     "nn.parallel": _parallel, "nn.attention": _attention,
     "utils.checkpoint": lambda: {"checkpoint": checkpoint, "checkpoint_sequential": checkpoint_sequential},
     "profiler": _profiler, "autograd.profiler": _old_profiler, "types": lambda: {"Number": float, "Device": device.Device},
-    "return_types": lambda: {}, "overrides": lambda: {}, "multiprocessing": lambda: {}, "sparse": lambda: {},
+    "overrides": lambda: {}, "multiprocessing": lambda: {}, "sparse": lambda: {},
     "hub": lambda: {}, "nested": lambda: {},
 }
 

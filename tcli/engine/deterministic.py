@@ -1,0 +1,65 @@
+"""`torch.use_deterministic_algorithms`: every op here gives the same result each time, but where PyTorch refuses to
+compute so, a program is told as there."""
+
+from __future__ import annotations
+
+import warnings
+
+from ..errors import ArgumentError, EngineError
+
+_WORDS = {"default": 0, "warn": 1, "error": 2}
+_mode = 0  # 0: nothing said, 1: warn, 2: raise
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Whether ops that PyTorch computes in no fixed order raise an error, or with `warn_only` a warning."""
+    global _mode
+    if type(mode) is not bool:
+        raise ArgumentError("_set_deterministic_algorithms(): argument 'mode' (position 1) must be bool, not "
+                            f"{type(mode).__name__}")
+    _mode = (1 if warn_only else 2) if mode else 0
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Whether `use_deterministic_algorithms(True)` holds."""
+    return _mode > 0
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Whether it warns and does not raise."""
+    return _mode == 1
+
+
+def get_deterministic_debug_mode() -> int:
+    """0: nothing, 1: warn, 2: raise."""
+    return _mode
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """0 or "default", 1 or "warn", 2 or "error"."""
+    global _mode
+    if isinstance(debug_mode, str):
+        if debug_mode not in _WORDS:
+            raise EngineError("invalid value of debug_mode, expected one of `default`, `warn`, `error`, but got "
+                              f"{debug_mode}")
+        debug_mode = _WORDS[debug_mode]
+    elif not isinstance(debug_mode, int):
+        raise ArgumentError(f"debug_mode must be str or int, but got {type(debug_mode)}")
+    if debug_mode not in (0, 1, 2):
+        raise EngineError(f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}")
+    _mode = debug_mode
+
+
+def alert(name: str) -> None:
+    """Called by an op that PyTorch computes in no fixed order."""
+    if not _mode:
+        return
+    text = f"{name} does not have a deterministic implementation, but you set 'torch.use_deterministic_algorithms(True"
+    if _mode == 1:
+        warnings.warn(text + ", warn_only=True)'. You can file an issue at https://github.com/pytorch/pytorch/issues to help "
+                      "us prioritize adding deterministic support for this operation.", UserWarning, stacklevel=4)
+        return
+    raise EngineError(text + ")'. You can turn off determinism just for this operation, or you can use the 'warn_only=True' "
+                      "option, if that's acceptable for your application. You can also file an issue at "
+                      "https://github.com/pytorch/pytorch/issues to help us prioritize adding deterministic support for this "
+                      "operation.")
