@@ -173,6 +173,9 @@ class Tensor:
     def is_signed(self) -> bool:
         return self.dtype.is_signed
 
+    def _is_view(self) -> bool:
+        return self._base is not None
+
     def is_inference(self) -> bool:
         return self._inference
 

@@ -125,6 +125,7 @@ TABLES: dict[str, dict[str, str]] = {
         "rnn_sequence": "gru lstm rnn_relu rnn_tanh",
         "rounding": "_gate ceil floor frac isfinite isinf isnan isneginf isposinf isreal nan_to_num round signbit trunc",
         "scan": "_cumsum_back _reversed _shifted cummax cummin cumprod cumsum logcumsumexp",
+        "segments": "segment_reduce",
         "sets":
             "_isin _places _search _unique2 _unique_consecutive _unique_dim argwhere bucketize isin nonzero nonzero_static "
             "searchsorted unique unique_consecutive",
@@ -356,6 +357,7 @@ TABLES: dict[str, dict[str, str]] = {
         "scan":
             "tensor.cummax tensor.cummin tensor.cumprod tensor.cumprod_ tensor.cumsum tensor.cumsum_ tensor.logcumsumexp "
             "torch.cummax torch.cummin torch.cumprod torch.cumsum torch.logcumsumexp",
+        "segments": "torch._segment_reduce torch.segment_reduce",
         "sets":
             "tensor.argwhere tensor.nonzero tensor.nonzero_static tensor.unique tensor.unique_consecutive torch.argwhere "
             "torch.bucketize torch.isin torch.nonzero torch.nonzero_static torch.searchsorted torch.unique "
@@ -423,9 +425,30 @@ TABLES: dict[str, dict[str, str]] = {
             "torch.detach_ torch.detach_copy torch.fill torch.fill_ torch.get_device torch.is_nonzero torch.is_same_size "
             "torch.numel torch.zero_",
         "einsum": "torch.einsum",
+        "foreach":
+            "torch._foreach_abs torch._foreach_abs_ torch._foreach_acos torch._foreach_acos_ torch._foreach_add "
+            "torch._foreach_add_ torch._foreach_addcdiv torch._foreach_addcdiv_ torch._foreach_addcmul "
+            "torch._foreach_addcmul_ torch._foreach_asin torch._foreach_asin_ torch._foreach_atan torch._foreach_atan_ "
+            "torch._foreach_ceil torch._foreach_ceil_ torch._foreach_clamp_max torch._foreach_clamp_max_ "
+            "torch._foreach_clamp_min torch._foreach_clamp_min_ torch._foreach_clone torch._foreach_copy_ torch._foreach_cos "
+            "torch._foreach_cos_ torch._foreach_cosh torch._foreach_cosh_ torch._foreach_div torch._foreach_div_ "
+            "torch._foreach_erf torch._foreach_erf_ torch._foreach_erfc torch._foreach_erfc_ torch._foreach_exp "
+            "torch._foreach_exp_ torch._foreach_expm1 torch._foreach_expm1_ torch._foreach_floor torch._foreach_floor_ "
+            "torch._foreach_frac torch._foreach_frac_ torch._foreach_lerp torch._foreach_lerp_ torch._foreach_lgamma "
+            "torch._foreach_lgamma_ torch._foreach_log torch._foreach_log10 torch._foreach_log10_ torch._foreach_log1p "
+            "torch._foreach_log1p_ torch._foreach_log2 torch._foreach_log2_ torch._foreach_log_ torch._foreach_max "
+            "torch._foreach_maximum torch._foreach_maximum_ torch._foreach_minimum torch._foreach_minimum_ torch._foreach_mm "
+            "torch._foreach_mul torch._foreach_mul_ torch._foreach_neg torch._foreach_neg_ torch._foreach_norm "
+            "torch._foreach_pow torch._foreach_pow_ torch._foreach_reciprocal torch._foreach_reciprocal_ torch._foreach_round "
+            "torch._foreach_round_ torch._foreach_rsqrt torch._foreach_rsqrt_ torch._foreach_sigmoid torch._foreach_sigmoid_ "
+            "torch._foreach_sign torch._foreach_sign_ torch._foreach_sin torch._foreach_sin_ torch._foreach_sinh "
+            "torch._foreach_sinh_ torch._foreach_sqrt torch._foreach_sqrt_ torch._foreach_sub torch._foreach_sub_ "
+            "torch._foreach_tan torch._foreach_tan_ torch._foreach_tanh torch._foreach_tanh_ torch._foreach_trunc "
+            "torch._foreach_trunc_ torch._foreach_zero_",
         "from_memory":
             "tensor.new tensor.new_empty tensor.new_empty_strided tensor.new_full tensor.new_ones tensor.new_tensor "
-            "tensor.new_zeros torch.asarray torch.frombuffer",
+            "tensor.new_zeros torch.asarray torch.from_dlpack torch.frombuffer utils.dlpack.from_dlpack "
+            "utils.dlpack.to_dlpack",
         "index": "tensor.__getitem__ tensor.__setitem__ tensor.index_put tensor.index_put_ torch.index_put torch.index_put_",
         "index_along": "torch.unravel_index",
         "inplace":

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.dispatch import wrap
 from ..engine.registry import T, function
 from ..engine.tensor import FLOATS_ONLY, Tensor, as_tensor, legacy_tensor, tensor
 from ..engine.warn import warn_once
@@ -15,6 +16,8 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad: bool | No
     """A tensor of `obj`; shares memory where it can unless copy=True."""
     if isinstance(obj, (bytes, bytearray, memoryview)):
         obj = frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
+    if type(obj).__name__ == "PyCapsule":
+        obj = from_dlpack(obj)
     if copy is False:
         _check_alias(obj, dtype)
     t = as_tensor(obj, dtype, device)
@@ -23,6 +26,59 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad: bool | No
     if requires_grad is False and t._rg:
         return t.detach()
     return t.requires_grad_(True) if requires_grad else t
+
+
+class _Handed:
+    """A DLPack capsule as an object that NumPy takes over."""
+
+    def __init__(self, capsule):
+        self.capsule = capsule
+
+    def __dlpack__(self, **ignored):
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+
+@function("torch.from_dlpack", "utils.dlpack.from_dlpack")
+def from_dlpack(ext_tensor):
+    """A tensor that shares memory with what an array of another library, or a DLPack capsule, hands over.
+
+    >>> torch.from_dlpack(torch.utils.dlpack.to_dlpack(tensor([1, 2])))
+    tensor([1, 2])
+    """
+    if not hasattr(ext_tensor, "__dlpack__") and type(ext_tensor).__name__ != "PyCapsule":
+        raise ArgumentError(f"from_dlpack(): expected an object with __dlpack__ or a DLPack capsule, got "
+                            f"{type(ext_tensor).__name__}")
+    if isinstance(ext_tensor, Tensor):
+        return ext_tensor.detach()
+    handed = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Handed(ext_tensor)
+    try:
+        array = np.from_dlpack(handed)
+    except (BufferError, RuntimeError, ValueError) as error:
+        raise EngineError(f"from_dlpack(): {error}") from None
+    return wrap(array if array.flags.writeable or not array.size else _writable(array))
+
+
+def _writable(array: np.ndarray) -> np.ndarray:
+    """An array over the same memory that may be written: NumPy makes what a capsule hands over read-only."""
+    import ctypes
+
+    extent = sum((n - 1) * s for n, s in zip(array.shape, array.strides, strict=True)) + array.itemsize
+    memory = (ctypes.c_char * extent).from_address(array.ctypes.data)
+    memory.owner = array
+    return np.ndarray(array.shape, array.dtype, memory, 0, array.strides)
+
+
+@function("utils.dlpack.to_dlpack")
+def to_dlpack(tensor):
+    """A capsule that another library takes the memory of a tensor over from, once.
+
+    >>> torch.utils.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(ones(2)))
+    tensor([1., 1.])
+    """
+    return tensor.__dlpack__()
 
 
 def _check_alias(obj, dtype) -> None:

@@ -5,24 +5,40 @@ from ..engine.args import broadcast_shapes as common_shape
 from ..engine.args import type_name, wrap_dim
 from ..engine.callables import shortcut
 from ..engine.registry import T, composite, function, op, ops
+from ..engine.storage import address, root_of
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .shape import quick_reshape
 
 
 @op("_view_dtype", at="", view=True, samples=[], nograd=True)
 def _view_dtype(xp, x, dtype: "DType"):
-    if x.ndim == 0 and x.dtype.itemsize != dtype.itemsize:
-        raise EngineError(f"self.dim() cannot be 0 to view {dtypes.scalar_name(dtypes.of_numpy(x.dtype))} as "
-                          f"{dtypes.scalar_name(dtype)} (different element sizes)")
-    if x.dtype.itemsize != dtype.itemsize and x.shape[-1] * x.dtype.itemsize % dtype.itemsize:
-        raise EngineError(f"self.size(-1) must be divisible by {dtype.itemsize // x.dtype.itemsize} to view "
-                          f"{dtypes.scalar_name(dtypes.of_numpy(x.dtype))} as {dtypes.scalar_name(dtype)} (different "
-                          f"element sizes), but got {x.shape[-1]}")
-    if x.dtype.itemsize != dtype.itemsize and x.strides[-1] != x.dtype.itemsize and x.shape[-1] != 1:
-        raise EngineError(f"self.stride(-1) must be 1 to view {dtypes.scalar_name(dtypes.of_numpy(x.dtype))} as "
-                          f"{dtypes.scalar_name(dtype)} (different element sizes), but got "
-                          f"{x.strides[-1] // x.dtype.itemsize}")
+    if x.dtype.itemsize != dtype.itemsize:
+        _check_resized(x, dtype)
+        if not x.size:
+            last = x.shape[-1] * x.dtype.itemsize // dtype.itemsize
+            return x.reshape(-1).view(dtype.numpy).reshape(*x.shape[:-1], last)
     return x.view(dtype.numpy)
+
+
+def _check_resized(x, dtype) -> None:
+    """Raises where elements of another size do not fit the memory of x."""
+    have, want = x.dtype.itemsize, dtype.itemsize
+    pair = (f"to view {dtypes.scalar_name(dtypes.of_numpy(x.dtype))} as {dtypes.scalar_name(dtype)} (different element sizes)")
+    if x.ndim == 0:
+        raise EngineError(f"self.dim() cannot be 0 {pair}")
+    strides, ratio = [s // have for s in x.strides], want // have
+    if x.size and strides[-1] != 1 and (x.shape[-1] != 1 or strides[-1] == 0):
+        raise EngineError(f"self.stride(-1) must be 1 {pair}, but got {strides[-1]}")
+    if ratio <= 1:
+        return
+    if x.shape[-1] % ratio:
+        raise EngineError(f"self.size(-1) must be divisible by {ratio} {pair}, but got {x.shape[-1]}")
+    offset = (address(x) - address(root_of(x))) // have
+    if x.size and offset % ratio:
+        raise EngineError(f"self.storage_offset() must be divisible by {ratio} {pair}, but got {offset}")
+    for i, (s, n) in enumerate(zip(strides[:-1], x.shape, strict=False)):
+        if x.size and n > 1 and s % ratio:
+            raise EngineError(f"self.stride({i}) must be divisible by {ratio} {pair}, but got {s}")
 
 
 def _view_as_dtype(x, dtype):

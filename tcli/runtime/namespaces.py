@@ -188,7 +188,8 @@ class _Torch:
 
 _SUBMODULES = ("nn", "optim", "autograd", "linalg", "fft", "special", "func", "utils", "distributions", "random", "cuda",
                "accelerator", "backends", "version", "testing", "signal", "mps", "xpu", "compiler", "jit", "amp", "overrides",
-               "return_types", "profiler", "multiprocessing", "types", "sparse", "cpu", "hub", "nested", "masked")
+               "return_types", "profiler", "multiprocessing", "types", "sparse", "cpu", "hub", "nested", "masked",
+               "quasirandom")
 
 
 def _extras(space: str) -> FromTable:
@@ -226,6 +227,8 @@ _MAKERS = {
     "torch.fft": lambda: [FromRegistry("fft")],
     "torch.return_types": lambda: [FromOps()],
     "torch.special": lambda: [FromRegistry("special")],
+    "torch.quasirandom": lambda: _package("tcli.data.quasirandom"),
+    "torch.utils.dlpack": lambda: [FromRegistry("utils.dlpack")],
     "torch.masked": lambda: [FromRegistry("masked")],
     "torch.func": lambda: _package("tcli.func"),
     "torch.autograd.functional": lambda: _package("tcli.func.functional"),

@@ -249,7 +249,8 @@ def _random() -> dict:
 def _utils() -> dict:
     from .namespaces import tree
 
-    return {"data": tree("torch.utils.data"), "checkpoint": tree("torch.utils.checkpoint")}
+    return {"data": tree("torch.utils.data"), "checkpoint": tree("torch.utils.checkpoint"),
+            "dlpack": tree("torch.utils.dlpack")}
 
 
 def checkpoint(function, *args, use_reentrant=None, context_fn=None, determinism_check: str = "default",
