@@ -106,7 +106,7 @@ def wrap_dim(dim: int, ndim: int, *, scalar_ok: bool = True) -> int:
 
 def check_numel(size: tuple) -> tuple:
     """The sizes themselves; raises where no memory can hold so many elements."""
-    if len(size) > 1 and math.prod(size) >= 1 << 60:
+    if size and math.prod(size) >= 1 << 60:
         raise EngineError(f"Storage size calculation overflowed with sizes={list(size)}")
     return size
 

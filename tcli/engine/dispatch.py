@@ -390,6 +390,9 @@ def name_composite(o: Op, result, values):
         result._node._name = o.grad_name_
     if o.fields and type(result) is tuple:
         return struct(o.name, o.fields)(result)
+    i = o.index.get("dtype")
+    if i is not None and values[i] is dtypes.complex32 and type(result) in TENSORS:
+        half_complex.rounded(result)
     return result
 
 

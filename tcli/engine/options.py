@@ -88,7 +88,8 @@ def _worked_out(o: Op, args: tuple, kwargs: dict, skip: int) -> tuple | None:
         return None
     normalise(o, values)
     found = tuple(values[skip:])
-    return None if any(type(v) is list for v in found) else found  # a list may be changed
+    # A list may be changed; what complex32 stands for takes the long road.
+    return None if any(type(v) is list or v is dtypes.complex32 for v in found) else found
 
 
 def _remember(memory: dict, key, found) -> None:

@@ -594,7 +594,7 @@ def _check_randperm(count: int, dtype: np.dtype) -> None:
     digits = _DIGITS.get(name_of(dtype))
     if digits and name_of(dtype) != "bfloat16" and count > 2**digits + 1:
         raise EngineError(f"n cannot be greater than {2**digits + 1} for {SCALAR_NAMES[name_of(dtype)]} type.")
-    if not digits and count > np.iinfo(dtype).max:
+    if not digits and count - 1 > np.iinfo(dtype).max:
         raise EngineError(f"value cannot be converted to type {name_of(dtype)}_t without overflow")
 
 

@@ -19,6 +19,7 @@ from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
 from .dtypes import by_numpy as known_dtypes
 from .from_data import array_of_data, warn_copied
+from .half_complex import rounded
 from .registry import RAW, T
 from .storage import (
     Storage,
@@ -155,10 +156,10 @@ class Tensor:
 
     @property
     def itemsize(self) -> int:
-        return self._a.dtype.itemsize
+        return self._a.dtype.itemsize if not self._half_complex else 4
 
     def element_size(self) -> int:
-        return self._a.dtype.itemsize
+        return self.itemsize
 
     @property
     def nbytes(self) -> int:
@@ -647,6 +648,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_me
     if isinstance(data, Tensor):
         warn_copied()
     t = wrap(array_of_data(data, d))
+    if d is dtypes.complex32:
+        rounded(t)
     where = data.device if device is None and isinstance(data, Tensor) else as_device(device)
     if where.type != "cpu" or type(t._a) is not np.ndarray or devices.sketch:
         t._a = move(t._a, where)

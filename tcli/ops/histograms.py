@@ -226,5 +226,7 @@ def histogramdd(x, bins: "any", range: "any" = None, weight: "Index?" = None, de
             raise EngineError("histogramdd: The size of bins must be equal to the innermost dimension of the input.")
         raise EngineError(f"torch.histogramdd: expected {n} sequences of bin edges for a {n}-dimensional histogram "
                           f"but got {len(bins)}")
+    if not n:
+        return T.full((), np.nan if density else 0.0, dtype=x.dtype), ()
     hist, *edges = T._histogramdd(T.reshape(x, (-1, n)), bins, range, weight, density)
     return hist, tuple(b if isinstance(b, Tensor) else e for b, e in zip(bins, edges, strict=True))

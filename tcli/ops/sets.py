@@ -297,9 +297,8 @@ def searchsorted(sorted_sequence, x: "any", *, out_int32: "bool" = False, right:
                               "tensor "
                               f"{list(sorted_sequence.shape)}and got sorter tensor {list(sorter.shape)}")
         sorted_sequence = T._take_along(sorted_sequence, sorter, -1)
-    x = x if isinstance(x, (Tensor, int, float)) else as_tensor(x)
-    _check_search(sorted_sequence, x)
     x = x if isinstance(x, Tensor) else as_tensor(x)
+    _check_search(sorted_sequence, x)
     for what, t in (("input value", x), ("boundary", sorted_sequence)):
         if not t.is_contiguous():
             warn_once(f"torch.searchsorted(): {what} tensor is non-contiguous, this will lower the performance due to extra "
