@@ -8,7 +8,7 @@ without default means `Tensor`.
 kinds: Tensor, Tensor? (optional), Tensors (list), Operand (tensor or number), Operand?, Value (the same,
 also where all operands are numbers), Index (a
 tensor that takes no part in promotion: indices, masks, conditions), Index?, Dim, Dim?, Dims, Dims?,
-Shape, DType?, Device?, int, int?, float, float?, Scalar, Scalar?, bool, str, any. A star (`Shape*`,
+Shape, DType?, Layout?, Device?, int, int?, float, float?, Scalar, Scalar?, bool, str, any. A star (`Shape*`,
 `Dims*`, `int*`) also takes the values as separate positional arguments.
 """
 
@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import math
 
-from ..errors import ArgumentError, BadIndex, DTypeError, EngineError
+from ..errors import ArgumentError, BadIndex, DTypeError, EngineError, Unsupported
 from . import dtypes
 from .device import as_device
 from .dtypes import as_dtype
+from .storage import layout, strided
 
 _NUMBERS = (int, float, complex, bool)
 
@@ -106,6 +107,8 @@ def wrap_dim(dim: int, ndim: int, *, scalar_ok: bool = True) -> int:
 
 def check_numel(size: tuple) -> tuple:
     """The sizes themselves; raises where no memory can hold so many elements."""
+    if 0 in size and math.prod(n for n in size if n) >= 1 << 63:
+        raise EngineError("Stride calculation overflowed")
     if size and math.prod(size) >= 1 << 60:
         raise EngineError(f"Storage size calculation overflowed with sizes={list(size)}")
     return size
@@ -250,6 +253,14 @@ def to_dtype(value, x, op, name):
         raise refusal from None
 
 
+def to_layout(value, x, op, name):
+    if not isinstance(value, layout):
+        raise wrong(op, name, "torch.layout", value)
+    if value is not strided:
+        raise Unsupported(f"{op}(): {value!r} tensors are not supported", help="tensors here are dense: torch.strided")
+    return value
+
+
 def to_device(value, x, op, name):
     return as_device(value)
 
@@ -266,7 +277,7 @@ def optional(convert):
 
 CONVERTERS = {
     "Dim": to_dim, "Dims": to_dims, "Shape": to_shape, "int": to_int, "float": to_float, "Scalar": to_scalar,
-    "bool": to_bool, "str": to_str, "DType": to_dtype, "Device": to_device, "any": keep, "any*": keep,
+    "Layout": to_layout, "bool": to_bool, "str": to_str, "DType": to_dtype, "Device": to_device, "any": keep, "any*": keep,
     "Shape*": to_shape, "Dims*": to_dims, "int*": to_shape,
 }
 CONVERTERS |= {kind + "?": optional(convert) for kind, convert in CONVERTERS.items()}

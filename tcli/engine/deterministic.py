@@ -9,15 +9,16 @@ from ..errors import ArgumentError, EngineError
 
 _WORDS = {"default": 0, "warn": 1, "error": 2}
 _mode = 0  # 0: nothing said, 1: warn, 2: raise
+_warn_only = False
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Whether ops that PyTorch computes in no fixed order raise an error, or with `warn_only` a warning."""
-    global _mode
+    global _mode, _warn_only
     if type(mode) is not bool:
         raise ArgumentError("_set_deterministic_algorithms(): argument 'mode' (position 1) must be bool, not "
                             f"{type(mode).__name__}")
-    _mode = (1 if warn_only else 2) if mode else 0
+    _mode, _warn_only = (1 if warn_only else 2) if mode else 0, warn_only
 
 
 def are_deterministic_algorithms_enabled() -> bool:
@@ -27,7 +28,7 @@ def are_deterministic_algorithms_enabled() -> bool:
 
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
     """Whether it warns and does not raise."""
-    return _mode == 1
+    return _warn_only
 
 
 def get_deterministic_debug_mode() -> int:
@@ -37,7 +38,7 @@ def get_deterministic_debug_mode() -> int:
 
 def set_deterministic_debug_mode(debug_mode: int | str) -> None:
     """0 or "default", 1 or "warn", 2 or "error"."""
-    global _mode
+    global _mode, _warn_only
     if isinstance(debug_mode, str):
         if debug_mode not in _WORDS:
             raise EngineError("invalid value of debug_mode, expected one of `default`, `warn`, `error`, but got "
@@ -47,7 +48,7 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
         raise ArgumentError(f"debug_mode must be str or int, but got {type(debug_mode)}")
     if debug_mode not in (0, 1, 2):
         raise EngineError(f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}")
-    _mode = debug_mode
+    _mode, _warn_only = debug_mode, debug_mode == 1
 
 
 def alert(name: str) -> None:

@@ -19,6 +19,7 @@ from .overlap import OVERLAP, SINGLE, is_expanded, same_memory, share
 from .registry import Op
 from .tape import state
 from .waiting import before_write
+from .warn import warn
 
 # What is said when the dtype is another than the result's; have and want are in capitals as PyTorch's names of
 # dtypes (Float), else as those of C (float).
@@ -100,11 +101,20 @@ def into_out(o: Op, values: list, out):
     for t, r, rule in zip(outs, results, rules, strict=True):
         if o.name in REFILLED and t._a.shape != r._a.shape and t._a.size == r._a.size:
             r = wrap(r._a.reshape(t._a.shape))
+        elif o.name == "arange" and t._a.size not in (0, r._a.size):
+            warn(f"The number of elements in the out tensor of shape {list(t._a.shape)} is {t._a.size} which does not match "
+                 f"the computed number of elements {r._a.size}. Note that this may occur as a result of rounding error. The "
+                 f"out tensor will be resized to a tensor of shape ({r._a.size},).")
         _check_overlap(o, values, t, r)
-        write_out(o.name, t, r, rule, quiet=_creates(o) and o.family in QUIET or o.name in QUIET)
+        write_out(o.name, t, r, rule, quiet=_is_quiet(o, values))
     if o.fields and len(outs) > 1:
         return struct(o.name + "_out", o.fields)(outs)
     return out if not isinstance(out, list) else tuple(out)
+
+
+def _is_quiet(o: Op, values: list) -> bool:
+    """Whether a tensor of another size is resized without a word."""
+    return _creates(o) and o.family in QUIET and not any(isinstance(v, Tensor) for v in values) or o.name in QUIET
 
 
 def _creates(o: Op) -> bool:

@@ -666,11 +666,18 @@ def legacy_tensor(d, args, kwargs):
     device = as_device(kwargs["device"]) if kwargs.get("device") is not None else CPU
     if device.type != "cpu":
         raise EngineError(f"legacy constructor expects device type: cpu but device type: {device.type} was passed")
-    args = args or tuple(kwargs[name] for name in ("size", "other", "data") if name in kwargs)
+    if "size" in kwargs:
+        args = (Size(kwargs["size"]),)
+    args = args or tuple(kwargs[name] for name in ("other", "data") if name in kwargs)
     if not args:
         return wrap(np.empty(0, target.numpy))
     first = args[0]
     if isinstance(first, Tensor):
+        if kwargs.get("device") is not None:
+            raise EngineError("Legacy tensor constructor of the form torch.Tensor(tensor, device=device) is not supported.  "
+                              "Use torch.tensor(...) or torch.as_tensor(...) instead." if d is None else
+                              "Legacy tensor new of the form tensor.new(tensor, device=device) is not supported.  Use "
+                              "torch.as_tensor(...) instead.")
         if d is not None and first.dtype is not target:
             raise ArgumentError(f"expected {dtypes.scalar_name(target)} (got {dtypes.scalar_name(first.dtype)})")
         return first.detach()

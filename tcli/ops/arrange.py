@@ -218,6 +218,8 @@ def meshgrid(*tensors, indexing: str | None = None):
             raise EngineError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {t}")
         if t.dtype is not tensors[0].dtype:
             raise EngineError("meshgrid expects all tensors to have the same dtype")
+        if t.device != tensors[0].device:
+            raise EngineError("meshgrid expects all tensors to have the same device")
     if indexing is None:
         warn_once("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.")
     swap = indexing == "xy" and len(tensors) >= 2

@@ -13,9 +13,9 @@ from ..engine.dispatch import wrap
 from ..engine.overlap import is_expanded
 from ..engine.registry import composite
 from ..engine.storage import contiguous_format, in_format, preserve_format
-from ..engine.tensor import Tensor
-from ..engine.warn import warn_once
-from ..errors import ArgumentError, BadValue, EngineError, Unsupported
+from ..engine.tensor import FLOATS_ONLY, Tensor
+from ..engine.warn import warn
+from ..errors import ArgumentError, BadValue, EngineError, GradError, Unsupported
 from .fits import check_fits
 
 
@@ -23,14 +23,20 @@ def made(array, device=None, requires_grad: bool = False):
     """A fresh leaf on `device` around a new array."""
     device = as_device(device)
     t = wrap(array if device.type == "cpu" else move(array, device))
-    return t.requires_grad_(True) if requires_grad else t
+    return needing_grad(t) if requires_grad else t
+
+
+def needing_grad(t):
+    if t.dtype.category < dtypes.FLOAT:
+        raise GradError(FLOATS_ONLY)
+    return t.requires_grad_(True)
 
 
 def make(build, device=None, requires_grad: bool = False):
     """A fresh leaf on `device` around the array that `build(xp)` makes there."""
     device = as_device(device)
     t = wrap(build(np) if device is CPU and not device_module.sketch else backend(device).create(device, build))
-    return t.requires_grad_(True) if requires_grad else t
+    return needing_grad(t) if requires_grad else t
 
 
 def checked(size: tuple) -> tuple:
@@ -51,7 +57,7 @@ def _checked_for(name: str, size: tuple) -> tuple:
 
 
 @composite("zeros", at="torch", nograd=True, samples=["2, 3", "(0, 3)", "2, dtype=torch.int64"])
-def zeros(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
+def zeros(size: "Shape*", *, dtype: "DType?" = None, layout: "Layout?" = None, device: "Device?" = None,
           requires_grad: "bool" = False, pin_memory: "bool" = False):
     """A tensor of zeros.
 
@@ -64,7 +70,7 @@ def zeros(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, devic
 
 
 @composite("ones", at="torch", nograd=True, samples=["2, 3", "()", "2, dtype=torch.int64"])
-def ones(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
+def ones(size: "Shape*", *, dtype: "DType?" = None, layout: "Layout?" = None, device: "Device?" = None,
          requires_grad: "bool" = False, pin_memory: "bool" = False):
     """A tensor of ones.
 
@@ -108,7 +114,7 @@ _quick("ones", np.ones)
 
 
 @composite("zeros_like", at="torch", nograd=True, samples=["r(2, 3)"])
-def zeros_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" = None, requires_grad: "bool" = False,
+def zeros_like(x, *, dtype: "DType?" = None, layout: "Layout?" = None, device: "any" = None, requires_grad: "bool" = False,
                memory_format: "any" = None, pin_memory: "bool" = False):
     """Zeros in the shape and dtype of x.
 
@@ -119,7 +125,7 @@ def zeros_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any"
 
 
 @composite("ones_like", at="torch", nograd=True, samples=["r(2, 3)"])
-def ones_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" = None, requires_grad: "bool" = False,
+def ones_like(x, *, dtype: "DType?" = None, layout: "Layout?" = None, device: "any" = None, requires_grad: "bool" = False,
               memory_format: "any" = None, pin_memory: "bool" = False):
     """Ones in the shape and dtype of x.
 
@@ -130,7 +136,7 @@ def ones_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" 
 
 
 @composite("arange", at="torch", also=[], nograd=True, samples=["5", "1, 4", "0, 1, 0.25", "5, 0, -2"])
-def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype: "DType?" = None, layout: "any" = None,
+def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype: "DType?" = None, layout: "Layout?" = None,
            device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """Numbers from start (0) up to, not including, end.
 
@@ -159,7 +165,7 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
     count = math.ceil((end - start) / step) if dtype is dtypes.int64 or dtype.category >= dtypes.FLOAT else math.ceil(exact)
     if dtype.category >= dtypes.FLOAT:
         return make(lambda xp: _steps(xp, start, step, count, dtype.numpy), device, requires_grad)
-    return make(lambda xp: _whole_steps(xp, start, step, count, dtype.numpy), device)
+    return make(lambda xp: _whole_steps(xp, start, step, count, dtype.numpy), device, requires_grad)
 
 
 def _whole_steps(xp, start: int, step: int, count: int, target: np.dtype):
@@ -184,15 +190,15 @@ def _steps(xp, start: float, step: float, count: int, target: np.dtype):
 
 
 @composite("range", at="torch", nograd=True, samples=["1, 4", "0, 1, 0.5"])
-def range_(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype: "DType?" = None, layout: "any" = None,
+def range_(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype: "DType?" = None, layout: "Layout?" = None,
            device: "Device?" = None, requires_grad: "bool" = False):
     """Numbers from start to end, end included (deprecated in PyTorch: use arange).
 
     >>> torch.range(1, 3)
     tensor([1., 2., 3.])
     """
-    warn_once("torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
-              "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).")
+    warn("torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
+         "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).")
     if end is None:
         start, end = 0, start
     count = int((end - start) / step) + 1
@@ -208,7 +214,7 @@ def _filled_type(value, dtype):
 
 
 @composite("full", at="torch", nograd=True, samples=["(2, 3), 1.5", "(2,), 7", "(), True"])
-def full(size: "Shape", fill_value: "any", *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
+def full(size: "Shape", fill_value: "any", *, dtype: "DType?" = None, layout: "Layout?" = None, device: "Device?" = None,
          requires_grad: "bool" = False, pin_memory: "bool" = False):
     """A tensor with every element set to one value, whose type gives the dtype.
 
@@ -234,7 +240,7 @@ def _fitting(value, target):
 
 
 @composite("full_like", at="torch", nograd=True, samples=["r(2, 3), 2.5"])
-def full_like(x, fill_value: "Scalar", *, dtype: "DType?" = None, layout: "any" = None, device: "any" = None,
+def full_like(x, fill_value: "Scalar", *, dtype: "DType?" = None, layout: "Layout?" = None, device: "any" = None,
               requires_grad: "bool" = False, memory_format: "any" = None, pin_memory: "bool" = False):
     """One value in the shape and dtype of x.
 
@@ -246,7 +252,7 @@ def full_like(x, fill_value: "Scalar", *, dtype: "DType?" = None, layout: "any" 
 
 
 @composite("empty", at="torch", nograd=True, samples=["0, 3"])
-def empty(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
+def empty(size: "Shape*", *, dtype: "DType?" = None, layout: "Layout?" = None, device: "Device?" = None,
           requires_grad: "bool" = False, pin_memory: "bool" = False, memory_format: "any" = None):
     """A tensor whose values are not set yet.
 
@@ -261,7 +267,7 @@ def empty(size: "Shape*", *, dtype: "DType?" = None, layout: "any" = None, devic
 
 
 @composite("empty_like", at="torch", nograd=True, samples=[])
-def empty_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" = None, requires_grad: "bool" = False,
+def empty_like(x, *, dtype: "DType?" = None, layout: "Layout?" = None, device: "any" = None, requires_grad: "bool" = False,
                memory_format: "any" = None, pin_memory: "bool" = False):
     """A tensor in the shape and dtype of x whose values are not set yet.
 
@@ -272,7 +278,7 @@ def empty_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any"
 
 
 @composite("empty_strided", at="torch", nograd=True, samples=[])
-def empty_strided(size: "Shape", stride: "Shape", *, dtype: "DType?" = None, layout: "any" = None,
+def empty_strided(size: "Shape", stride: "Shape", *, dtype: "DType?" = None, layout: "Layout?" = None,
                   device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """A tensor of given sizes and strides whose values are not set yet.
 
@@ -288,7 +294,7 @@ def empty_strided(size: "Shape", stride: "Shape", *, dtype: "DType?" = None, lay
 
 
 @composite("empty_permuted", at="torch", nograd=True, samples=["(0, 3), (1, 0)"])
-def empty_permuted(size: "Shape", physical_layout: "Shape", *, dtype: "DType?" = None, layout: "any" = None,
+def empty_permuted(size: "Shape", physical_layout: "Shape", *, dtype: "DType?" = None, layout: "Layout?" = None,
                    device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """A dense tensor without values yet whose dims lie in memory in a given order, the widest first.
 
@@ -307,7 +313,7 @@ def empty_permuted(size: "Shape", physical_layout: "Shape", *, dtype: "DType?" =
 
 
 @composite("eye", at="torch", nograd=True, samples=["3", "2, 3", "0"])
-def eye(n: "int", m: "int?" = None, *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
+def eye(n: "int", m: "int?" = None, *, dtype: "DType?" = None, layout: "Layout?" = None, device: "Device?" = None,
         requires_grad: "bool" = False, pin_memory: "bool" = False):
     """Ones on the diagonal, zeros elsewhere.
 
@@ -369,7 +375,7 @@ def _line_type(name: str, dtype, *numbers):
 
 
 @composite("linspace", at="torch", nograd=True, samples=["0, 1, 5", "-2, 3, 1", "3, 7, 0", "0.1, 0.7, 7"])
-def linspace(start: "any", end: "any", steps: "any", *, dtype: "DType?" = None, layout: "any" = None,
+def linspace(start: "any", end: "any", steps: "any", *, dtype: "DType?" = None, layout: "Layout?" = None,
              device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """`steps` numbers from start to end, both included, at equal distances.
 
@@ -390,7 +396,7 @@ def linspace(start: "any", end: "any", steps: "any", *, dtype: "DType?" = None, 
 
 @composite("logspace", at="torch", nograd=True, samples=["0, 2, 3", "-1, 1, 4, 2.0", "0, 1, 1"])
 def logspace(start: "any", end: "any", steps: "any", base: "Scalar" = 10.0, *, dtype: "DType?" = None,
-             layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
+             layout: "Layout?" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """`steps` numbers from base**start to base**end at equal distances of their logs.
 
     >>> logspace(0, 2, 3)
@@ -409,7 +415,7 @@ def logspace(start: "any", end: "any", steps: "any", base: "Scalar" = 10.0, *, d
 
 
 @composite("scalar_tensor", at="torch", nograd=True, samples=["2.5"])
-def scalar_tensor(s: "Scalar", *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
+def scalar_tensor(s: "Scalar", *, dtype: "DType?" = None, layout: "Layout?" = None, device: "Device?" = None,
                   requires_grad: "bool" = False, pin_memory: "bool" = False):
     """A 0-d tensor of the default dtype.
 

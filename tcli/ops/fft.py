@@ -343,7 +343,7 @@ def _frequencies(n: int, d: float, dtype, device, requires_grad, half: bool):
 
 
 @composite("fft_fftfreq", at="", also=["fft.fftfreq"], nograd=True, samples=["4", "5, 0.5"])
-def fft_fftfreq(n: "int", d: "float" = 1.0, *, dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None,
+def fft_fftfreq(n: "int", d: "float" = 1.0, *, dtype: "DType?" = None, layout: "Layout?" = None, device: "Device?" = None,
                 requires_grad: "bool" = False):
     """The frequencies of the n results of `fft` for samples d apart.
 
@@ -354,7 +354,7 @@ def fft_fftfreq(n: "int", d: "float" = 1.0, *, dtype: "DType?" = None, layout: "
 
 
 @composite("fft_rfftfreq", at="", also=["fft.rfftfreq"], nograd=True, samples=["4", "5, 0.5"])
-def fft_rfftfreq(n: "int", d: "float" = 1.0, *, dtype: "DType?" = None, layout: "any" = None,
+def fft_rfftfreq(n: "int", d: "float" = 1.0, *, dtype: "DType?" = None, layout: "Layout?" = None,
                  device: "Device?" = None,
                  requires_grad: "bool" = False):
     """The frequencies of the n // 2 + 1 results of `rfft` for samples d apart.

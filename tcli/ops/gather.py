@@ -257,13 +257,13 @@ def _scatter_reduce(xp, x, dim: "Dim", index: "Index", src: "Index", reduce: "st
     out = xp.array(x, order="C")
     src = _cut(src, index).astype(x.dtype, copy=False)
     if not include_self:
-        start = {"sum": 0, "mean": 0, "prod": 1, "amax": _lowest(x.dtype), "amin": _highest(x.dtype)}[reduce]
+        start = _lowest(x.dtype) if reduce == "amax" else _highest(x.dtype) if reduce == "amin" else int(reduce == "prod")
         _write(xp, out, dim, index, start)
     _combine(xp, _REDUCE.get(reduce, "add"), out, dim, index, src)
     if reduce == "mean":
         count = xp.ones(x.shape, x.dtype) if include_self else xp.zeros(x.shape, x.dtype)
         _combine(xp, "add", count, dim, index, xp.ones(index.shape, x.dtype))
-        count = xp.maximum(count, 1)
+        count = xp.maximum(count.real, 1)
         out = out // count if x.dtype.kind in "iu" else out / count
     return out
 

@@ -8,7 +8,7 @@ from ..engine.out import c_name
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
-from ..errors import DTypeError, EngineError
+from ..errors import ArgumentError, DTypeError, EngineError
 from .arrays import not_implemented, refuse
 
 
@@ -201,6 +201,10 @@ def histogram(x, bins: "any" = 100, *, range: "any" = None, weight: "Index?" = N
     >>> histogram(tensor([1., 2., 1., 3.]), bins=2, range=(0., 4.)).hist
     tensor([2., 2.])
     """
+    if isinstance(bins, Tensor) and range is not None:
+        raise ArgumentError("histogram() received an invalid combination of arguments - got (Tensor, Tensor, range=tuple), but "
+                            "expected one of: (Tensor input, Tensor bins, *, Tensor weight, bool density), (Tensor input, int "
+                            "bins, *, tuple of floats range, Tensor weight, bool density)")
     hist, edges = T._histogramdd(T.reshape(x, (-1, 1)), [bins], range, weight, density)
     return hist, T.clone(edges) if isinstance(bins, Tensor) else edges
 

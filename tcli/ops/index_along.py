@@ -36,6 +36,8 @@ def index_select(xp, x, dim: "Dim", index: "Index"):
             raise BadIndex("index out of range in self")
         return x.reshape(1)[index.reshape(-1)].reshape(())
     n = x.shape[dim]
+    if not n and index.size and x.ndim > 1:
+        raise EngineError("index_select(): self indexing axis dim should be positive")
     if has_values(index) and index.size and not in_range(values_of(index), n):
         if x.ndim == 1 or dim == 0 or not x.flags.c_contiguous:
             raise BadIndex("index out of range in self")

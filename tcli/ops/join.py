@@ -21,14 +21,14 @@ def _cat_pieces(k, g, need, tensors_shape, dim):
     return tuple(pieces)
 
 
-@op("_cat", at="", promote="same", half=False, samples=["[r(2, 3), r(1, 3)], 0", "[r(2, 3), r(2, 1)], 1"],
+@op("_cat", at="", promote="same", half=False, rows=False, samples=["[r(2, 3), r(1, 3)], 0", "[r(2, 3), r(2, 1)], 1"],
     grad_name="CatBackward0", vjp={"tensors": _cat_pieces}, raw_vjp=True)
 def _cat(xp, tensors: "Tensors", dim: "int"):
     n = tensors[0].ndim
     if n in (4, 5) and not tensors[0].flags.c_contiguous and all(_is_channels_last(a) for a in tensors):
         inner = [xp.moveaxis(a, 1, -1) for a in tensors]
         return xp.moveaxis(xp.concatenate(inner, axis=(0, n - 1, *range(1, n - 1))[dim]), -1, 1)
-    return xp.concatenate(tensors, axis=dim)
+    return by_rows(xp.concatenate(tensors, axis=dim), ())
 
 
 def _is_channels_last(a) -> bool:

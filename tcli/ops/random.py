@@ -9,6 +9,7 @@ from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, BadValue, DTypeError, EngineError, Unsupported
 from .arrays import not_implemented, refuse
+from .create import needing_grad
 
 function("torch.Generator")(random.Generator)
 
@@ -63,7 +64,7 @@ def _new(sampler, size, dtype, generator, device, requires_grad, *parameters):
         if n < 0:
             raise EngineError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
     t = wrap(draws.draw(as_device(device), sampler, generator, tuple(size), dtype, *parameters))
-    return t.requires_grad_(True) if requires_grad else t
+    return needing_grad(t) if requires_grad else t
 
 
 def _refuse_names(what: str, names) -> None:
@@ -73,7 +74,7 @@ def _refuse_names(what: str, names) -> None:
 
 
 @composite("rand", at="torch", nograd=True, samples=["2, 3", "(0, 3)", "2, dtype=torch.float64"])
-def rand(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, layout: "any" = None,
+def rand(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, layout: "Layout?" = None,
          device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False, names: "any" = None):
     """Uniform numbers in [0, 1).
 
@@ -85,7 +86,7 @@ def rand(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, lay
 
 
 @composite("randn", at="torch", nograd=True, samples=["2, 3", "(0, 3)", "20", "2, dtype=torch.float64"])
-def randn(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, layout: "any" = None,
+def randn(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, layout: "Layout?" = None,
           device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False, names: "any" = None):
     """Normal numbers with mean 0 and standard deviation 1.
 
@@ -98,7 +99,7 @@ def randn(size: "Shape*", *, generator: "any" = None, dtype: "DType?" = None, la
 
 @composite("randint", at="torch", nograd=True, samples=["5, (3,)", "-2, 5, (2, 3)"])
 def randint(low: "int?" = None, high: "any" = None, size: "any" = None, *, generator: "any" = None, dtype: "DType?" = None,
-            layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
+            layout: "Layout?" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """Integers from low (0) up to, not including, high.
 
     >>> manual_seed(0); randint(10, (3,))
@@ -117,7 +118,7 @@ def randint(low: "int?" = None, high: "any" = None, size: "any" = None, *, gener
 
 
 @composite("randperm", at="torch", nograd=True, samples=["5", "0"])
-def randperm(n: "int", *, generator: "any" = None, dtype: "DType?" = None, layout: "any" = None,
+def randperm(n: "int", *, generator: "any" = None, dtype: "DType?" = None, layout: "Layout?" = None,
              device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """0, 1, ..., n - 1 in random order.
 
@@ -125,7 +126,7 @@ def randperm(n: "int", *, generator: "any" = None, dtype: "DType?" = None, layou
     tensor([0, 1, 3, 2])
     """
     t = wrap(draws.draw(as_device(device), _permutation, generator, (n,), (dtype or dtypes.int64).numpy))
-    return t.requires_grad_(True) if requires_grad else t
+    return needing_grad(t) if requires_grad else t
 
 
 def _permutation(generator, shape, dtype):
@@ -135,11 +136,11 @@ def _permutation(generator, shape, dtype):
 def _like(x, dtype, device, requires_grad, memory_format, sampler, *parameters):
     t = T.empty_like(x, dtype=dtype, device=device, memory_format=memory_format)
     draws.fill(t._a, sampler, *parameters)
-    return t.requires_grad_(True) if requires_grad else t
+    return needing_grad(t) if requires_grad else t
 
 
 @composite("rand_like", at="torch", nograd=True, samples=["r(2, 3)"])
-def rand_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" = None, requires_grad: "bool" = False,
+def rand_like(x, *, dtype: "DType?" = None, layout: "Layout?" = None, device: "any" = None, requires_grad: "bool" = False,
               memory_format: "any" = None, pin_memory: "bool" = False):
     """Uniform numbers in the shape and dtype of x.
 
@@ -150,7 +151,7 @@ def rand_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" 
 
 
 @composite("randn_like", at="torch", nograd=True, samples=["r(2, 3)"])
-def randn_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any" = None, requires_grad: "bool" = False,
+def randn_like(x, *, dtype: "DType?" = None, layout: "Layout?" = None, device: "any" = None, requires_grad: "bool" = False,
                memory_format: "any" = None, pin_memory: "bool" = False):
     """Normal numbers in the shape and dtype of x.
 
@@ -161,7 +162,7 @@ def randn_like(x, *, dtype: "DType?" = None, layout: "any" = None, device: "any"
 
 
 @composite("randint_like", at="torch", nograd=True, samples=["ints(2, 3), 5", "ints(2), 1, 5"])
-def randint_like(x, low: "int", high: "int?" = None, *, dtype: "DType?" = None, layout: "any" = None,
+def randint_like(x, low: "int", high: "int?" = None, *, dtype: "DType?" = None, layout: "Layout?" = None,
                  device: "any" = None, requires_grad: "bool" = False, memory_format: "any" = None,
                  pin_memory: "bool" = False):
     """Integers from low (0) up to high, in the shape and dtype of x.
@@ -178,7 +179,7 @@ def randint_like(x, low: "int", high: "int?" = None, *, dtype: "DType?" = None, 
 @composite("normal", out="normal", at="torch", nograd=True,
            samples=["0.0, 1.0, (3,)", "r(3, 2), 1.5", "0.0, pos(3)", "r(3), pos(2, 3)"])
 def normal(mean: "any", std: "any" = 1.0, size: "any" = None, *, generator: "any" = None, dtype: "DType?" = None,
-           layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
+           layout: "Layout?" = None, device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """Normal numbers with given means and standard deviations: numbers with a size, or tensors.
 
     >>> manual_seed(0); normal(0.0, 1.0, (2,))

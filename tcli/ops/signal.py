@@ -34,7 +34,7 @@ def _window(name: str, length: int, periodic: bool, make, dtype, device, require
 
 def _declare(name: str, weights, shown: str) -> None:
     @composite(name, at="torch", nograd=True, samples=["6", "5, False", "1", "0"], out=False)
-    def window(window_length: "int", periodic: "bool" = True, *, dtype: "DType?" = None, layout: "any" = None,
+    def window(window_length: "int", periodic: "bool" = True, *, dtype: "DType?" = None, layout: "Layout?" = None,
                device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
         return _window(name, window_length, periodic, lambda n: _cosines(n, weights), dtype, device, requires_grad)
 
@@ -49,7 +49,7 @@ _declare("hann_window", (0.5, 0.5), "tensor([0.0000, 0.5000, 1.0000, 0.5000])")
 
 
 @composite("blackman_window", at="torch", nograd=True, samples=["6", "5, False"], out=False)
-def blackman_window(window_length: "int", periodic: "bool" = True, *, dtype: "DType?" = None, layout: "any" = None,
+def blackman_window(window_length: "int", periodic: "bool" = True, *, dtype: "DType?" = None, layout: "Layout?" = None,
                     device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """The Blackman window, periodic or symmetric.
 
@@ -69,7 +69,7 @@ def blackman_window(window_length: "int", periodic: "bool" = True, *, dtype: "DT
 
 @composite("hamming_window", at="torch", nograd=True, samples=["6", "5, False", "6, True, 0.5, 0.5"], out=False)
 def hamming_window(window_length: "int", periodic: "bool" = True, alpha: "float" = 0.54, beta: "float" = 0.46, *,
-                   dtype: "DType?" = None, layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False,
+                   dtype: "DType?" = None, layout: "Layout?" = None, device: "Device?" = None, requires_grad: "bool" = False,
                    pin_memory: "bool" = False):
     """The Hamming window, periodic or symmetric.
 
@@ -81,7 +81,7 @@ def hamming_window(window_length: "int", periodic: "bool" = True, alpha: "float"
 
 
 @composite("bartlett_window", at="torch", nograd=True, samples=["6", "5, False"], out=False)
-def bartlett_window(window_length: "int", periodic: "bool" = True, *, dtype: "DType?" = None, layout: "any" = None,
+def bartlett_window(window_length: "int", periodic: "bool" = True, *, dtype: "DType?" = None, layout: "Layout?" = None,
                     device: "Device?" = None, requires_grad: "bool" = False, pin_memory: "bool" = False):
     """The triangular window, periodic or symmetric.
 
@@ -93,7 +93,7 @@ def bartlett_window(window_length: "int", periodic: "bool" = True, *, dtype: "DT
 
 @composite("kaiser_window", at="torch", nograd=True, samples=["6", "5, False", "6, True, 8.0"], out=False)
 def kaiser_window(window_length: "int", periodic: "bool" = True, beta: "float" = 12.0, *, dtype: "DType?" = None,
-                  layout: "any" = None, device: "Device?" = None, requires_grad: "bool" = False,
+                  layout: "Layout?" = None, device: "Device?" = None, requires_grad: "bool" = False,
                   pin_memory: "bool" = False):
     """The Kaiser window with shape parameter beta, periodic or symmetric.
 

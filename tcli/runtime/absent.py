@@ -25,7 +25,6 @@ _NAMES = {
     "torch.linalg.lstsq(A, B).solution": "lstsq", "torch.linalg.solve(A, B)": "solve",
     "torch.linalg.matrix_rank(x)": "matrix_rank", "torch.linalg.vector_norm(x) and torch.linalg.matrix_norm(x)":
     "frobenius_norm nuclear_norm norm_except_dim", "x.resize_(...) or x.reshape(...)": "resize resize_as",
-    "segment sums: torch.zeros(n).index_add(0, segment_of_each, x)": "segment_reduce",
     "torch.where and masks: x[mask], x.masked_fill(~mask, 0)": "masked_tensor as_masked_tensor MaskedTensor is_masked_tensor",
     "loops and if statements run as they are": "cond while_loop",
 }
