@@ -15,9 +15,10 @@ _warn_only = False
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Whether ops that PyTorch computes in no fixed order raise an error, or with `warn_only` a warning."""
     global _mode, _warn_only
-    if type(mode) is not bool:
-        raise ArgumentError("_set_deterministic_algorithms(): argument 'mode' (position 1) must be bool, not "
-                            f"{type(mode).__name__}")
+    for name, value, where in (("mode", mode, " (position 1)"), ("warn_only", warn_only, "")):
+        if type(value) is not bool:
+            raise ArgumentError(f"_set_deterministic_algorithms(): argument '{name}'{where} must be bool, not "
+                                f"{type(value).__name__}")
     _mode, _warn_only = (1 if warn_only else 2) if mode else 0, warn_only
 
 

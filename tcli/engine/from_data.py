@@ -29,6 +29,8 @@ def array_of_data(data, d) -> np.ndarray:
     if isinstance(data, (np.ndarray, np.generic)):
         a = np.array(data)
         dtypes.of_numpy(a.dtype)
+    elif hasattr(data, "untyped"):
+        return _of_storage(data, d)
     elif isinstance(data, (list, tuple, range)) or hasattr(data, "__len__") and hasattr(data, "__getitem__") \
             and not isinstance(data, (str, bytes, dict)):
         return _from_sequence(data, d)
@@ -59,7 +61,7 @@ def _check_number(value, d) -> None:
             raise ArgumentError("must be real number, not complex")
         return
     low, high = _bounds(d)
-    if low <= value <= high:
+    if (low if type(value) is int or d.is_signed else 0) <= value <= high:
         return
     if type(value) is int and not -1 << 63 <= value < 1 << 63:
         raise _too_large(d)
@@ -78,6 +80,17 @@ def _too_large(d) -> BadValue:
 
 def _no_conversion(d) -> EngineError:
     return EngineError(f"value cannot be converted to type {d.name} without overflow")
+
+
+def _of_storage(storage, d) -> np.ndarray:
+    """A copy of the elements of a `TypedStorage`, or of the bytes of an `UntypedStorage` read as `d`."""
+    have = getattr(storage, "dtype", None)
+    d = d or have or dtypes.get_default_dtype()
+    if have not in (None, d):
+        raise EngineError(f"Expected a Storage of type {dtypes.C_NAMES[d.name]} or an UntypedStorage, but got type "
+                          f"{dtypes.scalar_name(have)} for argument 1 'storage'")
+    memory = storage._memory()
+    return memory[:memory.size // d.itemsize * d.itemsize].copy().view(d.numpy)
 
 
 def _convert(a: np.ndarray, d) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import Unsupported
 from . import dtypes
+from .warn import warn_once
 
 COMPUTED = frozenset("add sub rsub mul eq ne _cat where positive neg sgn isclose float_power _cast".split())
 _VML = frozenset("acos asin atan cos exp expm1 log log10 log1p log2 sin sqrt tan tanh erf erfc erfinv lgamma i0".split())
@@ -33,6 +34,7 @@ def mark(values: list, slots: list, cast) -> None:
 
 def rounded(t):
     """`t` (complex64) with both parts rounded to half precision, marked as complex32."""
+    warn_once("ComplexHalf support is experimental and many operators don't support it yet.")
     with np.errstate(over="ignore"):
         for part in (t._a.real, t._a.imag):
             part[...] = part.astype(np.float16)

@@ -23,35 +23,6 @@ def address(a) -> int:
     return a.__array_interface__["data"][0] if isinstance(a, np.ndarray) else a.data.ptr
 
 
-class Storage:
-    """The memory under a tensor: its size, address and bytes."""
-
-    def __init__(self, t):
-        self._a, self._dtype = root_of(t._a), t.dtype
-
-    def data_ptr(self) -> int:
-        return address(self._a)
-
-    def nbytes(self) -> int:
-        return int(self._a.nbytes)
-
-    def size(self) -> int:
-        return int(self._a.size)
-
-    __len__ = size
-
-    def tolist(self) -> list:
-        return self._a.reshape(-1, order="A").tolist()
-
-    def __getitem__(self, i):
-        return self._a.ravel(order="K")[i].item()
-
-    def __eq__(self, other) -> bool:
-        return isinstance(other, Storage) and self.data_ptr() == other.data_ptr()
-
-    __hash__ = None
-
-
 def thaw(array: np.ndarray) -> None:
     """Makes an array over a mapped file writable; its memory says how. Other arrays stay what they are."""
     root = array

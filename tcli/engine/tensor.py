@@ -22,7 +22,6 @@ from .from_data import array_of_data, warn_copied
 from .half_complex import rounded
 from .registry import RAW, T
 from .storage import (
-    Storage,
     address,
     channels_last,
     channels_last_3d,
@@ -35,7 +34,7 @@ from .storage import (
 )
 from .tape import edge_of, state
 from .waiting import expose
-from .warn import warn_once
+from .warn import warn_first, warn_once
 
 __all__ = ["Parameter", "Tensor", "as_tensor", "channels_last", "channels_last_3d", "contiguous_format", "from_numpy",
            "is_tensor", "layout", "preserve_format", "sparse_coo", "strided", "tensor"]
@@ -214,9 +213,22 @@ class Tensor:
         return self.data_ptr() == other.data_ptr() and self.shape == other.shape and self.stride() == other.stride()
 
     def untyped_storage(self):
-        return Storage(self)
+        from .storages import UntypedStorage
 
-    storage = untyped_storage
+        return UntypedStorage.over(self._a)
+
+    def storage(self):
+        from .storages import TypedStorage
+
+        warn_first("TypedStorage is deprecated. It will be removed in the future and UntypedStorage will be the only storage "
+                   "class. This should only matter to you if you are using storages directly.  To access UntypedStorage "
+                   "directly, use tensor.untyped_storage() instead of tensor.storage()")
+        return TypedStorage.over(self._a, self.dtype)
+
+    def storage_type(self):
+        from .storages import legacy_classes
+
+        return legacy_classes()[dtypes.scalar_name(self.dtype) + "Storage"]
 
     # ------------------------------------------------------------ values out
 
@@ -681,7 +693,7 @@ def legacy_tensor(d, args, kwargs):
         if d is not None and first.dtype is not target:
             raise ArgumentError(f"expected {dtypes.scalar_name(target)} (got {dtypes.scalar_name(first.dtype)})")
         return first.detach()
-    if isinstance(first, Storage):
+    if hasattr(first, "untyped"):
         t = wrap(np.empty(0, target.numpy))
         return t.set_(first)
     if isinstance(first, str):

@@ -32,6 +32,13 @@ def warn_once(text: str, category: type[Warning] = UserWarning) -> None:
         warn(text, category)
 
 
+def warn_first(text: str) -> None:
+    """Gives a warning unless the same text was given before, whatever `set_warn_always` says."""
+    if text not in _given:
+        _given.add(text)
+        warn(text)
+
+
 def warn(text: str, category: type[Warning] = UserWarning) -> None:
     """Gives a warning, placed where tcli was called."""
     frame, level = sys._getframe(1), 2

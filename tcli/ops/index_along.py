@@ -34,6 +34,8 @@ def index_select(xp, x, dim: "Dim", index: "Index"):
     if not x.ndim:
         if outside(index, 0, 1):
             raise BadIndex("index out of range in self")
+        if index.size != 1:
+            raise EngineError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
         return x.reshape(1)[index.reshape(-1)].reshape(())
     n = x.shape[dim]
     if not n and index.size and x.ndim > 1:

@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 
+from ..engine import dtypes
 from ..engine.args import Size, check_numel, to_shape
 from ..engine.dispatch import check_history, check_writable
 from ..engine.from_data import from_results
 from ..engine.registry import T, function
-from ..engine.storage import Storage, channels_last, channels_last_3d, in_format, preserve_format
+from ..engine.storage import channels_last, channels_last_3d, in_format, preserve_format
+from ..engine.storages import TypedStorage, UntypedStorage
 from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, EngineError
@@ -100,10 +102,12 @@ def set_(x, source=None, storage_offset: int = 0, size=None, stride=None):
     """Makes a tensor use the memory, sizes and strides of another, or of a storage."""
     if source is None:
         x._a = np.empty(0, x._a.dtype)
-    elif isinstance(source, Storage):
-        from .strided import memory_of
-
-        flat = memory_of(source._a.view() if source._a.dtype == x._a.dtype else source._a.reshape(-1).view(x._a.dtype))
+    elif isinstance(source, (UntypedStorage, TypedStorage)):
+        if isinstance(source, TypedStorage) and source.dtype is not x.dtype:
+            raise EngineError(f"Expected a Storage of type {dtypes.C_NAMES[x.dtype.name]} or an UntypedStorage, but got type "
+                              f"{dtypes.scalar_name(source.dtype)} for argument 1 'storage'")
+        memory = source._memory()
+        flat = memory[:memory.size // x._a.dtype.itemsize * x._a.dtype.itemsize].view(x._a.dtype)
         size = (flat.size,) if size is None else to_shape(size, None, "set_", "size")
         steps = np.empty(size).strides if stride is None else [s * 8 for s in stride]
         x._a = np.lib.stride_tricks.as_strided(flat[storage_offset:], size, [s // 8 * flat.itemsize for s in steps])

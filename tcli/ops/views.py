@@ -6,6 +6,7 @@ from ..engine.args import type_name, wrap_dim
 from ..engine.callables import shortcut
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.storage import address, root_of
+from ..engine.warn import warn_once
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .shape import quick_reshape
 
@@ -362,6 +363,9 @@ def _reversed(x):
         if t._node is not None:
             t._node._name = "PermuteBackward0"
         return t
+    warn_once("The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an "
+              "error in a future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim "
+              "- 1, -1, -1))` to reverse the dimensions of a tensor.")
     return T.permute(x, tuple(range(x.ndim))[::-1])
 
 

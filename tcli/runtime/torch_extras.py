@@ -90,6 +90,7 @@ _DETERMINISTIC = """use_deterministic_algorithms are_deterministic_algorithms_en
 def table() -> dict:
     from ..engine import deterministic, fuse, waiting, warn
     from ..engine.dispatch import result_type
+    from ..engine.storages import TypedStorage, UntypedStorage, legacy_classes
 
     found: dict[str, Any] = {
         f"{dtypes.SCALAR_NAMES[d.name]}Tensor": _constructor(f"{dtypes.SCALAR_NAMES[d.name]}Tensor", d)
@@ -104,11 +105,12 @@ def table() -> dict:
         compile=identity_decorator, autocast=autocast, typename=typename, is_tensor=is_tensor,
         **{name: getattr(deterministic, name) for name in _DETERMINISTIC},
         set_float32_matmul_precision=lambda precision: None, get_float32_matmul_precision=lambda: "highest",
-        result_type=lambda a, b: result_type([a, b]), is_storage=lambda x: type(x).__name__ == "Storage",
+        result_type=lambda a, b: result_type([a, b]),
+        is_storage=lambda x: isinstance(x, (TypedStorage, UntypedStorage)),
         set_flush_denormal=lambda mode: False, is_warn_always_enabled=warn.is_warn_always_enabled,
-        set_warn_always=warn.set_warn_always,
-        initial_seed=_initial_seed,
-        Storage=object, UntypedStorage=object, default_generator=_default_generator())
+        set_warn_always=warn.set_warn_always, initial_seed=_initial_seed,
+        **legacy_classes(), UntypedStorage=UntypedStorage, TypedStorage=TypedStorage, Storage=TypedStorage,
+        default_generator=_default_generator())
     from ..io import torch_functions
 
     return found | torch_functions()
