@@ -24,7 +24,8 @@ class FromOps:
     def find(self, name: str) -> type:
         from .registry import ops
 
-        fields = ops[name].fields
+        o = ops.get(name) or ops[name.removesuffix("_out")]
+        fields = o.fields
         if not fields:
             raise KeyError(name)
         return struct(name, fields)

@@ -140,7 +140,7 @@ class UntypedStorage(_Storage):
     """`torch.UntypedStorage(n)`: n bytes; `(list)`: these bytes."""
 
     __slots__ = ()
-    __module__ = "torch"
+    __module__ = "torch.storage"
 
     def __init__(self, *args, device=None):
         self._device = as_device(device)
@@ -183,7 +183,7 @@ class TypedStorage(_Storage):
     """`torch.FloatStorage(n)`, `torch.TypedStorage([1, 2], dtype=...)`: memory read as elements of a dtype."""
 
     __slots__ = ("dtype",)
-    __module__ = "torch"
+    __module__ = "torch.storage"
     _kind: dtypes.dtype | None = None
 
     def __init__(self, *args, dtype=None, device=None, wrap_storage: UntypedStorage | None = None):
@@ -259,7 +259,17 @@ class _Legacy(type):
         return TypedStorage(*args, dtype=cls._kind, **kwargs)
 
 
+def storage_names() -> dict[dtypes.dtype, str]:
+    """The old name of a storage of each dtype: `FloatStorage`."""
+    return {d: f"{dtypes.scalar_name(d)}Storage" for d in CASTS.values()}
+
+
 def legacy_classes() -> dict[str, type]:
     """`FloatStorage` and its like, by name."""
-    names = {f"{dtypes.scalar_name(d)}Storage": d for d in CASTS.values()}
-    return {name: _Legacy(name, (), {"_kind": d, "dtype": d, "__module__": "torch"}) for name, d in names.items()}
+    if not _legacy:
+        for d, name in storage_names().items():
+            _legacy[name] = _Legacy(name, (), {"_kind": d, "dtype": d, "__module__": "torch"})
+    return _legacy
+
+
+_legacy: dict[str, type] = {}

@@ -246,7 +246,7 @@ def cartesian_prod(*tensors):
             raise EngineError(f"Expect a 1D vector, but got shape {list(t.shape)}")
     if len(tensors) == 1:
         return tensors[0]
-    return T.stack([g.flatten() for g in meshgrid(*tensors)], 1)
+    return T.stack([g.flatten() for g in meshgrid(*tensors, indexing="ij")], 1)
 
 
 @function("torch.combinations", samples=["r(4), 2"])

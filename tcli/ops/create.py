@@ -155,6 +155,9 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
         real = any(isinstance(v, float) for v in (start, end, step))
         dtype = dtypes.get_default_dtype() if real else dtypes.int64
     exact = (end - start) / step
+    if abs(exact) >= 1 << 63:
+        raise EngineError("value cannot be converted to type int64_t without overflow" if dtype is dtypes.int64 else
+                          "invalid size, possible overflow?")
     if dtype.category < dtypes.FLOAT:
         start, end, step = int(start), int(end), int(step)
         if not step:

@@ -520,6 +520,8 @@ def _put_arguments(x, indices, values):
             raise ArgumentError(f"expected Tensor as element {i} in argument 0, but got {type(entry).__name__}")
     if not isinstance(values, Tensor):
         raise ArgumentError(f"index_put_(): argument 'values' (position 2) must be Tensor, not {type(values).__name__}")
+    if any(e._a.dtype == np.uint8 for e in indices):
+        warn("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.")
     arrays = [e._a.astype(bool) if e._a.dtype == np.uint8 else e._a for e in indices]
     for a in arrays:
         if a.dtype not in (np.int64, np.int32, np.bool_):

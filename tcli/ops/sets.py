@@ -5,7 +5,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.args import wrap_dim
 from ..engine.dispatch import cast, result_type
-from ..engine.placement import has_values
+from ..engine.placement import has_values, outside
 from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor, as_tensor
 from ..engine.warn import warn_once
@@ -296,6 +296,11 @@ def searchsorted(sorted_sequence, x: "any", *, out_int32: "bool" = False, right:
             raise EngineError("torch.searchsorted(): boundary and sorter must have the same size, but got boundary "
                               "tensor "
                               f"{list(sorted_sequence.shape)}and got sorter tensor {list(sorter.shape)}")
+        if sorter.dtype is not dtypes.int64:
+            raise EngineError("torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
+                              f"{dtypes.scalar_name(sorter.dtype)}")
+        if has_values(sorter._a) and outside(sorter._a, 0, sorted_sequence.shape[-1]):
+            raise EngineError("torch.searchsorted(): sorter index out of range")
         sorted_sequence = T._take_along(sorted_sequence, sorter, -1)
     x = x if isinstance(x, Tensor) else as_tensor(x)
     _check_search(sorted_sequence, x)

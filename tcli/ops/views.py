@@ -43,8 +43,6 @@ def _check_resized(x, dtype) -> None:
 
 
 def _view_as_dtype(x, dtype):
-    if dtype is x.dtype:
-        return T.view(x, tuple(x.shape))
     out = T._view_dtype(x, dtype)
     out._base = out._view = None  # PyTorch's is no differentiable view either
     return out

@@ -189,7 +189,7 @@ class _Torch:
 _SUBMODULES = ("nn", "optim", "autograd", "linalg", "fft", "special", "func", "utils", "distributions", "random", "cuda",
                "accelerator", "backends", "version", "testing", "signal", "mps", "xpu", "compiler", "jit", "amp", "overrides",
                "return_types", "profiler", "multiprocessing", "types", "sparse", "cpu", "hub", "nested", "masked",
-               "quasirandom")
+               "quasirandom", "storage")
 
 
 def _extras(space: str) -> FromTable:

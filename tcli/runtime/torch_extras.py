@@ -341,7 +341,15 @@ def _version() -> dict:
     return {"__version__": TORCH_VERSION, "cuda": None, "hip": None, "git_version": ""}
 
 
+def _storage() -> dict:
+    from ..engine import storages
+
+    return {"TypedStorage": storages.TypedStorage, "UntypedStorage": storages.UntypedStorage,
+            "_dtype_to_storage_type_map": storages.storage_names}
+
+
 SPACES = {
+    "storage": _storage,
     "autograd": _autograd, "accelerator": _accelerator, "cuda": _cuda, "backends": _backends, "random": _random,
     "utils": _utils, "signal": _signal, "linalg": _linalg, "jit": _jit, "testing": _testing,
     "version": _version,
