@@ -60,7 +60,7 @@ class FromRegistry:
         path = self.space + name
         if path in functions:
             return functions[path]
-        found = paths.get(path)
+        found: Any = paths.get(path)
         if found is not None:
             return found.function
         if name.endswith("_") and not name.startswith("_"):

@@ -181,6 +181,6 @@ def _differences(x: np.ndarray, y: np.ndarray, close: np.ndarray, rtol: float, a
 def _largest(values: np.ndarray, close: np.ndarray) -> tuple:
     """The largest value where the elements differ (nan counts as that), and its index."""
     flat = np.where(close, 0, values).ravel()
-    nan = np.flatnonzero(np.isnan(flat)) if flat.dtype.kind == "f" else ()
-    at = int(nan[0]) if len(nan) else int(flat.argmax())
+    missing = flat != flat
+    at = int(missing.argmax() if missing.any() else flat.argmax())
     return flat[at].item(), tuple(int(i) for i in np.unravel_index(at, close.shape))
