@@ -46,7 +46,7 @@ def _number_array(value, d) -> np.ndarray:
         d = dtypes.of_scalar(value)
     if d.category <= dtypes.INTEGER and d.numpy.kind != "b" or type(value) is complex:
         _check_number(value, d)
-    if d.category == dtypes.FLOAT and type(value) is float and d.itemsize < 8:
+    if type(value) is float and d.itemsize < 8 and d.category == dtypes.FLOAT and not -200.0 < value < 200.0:
         with np.errstate(over="ignore"):
             return np.asarray(value).astype(d.numpy)
     return np.asarray(value).astype(d.numpy)

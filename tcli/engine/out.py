@@ -127,7 +127,9 @@ def _take_dtype(o: Op, values: list, out) -> None:
     if i is None or not (creates or o.out_rule == "of dtype"):
         return
     if values[i] is None:
-        values[i] = out.dtype
+        x = values[0] if not creates else None
+        if not (isinstance(x, Tensor) and x.dtype is out.dtype and x.dtype.category >= dtypes.FLOAT):
+            values[i] = out.dtype
     elif creates and values[i] is not out.dtype:
         raise DTypeError(f"dtype {dtypes.scalar_name(values[i])} does not match dtype of out parameter "
                          f"({dtypes.scalar_name(out.dtype)})")

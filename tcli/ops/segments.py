@@ -4,8 +4,10 @@ import numpy as np
 
 from ..engine.args import wrap_dim
 from ..engine.dispatch import wrap
+from ..engine.placement import has_values
 from ..engine.registry import T, composite
 from ..errors import EngineError
+from .arrays import refuse
 
 _START = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "amax": -np.inf, "amin": np.inf}
 _OTHER_NAMES = {"max": "amax", "min": "amin"}
@@ -46,7 +48,15 @@ def segment_reduce(data, reduce: "str", *, lengths: "Index?" = None, indices: "I
     if not data.numel() and lengths is None and offsets is None:
         raise EngineError("segment_reduce(): Expected data to be non-empty.")
     x = data
+    refuse(x._a, "biu", "_segment_reduce_cpu")
+    for name, sizes in (("lengths", lengths), ("offsets", offsets)):
+        if sizes is not None:
+            refuse(sizes._a, "bfcV", f"_segment_reduce_{name}_cpu_kernel1")
     axis = wrap_dim(axis, x.ndim)
+    if not has_values(x._a):
+        n = lengths.shape[-1] if lengths is not None else offsets.shape[-1] - 1
+        one = (T.prod if reduce == "prod" else T.sum)(x, axis, keepdim=True)
+        return T.expand(one, (*x.shape[:axis], n, *x.shape[axis + 1:]))
     lengths = _lengths(x, lengths, offsets, axis, unsafe)
     n, count = lengths.shape[-1], lengths._a.reshape(-1)
     rows = x.reshape(-1, *x.shape[axis + 1:])

@@ -53,7 +53,8 @@ def test_an_expanded_tensor_may_be_filled_but_not_added_to():
 
 @pytest.mark.parametrize("write", [
     lambda x: x[1:].add_(x[:-1]), lambda x: x.mul_(x.T), lambda x: x[1:].copy_(x[:-1]),
-    lambda x: x.__setitem__(slice(1, None), x[:-1]), lambda x: x.index_add_(0, torch.tensor([0]), x[:1]), lambda x: torch.add(x[:-1], 1, out=x[1:]),
+    lambda x: x.__setitem__(slice(1, None), x[:-1]), lambda x: x.index_add_(0, torch.tensor([0]), x[:1]),
+    lambda x: torch.add(x[:-1], 1, out=x[1:]),
     lambda x: x.scatter_(0, torch.zeros(4, 4, dtype=torch.int64), x), lambda x: torch.exp(x, out=x.T)])
 def test_what_overlaps_in_part_is_not_written(write):
     x = torch.arange(16.0).reshape(4, 4)
