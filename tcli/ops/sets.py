@@ -55,14 +55,14 @@ def _sorted_by_insertion(rows: list) -> list:
     return places
 
 
-def _unique_rows(xp, rows, consecutive: bool):
-    """(unique rows, group of each row, group sizes); rows are compared as wholes."""
+def _unique_rows(xp, rows, consecutive: bool, along: bool = False):
+    """(unique rows, group of each row, group sizes); rows are compared as wholes, `along` a dim that was asked for."""
     if not len(rows):
         return rows, xp.zeros(0, np.int64), xp.zeros(0, np.int64)
     if consecutive:
         group, starts, sizes = _groups(xp, _fresh(xp, rows))
         return rows[starts], group, sizes
-    places = order(xp, rows) if rows.ndim == 1 else _lexical_order(xp, rows)
+    places = order(xp, rows) if rows.ndim == 1 and not along else _lexical_order(xp, rows)
     rows = rows[places]
     group, starts, sizes = _groups(xp, _fresh(xp, rows))
     inverse = xp.empty(len(rows), np.int64)
@@ -83,7 +83,7 @@ def _unique_op(name: str, grad_name: str, consecutive: bool, along: bool):
                 return found.astype(x.dtype), found[:0], found[:0]
             values, inverse, counts = _unique_rows(xp, plain.reshape(-1), consecutive)
             return values.astype(x.dtype), inverse.reshape(x.shape), counts
-        values, inverse, counts = _unique_rows(xp, xp.moveaxis(plain, dim, 0), consecutive)
+        values, inverse, counts = _unique_rows(xp, xp.moveaxis(plain, dim, 0), consecutive, True)
         return xp.ascontiguousarray(xp.moveaxis(values, 0, dim)).astype(x.dtype), inverse, counts
 
 
