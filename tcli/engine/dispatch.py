@@ -10,7 +10,7 @@ from weakref import ref
 import numpy as np
 
 from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError, Unsupported
-from . import dtypes, half_complex, placement
+from . import dtypes, half_complex, halves, placement
 from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
 from .device import device_of, move
 from .meta import NeedsValue
@@ -218,13 +218,16 @@ def promote(o: Op, values: list) -> None:
         if isinstance(value, Tensor):
             any_tensor = True
             if value._a.dtype != target:
-                values[i] = cast(value, common)
+                number = o.wide and i == slots[-1] and is_half(target) and halves.as_number(value)
+                values[i] = number or cast(value, common)
         elif o.kinds[i] == "Value":
             values[i] = wrap(np.asarray(value).astype(target))
         elif common.category <= dtypes.INTEGER and type(value) is not bool:
             values[i] = _wrapped_integer(value, target)
-        elif common.category == dtypes.FLOAT and target not in FLOATS:
-            values[i] = value
+        elif is_half(target) and not (o.wide and i == slots[-1]):
+            values[i] = halves.nearest(value, target)
+    if is_half(target) and "alpha" in o.index:
+        values[o.index["alpha"]] = halves.nearest(values[o.index["alpha"]], target)
     if not any_tensor and slots:
         _check_numbers(o, values, slots)
         values[slots[0]] = wrap(np.asarray(values[slots[0]], target))

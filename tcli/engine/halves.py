@@ -25,6 +25,22 @@ _SIGN, _FIELDS, _INFINITE = _u32(0x8000), _u32(0x7FFF << 13), _u32(0x7C00 << 13)
 _SCALE = np.asarray(2.0 ** (127 - 15), np.float32)
 
 
+def nearest(value, target: np.dtype):
+    """A number rounded to half precision, which is what an operator of halves takes it for."""
+    if type(value) is bool or type(value) is int and -256 <= value <= 256:
+        return value
+    with np.errstate(over="ignore"):
+        return float(np.asarray(value).astype(target))
+
+
+def as_number(t):
+    """A tensor without dims as the number that it is, where its gradient is not wanted; None where it is something else."""
+    a = t._a
+    if type(a) is not np.ndarray or a.ndim or t._rg or a.dtype.kind != "f":
+        return None
+    return float(a)
+
+
 def convert(a: np.ndarray, out: np.ndarray) -> bool:
     """Writes `a` to `out` where one is float32 and the other float16; False where nothing was done."""
     if a.size < _FEWEST or not a.flags.c_contiguous or not out.flags.c_contiguous or a.shape != out.shape:

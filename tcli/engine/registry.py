@@ -57,7 +57,7 @@ class Op:
                  "half", "index", "kinds", "list_slot", "name", "names", "nograd", "n_positional",
                  "out_count", "paths", "plans", "promote", "public", "ref", "required", "rules", "samples", "star",
                  "tensor_slots", "ufunc", "check", "host", "view", "vjp", "raw_vjp", "fields", "_function", "takes_out",
-                 "out_rule", "out_apart", "same_dtype", "shape", "errors", "fuse", "small", "rows", "frees")
+                 "out_rule", "out_apart", "same_dtype", "shape", "errors", "fuse", "small", "rows", "frees", "wide")
 
     @property
     def grad_name(self) -> str:
@@ -101,19 +101,20 @@ def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = No
        samples=(), errors=(), view: bool = False, half: bool = True, ufunc: str | None = None, ref=None, cost=None,
        shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: OutRule | None = None,
        out_apart: bool = False, same_dtype: str | None = None, check=None, host: bool = False, fuse=None, small=None,
-       rows: bool | None = None, frees: bool = False):
+       rows: bool | None = None, frees: bool = False, wide: bool = False):
     """Declares an op by its kernel `(xp, args...) -> array` (or a tuple of arrays when outs > 1).
 
     `check(values)` sees the bound values before promotion and may raise. `rows`: results lie in row-major memory,
     however the operands do; unless told, this holds for ops that work along dims and on lists. `frees`: also the numbers
-    that it keeps are gone after a backward pass, as PyTorch has it.
+    that it keeps are gone after a backward pass, as PyTorch has it. `wide`: beside tensors of half precision a number that
+    is the last operand is not rounded to it first.
     """
     def declare(fn):
         o = _declare(name, fn, at, also, samples, grad_name, skip=1)
         o.promote, o.view, o.half, o.ufunc, o.ref = promote, view, half and not view, ufunc, ref
         o.cost, o.shape, o.out_count, o.raw_vjp, o.errors = cost, shape, outs, raw_vjp, errors
         o.vjp, o.nograd, o.composite, o.fields = vjp or {}, nograd, False, fields
-        o.check, o.same_dtype, o.host, o.small, o.frees = check, same_dtype, host, small, frees
+        o.check, o.same_dtype, o.host, o.small, o.frees, o.wide = check, same_dtype, host, small, frees, wide
         o.fuse = ufunc is not None if fuse is None else fuse
         along = o.list_slot is not None or not o.index.keys().isdisjoint(("dim", "dims"))
         o.rows = along and not view if rows is None else rows
@@ -132,7 +133,7 @@ def composite(name: str, at: str = "torch tensor", *, also=(), samples=(), error
         o.promote, o.view, o.half, o.ufunc, o.ref, o.cost, o.shape = promote, False, False, None, None, None, None
         o.out_count, o.raw_vjp, o.vjp, o.nograd, o.composite = 1, None, {}, nograd, True
         o.errors, o.fields, o.rules, o.check, o.fuse, o.host = errors, fields, [], None, False, False
-        o.same_dtype, o.small, o.rows, o.frees = same_dtype, None, False, False
+        o.same_dtype, o.small, o.rows, o.frees, o.wide = same_dtype, None, False, False, False
         _out_words(o, out, out_apart)
         return fn
     return declare

@@ -97,7 +97,7 @@ def rsub(xp, x, other: "Operand", alpha: "Scalar" = 1):
 
 
 @op("mul", at="torch tensor tensor_", also=["multiply", "tensor.__mul__", "tensor.__rmul__", "tensor.__imul__"],
-    promote="same", ufunc="multiply", samples=PAIRS, frees=True,
+    promote="same", ufunc="multiply", samples=PAIRS, frees=True, wide=True,
     vjp={"x": lambda k, g, other: g * k.conj_of(other), "other": lambda k, g, x: g * k.conj_of(x)},
     raw_vjp={"x": lambda k, g, other: g * other, "other": lambda k, g, x: g * x})
 def mul(xp, x: "Value", other: "Operand"):
@@ -147,7 +147,7 @@ def _floored(xp, x, other):
 
 
 @op("_true_divide", at="", also=["tensor.__truediv__", "tensor.__rtruediv__", "tensor.__rdiv__"], promote="float",
-    ufunc="true_divide", frees=True,
+    ufunc="true_divide", frees=True, wide=True,
     samples=DIVISORS, grad_name="DivBackward0",
     vjp={"x": lambda k, g, other: g / k.conj_of(other),
          "other": lambda k, g, x, other: -g * k.conj_of((x / other) / other)},

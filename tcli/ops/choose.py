@@ -151,7 +151,7 @@ def _same_floats(values: list) -> None:
 
 
 @op("lerp", fuse=True, out=lambda x, end, weight: "found" if hasattr(weight, "_a") else None,
-    at="torch tensor tensor_", promote="same", check=_same_floats,
+    at="torch tensor tensor_", promote="same", check=_same_floats, wide=True,
     grad_name=lambda x, end, weight: f"LerpBackward{int(hasattr(weight, '_a'))}",
     samples=["r(3, 4), r(3, 4), 0.3", "r(3), r(3), r(3)", "r(2, 3), r(3), r()", "r(3), r(3), 0.8",
              "c(3), c(3), c(3)"],
