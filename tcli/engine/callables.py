@@ -217,7 +217,7 @@ def make_inplace(o: Op):
 
 def _unary(o: Op, ufunc):
     plan = plan_for(o, (True, False)) if o.rules else None
-    fuses = o.fuse is True and o.promote in ("same", "float") and isinstance(o.ufunc, str)
+    fuses = o.fuse is True and o.promote in ("same", "float") and isinstance(o.ufunc, str) and "d->d" in ufunc.types
 
     def fn(x=None, *args, **kwargs):
         if not args and not kwargs:
@@ -262,7 +262,7 @@ def _binary(o: Op, ufunc):
         if o.rules else None
     others = frozenset() if o.promote == "float" else ANY_DTYPE if ufunc in OF_TRUTH else PLAIN
     compares = o.promote == "compare"
-    fuses = o.fuse is True and o.promote in ("same", "float")
+    fuses = o.fuse is True and o.promote in ("same", "float") and "dd->d" in ufunc.types
 
     def fits(d, number: int) -> bool:
         # Out of range NumPy's arithmetic raises, which leads to the slow way; its comparisons do not.

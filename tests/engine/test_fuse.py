@@ -85,8 +85,8 @@ def test_an_op_gives_the_same_fused_and_unfused(o, variant):
 @pytest.mark.parametrize("o", FUSABLE, ids=lambda o: o.name)
 def test_an_op_that_says_it_fuses_does(o, everything, monkeypatch):
     deferred = []
-    for name in ("_deferred", "_finished"):
-        def noting(op, *rest, ordinary=getattr(fuse, name)):
+    for name, ordinary in (("_deferred", fuse._deferred), ("_finished", fuse._finished)):
+        def noting(op, *rest, ordinary=ordinary):
             result = ordinary(op, *rest)
             if result is not None:
                 deferred.append(op)
