@@ -37,7 +37,8 @@ _FILES = {
             "LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d "
             "LazyLinear UninitializedBuffer UninitializedParameter",
     "parallel": "DataParallel",
-    "hooks": "register_module_forward_hook register_module_forward_pre_hook register_module_full_backward_hook "
+    "hooks": "register_module_backward_hook register_module_forward_hook register_module_forward_pre_hook "
+             "register_module_full_backward_hook "
              "register_module_full_backward_pre_hook register_module_parameter_registration_hook "
              "register_module_buffer_registration_hook register_module_module_registration_hook",
 }

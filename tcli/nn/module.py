@@ -553,9 +553,9 @@ class Module:
 
     def register_load_state_dict_pre_hook(self, hook):
         """`hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors)`, before loading."""
-        def with_module(*args):
-            return hook(self, *args)
-        return self._hook("_load_state_dict_pre_hooks", with_module, False)
+        from .hooks import WithModule
+
+        return self._hook("_load_state_dict_pre_hooks", WithModule(hook, self), False)
 
     def _register_load_state_dict_pre_hook(self, hook, with_module: bool = False):
         if with_module:

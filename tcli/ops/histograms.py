@@ -190,4 +190,5 @@ def histogramdd(x, bins: "any", range: "any" = None, weight: "Index?" = None, de
         raise EngineError(f"torch.histogramdd: expected {n} sequences of bin edges for a {n}-dimensional histogram "
                           f"but got {len(bins)}")
     hist, *edges = T._histogramdd(T.reshape(x, (-1, n)), bins, range, weight, density)
-    return hist, tuple(b if isinstance(b, Tensor) else e for b, e in zip(bins, edges, strict=True))
+    edges = tuple(b if isinstance(b, Tensor) else e for b, e in zip(bins, edges, strict=True))
+    return struct("histogramdd", ("hist", "bin_edges"))((hist, edges))

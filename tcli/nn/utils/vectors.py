@@ -36,7 +36,7 @@ def skip_init(module_cls, *args, **kwargs):
         raise EngineError(f"Expected a Module; got {module_cls}")
     if "device" not in signature(module_cls).parameters:
         raise EngineError("Module must support a 'device' arg to skip initialization")
-    before = default_generator.get_state()
+    before = default_generator.state_bytes()
     try:
         return module_cls(*args, **kwargs)
     finally:
