@@ -18,6 +18,10 @@ import numpy as np
 
 from ..errors import ArgumentError, BadValue, EngineError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
 DEFAULT_SEED = 67280421310721
 STATE_BYTES = 5056
 # From here on NumPy's twist is worth importing numpy.random for, or, where that is done, setting up.

@@ -153,6 +153,14 @@ class Tensor:
         return strided
 
     @property
+    def _grad(self):
+        return self.grad
+
+    @_grad.setter
+    def _grad(self, value) -> None:
+        self.grad = value
+
+    @property
     def itemsize(self) -> int:
         return self._a.dtype.itemsize
 

@@ -173,11 +173,11 @@ def _first_tensor(result) -> Tensor:
     return result
 
 
-_OLD = "Using non-full backward hooks on a Module that does not {} single Tensor or a tuple of Tensors is deprecated and will " \
-       "be removed in future versions. This hook will be missing some of the {}. Please use register_full_backward_hook to " \
-       "get the documented behavior."
-_OLD_GRAPH = "Using a non-full backward hook when {} is deprecated and will be removed in future versions. This hook will be " \
-             "missing some {}.{}"
+_OLD = ("Using non-full backward hooks on a Module that does not {} single Tensor or a tuple of Tensors is deprecated and will "
+        "be removed in future versions. This hook will be missing some of the {}. Please use register_full_backward_hook to "
+        "get the documented behavior.")
+_OLD_GRAPH = ("Using a non-full backward hook when {} is deprecated and will be removed in future versions. This hook will be "
+              "missing some {}.{}")
 _INSTEAD = " Please use register_full_backward_hook to get the documented behavior."
 
 
@@ -242,7 +242,8 @@ class _BackwardHooks:
         single = isinstance(result, Tensor)
         values = (result,) if single else result
         if not isinstance(values, tuple):
-            warnings.warn("For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received "
+            warnings.warn("For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but "
+                          "received "
                           f"{type(result)}", stacklevel=2)
             return result
         where = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]

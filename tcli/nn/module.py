@@ -7,6 +7,7 @@ in `state.py`.
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 
 from ..engine import dtypes
@@ -406,8 +407,12 @@ class Module:
             state.grad = before
         return self
 
-    def to(self, *args, dtype=None, device=None, tensor=None, non_blocking: bool = False, memory_format=None):
+    def to(self, *args, dtype=None, device=None, tensor=None, non_blocking: bool = False, memory_format=None, **others):
         """Moves parameters and buffers to a device, or casts the floating ones to a dtype; in place."""
+        if "copy" in others:
+            raise EngineError(".to() does not accept copy argument")
+        if others:
+            raise ArgumentError(f"Module.to() got an unexpected keyword argument '{next(iter(others))}'")
         for value in args:
             if isinstance(value, dtypes.dtype):
                 dtype = value
@@ -420,6 +425,14 @@ class Module:
         if dtype is not None and dtype.category < dtypes.FLOAT:
             raise ArgumentError("nn.Module.to only accepts floating point or complex dtypes, but got desired "
                                 f"dtype={dtype}")
+        if dtype is not None and dtype.category == dtypes.COMPLEX:
+            warnings.warn("Complex modules are a new feature under active development whose design may change, and some "
+                          "modules "
+                          "might not work as expected when using complex tensors as parameters or buffers. Please file "
+                          "an issue "
+                          "at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml if a complex module "
+                          "does not "
+                          "work as expected.", stacklevel=2)
 
         def convert(t):
             cast = dtype if t.dtype.category >= dtypes.FLOAT else None

@@ -15,6 +15,7 @@ from ..engine.blas import one_thread
 from ..engine.dispatch import is_half
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
+from ..engine.sums import row_dots
 from ..engine.tape import state
 from ..errors import BadValue, EngineError, ShapeError
 from .arrays import refuse
@@ -29,8 +30,12 @@ def wide(x):
     return x.astype(np.float32) if x is not None and is_half(x.dtype) else x
 
 
-def dots(xp, a, b):
-    """Dot products of matching last rows."""
+def dots(xp, a, b=None):
+    """Dot products of matching last rows, or the sums of those of a."""
+    if xp is np:
+        return row_dots(a, b)
+    if b is None:
+        return a.sum(-1)
     return xp.vecdot(a, b) if hasattr(xp, "vecdot") else (a * b).sum(-1)
 
 
@@ -46,10 +51,9 @@ def in_blocks(xp, rows: int, length: int, fn) -> None:
 def line_dots(xp, a, b=None):
     """Dot products of matching rows, or the sums of the rows of a: (rows, 1)."""
     found = xp.empty((len(a), 1), a.dtype)
-    ones = xp.ones(a.shape[1], a.dtype) if b is None else None
 
     def block(rows: slice) -> None:
-        found[rows, 0] = dots(xp, a[rows], ones if b is None else b[rows])
+        found[rows, 0] = dots(xp, a[rows], None if b is None else b[rows])
     in_blocks(xp, *a.shape, block)
     return found
 

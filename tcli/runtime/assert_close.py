@@ -66,16 +66,15 @@ def assert_close(actual: Any, expected: Any, *, allow_subclasses: bool = True, r
 
 
 def _first_failure(actual: Any, expected: Any, options: Options, msg: str | Callable[[str], str] | None) -> Exception | None:
-    path: tuple = ()
     try:
         pairs = list(_pairs(actual, expected, options, ()))
     except _Failure as error:  # two values that cannot be compared: `msg` is for those that differ
         return error.kind(error.text)
-    try:
-        for path, compare in pairs:
+    for path, compare in pairs:
+        try:
             compare()
-    except _Failure as error:
-        return error.kind(_told(error.text + _place(path), msg))
+        except _Failure as error:
+            return error.kind(_told(error.text + _place(path), msg))
     return None
 
 

@@ -46,7 +46,7 @@ def _cudnn() -> Flags:
 
 # The kernels of attention: there is one here, whatever is switched on.
 _KERNELS = {"flash": "enable_flash_sdp flash_sdp_enabled", "math": "enable_math_sdp math_sdp_enabled",
-            "mem_efficient": "enable_mem_efficient_sdp mem_efficient_sdp_enabled", "cudnn": "enable_cudnn_sdp cudnn_sdp_enabled"}
+            "efficient": "enable_mem_efficient_sdp mem_efficient_sdp_enabled", "cudnn": "enable_cudnn_sdp cudnn_sdp_enabled"}
 
 
 def _cuda() -> Flags:

@@ -15,9 +15,18 @@ from ..engine.tensor import Parameter, Tensor, _legacy, is_tensor
 from ..engine.threads import get_num_threads, set_num_threads
 
 
+class _OfDtype(type):
+    """`isinstance(x, torch.FloatTensor)`: whether x is a tensor of that dtype on the CPU."""
+
+    dtype: dtypes.dtype
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, Tensor) and value.dtype is cls.dtype and value.is_cpu
+
+
 def _constructor(name: str, d: dtypes.dtype) -> type:
     """`torch.FloatTensor(2, 3)`: the old way to make a tensor of one dtype."""
-    class Constructor:
+    class Constructor(metaclass=_OfDtype):
         dtype = d
 
         def __new__(cls, *args, **kwargs):
