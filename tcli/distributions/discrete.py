@@ -153,7 +153,7 @@ class Binomial(_Lazy):
         self._set(given if probs is not None else None, given if logits is not None else None)
         super().__init__(self._param.shape, (), validate_args)
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self):
         return constraints.integer_interval(0, self.total_count)
 
@@ -177,7 +177,8 @@ class Binomial(_Lazy):
     def log_prob(self, value):
         self._check_sample(value)
         n, logits = self.total_count, self.logits
-        normal = n * logits.clamp(min=0) + n * T.log1p(T.exp(-T.abs(logits))) - T.lgamma(n + 1)
+        above = (logits.clamp(min=0) + logits - logits.clamp(max=0)) / 2  # whose slope at 0 is 1/2
+        normal = n * above + n * T.log1p(T.exp(-T.abs(logits))) - T.lgamma(n + 1)
         return value * logits - T.lgamma(value + 1) - T.lgamma(n - value + 1) - normal
 
     def _one_count(self) -> int:
@@ -214,7 +215,7 @@ class Categorical(_Lazy):
         self._num_events = self._param.shape[-1]
         super().__init__(self._param.shape[:-1], (), validate_args)
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self):
         return constraints.integer_interval(0, self._num_events - 1)
 
@@ -330,7 +331,7 @@ class Multinomial(_OfCategorical):
         super().__init__(probs, logits, validate_args)
         self._binomial = Binomial(total_count, probs=self.probs)
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self):
         return constraints.multinomial(self.total_count)
 

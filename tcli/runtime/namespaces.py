@@ -198,7 +198,8 @@ def _extras(space: str) -> FromTable:
 
 # PyTorch has a module per distribution; each finds them all.
 _OF_DISTRIBUTIONS: tuple[str, ...] = (
-    "constraints", "transforms", "kl", "bernoulli", "beta", "binomial", "categorical", "cauchy", "chi2", "continuous_bernoulli",
+    "constraints", "constraint_registry", "transforms", "kl",
+    "bernoulli", "beta", "binomial", "categorical", "cauchy", "chi2", "continuous_bernoulli",
     "dirichlet", "distribution", "exponential", "fishersnedecor", "gamma", "geometric", "gumbel", "half_cauchy", "half_normal",
     "independent", "inverse_gamma", "kumaraswamy", "laplace", "lkj_cholesky", "log_normal", "logistic_normal",
     "lowrank_multivariate_normal", "mixture_same_family", "multinomial", "multivariate_normal", "negative_binomial", "normal",
@@ -234,9 +235,10 @@ _MAKERS = {
     "torch.distributions.utils": lambda: _package("tcli.distributions.utils"),
     "torch.distributions.constraints": lambda: _package("tcli.distributions.constraints"),
     "torch.distributions.transforms": lambda: _package("tcli.distributions.transforms"),
+    "torch.distributions.constraint_registry": lambda: _package("tcli.distributions.constraint_maps"),
 }
 
-for _name in _OF_DISTRIBUTIONS[2:]:
+for _name in _OF_DISTRIBUTIONS[3:]:
     _MAKERS["torch.distributions." + _name] = lambda: _package("tcli.distributions")
 
 

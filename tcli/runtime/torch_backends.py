@@ -52,11 +52,18 @@ _KERNELS = {"flash": "enable_flash_sdp flash_sdp_enabled", "math": "enable_math_
 def _cuda() -> Flags:
     matmul = Flags(allow_tf32=False, allow_fp16_reduced_precision_reduction=True, allow_bf16_reduced_precision_reduction=True,
                    fp32_precision="none")
-    space = Flags(matmul=matmul)
+    space = Flags(matmul=matmul, sdp_kernel=sdp_kernel)
     for names in _KERNELS.values():
         setter, getter = names.split()
         vars(space).update(zip((setter, getter), _switch(), strict=True))
     return space
+
+
+@contextmanager
+def sdp_kernel(enable_flash: bool = True, enable_math: bool = True, enable_mem_efficient: bool = True,
+               enable_cudnn: bool = True) -> Iterator[None]:
+    """The old way to say which kernels attention may take; changes nothing."""
+    yield
 
 
 def _switch() -> tuple[Callable[[bool], None], Callable[[], bool]]:
