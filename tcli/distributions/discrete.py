@@ -41,12 +41,13 @@ class _Lazy(Distribution):
         self.__dict__[name] = probs if probs is not None else logits
 
     def __getattr__(self, name: str):
-        if name == "logits" and "probs" in self.__dict__:
-            value = probs_to_logits(self.probs, self.is_binary)
-        elif name == "probs" and "logits" in self.__dict__:
-            value = T.sigmoid(self.logits) if self.is_binary else T.softmax(self.logits, -1)
-        else:
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        with autograd.enable_grad():  # it stays, whoever asks first
+            if name == "logits" and "probs" in self.__dict__:
+                value = probs_to_logits(self.probs, self.is_binary)
+            elif name == "probs" and "logits" in self.__dict__:
+                value = T.sigmoid(self.logits) if self.is_binary else T.softmax(self.logits, -1)
+            else:
+                raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
         self.__dict__[name] = value
         return value
 

@@ -33,6 +33,8 @@ _PRIVATE = {
                  "LazyModuleMixin": "nn.lazy.LazyModuleMixin", "RemovableHandle": "nn.hooks.RemovableHandle",
                  "consume_prefix_in_state_dict_if_present": "nn.state.consume_prefix_in_state_dict_if_present"},
     "torch.nn.init": {"_calculate_fan_in_and_fan_out": "nn.init._fans", "_calculate_correct_fan": "nn.init._fan"},
+    "torch.optim": {"register_optimizer_step_pre_hook": "optim.optimizer.register_optimizer_step_pre_hook",
+                    "register_optimizer_step_post_hook": "optim.optimizer.register_optimizer_step_post_hook"},
     "torch.nn.utils": {"functional_call": "func.functional_call"},
     "torch.autograd": {"once_differentiable": "engine.autograd.once_differentiable",
                        "GradcheckError": "func.gradcheck.GradcheckError"},
