@@ -645,7 +645,7 @@ def _legacy(d, args, kwargs):
     if not args:
         return wrap(np.empty(0, target.numpy))
     first = args[0]
-    if isinstance(first, (list, np.ndarray)) or isinstance(first, tuple) and not isinstance(first, Size):
+    if isinstance(first, (list, np.ndarray, range)) or isinstance(first, tuple) and not isinstance(first, Size):
         return tensor(first, dtype=target)
     if isinstance(first, Tensor):
         if first.dtype is not target:

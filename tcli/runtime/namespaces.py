@@ -109,8 +109,8 @@ class FromPackage:
 class FromTable:
     """Names with fixed values, or with a maker that is called on first use."""
 
-    def __init__(self, values: dict, makers: dict | None = None):
-        self.values, self.makers = values, makers or {}
+    def __init__(self, values: dict, makers: dict | None = None, hidden: bool = False):
+        self.values, self.makers, self.hidden = values, makers or {}, hidden
 
     def find(self, name: str):
         if name in self.values:
@@ -118,7 +118,7 @@ class FromTable:
         return self.makers[name]()
 
     def names(self) -> list[str]:
-        return [*self.values, *self.makers]
+        return [] if self.hidden else [*self.values, *self.makers]
 
 
 _trees: dict[str, Tree] = {}
@@ -229,7 +229,9 @@ _MAKERS = {
     "torch.func": lambda: _package("tcli.func"),
     "torch.autograd.functional": lambda: _package("tcli.func.functional"),
     "torch.autograd.forward_ad": lambda: _package("tcli.func.forward_ad"),
-    "torch.utils.data": lambda: _package("tcli.data"),
+    "torch.utils.data": lambda: [*_package("tcli.data"), FromTable({}, {"_utils": _submodule("utils.data._utils")}, hidden=True)],
+    "torch.utils.data._utils": lambda: [FromTable({}, {"collate": _submodule("utils.data._utils.collate")})],
+    "torch.utils.data._utils.collate": lambda: _package("tcli.data.collate"),
     "torch.distributions": lambda: [*_package("tcli.distributions"),
                                     FromTable({}, {name: _submodule("distributions." + name) for name in _OF_DISTRIBUTIONS})],
     "torch.distributions.utils": lambda: _package("tcli.distributions.utils"),
