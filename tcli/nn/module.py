@@ -479,8 +479,8 @@ class Module:
         return self._apply(lambda t: t.type(dst_type))
 
     def share_memory(self):
-        """Nothing to do here: kept for programs that call it."""
-        return self
+        """Nothing to do here but for the tensors to say so: kept for programs that call it."""
+        return self._apply(lambda t: t.share_memory_())
 
     def compile(self, *args, **kwargs) -> None:
         """Nothing to do here: programs run as they are."""

@@ -158,6 +158,8 @@ def _load_one(module, name: str, t, key: str, value, assign: bool, errors: list)
                       f"checkpoint but received {type(value)}")
         return
     lazy = getattr(t, "is_lazy", False)
+    if lazy and getattr(value, "is_lazy", False):
+        return
     if not lazy and t.dim() == 0 and value.shape == (1,):
         value = value[0]
     if not lazy and value.shape != t.shape:
