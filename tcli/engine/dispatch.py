@@ -16,7 +16,7 @@ from .device import device_of, move
 from .meta import NeedsValue
 from .named_results import struct
 from .registry import Op, T, missing_argument, plan_for
-from .storage import by_rows, root_of, thaw
+from .storage import by_rows, in_format, root_of, thaw
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
 from .waiting import before_write
 
@@ -447,6 +447,8 @@ def _guarded(o: Op, xp, kernel_values: list):
         if xp is None:
             return placement.run(o, _kernel(o), kernel_values, _arrays_of(o, kernel_values))
         raw = _kernel(o)(xp, *kernel_values)
+        if o.rows == "format":
+            return in_format(raw, kernel_values)
         return by_rows(raw, kernel_values) if o.rows else raw
     except TcliError:
         raise

@@ -44,11 +44,11 @@ _FILES = {
 }
 _WHERE = {name: file for file, names in _FILES.items() for name in names.split()}
 
-__all__ = ["Parameter", "init", "utils", *_WHERE]
+__all__ = ["Parameter", "grad", "init", "utils", *_WHERE]
 
 
 def __getattr__(name: str):
-    if name in ("init", "utils"):
+    if name in ("grad", "init", "utils"):
         return import_module(f"{__name__}.{name}")
     if name == "Parameter":
         from ..engine.tensor import Parameter as found

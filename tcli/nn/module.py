@@ -439,7 +439,10 @@ class Module:
             if device is not None and t.is_meta and as_device(device).type != "meta":
                 raise Unsupported("Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
                                   "torch.nn.Module.to() when moving module from meta to a different device.")
-            return t if cast is None and device is None else t.to(dtype=cast, device=device)
+            kept = memory_format if memory_format is not None and t.dim() in (4, 5) else None
+            if cast is None and device is None and kept is None:
+                return t
+            return t.to(dtype=cast, device=device, memory_format=kept)
         return self._apply(convert)
 
     def to_empty(self, *, device, recurse: bool = True):

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.meta import needs_value
+from ..engine.named_results import struct
 from ..engine.out import c_name
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op

@@ -44,7 +44,7 @@ def _name(x, size, *_rest) -> str:
     return "SqueezeBackward1" if len(size) == 1 else f"AdaptiveAvgPool{len(size)}DBackward0"
 
 
-@op("_adaptive_avg", at="", grad_name=_name, samples=["r(2, 5, 6), (3, 2)"],
+@op("_adaptive_avg", rows="format", at="", grad_name=_name, samples=["r(2, 5, 6), (3, 2)"],
     vjp={"x": lambda k, g, x_shape, size: k._adaptive_avg_back(g, x_shape[len(x_shape) - len(size):])})
 def _adaptive_avg(xp, x, size: "any"):
     n = len(size)
@@ -141,7 +141,7 @@ def _adaptive_max_x(k, gs, x_shape, size, out1):
     return None if gs[0] is None else k._scatter_planes(gs[0], out1, x_shape[len(x_shape) - len(size):])
 
 
-@op("_adaptive_max", at="", outs=2, samples=["distinct(2, 5, 6), (3, 2)"], vjp={"x": _adaptive_max_x},
+@op("_adaptive_max", rows="format", at="", outs=2, samples=["distinct(2, 5, 6), (3, 2)"], vjp={"x": _adaptive_max_x},
     grad_name=lambda x, size: f"AdaptiveMaxPool{max(len(size), 2)}DBackward0")
 def _adaptive_max(xp, x, size: "any"):
     """(maxima, their places in the plane); every window is padded to the longest with the lowest value."""

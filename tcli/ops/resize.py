@@ -6,6 +6,7 @@ from ..engine.args import Size, to_shape
 from ..engine.dispatch import check_history, check_writable
 from ..engine.registry import T, function
 from ..engine.storage import Storage
+from ..engine.storage import memory_format as memory_order
 from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, EngineError
@@ -111,7 +112,7 @@ def set_(x, source=None, storage_offset: int = 0, size=None, stride=None):
 
 
 def _check_one_order(x, strides: tuple, formats) -> None:
-    known = isinstance(formats, list) and all(isinstance(each, memory_format) for each in formats)
+    known = isinstance(formats, list) and all(isinstance(each, memory_order) for each in formats)
     if formats is not True and not known:
         raise ArgumentError("The ambiguity_check argument must be a bool or a list of memory formats.")
     several = 1 in x.shape or any(a == b for a, b in zip(strides, strides[1:], strict=False))

@@ -9,7 +9,7 @@ from ..engine.args import Size
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
-from ..engine.storage import contiguous_format
+from ..engine.storage import channels_last, channels_last_3d, contiguous_format, is_channels_last
 from ..errors import BadValue, EngineError, ShapeError, Unsupported
 from .arrays import refuse
 from .grid_sample import warn_of_corners
@@ -126,6 +126,10 @@ def fold(x, output_size: "any", kernel_size: "any", dilation: "any" = 1, padding
 
 # ---------------------------------------------------------------- shuffles
 
+def _format_of(x):
+    return (channels_last if x.ndim == 4 else channels_last_3d) if is_channels_last(x._a) else contiguous_format
+
+
 @composite("pixel_shuffle", at="torch F", samples=["r(2, 8, 2, 3), 2",
                                                    "r(4, 1, 2), 2"], grad_name="PixelShuffleBackward0")
 def pixel_shuffle(x, upscale_factor: "int"):
@@ -148,7 +152,7 @@ def pixel_shuffle(x, upscale_factor: "int"):
     y = T.reshape(x, (*lead, c // (r * r), r, r, h, w))
     n = len(lead)
     y = T.permute(y, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
-    return T.clone(T.reshape(y, (*lead, c // (r * r), h * r, w * r)), memory_format=contiguous_format)
+    return T.clone(T.reshape(y, (*lead, c // (r * r), h * r, w * r)), memory_format=_format_of(x))
 
 
 @composite("pixel_unshuffle", at="torch F", samples=["r(2, 2, 4, 6), 2",
@@ -176,7 +180,7 @@ def pixel_unshuffle(x, downscale_factor: "int"):
     y = T.reshape(x, (*lead, c, h // r, r, w // r, r))
     n = len(lead)
     y = T.permute(y, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
-    return T.clone(T.reshape(y, (*lead, c * r * r, h // r, w // r)), memory_format=contiguous_format)
+    return T.clone(T.reshape(y, (*lead, c * r * r, h // r, w // r)), memory_format=_format_of(x))
 
 
 @composite("channel_shuffle", at="torch F", also=["torch.native_channel_shuffle", "F.native_channel_shuffle"],
@@ -196,7 +200,7 @@ def channel_shuffle(x, groups: "int"):
         raise EngineError("Number of channels must be divisible by groups. Got " + f"{shape[1]} channels and "
                                                                                    f"{groups} groups.")
     y = T.reshape(x, (shape[0], groups, shape[1] // groups, *shape[2:]))
-    return T.clone(T.reshape(T.transpose(y, 1, 2), shape), memory_format=contiguous_format)
+    return T.clone(T.reshape(T.transpose(y, 1, 2), shape), memory_format=_format_of(x))
 
 
 # ---------------------------------------------------------------- grids

@@ -143,13 +143,14 @@ def _package(path: str) -> list:
 
 
 def _torch_constants() -> dict:
-    from ..engine import autograd, dtypes, tensor
+    from ..engine import autograd, dtypes, storage, tensor
     from ..engine.args import Size
     from ..engine.device import Device
 
     values: dict[str, Any] = dict(dtypes.NAMES)
     values.update(
-        Tensor=tensor.Tensor, Size=Size, device=Device, dtype=dtypes.dtype, layout=tensor.layout, finfo=dtypes.finfo,
+        Tensor=tensor.Tensor, Size=Size, device=Device, dtype=dtypes.dtype, layout=tensor.layout,
+        memory_format=storage.memory_format, finfo=dtypes.finfo,
         iinfo=dtypes.iinfo, pi=math.pi, e=math.e, inf=math.inf, nan=math.nan, newaxis=None,
         strided=tensor.strided, sparse_coo=tensor.sparse_coo, contiguous_format=tensor.contiguous_format,
         channels_last=tensor.channels_last, channels_last_3d=tensor.channels_last_3d,
@@ -214,7 +215,8 @@ _MAKERS = {
         "modules": _submodule("nn.modules"), "parameter": _submodule("nn.parameter"),
         "parallel": _submodule("nn.parallel"), "attention": _submodule("nn.attention")})],
     "torch.nn.modules": lambda: [FromFiles("torch.nn.modules"), *_package("tcli.nn"), FromPrivate("torch.nn")],
-    "torch.nn.functional": lambda: [FromRegistry("F")],
+    "torch.nn.functional": lambda: [FromRegistry("F"), FromTable({}, {"grad": _submodule("nn.grad")})],
+    "torch.nn.grad": lambda: _package("tcli.nn.grad"),
     "torch.nn.init": lambda: [*_package("tcli.nn.init"), FromPrivate("torch.nn.init")],
     "torch.nn.utils": lambda: [*_package("tcli.nn.utils"), FromTable({}, {"rnn": _submodule("nn.utils.rnn")})],
     "torch.nn.utils.rnn": lambda: _package("tcli.nn.utils.rnn"),
