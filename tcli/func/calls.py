@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from ..engine.registry import T
-from ..errors import BadValue, EngineError, UnknownAttribute
+from ..engine.tensor import Tensor
+from ..errors import ArgumentError, BadValue, EngineError, UnknownAttribute
+
+_NOTHING = object()  # in the place of an attribute that is not there
 
 
 def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights: bool = True,
@@ -15,11 +18,15 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
         given = _with_tied(module, given)
     if strict:
         _check_keys(module, given)
-    before = _swap(module, given)
+    before: dict = {}
     try:
+        for name, tensor in given.items():
+            before[name] = _exchange(module, name, tensor)
         return module(*arguments, **(kwargs or {}))
     finally:
-        _restore(before)
+        after = {name: _exchange(module, name, tensor) for name, tensor in reversed(before.items())}
+        if isinstance(parameter_and_buffer_dicts, dict):  # what the module assigned is the caller's
+            parameter_and_buffer_dicts.update({name: after[name] for name in parameter_and_buffer_dicts if name in after})
 
 
 def _own(module) -> dict:
@@ -68,24 +75,31 @@ def _check_keys(module, given: dict) -> None:
         raise EngineError(f"Error(s) in reparametrizing for {type(module).__name__}:\n\t" + "\n\t".join(wrong))
 
 
-def _swap(module, tensors: dict) -> list:
-    before = []
-    for name, tensor in tensors.items():
-        owner, (*path, leaf) = module, name.split(".")
-        for part in path:
-            owner = owner._modules.get(part, None)
-            if owner is None:
-                raise UnknownAttribute(f"{type(module).__name__} has no attribute `{part}`")
-        table = owner._parameters if leaf in owner._parameters else owner._buffers
+def _exchange(module, name: str, tensor):
+    """Puts a tensor (or _NOTHING) in the place of a parameter, buffer or attribute; gives what was there."""
+    owner, (*path, leaf) = module, name.split(".")
+    for part in path:
+        owner = owner._modules.get(part, None)
+        if owner is None:
+            raise UnknownAttribute(f"{type(module).__name__} has no attribute `{part}`")
+    if not (tensor is None or tensor is _NOTHING or isinstance(tensor, Tensor)):
+        raise ArgumentError(f"{tensor} is not an instance of torch.Tensor")
+    for table in (owner._parameters, owner._buffers):
         if leaf in table:
-            before.append((table, leaf, table[leaf]))
-            table[leaf] = tensor
+            before = table[leaf]
+            if tensor is _NOTHING:
+                del table[leaf]
+            else:
+                table[leaf] = tensor
+            return before
+    before = getattr(owner, leaf, _NOTHING)
+    if not (before is None or before is _NOTHING or isinstance(before, Tensor)):
+        raise ArgumentError(f"attribute `{leaf}`: {before} is not an instance of torch.Tensor")
+    if tensor is _NOTHING:
+        delattr(owner, leaf)
+    else:
+        setattr(owner, leaf, tensor)
     return before
-
-
-def _restore(before: list) -> None:
-    for table, leaf, tensor in reversed(before):
-        table[leaf] = tensor
 
 
 def stack_module_state(models) -> tuple[dict, dict]:
