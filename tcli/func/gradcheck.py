@@ -105,10 +105,9 @@ def T_text(array) -> str:
 
 def _numerical(func, inputs, i: int, j: int, x, eps: float) -> np.ndarray:
     rows = []
-    flat = x._a.reshape(-1)
-    if flat.base is None and x._a.size and not x._a.flags.c_contiguous:
+    if not x._a.flags.c_contiguous:
         x._a = module_of(x._a).ascontiguousarray(x._a)
-        flat = x._a.reshape(-1)
+    flat = x._a.reshape(-1)
     for k in range(flat.size):
         kept = flat[k].copy()  # on a GPU an element is a view
         ends = []
@@ -118,7 +117,7 @@ def _numerical(func, inputs, i: int, j: int, x, eps: float) -> np.ndarray:
                 ends.append(np.array(move(_outputs_plain(func, inputs)[i]._a, CPU), copy=True).reshape(-1))
         flat[k] = kept
         rows.append((ends[0] - ends[1]) / (2 * eps))
-    return np.array(rows) if rows else np.zeros((0, 0))
+    return np.array(rows) if rows else np.zeros((0, _outputs_plain(func, inputs)[i].numel()))
 
 
 def _outputs_plain(func, inputs) -> list:

@@ -52,7 +52,9 @@ _KERNELS = {"flash": "enable_flash_sdp flash_sdp_enabled", "math": "enable_math_
 def _cuda() -> Flags:
     matmul = Flags(allow_tf32=False, allow_fp16_reduced_precision_reduction=True, allow_bf16_reduced_precision_reduction=True,
                    fp32_precision="none")
-    space = Flags(matmul=matmul, sdp_kernel=sdp_kernel)
+    from .torch_extras import SPACES
+
+    space = Flags(matmul=matmul, sdp_kernel=sdp_kernel, SDPBackend=SPACES["nn.attention"]()["SDPBackend"])
     for names in _KERNELS.values():
         setter, getter = names.split()
         vars(space).update(zip((setter, getter), _switch(), strict=True))

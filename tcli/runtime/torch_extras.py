@@ -278,9 +278,10 @@ def _parameter() -> dict:
 
 
 def _attention() -> dict:
-    from enum import IntEnum
+    from enum import Enum, IntEnum
 
     class SDPBackend(IntEnum):
+        __str__ = Enum.__str__
         ERROR, MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION, OVERRIDEABLE = -1, 0, 1, 2, 3, 4
 
     return {"SDPBackend": SDPBackend, "sdpa_kernel": sdpa_kernel}
