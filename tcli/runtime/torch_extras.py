@@ -158,7 +158,7 @@ def _autograd() -> dict:
     try:
         from ..func.gradcheck import gradcheck, gradgradcheck
     except ImportError:
-        return found | {"thread_safe_generator": lambda: None}  # there are no workers with generators of their own
+        return found
     return found | {"gradcheck": gradcheck, "gradgradcheck": gradgradcheck}
 
 
@@ -241,7 +241,7 @@ def _random() -> dict:
             found[name] = functions[path]
         elif path in paths:
             found[name] = paths[path].function
-    return found
+    return found | {"thread_safe_generator": lambda: None}  # there are no workers with generators of their own
 
 
 def _utils() -> dict:
