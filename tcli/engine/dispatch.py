@@ -12,10 +12,12 @@ import numpy as np
 from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError, Unsupported
 from . import dtypes, half_complex, placement
 from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
+from .binding import bind
 from .device import device_of, move
 from .meta import NeedsValue
 from .named_results import struct
-from .registry import Op, T, missing_argument, plan_for
+from .overlap import REPEATED, check_operands, repeats
+from .registry import Op, T, plan_for
 from .storage import by_rows, root_of, thaw
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
 from .waiting import before_write
@@ -34,7 +36,6 @@ PLAIN = frozenset(np.dtype(d) for d in ("float32", "float64", "int64", "int32", 
 FLOATS = frozenset(np.dtype(d) for d in ("float32", "float64"))
 HALVES = {np.dtype("float16")}
 _FLOAT32 = np.dtype("float32")
-ALIASES = {"input": "x", "axis": "dim", "keepdims": "keepdim", "x": "input", "self": "x", "x1": "x", "x2": "other"}
 
 
 def bind_classes(tensor_class, classes, converter) -> None:
@@ -63,40 +64,7 @@ def wrap(array):
     return t
 
 
-# ---------------------------------------------------------------- binding
-
-def bind(o: Op, args: tuple, kwargs: dict) -> list:
-    """The values of a call in the order of the op's parameters."""
-    n = len(args)
-    if o.star is not None and n > o.star:
-        head = args[o.star]
-        if n > o.star + 1 and (type(head) is int or hasattr(head, "__index__") and not isinstance(head, (tuple, list))):
-            args = (*args[:o.star], args[o.star:])
-            n = o.star + 1
-    if n > o.n_positional:
-        raise ArgumentError(f"{o.name}() takes {o.n_positional} positional argument"
-                            f"{'s' if o.n_positional != 1 else ''} but {n} were given")
-    values = [*args, *o.defaults[n:]]
-    if kwargs:
-        _bind_keywords(o, values, n, kwargs)
-    if n < o.required:
-        for name in o.names[n:o.required]:
-            if name not in kwargs and ALIASES.get(name) not in kwargs and not (name == "x" and "input" in kwargs):
-                raise missing_argument(o, n)
-    return values
-
-
-def _bind_keywords(o: Op, values: list, n: int, kwargs: dict) -> None:
-    for name, value in kwargs.items():
-        i = o.index.get(name)
-        if i is None:
-            i = o.index.get(ALIASES.get(name, name))
-        if i is None:
-            raise ArgumentError(f"{o.name}() got an unexpected keyword argument '{name}'")
-        if i < n:
-            raise ArgumentError(f"{o.name}() got multiple values for argument '{name}'")
-        values[i] = value
-
+# ---------------------------------------------------------------- normal forms
 
 _converters: dict[Op, tuple] = {}
 
@@ -212,7 +180,7 @@ def promote(o: Op, values: list) -> None:
         if isinstance(value, Tensor):
             any_tensor = True
             if value._a.dtype != target:
-                values[i] = cast(value, common)
+                values[i] = _promoted(value, common)
         elif o.kinds[i] == "Value":
             values[i] = wrap(np.asarray(value).astype(target))
         elif common.category <= dtypes.INTEGER and type(value) is not bool:
@@ -224,7 +192,15 @@ def promote(o: Op, values: list) -> None:
         values[slots[0]] = wrap(np.asarray(values[slots[0]], target))
     for j, t in enumerate(tensors):
         if t._a.dtype != target:
-            tensors[j] = cast(t, common)
+            tensors[j] = _promoted(t, common)
+
+
+def _promoted(t, d: dtypes.dtype):
+    """`cast`, which the graph that programs see does not show: it is part of the op."""
+    found = cast(t, d)
+    if found._node is not None and found._node is not t._node:
+        found._node.inner = True
+    return found
 
 
 def _check_numbers(o: Op, values: list, slots: list) -> None:
@@ -657,18 +633,22 @@ def check_history(x) -> None:
                         help="wrap the update in `with torch.no_grad():`")
 
 
-def check_writable(x) -> None:
-    """Raises when an in-place op on `x` would break a graph or overlapping memory; readers that wait get a copy."""
+def check_writable(x, repeated: bool = False) -> None:
+    """Raises when an in-place op on `x` would break a graph or overlapping memory; readers that wait get a copy.
+
+    `repeated`: the op gives all elements the same value, so that several may lie at one place.
+    """
     if state.grad and x._rg:
         check_history(x)
-    if type(x._a) is not np.ndarray:
-        device_of(x._a)  # becomes the current one
-    elif not x._a.flags.writeable:
-        thaw(x._a)
-    if not getattr(x._a.flags, "writeable", True) or 0 in x._a.strides and x._a.size > 1 and any(
-            s == 0 and n > 1 for s, n in zip(x._a.strides, x._a.shape, strict=True)):
-        raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "
-                          "memory location. Please clone() the tensor before performing the operation.")
+    a = x._a
+    if type(a) is not np.ndarray:
+        device_of(a)  # becomes the current one
+    elif not a.flags.writeable:
+        thaw(a)
+    if repeated and type(a) is np.ndarray and repeats(a):
+        a.flags.writeable = True
+    elif not getattr(a.flags, "writeable", True) or repeats(a):
+        raise EngineError(REPEATED)
     before_write(x._a)
 
 
@@ -740,7 +720,9 @@ def _rebase(x, result, name: str | None) -> None:
             _refresh_views(x)
         return
     if result._a.dtype != x._a.dtype:
-        result = cast(result, dtypes.of_numpy(x._a.dtype))
+        maker, result = result._node, cast(result, dtypes.of_numpy(x._a.dtype))
+        if type(maker) is Node:
+            result._node._name, result._node.stands_for = maker.name(), maker
     if x._base is None:
         x._node, x._rg = result._node, True
         if name is not None and x._node is not None:
@@ -765,6 +747,8 @@ def _into_first(o: Op, values: list):
     """Runs an op and writes its result into its first argument: `x.relu_()`, `F.relu(x, inplace=True)`."""
     x = values[0]
     check_writable(x)
+    if len(o.tensor_slots) > 1:
+        check_operands(o, values)
     if o.composite and x._rg and state.grad:
         values = [_twin(x), *values[1:]]
     result = execute(o, values)

@@ -46,6 +46,8 @@ class Passage:
 
 def as_input(edge) -> tuple:
     """An edge as `next_functions` lists it: the node and which of its outputs."""
+    while getattr(edge, "inner", False):
+        edge = edge.edges[0]
     parent = getattr(edge, "parent", None)
     return (edge, 0) if parent is None else (parent, edge.index)
 
@@ -57,6 +59,8 @@ def transposed(edge) -> tuple:
 
 def next_functions(node) -> tuple:
     """The nodes that the gradient of a node flows to, with None for inputs that need none."""
+    if node.stands_for is not None:
+        return next_functions(node.stands_for)
     special = graph_of.get(node.op.name) if node.op is not None else None
     found = None if special is None else special(node)
     return tuple(map(as_input, node.edges)) if found is None else found
@@ -110,7 +114,8 @@ def modified(saved, node, origin_is_output: bool, anomaly: bool) -> GradError:
     if not origin_is_output and len(saved.versions) > 2:
         name = saved.versions[2]  # the tensor has the history of the write by now
     text = f", which is output {index} of {name.removesuffix('Backward0')}," if name else ""
-    kind = "torch." + scalar_name(of_numpy(saved.array.dtype)) + "Tensor"
+    name = scalar_name(of_numpy(saved.array.dtype))
+    kind = "CPUBoolType" if name == "Bool" else f"torch.{name}Tensor"  # PyTorch has no legacy class for bool
     error = GradError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{kind} {list(saved.array.shape)}]{text} is at version {saved.versions[0]}; expected version "
@@ -119,7 +124,7 @@ def modified(saved, node, origin_is_output: bool, anomaly: bool) -> GradError:
            "variable in question was changed in there or anywhere later. Good luck!" if anomaly else
            "enable anomaly detection to find the operation that failed to compute its gradient, with "
            "torch.autograd.set_detect_anomaly(True, check_nan=False)."))
-    span = node.span()
+    span = None if node is None else node.span()
     if span is not None:
         error.notes.append(f"the value was saved for the backward pass by {span.text!r} at {span}")
     writer = saved.versions[1] if len(saved.versions) > 1 else None

@@ -71,6 +71,8 @@ class Node:
     hooks = None
     after = None
     place = None
+    inner = False  # a cast inside of an op: programs do not see it
+    stands_for = None  # the node that an op in place had before its result was cast
 
     def __init__(self, op, plan, edges, saved, array):
         self.op, self.plan, self.edges, self.saved = op, plan, edges, saved
