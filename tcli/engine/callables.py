@@ -23,7 +23,9 @@ from .dispatch import (
     call,
     describe_operands,
     new,
+    normalise,
     note_view,
+    overridden,
     record,
     wrap,
 )
@@ -31,6 +33,7 @@ from .dtypes import get_default_dtype
 from .meta import MetaArray
 from .notes import note_expansion, shortcuts
 from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
+from .overrides import Overridden, answers
 from .registry import FIRST, RESULT, SECOND, Op, T, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
@@ -203,7 +206,12 @@ def make_inplace(o: Op):
                     args[0]._rg and state.grad) and quick(x, wrap(args[0]._a * kwargs["alpha"])):
                 return x
         try:
-            return _into_first(o, bind(o, (x, *args), kwargs))
+            values = bind(o, (x, *args), kwargs)
+            if type(x) not in TENSORS:
+                normalise(o, values)  # may be of a class that answers for itself
+            return _into_first(o, values)
+        except Overridden:
+            return overridden(fn, (x, *args), kwargs)
         except TcliError as error:
             if not error.operands:
                 error.operands = [(o.name, describe_operands(o, (x, *args), kwargs))]
@@ -274,6 +282,8 @@ def _binary(o: Op, ufunc):
             if isinstance(x, Tensor) and isinstance(other, Tensor):
                 note_expansion(x, other, result)
             return result
+        if answers(type(other)) or answers(type(x)):
+            return overridden(o.function, (x, other), {})
         return NotImplemented
 
     def fn(x, other):

@@ -17,6 +17,7 @@ from .device import device_of, move
 from .meta import NeedsValue
 from .named_results import struct
 from .overlap import REPEATED, check_operands, repeats
+from .overrides import Overridden, answer, answers, operands_that_answer
 from .registry import Op, T, plan_for
 from .storage import by_rows, root_of, thaw
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
@@ -96,6 +97,8 @@ def normalise(o: Op, values: list) -> None:
 
 def _operand(o: Op, i: int, value):
     kind = o.kinds[i]
+    if answers(type(value)):
+        raise Overridden
     if isinstance(value, Tensor):
         return value
     if value is None and kind.endswith("?"):
@@ -114,6 +117,10 @@ def _tensor_list(o: Op, value) -> list:
     if not isinstance(value, (list, tuple)):
         raise wrong(o.name, o.names[o.list_slot], "tuple of Tensors", value)
     for j, element in enumerate(value):
+        if type(element) in TENSORS:
+            continue
+        if answers(type(element)):
+            raise Overridden
         if not isinstance(element, Tensor):
             raise ArgumentError(f"expected Tensor as element {j} in argument 0, but got {type(element).__name__}")
     return list(value)
@@ -242,10 +249,17 @@ def call(o: Op, args: tuple, kwargs: dict):
         if "inplace" in o.index and values[o.index["inplace"]]:
             return _into_first(o, values)
         return execute(o, values)
+    except Overridden:
+        return overridden(o.function, args, kwargs if out is None else {**kwargs, "out": out})
     except TcliError as error:
         if not error.operands:
             error.operands = [(o.name, describe_operands(o, args, kwargs))]
         raise
+
+
+def overridden(function, args: tuple, kwargs: dict):
+    """A call of which an operand is of a class that answers for it."""
+    return answer(function, operands_that_answer((*args, *kwargs.values()), TENSORS), args, kwargs)
 
 
 def describe_operands(o: Op, args, kwargs) -> list:

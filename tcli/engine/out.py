@@ -68,6 +68,7 @@ KERNELS = {
     "real": ("", "", "biu"),
     "magnitude": ("", "", "biu"),
     "mean": ("", "", "biu"),
+    "complex fft": ("biuf", "ihfftn expects a complex output tensor, but got {Have}", ""),
     "real fft": ("biuc", "{fft} expects a floating point output tensor, but got {Have}", ""),
     "nansum": ("biuc", _NO_KERNEL.replace("{kernel}", "nansum_cpu"), ""),
     "std": ("c", _NO_KERNEL.replace("{kernel}", "std_cpu"), "biu"),

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
 from . import device as devices
-from . import dispatch, dtypes, tape
+from . import dispatch, dtypes, overrides, registry, tape
 from .args import Size, size_of, sizes, to_dim, type_name
 from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
@@ -64,9 +64,26 @@ class Tensor:
     __hash__ = object.__hash__
 
     def __new__(cls, *args, **kwargs):
-        if cls is Tensor:
-            return _legacy(None, args, kwargs)
-        return object.__new__(cls)
+        found = _legacy(None, args, kwargs)
+        return found if cls is Tensor else found.as_subclass(cls)
+
+    def __init_subclass__(cls, **kwargs) -> None:
+        super().__init_subclass__(**kwargs)
+        if overrides.answers(cls):
+            functions = {path[7:]: fn for path, fn in registry.functions.items() if path.startswith("tensor.")}
+            own = {name: getattr(Tensor, name) for name in overrides.METHODS}
+            overrides.ask_first(cls, functions | own, dispatch.TENSORS)
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        """What a subclass makes of a call of torch: the same, its tensors as instances of the subclass."""
+        if not all(issubclass(cls, kind) for kind in types):
+            return NotImplemented
+        return overrides.in_class(cls, func, args, kwargs or {}, Tensor)
+
+    @staticmethod
+    def _make_subclass(cls, data, require_grad: bool = False):
+        return data.detach().requires_grad_(require_grad).as_subclass(cls)
 
     def __init__(self, *args, **kwargs):
         pass
@@ -518,8 +535,10 @@ class Tensor:
         return self
 
     def as_subclass(self, cls):
+        found = T.alias(self) if self._rg and self._node is None else self
         t = object.__new__(cls)
-        t.__dict__.update(self.__dict__)
+        t._a = found._a
+        t.__dict__.update(found.__dict__)
         return t
 
     def get_device(self) -> int:
@@ -532,6 +551,8 @@ class Tensor:
 
 class Parameter(Tensor):
     """A leaf tensor that a module owns and an optimiser updates (`torch.nn.Parameter`)."""
+
+    __torch_function__ = overrides.disabled
 
     def __new__(cls, data=None, requires_grad: bool = True):
         t = object.__new__(cls)

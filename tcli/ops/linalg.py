@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from ..engine import blas, callables, dispatch, dtypes
+from ..engine import blas, callables, dispatch, dtypes, overrides
 from ..engine.cost import matrix_product
 from ..engine.dispatch import FLOATS, TENSORS, new, wrap
 from ..engine.registry import T, op, ops, plan_for, raw_helper, rule_helper
@@ -308,7 +308,7 @@ def _matmul_operator():
             way = ways.get((x._a.ndim, other._a.ndim))
             if way is not None:
                 return way(x, other)
-        elif not isinstance(x, SIDES) or not isinstance(other, SIDES):
+        elif not all(isinstance(side, SIDES) or overrides.answers(type(side)) for side in (x, other)):
             return NotImplemented
         return dispatch.call(ops["matmul"], (x, other), {})
     return operator

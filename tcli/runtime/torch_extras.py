@@ -391,6 +391,12 @@ def _testing() -> dict:
     return {"assert_close": assert_close, "make_tensor": make_tensor}
 
 
+def _overrides() -> dict:
+    from . import torch_overrides
+
+    return torch_overrides.names()
+
+
 def _version() -> dict:
     from .namespaces import TORCH_VERSION
 
@@ -407,7 +413,7 @@ SPACES = {
     "nn.parallel": _parallel, "nn.attention": _attention,
     "utils.checkpoint": lambda: {"checkpoint": checkpoint, "checkpoint_sequential": checkpoint_sequential},
     "profiler": _profiler, "autograd.profiler": _old_profiler, "types": lambda: {"Number": float, "Device": device.Device},
-    "return_types": lambda: {}, "overrides": lambda: {}, "multiprocessing": lambda: {}, "sparse": lambda: {},
+    "return_types": lambda: {}, "overrides": _overrides, "multiprocessing": lambda: {}, "sparse": lambda: {},
     "hub": lambda: {}, "nested": lambda: {},
 }
 
