@@ -124,7 +124,7 @@ def _record_one(o: Op, values, t) -> None:
     edges, odd = [], False
     for i in o.tensor_slots:
         value = values[i]
-        if type(value) in READY:
+        if type(value) in TENSORS:
             odd = odd or value._inference
             edges.append((value._node or value._leaf or edge_of(value)) if value._rg else None)
         else:

@@ -26,10 +26,11 @@ from .waiting import before_write
 new = object.__new__
 Tensor = None  # the class and its subclasses: set by tensor.py
 TENSORS: frozenset = frozenset()  # every class of tensor
-READY: frozenset = frozenset()  # those that have their array
+READY: set = set()  # those that have their array; empty while short ways are closed, see casting.py
 Pending = None  # those that wait, see fuse.py
 LARGE = 1 << 62  # elements from which ops wait
 wanted = defer = write_into = peek = None
+casts = None  # the autocast that is on, see casting.py
 as_tensor = None
 
 # dtypes on which NumPy's own ufuncs do exactly what PyTorch does, and the float ones among them
@@ -40,8 +41,9 @@ _FLOAT32 = np.dtype("float32")
 
 
 def bind_classes(tensor_class, classes, converter) -> None:
-    global Tensor, TENSORS, READY, as_tensor
-    Tensor, TENSORS, READY, as_tensor = tensor_class, frozenset(classes), frozenset(classes), converter
+    global Tensor, TENSORS, as_tensor
+    Tensor, TENSORS, as_tensor = tensor_class, frozenset(classes), converter
+    READY.update(classes)
 
 
 def bind_fusion(pending_class, *functions) -> None:
@@ -245,7 +247,7 @@ def call(o: Op, args: tuple, kwargs: dict):
         if out is not None:
             from .out import into_out
 
-            return into_out(o, values, out)
+            return into_out(o, values, out) if casts is None else casts.leave(into_out, o, values, out)
         if "inplace" in o.index and values[o.index["inplace"]]:
             return _into_first(o, values)
         return execute(o, values)
@@ -270,6 +272,8 @@ def describe_operands(o: Op, args, kwargs) -> list:
 
 def execute(o: Op, values: list):
     """Runs an op on bound arguments: normal forms, promotion, kernel, tape."""
+    if casts is not None and o in casts.policies:
+        return casts.run(o, values)
     x = values[0] if values else None
     if type(x) in READY and type(x._a) is np.ndarray and _is_single(o) and (x._a.size < LARGE or not o.fuse) and (
             x._a.dtype in FLOATS or o.promote is None and x._a.dtype in PLAIN):
@@ -765,7 +769,7 @@ def _into_first(o: Op, values: list):
         check_operands(o, values)
     if o.composite and x._rg and state.grad:
         values = [_twin(x), *values[1:]]
-    result = execute(o, values)
+    result = execute(o, values) if casts is None else casts.leave(execute, o, values)
     if o.same_dtype is not None and result.dtype is not x.dtype:
         raise DTypeError(o.same_dtype.format(Have=dtypes.scalar_name(x.dtype), Want=dtypes.scalar_name(result.dtype)))
     node = result._node

@@ -654,8 +654,8 @@ REWRITES: dict[type, Any] = {
     BinOp: Lowering.lower_binary, UnaryOp: Lowering.lower_unary, Compare: Lowering.lower_compare,
     AugAssign: Lowering.lower_augmented, Pipe: Lowering.lower_pipe, Matrix: Lowering.lower_matrix,
     HelpRequest: Lowering.lower_help, Call: Lowering.lower_call, AnnAssign: Lowering.lower_annotated,
-    Return: Lowering.lower_return, Match: Lowering.lower_match, FunctionDef: Lowering.lower_function, Import: Lowering.lower_import,
-    ImportFrom: Lowering.lower_import_from,
+    Return: Lowering.lower_return, Match: Lowering.lower_match, FunctionDef: Lowering.lower_function,
+    Import: Lowering.lower_import, ImportFrom: Lowering.lower_import_from,
 }
 
 

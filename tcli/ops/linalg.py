@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine import blas, callables, dispatch, dtypes, overrides
 from ..engine.cost import matrix_product
-from ..engine.dispatch import FLOATS, TENSORS, new, wrap
+from ..engine.dispatch import FLOATS, new, wrap
 from ..engine.registry import T, op, ops, plan_for, raw_helper, rule_helper
 from ..engine.tape import FLOAT32, FLOAT64, SMALL, state
 from ..engine.tensor import Tensor
@@ -266,10 +266,10 @@ def short_way(name: str, dims: tuple, plans_of: str | None = None):
     """`fn(x, other)` of a product op for tensors of these dims and one float dtype: straight to BLAS."""
     o = ops[name]
     plans = {mask: plan_for(ops[plans_of or name], (*mask, False)) for mask in _MASKS}
-    node_name, (n, m) = _FLAT_NAMES[dims], dims
+    node_name, (n, m), ready = _FLAT_NAMES[dims], dims, dispatch.READY
 
     def fn(x, other):
-        if type(x) in TENSORS and type(other) in TENSORS:
+        if type(x) in ready and type(other) in ready:
             a, b = x._a, other._a
             d = a.dtype
             if a.ndim == n and b.ndim == m and d is b.dtype and (d is FLOAT32 or d is FLOAT64) and \

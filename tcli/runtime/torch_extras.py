@@ -6,6 +6,7 @@ here (cudnn flags, matmul precision) are accepted and remembered.
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,7 +46,7 @@ def identity_decorator(fn=None, *args, **kwargs):
 
 
 class _Nothing:
-    """A context manager that does nothing: `torch.autocast` on a CPU in float32."""
+    """A context manager that does nothing."""
 
     def __init__(self, *args, **kwargs):
         pass
@@ -61,10 +62,6 @@ class _Nothing:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(), which does nothing here"
-
-
-class autocast(_Nothing):
-    """`torch.autocast`: ops keep the dtypes of their operands."""
 
 
 class save_on_cpu(_Nothing):
@@ -99,7 +96,7 @@ def table() -> dict:
         get_num_interop_threads=lambda: 1, set_num_interop_threads=lambda n: None,
         set_default_device=set_default_device, get_default_device=device.default_device,
         memory_summary=waiting.memory_summary, set_memory_pool=waiting.set_memory_pool, set_fusion=fuse.set_fusion,
-        compile=identity_decorator, autocast=autocast, typename=typename, is_tensor=is_tensor,
+        compile=identity_decorator, typename=typename, is_tensor=is_tensor,
         use_deterministic_algorithms=lambda mode, **kw: None, are_deterministic_algorithms_enabled=lambda: True,
         set_float32_matmul_precision=lambda precision: None, get_float32_matmul_precision=lambda: "highest",
         result_type=lambda a, b: result_type([a, b]), is_storage=lambda x: type(x).__name__ == "Storage",
@@ -107,8 +104,9 @@ def table() -> dict:
         is_deterministic_algorithms_warn_only_enabled=lambda: False, initial_seed=_initial_seed,
         Storage=object, UntypedStorage=object, default_generator=_default_generator())
     from ..io import torch_functions
+    from .torch_amp import names
 
-    return found | torch_functions()
+    return found | names() | torch_functions()
 
 
 def _default_generator():
@@ -233,45 +231,21 @@ def variable(data, requires_grad: bool = False, volatile=None):
 def _cuda() -> dict:
     from . import torch_cuda
 
-    return torch_cuda.names(_amp_space())
+    return torch_cuda.names(SimpleNamespace(**_amp("cuda")))
 
 
-def _amp_space() -> SimpleNamespace:
-    return SimpleNamespace(autocast=autocast, GradScaler=GradScaler)
+def _amp(device_type: str | None = None) -> dict:
+    """`torch.amp`, or `torch.cuda.amp` and `torch.cpu.amp` with their older forms."""
+    from . import grad_scaler, torch_amp
 
-
-class GradScaler:
-    """Scales nothing: in float32 no gradient needs it."""
-
-    def __init__(self, *args, **kwargs):
-        pass
-
-    def __repr__(self) -> str:
-        return "GradScaler(), which scales nothing here"
-
-    def scale(self, loss):
-        return loss
-
-    def step(self, optimizer):
-        return optimizer.step()
-
-    def update(self, new_scale=None) -> None:
-        pass
-
-    def unscale_(self, optimizer) -> None:
-        pass
-
-    def is_enabled(self) -> bool:
-        return False
-
-    def get_scale(self) -> float:
-        return 1.0
-
-    def state_dict(self) -> dict:
-        return {}
-
-    def load_state_dict(self, state_dict: dict) -> None:
-        pass
+    if device_type is None:
+        return {"autocast": torch_amp.autocast, "GradScaler": grad_scaler.GradScaler,
+                "is_autocast_available": lambda device_type: device_type in ("cpu", "cuda"),
+                "autocast_mode": SimpleNamespace(autocast=torch_amp.autocast),
+                "custom_fwd": torch_amp.custom_fwd, "custom_bwd": torch_amp.custom_bwd}
+    return {"autocast": torch_amp.of_device(device_type), "GradScaler": grad_scaler.for_device(device_type),
+            "custom_fwd": partial(torch_amp.custom_fwd, device_type=device_type),
+            "custom_bwd": partial(torch_amp.custom_bwd, device_type=device_type)}
 
 
 def _accelerator() -> dict:
@@ -407,9 +381,9 @@ SPACES = {
     "autograd": _autograd, "accelerator": _accelerator, "cuda": _cuda, "backends": _backends, "random": _random,
     "utils": _utils, "signal": _signal, "linalg": _linalg, "jit": _jit, "testing": _testing,
     "version": _version,
-    "amp": lambda: {"autocast": autocast, "GradScaler": GradScaler}, "mps": lambda: {"is_available": lambda: False},
+    "amp": _amp, "mps": lambda: {"is_available": lambda: False},
     "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},
-    "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": _parameter,
+    "cpu": lambda: {"is_available": lambda: True, "amp": SimpleNamespace(**_amp("cpu"))}, "nn.parameter": _parameter,
     "nn.parallel": _parallel, "nn.attention": _attention,
     "utils.checkpoint": lambda: {"checkpoint": checkpoint, "checkpoint_sequential": checkpoint_sequential},
     "profiler": _profiler, "autograd.profiler": _old_profiler, "types": lambda: {"Number": float, "Device": device.Device},
