@@ -14,6 +14,7 @@ from . import dtypes, half_complex, placement
 from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
 from .binding import bind
 from .device import device_of, move
+from .hooks import moved, packed
 from .meta import NeedsValue
 from .named_results import struct
 from .overlap import REPEATED, check_operands, repeats
@@ -574,8 +575,7 @@ def saved_value(value, edge) -> Saved:
                           "`torch.inference_mode()`.")
     saved = saved_as_is(value, edge)
     if state.saved_hooks:
-        pack, unpack = state.saved_hooks[-1]
-        saved.hooked = (pack(value.detach()), unpack)
+        saved.hooked = packed(value, state.saved_hooks[-1])
         saved.array = np.empty(0, value._a.dtype)
     return saved
 
@@ -723,7 +723,10 @@ def overwritten(x, name: str | None = None) -> None:
 
 def rebase(x, result, name: str | None = None) -> None:
     """Gives `x` (and the tensor it is a view of) the history of `result`; its versions note whose it is now."""
+    old = x._node
     _rebase(x, result, name)
+    if x.retains_grad:
+        moved(x, old)
     if x._node is not None:
         v = x._v
         v[1:] = [v[1] if len(v) > 1 else None, x._node.name() if x._base is None else "torch::autograd::CopySlices"]

@@ -81,6 +81,33 @@ def through_hooks(node, g, gradients: Iterable[tuple], sum_to: Callable) -> Iter
             yield edge, r
 
 
+def through_prehooks(node, g):
+    """The gradients of the outputs of a node as the hooks before it leave them."""
+    several = type(g) is list
+    for hook in list(node.before.values()):
+        replaced = hook(tuple(g) if several else (g,))
+        if replaced is not None:
+            found = list(replaced) if isinstance(replaced, (tuple, list)) else [replaced]
+            g = found if several else found[0]
+    return g
+
+
+def unpacked(saved, node, create_graph: bool):
+    """A saved value that a pair of hooks keeps, with its history if a graph is asked for."""
+    from .tape import OUT, AccumulateGrad, Pick
+
+    t = saved.hooked[1](saved.hooked[0])
+    edge = saved.edge
+    if not create_graph or edge is None or t._rg:
+        return t
+    if type(edge) is AccumulateGrad and edge.variable._a is t._a:
+        return edge.variable
+    t = t.detach()
+    t._node = node if edge is OUT else Pick(*edge, t._a) if type(edge) is tuple else edge
+    t._rg = True
+    return t
+
+
 def saved_value(node, attribute: str):
     """`node._saved_self`, `_saved_result` ...: a value kept for the backward pass."""
     wanted = attribute.removeprefix("_saved_")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
 from . import device as devices
-from . import dispatch, dtypes, overrides, registry, tape
+from . import dispatch, dtypes, hooks, overrides, registry, tape
 from .args import Size, size_of, sizes, to_dim, type_name
 from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
@@ -440,7 +440,7 @@ class Tensor:
     def register_hook(self, hook):
         if not self._rg:
             raise GradError("cannot register a hook on a tensor that doesn't require gradient")
-        return tape.add_hook(edge_of(self), hook)
+        return hooks.add_hook(edge_of(self), hook)
 
     def register_post_accumulate_grad_hook(self, hook):
         leaf = edge_of(self)
@@ -450,23 +450,15 @@ class Tensor:
             leaf.post_hooks = {}
         key = len(leaf.post_hooks)
         leaf.post_hooks[key] = hook
-        return tape.RemovableHandle(leaf.post_hooks, key)
+        return hooks.RemovableHandle(leaf.post_hooks, key)
 
     def retain_grad(self) -> None:
         if not self._rg:
             raise GradError("can't retain_grad on Tensor that has requires_grad=False")
         if self._node is None or self.retains_grad:
             return
-        from weakref import ref
-
-        weak, self.retains_grad = ref(self), True
-
-        def keep(g):
-            t = weak()
-            if t is not None:
-                t.grad = g if t.grad is None else t.grad + g
-
-        tape.add_hook(self._node, keep)
+        self.retains_grad = True
+        hooks.retain(self)
 
     # ------------------------------------------------------------ elsewhere
 

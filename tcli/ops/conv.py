@@ -283,6 +283,8 @@ def check_conv(x, weight, bias, stride, pads, dilation, groups: int, transposed:
         raise EngineError("negative padding is not supported")
     if any(s <= 0 for s in stride):
         raise EngineError("non-positive stride is not supported")
+    if min(dilation) == 0 and x.shape[0] > 1:  # there PyTorch takes another library
+        raise EngineError("non-positive dilation is not supported")
     if any(d <= 0 for d in dilation):
         raise EngineError("dilation should be greater than zero" + _nothing(dilation, "dilation", transposed))
     w = list(weight.shape)
