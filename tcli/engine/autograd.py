@@ -275,10 +275,14 @@ def is_inference_mode_enabled() -> bool:
 class saved_tensors_hooks:
     """Packs every saved tensor with `pack_hook` and unpacks it with `unpack_hook` when it is needed."""
 
+    refusal: str | None = None  # why there may be no hooks just now
+
     def __init__(self, pack_hook, unpack_hook):
         self.pair = (pack_hook, unpack_hook)
 
     def __enter__(self):
+        if self.refusal is not None:
+            raise EngineError(self.refusal)
         state.saved_hooks.append(self.pair)
         return self
 
@@ -531,11 +535,21 @@ def _attach(cls, ctx, args, outs: tuple) -> tuple:
     for i, t in enumerate(fresh):
         if not isinstance(t, Tensor) or t._a.dtype.kind not in "fcV" or any(t is n for n in ctx._nondiff):
             continue
+        mine = tape.Pick(node, i, t._a) if node.many else node
         if any(t is d for d in ctx._dirty):
-            dispatch.bump(t)
-        t._node, t._rg = (tape.Pick(node, i, t._a) if node.many else node), True
+            _written(t, mine)
+        else:
+            t._node, t._rg = mine, True
     ctx._saved = [_save(t, fresh, outs, node) for t in ctx._to_save]
     return tuple(fresh)
+
+
+def _written(t, node) -> None:
+    """Gives a tensor that a custom function changed in place its new history, and what it is a view of."""
+    dispatch.bump(t)
+    result = wrap(t._a)
+    result._node, result._rg = node, True
+    dispatch.rebase(t, result)
 
 
 def _save(t, fresh, outs, node):
@@ -604,10 +618,20 @@ def _set_anomaly(on: bool) -> None:
         tape.observers.remove(_find_nan)
 
 
+def _output_of(node, produced: list, gradient) -> int:
+    """Which of a node's inputs a gradient is for; the same tensor may be several."""
+    place = -1
+    for edge, r in produced:
+        place = next((i for i, e in enumerate(node.edges) if i > place and e is edge), 0)
+        if r is gradient:
+            break
+    return place
+
+
 def _find_nan(node, g, produced, seconds) -> None:
     for edge, r in produced:
         if r._a.dtype.kind in "fc" and np.isnan(r._a).any():
-            index = next((i for i, e in enumerate(node.edges) if e is edge), 0)
+            index = _output_of(node, produced, r)
             span = node.span()
             raise GradError(f"Function '{node.name()}' returned nan values in its {index}th output.", span=span,
                             notes=[f"the forward operation is {span.text!r} at {span}"] if span else [])

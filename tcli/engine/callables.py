@@ -282,7 +282,7 @@ def _binary(o: Op, ufunc):
             if isinstance(x, Tensor) and isinstance(other, Tensor):
                 note_expansion(x, other, result)
             return result
-        if answers(type(other)) or answers(type(x)):
+        if any(type(side) not in TENSORS and answers(type(side)) for side in (x, other)):
             return overridden(o.function, (x, other), {})
         return NotImplemented
 

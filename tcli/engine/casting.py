@@ -74,6 +74,26 @@ class _Autocast:
 
 
 autocast = _Autocast()
+
+
+class cast_as:
+    """A block in which autocast is as it was at another time."""
+
+    def __init__(self, on: bool, dtype: dtypes.dtype, keeps: bool) -> None:
+        self.wanted = on, dtype, keeps
+
+    def __enter__(self) -> None:
+        self._before = autocast.on, autocast.dtype, autocast.keeps
+        self._set(*self.wanted)
+
+    def __exit__(self, *_error) -> None:
+        self._set(*self._before)
+
+    @staticmethod
+    def _set(on: bool, dtype: dtypes.dtype, keeps: bool) -> None:
+        autocast.dtype, autocast.keeps = dtype, keeps
+        if autocast.on != on:
+            autocast.switch(on)
 _closed: set = set()
 
 

@@ -9,7 +9,7 @@ from weakref import ref
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError, Unsupported
+from ..errors import ArgumentError, DTypeError, EngineError, ShapeError, TcliError, Unsupported
 from . import dtypes, half_complex, placement
 from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
 from .binding import bind
@@ -17,7 +17,7 @@ from .device import device_of, move
 from .hooks import moved, packed
 from .meta import NeedsValue
 from .named_results import struct
-from .overlap import REPEATED, check_operands, repeats
+from .overlap import REPEATED, check_history, check_operands, repeats
 from .overrides import Overridden, answer, answers, operands_that_answer
 from .registry import Op, T, plan_for
 from .storage import by_rows, root_of, thaw
@@ -622,7 +622,9 @@ def _refresh_views(root) -> None:
         if view is None:
             continue
         twin = T._stale_view(root, view) if view._several else replay(view, root)
-        view._node, view._rg = twin._node, twin._rg
+        old, view._node, view._rg = view._node, twin._node, twin._rg
+        if view.retains_grad:
+            moved(view, old)
         if view._node is not None and not view._several:
             view._node._name = "AsStridedBackward0"
     root._views = live  # without the twins
@@ -637,26 +639,12 @@ def _keep_original(node, x) -> None:
             saved.array, saved.versions, saved.version = saved.array.copy(), [0], 0
 
 
-def check_history(x) -> None:
-    """Raises when an in-place op on `x`, which requires grad, would break a graph."""
-    if x._node is None:
-        raise GradError("a leaf Variable that requires grad is being used in an in-place operation.",
-                        help="wrap the update in `with torch.no_grad():`")
-    if x._several:
-        raise GradError(f"Output {x._several[1]} of {x._several[0]} is a view and is being modified inplace. This view is "
-                        "the output of a function that returns multiple views. Such functions do not allow the output "
-                        "views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
-    if x._base is not None and x._base._rg and x._base._node is None:
-        raise GradError("a view of a leaf Variable that requires grad is being used in an in-place operation.",
-                        help="wrap the update in `with torch.no_grad():`")
-
-
 def check_writable(x, repeated: bool = False) -> None:
     """Raises when an in-place op on `x` would break a graph or overlapping memory; readers that wait get a copy.
 
     `repeated`: the op gives all elements the same value, so that several may lie at one place.
     """
-    if state.grad and x._rg:
+    if state.grad and (x._rg or x._base is not None and x._base._rg):
         check_history(x)
     a = x._a
     if type(a) is not np.ndarray:

@@ -17,11 +17,18 @@ graph_of: dict[str, Callable] = {}
 _classes: dict[str, type] = {}
 
 
+class GraphNode:
+    """A node of the graph of gradients."""
+
+
+GraphNode.__module__, GraphNode.__name__, GraphNode.__qualname__ = "torch.autograd.graph", "Node", "Node"
+
+
 def class_named(name: str) -> type:
     """A class to show for nodes of that name; the same name gives the same class."""
     found = _classes.get(name)
     if found is None:
-        found = _classes[name] = type(name, (), {"__doc__": "A node of the graph of gradients.", "__module__": "builtins"})
+        found = _classes[name] = type(name, (GraphNode,), {"__doc__": GraphNode.__doc__, "__module__": "builtins"})
     return found
 
 

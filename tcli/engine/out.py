@@ -61,6 +61,10 @@ RULES = {
                  "{have}",
 }
 
+# What can be cast to a given tensor's dtype is, with a message that names the result.
+CASTABLE = {"castable": ("result", ""), "castable torch": ("result", "torch."), "eigenvalues": ("eigenvalues", "torch."),
+            "eigenvectors": ("eigenvectors", "torch.")}
+
 _NO_KERNEL = "\"{kernel}\" not implemented for '{Have}'"
 # The kernel works in the dtype of the given tensor: the kinds of dtypes that it refuses and how, and to which kinds
 # the result cannot be cast. Every other dtype will do, even where an imaginary part gets lost.
@@ -131,6 +135,12 @@ def _check_dtype(name: str, rule: str | None, out, result) -> None:
         _check_kernel(rule, have, want)
         if kind not in uncastable:
             return
+    if rule in CASTABLE:
+        if have.category > want.category:
+            what, prefix = CASTABLE[rule]
+            raise DTypeError(f"{prefix}{name.replace('linalg_', 'linalg.', 1)}: Expected {what} to be safely castable from "
+                             f"{dtypes.scalar_name(have)} dtype, but got {what} with dtype {dtypes.scalar_name(want)}")
+        return
     if rule is None or rule in KERNELS:
         if have.category > want.category:
             raise DTypeError(f"result type {dtypes.scalar_name(have)} can't be cast to the desired output type "

@@ -1,10 +1,13 @@
-"""Which memory an operation may write to: each element has its own, and operands lie in it as a whole or not at all."""
+"""What an operation may write to.
+
+Each element has its own place in memory, operands lie there as a whole or not at all, and no graph is broken.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..errors import EngineError
+from ..errors import EngineError, GradError
 from .registry import Op
 
 OVERLAP = ("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
@@ -68,3 +71,22 @@ def places(o: Op) -> bool:
     if found is None:
         found = _places[o] = "index" in o.index and o.kinds[o.index["index"]] == "Index"
     return found
+
+
+def check_history(x) -> None:
+    """Raises when an in-place op on `x`, which requires grad or is a view of what does, would break a graph."""
+    if not x._rg:
+        raise GradError("A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that "
+                        "this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
+                        "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be "
+                        "tracked) or both outside (if you want the inplace to be tracked).")
+    if x._node is None:
+        raise GradError("a leaf Variable that requires grad is being used in an in-place operation.",
+                        help="wrap the update in `with torch.no_grad():`")
+    if x._several:
+        raise GradError(f"Output {x._several[1]} of {x._several[0]} is a view and is being modified inplace. This view is "
+                        "the output of a function that returns multiple views. Such functions do not allow the output "
+                        "views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
+    if x._base is not None and x._base._rg and x._base._node is None:
+        raise GradError("a view of a leaf Variable that requires grad is being used in an in-place operation.",
+                        help="wrap the update in `with torch.no_grad():`")

@@ -39,7 +39,7 @@ SMALL = 1 << 14  # elements: above that a tensor costs nothing beside the arithm
 class _State:
     """Modes that the hot path reads: recording, inference, and whether to note program positions."""
 
-    __slots__ = ("anomaly", "grad", "inference", "saved_hooks", "trace", "where")
+    __slots__ = ("anomaly", "grad", "inference", "roots", "saved_hooks", "trace", "where")
 
     def __init__(self):
         self.grad = True
@@ -48,6 +48,7 @@ class _State:
         self.trace = False  # every backward pass is traced
         self.anomaly = False
         self.saved_hooks: list = []
+        self.roots: tuple | list = ()  # where the backward pass that runs began
 
 
 state = _State()
@@ -211,7 +212,7 @@ class Pick:
 class AccumulateGrad:
     """The end of a path: adds what arrives to the `.grad` of a leaf tensor."""
 
-    __slots__ = ("__weakref__", "before", "hooks", "post_hooks", "seq", "variable")
+    __slots__ = ("__weakref__", "before", "hooks", "metadata", "post_hooks", "seq", "variable")
     edges = ()
     place = None
     op = None
@@ -222,6 +223,7 @@ class AccumulateGrad:
         self.hooks = None
         self.post_hooks = None
         self.before = None
+        self.metadata: dict = {}
 
     def register_hook(self, hook):
         """`hook((), grad_outputs)` after the gradient was added."""
@@ -250,6 +252,10 @@ class AccumulateGrad:
     @property
     def next_functions(self) -> tuple:
         return ()
+
+    @property
+    def __class__(self) -> type:  # what programs see
+        return node_view.class_named("AccumulateGrad")
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
@@ -337,14 +343,14 @@ def run(roots, root_gradients, *, retain_graph: bool, create_graph: bool, inputs
     Without `inputs` leaf tensors accumulate into `.grad` and None is returned; with `inputs` (nodes)
     nothing is accumulated and {node: gradient} comes back.
     """
-    before = state.grad
-    state.grad = create_graph
+    before = state.grad, state.roots
+    state.grad, state.roots = create_graph, roots
     captured: dict | None = {} if inputs is not None else None
     wanted = None if inputs is None else _ancestors(roots, set(inputs))
     try:
         _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, wanted)
     finally:
-        state.grad = before
+        state.grad, state.roots = before
     return captured
 
 
@@ -364,6 +370,18 @@ def _ancestors(roots, inputs: set) -> set:
     return useful
 
 
+def reached_from(roots) -> set:
+    """All nodes that a backward pass from `roots` comes to."""
+    seen: set = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            stack.extend(node.edges)
+    return seen
+
+
 def run_scalar(t, retain_graph) -> bool:
     """`run` from one real number, whose gradient is 1, to all leaves: what `loss.backward()` mostly is.
 
@@ -375,12 +393,12 @@ def run_scalar(t, retain_graph) -> bool:
     one = ONES.get(a.dtype)
     if one is None:
         return False
-    before = state.grad
-    state.grad = False
+    before = state.grad, state.roots
+    state.grad, state.roots = False, (node,)
     try:
         _walk((), (), retain_graph, False, None, None, None, node, one)
     finally:
-        state.grad = before
+        state.grad, state.roots = before
     return True
 
 

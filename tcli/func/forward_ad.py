@@ -80,8 +80,9 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
             raise EngineError(f"Expected {name} to be floating point or complex, but got: "
                               f"{each.dtype if isinstance(each, Tensor) else type(each).__name__}")
     if tensor.shape != tangent.shape:
-        raise EngineError(f"Expected tangent to have the same shape as the primal, got {list(tangent.shape)} and "
-                          f"{list(tensor.shape)}")
+        raise EngineError("Trying to set a forward gradient that has a different size than that of the original Tensor, this "
+                          f"is not supported. Tensor is of size {list(tensor.shape)} while the given forward gradient is of "
+                          f"size {list(tangent.shape)}.")
     dual = own_input(tensor)
     _levels[-1].inputs.append((dual, tensor, tangent))
     return dual

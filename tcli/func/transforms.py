@@ -10,9 +10,9 @@ from __future__ import annotations
 import functools
 
 from ..engine import autograd, tape
+from ..engine.mapping import inside
 from ..engine.registry import T
 from ..engine.tensor import Tensor
-from ..engine.mapping import inside
 from ..errors import BadValue, EngineError
 from . import checks
 from .trees import flatten, map_tensors, rebuild

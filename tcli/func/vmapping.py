@@ -34,10 +34,12 @@ def vmap(func, in_dims=0, out_dims=0, randomness: str = "error", *, chunk_size=N
         size, results = _batch_size(leaves, dims), []
         if size == 0:
             return _of_nothing(func, args, kwargs, leaves, dims, out_dims, name)
+        given = []
         for i in Draws(randomness, size).samples():
             mine = [T.select(leaf, dim, i) if dim is not None else leaf for leaf, dim in zip(leaves, dims, strict=True)]
+            given.append(mine)
             results.append(func(*rebuild(args, mine), **kwargs))
-        return _stacked(results, out_dims, name)
+        return _stacked(results, out_dims, name, given, leaves, dims)
     return wrapper
 
 
@@ -112,10 +114,12 @@ def _of_nothing(func, args: tuple, kwargs: dict, leaves: list, dims: list, out_d
                           for t, dim in zip(columns, _out_dims_of(full, out_dims, name), strict=True)])
 
 
-def _stacked(results: list, out_dims, name: str):
+def _stacked(results: list, out_dims, name: str, given=(), leaves=(), dims=()):
     columns = list(zip(*(flatten(r) for r in results), strict=True))
-    dims = _out_dims_of(results[0], out_dims, name)
-    return rebuild(results[0], [_column(column, dim, name) for column, dim in zip(columns, dims, strict=True)])
+    out = _out_dims_of(results[0], out_dims, name)
+    inputs = [(column, leaf, dim) for column, leaf, dim in zip(zip(*given, strict=True), leaves, dims, strict=True)
+              if dim is not None]
+    return rebuild(results[0], [_column(column, dim, name, inputs) for column, dim in zip(columns, out, strict=True)])
 
 
 def _out_dims_of(result, out_dims, name: str) -> list:
@@ -132,10 +136,14 @@ def _out_dims_of(result, out_dims, name: str) -> list:
     return found
 
 
-def _column(values: tuple, dim: int | None, name: str):
-    """One output of all samples; where `out_dims` says None, it is the same for all."""
+def _column(values: tuple, dim: int | None, name: str, inputs: list):
+    """One output of all samples; where `out_dims` says None, it is the same for all. What came in and was changed in
+    place comes out as it is."""
     if dim is None:
         return values[0]
+    for column, leaf, its_dim in inputs:
+        if values[0] is column[0] and all(a is b for a, b in zip(values, column, strict=True)):
+            return leaf if its_dim % leaf.ndim == dim % leaf.ndim else T.movedim(leaf, its_dim, dim)
     if not isinstance(values[0], Tensor):
         raise BadValue(f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(values[0])}. Did you mean to "
                        "set out_dims= to None for output?")

@@ -64,10 +64,6 @@ class _Nothing:
         return f"{type(self).__name__}(), which does nothing here"
 
 
-class save_on_cpu(_Nothing):
-    """Where values saved for backward live does not change."""
-
-
 class sdpa_kernel(_Nothing):
     """There is one attention kernel."""
 
@@ -201,7 +197,6 @@ def _autograd() -> dict:
         inference_mode,
         no_grad,
         once_differentiable,
-        saved_tensors_hooks,
         set_detect_anomaly,
         set_grad_enabled,
     )
@@ -211,7 +206,7 @@ def _autograd() -> dict:
              "set_grad_enabled": set_grad_enabled, "inference_mode": inference_mode,
              "set_detect_anomaly": set_detect_anomaly, "detect_anomaly": detect_anomaly, "Variable": variable,
              "function": SimpleNamespace(once_differentiable=once_differentiable, Function=Function),
-             "graph": SimpleNamespace(saved_tensors_hooks=saved_tensors_hooks, save_on_cpu=save_on_cpu),
+             "graph": tree("torch.autograd.graph"),
              "grad_mode": SimpleNamespace(no_grad=no_grad, enable_grad=enable_grad, set_grad_enabled=set_grad_enabled),
              "is_grad_enabled": autograd.is_grad_enabled, "functional": tree("torch.autograd.functional"),
              "forward_ad": tree("torch.autograd.forward_ad"), "profiler": tree("torch.autograd.profiler")}
@@ -283,20 +278,20 @@ def _random() -> dict:
 def _utils() -> dict:
     from .namespaces import tree
 
-    return {"data": tree("torch.utils.data"), "checkpoint": tree("torch.utils.checkpoint")}
+    return {name: tree("torch.utils." + name) for name in ("data", "checkpoint", "_pytree")}
 
 
-def checkpoint(function, *args, use_reentrant=None, context_fn=None, determinism_check: str = "default",
-               debug: bool = False, early_stop: bool = True, **kwargs):
-    """`torch.utils.checkpoint.checkpoint`: calls the function; its intermediates stay on the tape."""
-    return function(*args, **kwargs)
+def _checkpoint() -> dict:
+    from ..func import checkpointing
+
+    return {name: getattr(checkpointing, name) for name in (
+        "checkpoint", "checkpoint_sequential", "set_checkpoint_early_stop", "CheckpointError", "noop_context_fn")}
 
 
-def checkpoint_sequential(functions, segments: int, input, use_reentrant=None, **kwargs):
-    """`torch.utils.checkpoint.checkpoint_sequential`: calls the functions one after the other."""
-    for function in functions.children() if hasattr(functions, "children") else functions:
-        input = function(input)
-    return input
+def _pytree() -> dict:
+    from ..func import trees
+
+    return {name: value for name, value in vars(trees).items() if name.startswith("tree_") or name == "TreeSpec"}
 
 
 def _parallel() -> dict:
@@ -365,6 +360,12 @@ def _testing() -> dict:
     return {"assert_close": assert_close, "make_tensor": make_tensor}
 
 
+def _graph() -> dict:
+    from . import torch_graph
+
+    return torch_graph.names()
+
+
 def _overrides() -> dict:
     from . import torch_overrides
 
@@ -385,8 +386,9 @@ SPACES = {
     "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},
     "cpu": lambda: {"is_available": lambda: True, "amp": SimpleNamespace(**_amp("cpu"))}, "nn.parameter": _parameter,
     "nn.parallel": _parallel, "nn.attention": _attention,
-    "utils.checkpoint": lambda: {"checkpoint": checkpoint, "checkpoint_sequential": checkpoint_sequential},
-    "profiler": _profiler, "autograd.profiler": _old_profiler, "types": lambda: {"Number": float, "Device": device.Device},
+    "utils.checkpoint": _checkpoint, "utils._pytree": _pytree,
+    "profiler": _profiler, "autograd.profiler": _old_profiler, "autograd.graph": _graph,
+    "types": lambda: {"Number": float, "Device": device.Device},
     "return_types": lambda: {}, "overrides": _overrides, "multiprocessing": lambda: {}, "sparse": lambda: {},
     "hub": lambda: {}, "nested": lambda: {},
 }
