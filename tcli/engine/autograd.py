@@ -629,7 +629,7 @@ def _output_of(node, produced: list, gradient) -> int:
 
 
 def _find_nan(node, g, produced, seconds) -> None:
-    for edge, r in produced:
+    for _, r in produced:
         if r._a.dtype.kind in "fc" and np.isnan(r._a).any():
             index = _output_of(node, produced, r)
             span = node.span()

@@ -12,13 +12,14 @@ import numpy as np
 
 from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
 from . import device as devices
-from . import dispatch, dtypes, hooks, overrides, registry, tape
+from . import dispatch, dtypes, half_complex, hooks, overrides, registry, tape
 from .args import Size, size_of, sizes, to_dim, type_name
 from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
 from .dtypes import by_numpy as known_dtypes
 from .from_data import array_of_data
+from .once import warn_once
 from .registry import RAW, T
 from .storage import (
     Storage,
@@ -499,7 +500,9 @@ class Tensor:
                                             and here.index != device.index):
                 t = T._move(t, device)
         if dtype is not None and dtypes.as_dtype(dtype) is not t.dtype:
-            t = T._cast(t, dtype)
+            dtype = dtypes.as_dtype(dtype)
+            warn_of_imaginary(t, dtype)
+            t = T._cast(t, dtype) if dtype is not dtypes.complex32 else T.chalf(t)
         if memory_format is not None and memory_format is not preserve_format and not t.is_contiguous(memory_format):
             return T.clone(t, memory_format=memory_format)
         if copy and t is self:
@@ -569,6 +572,12 @@ class Parameter(Tensor):
     __str__ = __repr__
 
 
+def warn_of_imaginary(t, dtype) -> None:
+    """PyTorch's warning about a complex tensor that is to become a real one."""
+    if t._a.dtype.kind == "c" and dtypes.BOOL < dtype.category < dtypes.COMPLEX:
+        warn_once("Casting complex values to real discards the imaginary part")
+
+
 def _no_dims(dim):
     raise BadIndex(f"Dimension specified as {dim} but tensor has no dimensions")
 
@@ -634,6 +643,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_me
     """A new tensor from numbers, nested sequences, arrays or tensors; always a copy, always a leaf."""
     d = dtypes.as_dtype(dtype) if dtype is not None else None
     t = wrap(array_of_data(data, d))
+    if d is dtypes.complex32:
+        half_complex.rounded(t)
     where = data.device if device is None and isinstance(data, Tensor) else as_device(device)
     if where.type != "cpu" or type(t._a) is not np.ndarray or devices.sketch:
         t._a = move(t._a, where)

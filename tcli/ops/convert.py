@@ -11,13 +11,15 @@ from ..engine.overlap import check_operand
 from ..engine.registry import T, function, op
 from ..engine.storage import contiguous_format, preserve_format
 from ..engine.tape import state
-from ..engine.tensor import Tensor, as_tensor
+from ..engine.tensor import Tensor, as_tensor, warn_of_imaginary
 from ..errors import ArgumentError, EngineError, ShapeError
 
 
 def _to(name: str, d) -> None:
     @function("tensor." + name)
     def method(x, memory_format=None):
+        if x.dtype is not d:
+            warn_of_imaginary(x, d)
         t = x if x.dtype is d else T._cast(x, d)
         if memory_format in (None, preserve_format) or memory_format is contiguous_format and t is x:
             return t
@@ -218,6 +220,7 @@ def copy_(x, src=None, non_blocking: bool = False, *, other=None):
     if src._v is x._v:
         check_operand(x._a, src._a)
     if x._a.dtype.kind != "c" and src._a.dtype.kind == "c":
+        warn_of_imaginary(src, x.dtype)
         src = T.real(src)
     value = cast(src, x.dtype) if src.dtype is not x.dtype else src
     if state.grad and (x._rg or value._rg):
