@@ -9,7 +9,7 @@ ONES, LOW = "torch.ones(2, 2)", "torch.ones(2, 2).bfloat16()"
 DTYPES = {
     f"{ONES} @ {ONES}": HALF, f"{ONES}.mm({ONES})": HALF, f"{ONES} @ torch.ones(2)": HALF, f"F.linear({ONES}, {ONES})": HALF,
     f"torch.mv({ONES}, torch.ones(2))": SINGLE, f"torch.einsum('ij,jk', {ONES}, {ONES})": HALF,
-    f"torch.baddbmm(torch.ones(1, 2, 2), torch.ones(1, 2, 2), torch.ones(1, 2, 2))": HALF,
+    "torch.baddbmm(torch.ones(1, 2, 2), torch.ones(1, 2, 2), torch.ones(1, 2, 2))": HALF,
     "F.conv1d(torch.ones(1, 1, 4), torch.ones(1, 1, 2))": HALF, "nn.Conv2d(1, 2, 2)(torch.ones(1, 1, 4, 4))": HALF,
     "F.scaled_dot_product_attention(torch.ones(1, 2, 4), torch.ones(1, 2, 4), torch.ones(1, 2, 4))": HALF,
     f"F.softmax({LOW}, 0)": HALF, f"F.gelu({ONES})": SINGLE, f"{LOW} + {ONES}": SINGLE, f"{LOW}.sum()": HALF,
