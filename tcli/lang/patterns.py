@@ -86,9 +86,9 @@ class Patterns(Expressions):
         if self.accept("*"):
             name = self.expect_name("a name after '*'")
             return self.node(MatchStar(None if name == "_" else name), start)
-        return self.pattern()
+        return self.one_pattern()
 
-    def pattern(self) -> pattern:
+    def one_pattern(self) -> pattern:
         """Alternatives, with `as name` or without."""
         start = self.pos
         found = self.pattern_choices()
@@ -203,7 +203,7 @@ class Patterns(Expressions):
             else:
                 keys.append(self.pattern_key())
                 self.expect(":", " after the key")
-                values.append(self.pattern())
+                values.append(self.one_pattern())
             if not self.accept(",") and self.kinds[self.pos] != "}":
                 self.unexpected("',' or '}'", start)
         self.pos += 1
@@ -230,11 +230,11 @@ class Patterns(Expressions):
             if self.kinds[self.pos] == "NAME" and self.kinds[self.pos + 1] == "=":
                 names.append(self.expect_name("a name"))
                 self.pos += 1
-                values.append(self.pattern())
+                values.append(self.one_pattern())
             elif names:
                 self.fail("parts with names come behind those without", self.pos)
             else:
-                positional.append(self.pattern())
+                positional.append(self.one_pattern())
             if not self.accept(",") and self.kinds[self.pos] != ")":
                 self.unexpected("',' or ')'", opener)
         self.pos += 1
