@@ -406,7 +406,8 @@ def _write_binary(o: Op, ufunc):
     """`fn(x, other)`: writes the result into `x` where nothing is recorded and says whether it did."""
     def write(x, other) -> bool:
         kind = type(other)
-        if type(x) not in READY or x._rg and state.grad or x._inference:
+        if type(x) not in READY or x._rg and state.grad or x._inference or (
+                x._base is not None and x._base._rg and state.grad):
             return False
         a = x._a
         d = a.dtype

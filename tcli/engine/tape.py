@@ -39,7 +39,7 @@ SMALL = 1 << 14  # elements: above that a tensor costs nothing beside the arithm
 class _State:
     """Modes that the hot path reads: recording, inference, and whether to note program positions."""
 
-    __slots__ = ("anomaly", "grad", "inference", "roots", "saved_hooks", "trace", "where")
+    __slots__ = ("anomaly", "grad", "inference", "roots", "saved_hooks", "trace", "wanted", "where")
 
     def __init__(self):
         self.grad = True
@@ -49,6 +49,7 @@ class _State:
         self.anomaly = False
         self.saved_hooks: list = []
         self.roots: tuple | list = ()  # where the backward pass that runs began
+        self.wanted: set | None = None  # the nodes that it needs, where not all
 
 
 state = _State()
@@ -343,14 +344,14 @@ def run(roots, root_gradients, *, retain_graph: bool, create_graph: bool, inputs
     Without `inputs` leaf tensors accumulate into `.grad` and None is returned; with `inputs` (nodes)
     nothing is accumulated and {node: gradient} comes back.
     """
-    before = state.grad, state.roots
-    state.grad, state.roots = create_graph, roots
+    before = state.grad, state.roots, state.wanted
     captured: dict | None = {} if inputs is not None else None
     wanted = None if inputs is None else _ancestors(roots, set(inputs))
     try:
+        state.grad, state.roots, state.wanted = create_graph, roots, wanted
         _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, wanted)
     finally:
-        state.grad, state.roots = before
+        state.grad, state.roots, state.wanted = before
     return captured
 
 
@@ -393,12 +394,12 @@ def run_scalar(t, retain_graph) -> bool:
     one = ONES.get(a.dtype)
     if one is None:
         return False
-    before = state.grad, state.roots
-    state.grad, state.roots = False, (node,)
+    before = state.grad, state.roots, state.wanted
+    state.grad, state.roots, state.wanted = False, (node,), None
     try:
         _walk((), (), retain_graph, False, None, None, None, node, one)
     finally:
-        state.grad, state.roots = before
+        state.grad, state.roots, state.wanted = before
     return True
 
 

@@ -226,6 +226,9 @@ class Tensor:
     def is_set_to(self, other) -> bool:
         return self.data_ptr() == other.data_ptr() and self.shape == other.shape and self.stride() == other.stride()
 
+    def _is_view(self) -> bool:
+        return self._base is not None
+
     def untyped_storage(self):
         return Storage(self)
 
@@ -250,7 +253,7 @@ class Tensor:
         if force:
             expose(self._a)
             return _host(self)
-        if self._rg:
+        if self._rg and state.grad:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if type(self._a) is not np.ndarray:
             if self.is_cpu:  # a sketch
@@ -263,7 +266,7 @@ class Tensor:
         return self._a
 
     def __array__(self, dtype=None, copy=None):
-        if self._rg:
+        if self._rg and state.grad:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         a = _host(self)
         if dtypes.name_of(a.dtype) == "bfloat16":

@@ -26,8 +26,9 @@ from _ast import (
     pattern,
 )
 
-from tcli.lang.expressions import BINARY, CONSTANTS, LOAD, PREFIX, STARTS, Expressions
+from tcli.lang.expressions import BINARY, LOAD, PREFIX, STARTS, Expressions
 
+SINGLETONS = {"True": True, "False": False, "None": None}
 LITERALS = frozenset(("NUMBER", "STRING", "-"))
 
 
@@ -113,9 +114,9 @@ class Patterns(Expressions):
             return self.pattern_name(start)
         if kind in LITERALS:
             return self.node(MatchValue(self.pattern_literal()), start)
-        if kind in CONSTANTS and kind != "...":
+        if kind in SINGLETONS:
             self.pos += 1
-            return self.node(MatchSingleton(CONSTANTS[kind]), start)
+            return self.node(MatchSingleton(SINGLETONS[kind]), start)
         if kind == "[":
             return self.pattern_list(start)
         if kind == "(":
@@ -213,7 +214,7 @@ class Patterns(Expressions):
         start, kind = self.pos, self.kinds[self.pos]
         if kind in LITERALS:
             return self.pattern_literal()
-        if kind in CONSTANTS and kind != "...":
+        if kind in SINGLETONS:
             return self.constant()
         if kind == "NAME" and self.kinds[start + 1] == ".":
             self.pos += 1

@@ -17,9 +17,16 @@ from ..engine.tensor import Parameter, Tensor, _legacy, is_tensor
 from ..engine.threads import get_num_threads, set_num_threads
 
 
+class _OfDtype(type):
+    """`isinstance(x, torch.FloatTensor)`: the tensors of its dtype are its instances."""
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, Tensor) and value.dtype is cls.dtype  # type: ignore[attr-defined]
+
+
 def _constructor(name: str, d: dtypes.dtype) -> type:
     """`torch.FloatTensor(2, 3)`: the old way to make a tensor of one dtype."""
-    class Constructor:
+    class Constructor(metaclass=_OfDtype):
         dtype = d
 
         def __new__(cls, *args, **kwargs):

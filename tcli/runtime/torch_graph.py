@@ -100,6 +100,8 @@ def register_multi_grad_hook(tensors: Any, fn: Callable, *, mode: str = "all") -
         key = id(state.roots)
         if key not in waiting:
             reached = tape.reached_from(state.roots)
+            if state.wanted is not None:
+                reached &= state.wanted
             waiting.clear()
             waiting[key] = [[None] * len(tensors), sum(node in reached for node in nodes if node is not None)]
         entry = waiting[key]
