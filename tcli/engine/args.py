@@ -14,7 +14,7 @@ Shape, DType?, Device?, int, int?, float, float?, Scalar, Scalar?, bool, str, an
 
 from __future__ import annotations
 
-from ..errors import ArgumentError, BadIndex, DTypeError, EngineError
+from ..errors import ArgumentError, BadIndex, DTypeError, EngineError, Unsupported
 from . import dtypes
 from .device import as_device
 from .dtypes import as_dtype
@@ -199,6 +199,8 @@ def to_shape(value, x, op, name) -> tuple:
 
 def to_dtype(value, x, op, name):
     if type(value) is dtypes.dtype:
+        if value is dtypes.complex32:
+            raise Unsupported(f"\"{op}\" not implemented for 'ComplexHalf'", help="make it in complex64 and call .chalf()")
         return value
     try:
         return as_dtype(value)

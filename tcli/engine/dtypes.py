@@ -95,7 +95,7 @@ ALL = (bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16,
 # The names under `torch.`; one type may have several.
 NAMES: dict[str, dtype] = {d.name: d for d in ALL} | {
     "half": float16, "float": float32, "double": float64, "short": int16, "int": int32,
-    "long": int64, "cfloat": complex64, "cdouble": complex128}
+    "long": int64, "cfloat": complex64, "cdouble": complex128, "complex32": complex32, "chalf": complex32}
 
 for _d in (bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16, float32, float64,
            complex64, complex128):

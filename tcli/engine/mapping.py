@@ -48,6 +48,40 @@ class Draws:
 active: list[Draws] = []
 
 
+class _Transforms:
+    """How many transforms of functions are at work."""
+
+    depth = 0
+
+
+class inside:
+    """A block that runs the function of a transform."""
+
+    def __enter__(self) -> None:
+        _Transforms.depth += 1
+
+    def __exit__(self, *_error) -> None:
+        _Transforms.depth -= 1
+
+
+def is_inside() -> bool:
+    """Whether the function of a transform runs."""
+    return _Transforms.depth > 0
+
+
+def check_function(cls: type, separate: bool) -> None:
+    """Raises where a custom function of that kind does not take part in transforms."""
+    where = "For more details, please see https://pytorch.org/docs/main/notes/extending.func.html"
+    if not _Transforms.depth and not active:
+        return
+    if not separate:
+        raise EngineError("In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, ...), it "
+                          f"must override the setup_context staticmethod. {where}")
+    if active and not getattr(cls, "generate_vmap_rule", False) and not hasattr(cls, "vmap"):
+        raise EngineError(f"You tried to vmap over {cls.__name__}, but it does not have vmap support. Please override and "
+                          f"implement the vmap staticmethod or set generate_vmap_rule=True. {where}")
+
+
 def check_draw() -> None:
     """Raises where a mapped function may not draw."""
     if active and active[-1].randomness == "error":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import callables, registry, rule_helpers  # noqa: F401  declares the helpers
+from .overrides import answers
 from .tensor import Tensor
 
 OPERATORS = ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift",
@@ -65,7 +66,8 @@ def _operator(name: str, o):
 def operands_only(function):
     """A function as an operator: Python words the error where the other side is no operand."""
     def operate(x, other):
-        return function(x, other) if isinstance(other, (Tensor, *callables.OPERANDS)) else NotImplemented
+        known = isinstance(other, (Tensor, *callables.OPERANDS)) or answers(type(other))
+        return function(x, other) if known else NotImplemented
     return operate
 
 

@@ -15,6 +15,7 @@ from . import dtypes
 from .device import device_of, module_of, move
 from .dispatch import Tensor, bump, execute
 from .named_results import struct
+from .overlap import OVERLAP, check_operand, check_repeats
 from .registry import Op
 from .tape import state
 from .waiting import before_write
@@ -60,6 +61,10 @@ RULES = {
                  "{have}",
 }
 
+# What can be cast to a given tensor's dtype is, with a message that names the result.
+CASTABLE = {"castable": ("result", ""), "castable torch": ("result", "torch."), "eigenvalues": ("eigenvalues", "torch."),
+            "eigenvectors": ("eigenvectors", "torch.")}
+
 _NO_KERNEL = "\"{kernel}\" not implemented for '{Have}'"
 # The kernel works in the dtype of the given tensor: the kinds of dtypes that it refuses and how, and to which kinds
 # the result cannot be cast. Every other dtype will do, even where an imaginary part gets lost.
@@ -67,6 +72,7 @@ KERNELS = {
     "real": ("", "", "biu"),
     "magnitude": ("", "", "biu"),
     "mean": ("", "", "biu"),
+    "complex fft": ("biuf", "ihfftn expects a complex output tensor, but got {Have}", ""),
     "real fft": ("biuc", "{fft} expects a floating point output tensor, but got {Have}", ""),
     "nansum": ("biuc", _NO_KERNEL.replace("{kernel}", "nansum_cpu"), ""),
     "std": ("c", _NO_KERNEL.replace("{kernel}", "std_cpu"), "biu"),
@@ -76,8 +82,6 @@ KERNELS = {
 
 # Families of ops that create, and other ops, which resize without a word.
 QUIET = frozenset("create random addbmm narrow_copy multinomial bernoulli lu log_sigmoid logsigmoid".split())
-OVERLAP = ("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
-           "location. Please clone() the tensor before performing the operation.")
 
 
 def into_out(o: Op, values: list, out):
@@ -131,6 +135,12 @@ def _check_dtype(name: str, rule: str | None, out, result) -> None:
         _check_kernel(rule, have, want)
         if kind not in uncastable:
             return
+    if rule in CASTABLE:
+        if have.category > want.category:
+            what, prefix = CASTABLE[rule]
+            raise DTypeError(f"{prefix}{name.replace('linalg_', 'linalg.', 1)}: Expected {what} to be safely castable from "
+                             f"{dtypes.scalar_name(have)} dtype, but got {what} with dtype {dtypes.scalar_name(want)}")
+        return
     if rule is None or rule in KERNELS:
         if have.category > want.category:
             raise DTypeError(f"result type {dtypes.scalar_name(have)} can't be cast to the desired output type "
@@ -164,23 +174,10 @@ def _check_overlap(o: Op, values: list, out, result) -> None:
         raise EngineError(OVERLAP)
     if type(a) is not np.ndarray or not a.size or a.shape != result._a.shape and not o.out_apart:
         return
-    if any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True)):
-        raise EngineError("unsupported operation: more than one element of the written-to tensor refers to a single "
-                          "memory location. Please clone() the tensor before performing the operation.")
+    check_repeats(a)
     for value in values:
         for t in value if isinstance(value, (list, tuple)) else (value,):
-            b = getattr(t, "_a", None)
-            if type(b) is np.ndarray and b.size and np.may_share_memory(a, b) and not _same_memory(o, a, b):
-                raise EngineError(OVERLAP)
-
-
-def _same_memory(o: Op, a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether an operand is the very memory of `out` (or lies between its elements, which nobody looks into)."""
-    if o.out_apart:
-        return False
-    if not (a.flags.forc and b.flags.forc):
-        return True
-    return a.ctypes.data == b.ctypes.data and a.shape == b.shape
+            check_operand(a, getattr(t, "_a", None), o.out_apart)
 
 
 def write_out(name: str, out, result, rule: str | None = None, quiet: bool = False) -> None:

@@ -6,8 +6,6 @@ from ..engine.registry import T
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, BadValue, EngineError, UnknownAttribute
 
-_NOTHING = object()  # in the place of an attribute that is not there
-
 
 def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights: bool = True,
                     strict: bool = False):
@@ -18,15 +16,12 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
         given = _with_tied(module, given)
     if strict:
         _check_keys(module, given)
-    before: dict = {}
+    changed: list = []
     try:
-        for name, tensor in given.items():
-            before[name] = _exchange(module, name, tensor)
+        _swap(module, given, changed)
         return module(*arguments, **(kwargs or {}))
     finally:
-        after = {name: _exchange(module, name, tensor) for name, tensor in reversed(before.items())}
-        if isinstance(parameter_and_buffer_dicts, dict):  # what the module assigned is the caller's
-            parameter_and_buffer_dicts.update({name: after[name] for name in parameter_and_buffer_dicts if name in after})
+        _restore(changed, parameter_and_buffer_dicts)
 
 
 def _own(module) -> dict:
@@ -75,31 +70,47 @@ def _check_keys(module, given: dict) -> None:
         raise EngineError(f"Error(s) in reparametrizing for {type(module).__name__}:\n\t" + "\n\t".join(wrong))
 
 
-def _exchange(module, name: str, tensor):
-    """Puts a tensor (or _NOTHING) in the place of a parameter, buffer or attribute; gives what was there."""
-    owner, (*path, leaf) = module, name.split(".")
-    for part in path:
-        owner = owner._modules.get(part, None)
-        if owner is None:
-            raise UnknownAttribute(f"{type(module).__name__} has no attribute `{part}`")
-    if not (tensor is None or tensor is _NOTHING or isinstance(tensor, Tensor)):
-        raise ArgumentError(f"{tensor} is not an instance of torch.Tensor")
-    for table in (owner._parameters, owner._buffers):
-        if leaf in table:
-            before = table[leaf]
-            if tensor is _NOTHING:
-                del table[leaf]
-            else:
-                table[leaf] = tensor
-            return before
-    before = getattr(owner, leaf, _NOTHING)
-    if not (before is None or before is _NOTHING or isinstance(before, Tensor)):
-        raise ArgumentError(f"attribute `{leaf}`: {before} is not an instance of torch.Tensor")
-    if tensor is _NOTHING:
-        delattr(owner, leaf)
-    else:
-        setattr(owner, leaf, tensor)
-    return before
+_MISSING = object()
+
+
+def _swap(module, tensors: dict, changed: list) -> None:
+    """Puts the tensors into the module, and notes in `changed` (owner, name, what was there, the full name)."""
+    for name, tensor in tensors.items():
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise ArgumentError(f"{tensor} is not an instance of torch.Tensor")
+        owner, (*path, leaf) = module, name.split(".")
+        for part in path:
+            owner = owner._modules.get(part, None)
+            if owner is None:
+                raise UnknownAttribute(f"{type(module).__name__} has no attribute `{part}`")
+        table = _table(owner, leaf)
+        before = table[leaf] if table is not None else getattr(owner, leaf, _MISSING)
+        if before is not _MISSING and before is not None and not isinstance(before, Tensor):
+            raise ArgumentError(f"attribute `{name}`: {before} is not an instance of torch.Tensor")
+        changed.append((owner, leaf, before, name))
+        if table is not None:
+            table[leaf] = tensor
+        else:
+            setattr(owner, leaf, tensor)
+
+
+def _table(owner, leaf: str) -> dict | None:
+    """The parameters or buffers that a name belongs to; None for a plain attribute."""
+    return next((table for table in (owner._parameters, owner._buffers) if leaf in table), None)
+
+
+def _restore(changed: list, given) -> None:
+    """Takes the tensors out again; a dict that was given gets those that the call put in their places."""
+    for owner, leaf, before, name in reversed(changed):
+        table = _table(owner, leaf)
+        if isinstance(given, dict) and name in given:
+            given[name] = table[leaf] if table is not None else getattr(owner, leaf, given[name])
+        if before is _MISSING:
+            delattr(owner, leaf)
+        elif table is not None:
+            table[leaf] = before
+        else:
+            setattr(owner, leaf, before)
 
 
 def stack_module_state(models) -> tuple[dict, dict]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 
-from ..engine import dtypes
+from ..engine import dtypes, overrides
 from ..engine.class_names import home_in_torch, reduced
 from ..engine.device import Device, as_device
 from ..engine.registry import T
@@ -616,6 +616,8 @@ class Module:
 
 class Buffer(Tensor):
     """A tensor that becomes a buffer of the module it is assigned to."""
+
+    __torch_function__ = overrides.disabled
 
     def __new__(cls, data=None, *, persistent: bool = True):
         t = object.__new__(cls)

@@ -39,7 +39,7 @@ TABLES: dict[str, dict[str, str]] = {
         "determinants": "_det _slogdet linalg_det linalg_slogdet logdet slogdet",
         "differences": "cumulative_trapezoid diff gradient trapezoid",
         "distances": "_euclid cdist cosine_similarity dist pairwise_distance pdist",
-        "dropout": "alpha_dropout dropout dropout1d dropout2d dropout3d feature_alpha_dropout",
+        "dropout": "alpha_dropout dropout dropout1d dropout2d dropout3d feature_alpha_dropout feature_dropout",
         "einsum": "_pair",
         "embedding":
             "_bag_pick _bag_sum _bag_unpick _embedding _embedding_again _embedding_gradient _torch_embedding "
@@ -233,7 +233,7 @@ TABLES: dict[str, dict[str, str]] = {
             "torch.pairwise_distance torch.pdist",
         "dropout":
             "F.alpha_dropout F.dropout F.dropout1d F.dropout2d F.dropout3d F.feature_alpha_dropout torch.alpha_dropout "
-            "torch.dropout torch.feature_alpha_dropout",
+            "torch.dropout torch.feature_alpha_dropout torch.feature_dropout",
         "embedding": "F.embedding F.embedding_bag torch.embedding torch.embedding_bag torch.embedding_renorm_",
         "extrema":
             "tensor.amax tensor.amin tensor.aminmax tensor.argmax tensor.argmin tensor.max tensor.min torch.amax torch.amin "

@@ -283,8 +283,10 @@ def check_conv(x, weight, bias, stride, pads, dilation, groups: int, transposed:
         raise EngineError("negative padding is not supported")
     if any(s <= 0 for s in stride):
         raise EngineError("non-positive stride is not supported")
-    if any(d <= 0 for d in dilation):
+    if min(dilation) == 0 and x.shape[0] > 1:  # there PyTorch takes another library
         raise EngineError("non-positive dilation is not supported")
+    if any(d <= 0 for d in dilation):
+        raise EngineError("dilation should be greater than zero" + _nothing(dilation, "dilation", transposed))
     w = list(weight.shape)
     if w[0] < groups:
         raise ShapeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got "
@@ -302,6 +304,21 @@ def check_conv(x, weight, bias, stride, pads, dilation, groups: int, transposed:
         word = "transposed=1, " if transposed else ""
         raise ShapeError(f"Given {word}weight of size {w}, expected bias to be 1-dimensional with {n_bias} elements, "
                          f"but got bias of size {list(bias.shape)} instead")
+    if 0 in w[2:]:
+        raise ShapeError("kernel size should be greater than zero" + (
+            f", but got: {_by(w[2:])} (TxHxW)" if len(w) == 5 else _nothing(w[2:], "kernel", True)))
+
+
+def _nothing(sizes, word: str, named: bool) -> str:
+    """How PyTorch lists sizes of which some are 0."""
+    if any(s < 0 for s in sizes):
+        return ""
+    sizes = [1, *sizes] if len(sizes) == 1 else list(sizes)
+    if not named:
+        return f", but got {sizes}"
+    joint = ", " if word == "dilation" else " "
+    return ", but got " + joint.join(f"{word}_{dim}: {s}" for dim, s in
+                                     zip(("depth", "height", "width")[-len(sizes):], sizes, strict=True))
 
 
 def _by(values) -> str:

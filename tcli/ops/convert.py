@@ -7,16 +7,19 @@ from ..engine.callables import is_small
 from ..engine.device import device_of, move
 from ..engine.dispatch import assign, bump, cast, check_writable
 from ..engine.options import plain_target
+from ..engine.overlap import check_operand
 from ..engine.registry import T, function, op
 from ..engine.storage import contiguous_format, preserve_format
 from ..engine.tape import state
-from ..engine.tensor import Tensor, as_tensor
+from ..engine.tensor import Tensor, as_tensor, warn_of_imaginary
 from ..errors import ArgumentError, EngineError, ShapeError
 
 
 def _to(name: str, d) -> None:
     @function("tensor." + name)
     def method(x, memory_format=None):
+        if x.dtype is not d:
+            warn_of_imaginary(x, d)
         t = x if x.dtype is d else T._cast(x, d)
         if memory_format in (None, preserve_format) or memory_format is contiguous_format and t is x:
             return t
@@ -162,7 +165,7 @@ def _set_all(x, value, name: str):
         target.fill(value)
         bump(x)
         return x
-    check_writable(x)
+    check_writable(x, repeated=True)
     if state.grad and (x._rg or isinstance(value, Tensor) and value._rg):
         result = T._filled(x, value)
         return assign(x, result, name)
@@ -212,7 +215,7 @@ def copy_(x, src=None, non_blocking: bool = False, *, other=None):
     """Copies the elements of another tensor (broadcast, converted) into this one."""
     src = other if src is None else src
     target = plain_target(x) if is_small(src) and not (src._rg and state.grad) else None
-    if target is not None and target.dtype is src._a.dtype and target.shape == src._a.shape:
+    if target is not None and target.dtype is src._a.dtype and target.shape == src._a.shape and src._v is not x._v:
         np.copyto(target, src._a)
         bump(x)
         return x
@@ -224,7 +227,10 @@ def copy_(x, src=None, non_blocking: bool = False, *, other=None):
     shape, have = tuple(x.shape), tuple(src.shape)
     if have != shape:
         src = T.expand(src, shape) if _broadcasts(have, shape) else src
+    if src._v is x._v:
+        check_operand(x._a, src._a)
     if x._a.dtype.kind != "c" and src._a.dtype.kind == "c":
+        warn_of_imaginary(src, x.dtype)
         src = T.real(src)
     value = cast(src, x.dtype) if src.dtype is not x.dtype else src
     if state.grad and (x._rg or value._rg):

@@ -1,6 +1,6 @@
-"""Dropout: of elements, of whole channels, and the forms that keep mean and variance."""
+"""Dropout: of elements and of whole channels, in the plain and the self-normalising form."""
 
-import warnings
+from warnings import warn
 
 import numpy as np
 
@@ -18,9 +18,10 @@ def _mask(x, p: float, shape=None):
     return noise / dtype.type(keep) if dtype.itemsize > 2 else (noise.astype(np.float32) / keep).astype(dtype)
 
 
-def _check_probability(p: float) -> None:
+def _check_probability(p: float, low_level: bool = False) -> None:
     if not 0 <= p <= 1:
-        raise BadValue(f"dropout probability has to be between 0 and 1, but got {p}")
+        error = EngineError if p != p or low_level else BadValue
+        raise error(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
 def _need_floats(x) -> None:
@@ -46,48 +47,56 @@ def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False
     return x * wrap(_mask(x._a, p))
 
 
+@composite("feature_dropout", at="torch", samples=["r(2, 3, 4), 0.5, False"])
+def feature_dropout(x, p: "float", train: "bool"):
+    """Zeroes whole channels (dim 1) with probability p while training and scales the others by 1 / (1 - p).
+
+    >>> torch.feature_dropout(ones(1, 2, 1), 0.5, False).sum()
+    tensor(2.)
+    """
+    _check_probability(p, low_level=True)
+    if not train or p == 0 or not x._a.size:
+        return x
+    _need_floats(x)
+    if p == 1:
+        return x * T.zeros_like(x)
+    _need_channels(x)
+    return x * wrap(_mask(x._a, p, tuple(x.shape[:2]) + (1,) * (x.ndim - 2)))
+
+
 def _need_channels(x) -> None:
     if x.ndim < 2:
         raise EngineError("Feature dropout requires at least 2 dimensions in the input")
 
 
-def _check_spatial(name: str, n: int, ndim: int) -> None:
-    """A channel dim, n spatial ones and perhaps one for the batch; with others PyTorch warns, dropout1d raises."""
-    ranks = f"{n + 1}D or {n + 2}D"
-    about = (f"Note that {name} exists to provide channel-wise dropout on inputs with {n} spatial dimension{'s' * (n > 1)}, a "
-             f"channel dimension, and an optional batch dimension (i.e. {ranks} inputs).")
-    if n == 1 and ndim not in (2, 3):
-        raise EngineError(f"{name}: Expected 2D or 3D input, but received a {ndim}D input. {about}")
-    if ndim not in (n + 1, n + 2):
-        warnings.warn(f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in "
-                      "a future "
-                      f"release. To retain the behavior and silence this warning, please use dropout instead. {about}",
-                      stacklevel=2)
-    if n == 2 and ndim == 3:
-        warnings.warn("dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is "
-                      "desired - "
-                      "input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in "
-                      "a future "
-                      "release to interpret the input as one without a batch dimension, i.e. shape (C, H, W). To "
-                      "maintain the 1D "
-                      "channel-wise dropout behavior, please switch to using dropout1d instead.", stacklevel=2)
+def _channel_dims(name: str, n: int, x) -> None:
+    """Speaks up about numbers of dims that channels of n dims do not have."""
+    dims = f"with {n} spatial dimension{'s' if n > 1 else ''}, a channel dimension, and an optional batch dimension (i.e. " \
+           f"{n + 1}D or {n + 2}D inputs)."
+    if n == 1 and x.ndim not in (2, 3):
+        raise EngineError(f"dropout1d: Expected 2D or 3D input, but received a {x.ndim}D input. Note that dropout1d exists to "
+                          f"provide channel-wise dropout on inputs {dims}")
+    if x.ndim not in (n + 1, n + 2):
+        warn(f"{name}: Received a {x.ndim}-D input to {name}, which is deprecated and will result in an error in a future "
+             "release. To retain the behavior and silence this warning, please use dropout instead. Note that "
+             f"{name} exists to provide channel-wise dropout on inputs {dims}", UserWarning, stacklevel=4)
+    elif n == 2 and x.ndim == 3:
+        warn("dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - "
+             "input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a future "
+             "release to interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D "
+             "channel-wise dropout behavior, please switch to using dropout1d instead.", UserWarning, stacklevel=4)
 
 
-def _per_channel(name: str, n: int, unbatched: tuple):
+def _per_channel(name: str, n: int):
     @composite(name, at="F", samples=["r(2, 3, 4, 4)[:, :, :, 0], 0.5, False" if name != "dropout3d" else
                                       "r(1, 2, 2, 2, 2), 0.5, False"])
     def drop(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False):
-        _check_probability(p)
-        _check_spatial(name, n, x.ndim)
-        if not training or p == 0 or not x._a.size:
-            return x
-        _need_floats(x)
-        batched = x.unsqueeze(0) if x.ndim in unbatched else x
-        if p < 1:
-            _need_channels(batched)
-        shape = tuple(batched.shape[:2]) + (1,) * (batched.ndim - 2)
-        out = batched * wrap(_mask(x._a, p, shape)) if p < 1 else batched * T.zeros_like(batched)
-        return out.squeeze(0) if batched is not x else out
+        if p == p:
+            _check_probability(p)
+        _channel_dims(name, n, x)
+        if n != 2 and x.ndim != n + 2:
+            return T.squeeze(T.feature_dropout(T.unsqueeze(x, 0), p, training), 0)
+        return T.feature_dropout(x, p, training)
 
     drop.__doc__ = f"""Zeroes whole channels with probability p while training.
 
@@ -96,9 +105,9 @@ def _per_channel(name: str, n: int, unbatched: tuple):
     """
 
 
-_per_channel("dropout1d", 1, (2,))
-_per_channel("dropout2d", 2, ())  # three dims are (N, C, L): PyTorch keeps an old habit
-_per_channel("dropout3d", 3, (1, 4, 6))
+_per_channel("dropout1d", 1)
+_per_channel("dropout2d", 2)
+_per_channel("dropout3d", 3)
 
 
 def _alpha(x, p: float, shape):

@@ -322,6 +322,8 @@ def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_nor
                       "input, ...)` is deprecated, and should now be `embedding_bag(input, "
                       "weight, ...)`.", UserWarning, stacklevel=5)
         x, weight = weight, x
+    if weight._a.ndim != 2:
+        raise BadValue(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight._a.ndim}")
     if weight._a.dtype.kind in "biuc":
         raise EngineError("Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, "
                           f"BFloat16, Float, Double; but got torch.{scalar_name(weight.dtype)}Tensor instead (while checking "

@@ -10,6 +10,7 @@ from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, DTypeError, EngineError
 from .arrays import refuse
+from .index_kept import watching
 from .places import FLATTEN_FROM, combine_along, in_range, take_along, take_rows
 
 
@@ -340,8 +341,8 @@ def masked_select(x, mask: "Index"):
     if mask.dtype is not dtypes.bool_:
         raise EngineError("masked_select: expected BoolTensor for mask")
     shape = _common(mask, x)
-    x, mask = T.expand(x, shape), T.expand(mask, shape)
-    return T._gather_index(T.reshape(x, (-1,)), (module_of(mask._a).flatnonzero(mask._a),))
+    places = module_of(mask._a).flatnonzero(T.expand(mask, shape)._a)
+    return T._gather_index(T.reshape(T.expand(x, shape), (-1,)), watching((places,), mask, x))
 
 
 @op("_masked_scatter", at="", half=False,

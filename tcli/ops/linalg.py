@@ -10,9 +10,9 @@ from math import prod
 
 import numpy as np
 
-from ..engine import blas, callables, dispatch, dtypes
+from ..engine import blas, callables, dispatch, dtypes, overrides
 from ..engine.cost import matrix_product
-from ..engine.dispatch import FLOATS, TENSORS, new, wrap
+from ..engine.dispatch import FLOATS, new, wrap
 from ..engine.registry import T, op, ops, plan_for, raw_helper, rule_helper
 from ..engine.tape import FLOAT32, FLOAT64, SMALL, state
 from ..engine.tensor import Tensor
@@ -266,10 +266,10 @@ def short_way(name: str, dims: tuple, plans_of: str | None = None):
     """`fn(x, other)` of a product op for tensors of these dims and one float dtype: straight to BLAS."""
     o = ops[name]
     plans = {mask: plan_for(ops[plans_of or name], (*mask, False)) for mask in _MASKS}
-    node_name, (n, m) = _FLAT_NAMES[dims], dims
+    node_name, (n, m), ready = _FLAT_NAMES[dims], dims, dispatch.READY
 
     def fn(x, other):
-        if type(x) in TENSORS and type(other) in TENSORS:
+        if type(x) in ready and type(other) in ready:
             a, b = x._a, other._a
             d = a.dtype
             if a.ndim == n and b.ndim == m and d is b.dtype and (d is FLOAT32 or d is FLOAT64) and \
@@ -308,7 +308,7 @@ def _matmul_operator():
             way = ways.get((x._a.ndim, other._a.ndim))
             if way is not None:
                 return way(x, other)
-        elif not isinstance(x, SIDES) or not isinstance(other, SIDES):
+        elif not all(isinstance(side, SIDES) or overrides.answers(type(side)) for side in (x, other)):
             return NotImplemented
         return dispatch.call(ops["matmul"], (x, other), {})
     return operator

@@ -85,9 +85,7 @@ def _adaptive_avg_back(xp, g, spatial: "any"):
 
 
 def _target(name: str, n: int, x, output_size) -> tuple:
-    if output_size is None or isinstance(output_size, int):
-        output_size = (output_size,) * n
-    size = tuple(output_size)
+    size = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
     if len(size) == 1 and n > 1:
         size = size * n
     if len(size) != n:

@@ -378,7 +378,7 @@ def _log_normal(a, generator, mean=1.0, std=2.0) -> None:
     draws.fill(a, samplers.log_normal, mean, std, generator=generator)
 
 
-# ---------------------------------------------------------------- samples with gradients
+# ---------------------------------------------------------------- soft choices
 
 @composite("gumbel_softmax", at="F", samples=["r(2, 3)", "r(3), 0.5, False, 1e-10, 0"])
 def gumbel_softmax(logits, tau: "float" = 1.0, hard: "bool" = False, eps: "float" = 1e-10, dim: "Dim" = -1):

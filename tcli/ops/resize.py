@@ -4,6 +4,7 @@ import numpy as np
 
 from ..engine.args import Size, to_shape
 from ..engine.dispatch import check_history, check_writable
+from ..engine.out import c_name
 from ..engine.registry import T, function
 from ..engine.storage import Storage
 from ..engine.storage import memory_format as memory_order
@@ -87,9 +88,22 @@ def resize_as_(x, the_template, *, memory_format=None):
     return resize_(x, tuple(the_template.shape))
 
 
+def _check_inside(flat, offset: int, size, steps: list) -> None:
+    """Raises where a view would reach beyond the memory that it looks at."""
+    if any(n < 0 for n in (offset, *size, *steps)):
+        raise EngineError(f"as_strided: Negative strides, sizes and offsets are not supported, got strides: {steps}")
+    last = offset + sum((n - 1) * s for n, s in zip(size, steps, strict=True)) if 0 not in size else -1
+    if last >= flat.size:
+        raise EngineError(f"setStorage: sizes {list(size)}, strides {steps}, storage offset {offset}, and itemsize "
+                          f"{flat.itemsize} requiring a storage size of {(last + 1) * flat.itemsize} are out of bounds for "
+                          f"storage of size {flat.size * flat.itemsize}")
+
+
 @function("tensor.set_")
 def set_(x, source=None, storage_offset: int = 0, size=None, stride=None):
     """Makes a tensor use the memory, sizes and strides of another, or of a storage."""
+    if state.grad and x._rg:
+        check_history(x)
     if source is None:
         x._a = np.empty(0, x._a.dtype)
     elif isinstance(source, Storage):
@@ -98,11 +112,12 @@ def set_(x, source=None, storage_offset: int = 0, size=None, stride=None):
         flat = memory_of(source._a.view() if source._a.dtype == x._a.dtype else source._a.reshape(-1).view(x._a.dtype))
         size = (flat.size,) if size is None else to_shape(size, None, "set_", "size")
         steps = np.empty(size).strides if stride is None else [s * 8 for s in stride]
-        x._a = np.lib.stride_tricks.as_strided(flat[storage_offset:], size, [s // 8 * flat.itemsize for s in steps])
+        steps = [s // 8 for s in steps]
+        _check_inside(flat, storage_offset, size, steps)
+        x._a = np.lib.stride_tricks.as_strided(flat[storage_offset:], size, [s * flat.itemsize for s in steps])
     elif isinstance(source, Tensor):
         if source.dtype is not x.dtype:
-            raise EngineError("Could not set tensor of type " + source.type().removeprefix("torch.").removesuffix("Tensor")
-                              + " to a tensor of type " + x.type().removeprefix("torch.").removesuffix("Tensor"))
+            raise EngineError(f"Could not set tensor of type {c_name(source.dtype)} to a tensor of type {c_name(x.dtype)}")
         other = source if size is None else T.as_strided(source.detach(), size, stride or Size(size), storage_offset)
         x._a = other._a
     else:

@@ -58,7 +58,8 @@ class ParametrizationList(ModuleList):
                 raise BadValue("When `right_inverse` outputs one tensor, it may not change the dtype.\n"
                                f"original.dtype: {original.dtype}\nright_inverse(original).dtype: {new.dtype}")
             if new is not original:
-                original.set_(new.detach())
+                with no_grad():
+                    original.set_(new.detach())
             _keep(self, "original", original)
         else:
             self._keep_several(new, original)
@@ -106,7 +107,8 @@ class ParametrizationList(ModuleList):
             if t.dtype is not original.dtype:
                 raise BadValue(f"The tensor returned by `right_inverse` has dtype {t.dtype} while `original` has "
                                f"dtype {original.dtype}")
-            original.set_(t.detach())
+            with no_grad():
+                original.set_(t.detach())
 
     def forward(self):
         x = None

@@ -128,7 +128,7 @@ def pack_padded_sequence(input, lengths, batch_first: bool = False, enforce_sort
 
 
 def _check_lengths(input, counts: np.ndarray, batch_first: bool) -> None:
-    batch = input.shape[0 if batch_first else 1]
+    batch = input.size(0 if batch_first else 1)
     if len(counts) != batch:
         raise EngineError(f"Expected `len(lengths)` to be equal to batch_size, but got {len(counts)} "
                           f"(batch_size={batch})")
