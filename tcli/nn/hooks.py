@@ -158,6 +158,8 @@ class _BackwardHooks:
         return tuple(self.grad_outputs[i] for i in where)
 
     def inputs_arrived(self, grads: tuple) -> tuple:
+        if self.grad_outputs is None:  # a second derivative comes to the inputs without passing the outputs
+            return grads
         full = [None] * self.n_inputs
         for i, g in zip(self.watched, grads, strict=True):
             full[i] = g
@@ -170,6 +172,7 @@ class _BackwardHooks:
                     raise EngineError(f"Backward hook returned an invalid number of grad_input, got {len(changed)}, "
                                       f"but expected {len(result)}")
                 result = changed
+        self.grad_outputs = None
         return tuple(result[i] for i in self.watched)
 
 
