@@ -451,7 +451,7 @@ class Function:
         tensors = [a for a in args if isinstance(a, Tensor)]
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a._rg for a in args)
         separate = getattr(cls, "setup_context", None) is not None and "setup_context" in _names_of(cls)
-        if cls is not _OnceDifferentiable:
+        if not cls.__module__.startswith("tcli."):
             check_function(cls, separate)
         before = state.grad
         state.grad = False
@@ -505,7 +505,7 @@ def _check_dirty(dirty: tuple, args: tuple, outs: tuple) -> None:
         if not any(t is o for o in outs):
             raise EngineError("Some elements marked as dirty during the forward method were not returned as output. The inputs "
                               "that are modified inplace must all be outputs of the Function.")
-        if state.grad and t._rg and t._node is None and not is_inside():
+        if state.grad and t._rg and t._node is None and not (is_inside() or _ForwardMode.on):
             raise GradError("a leaf Variable that requires grad has been used in an in-place operation.")
         if state.grad and t._rg and t._base is not None and len(outs) > 1:
             raise GradError("If your Function modifies inplace an input that is a view of another Tensor, your Function cannot "

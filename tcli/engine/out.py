@@ -81,6 +81,7 @@ KERNELS = {
 }
 
 # Families of ops that create, and other ops, which resize without a word.
+RANGES = frozenset(("arange", "fft_fftfreq", "fft_rfftfreq"))
 QUIET = frozenset("create random addbmm narrow_copy multinomial bernoulli lu log_sigmoid logsigmoid".split())
 
 
@@ -184,13 +185,25 @@ def write_out(name: str, out, result, rule: str | None = None, quiet: bool = Fal
     """Writes a result into a tensor that was given for it, resized where it has another shape."""
     _check_dtype(name, rule, out, result)
     if out._a.shape != result._a.shape:
-        if out._a.size and not quiet:
+        if name in RANGES and out._a.size not in (0, result._a.size):
+            warn_of_range(out, result)
+        elif out._a.size and not quiet:
             warn_resized(out, result)
         out._a = module_of(out._a).empty(result._a.shape, out._a.dtype)
     before_write(out._a)
     value = result._a.real if result._a.dtype.kind == "c" and out._a.dtype.kind != "c" else result._a
     out._a[...] = move(value, device_of(out._a))
     bump(out)
+
+
+def warn_of_range(out, result) -> None:
+    """PyTorch's warning about a tensor for a range that has another number of elements."""
+    import warnings
+
+    n = result._a.size
+    warnings.warn(f"The number of elements in the out tensor of shape {list(out._a.shape)} is {out._a.size} which does not "
+                  f"match the computed number of elements {n}. Note that this may occur as a result of rounding error. The "
+                  f"out tensor will be resized to a tensor of shape ({n},).", UserWarning, stacklevel=5)
 
 
 def warn_resized(out, result) -> None:

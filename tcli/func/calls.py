@@ -127,3 +127,12 @@ def stack_module_state(models) -> tuple[dict, dict]:
     stacked = {name: T.stack([p[name] for p in parameters], 0).detach().requires_grad_(parameters[0][name].requires_grad)
                for name in parameters[0]}
     return stacked, {name: T.stack([b[name] for b in buffers], 0) for name in buffers[0]}
+
+
+def replace_all_batch_norm_modules_(root):
+    """Takes the running statistics out of all batch norms of a module, which then use those of the batch; gives it back."""
+    for module in root.modules():
+        if any(kind.__name__ == "_BatchNorm" for kind in type(module).__mro__) and module.track_running_stats:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

@@ -20,7 +20,7 @@ from ..engine.tensor import Tensor, as_tensor, tensor
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .arrays import fill_where
 from .convert import copy_, fill_
-from .index_kept import Indices, watching
+from .index_kept import Indices, watched, watching
 from .places import FLATTEN_FROM, add_rows, flattened, take_rows
 
 FULL = slice(None)
@@ -342,7 +342,7 @@ def _quick(x, index):
         r = a[i]
     else:
         return None
-    return finish(GATHER, (x, watching((i,), index, x)), r, x._rg)
+    return finish(GATHER, (x, watched(i, index) if x._rg and state.grad else (i,)), r, x._rg)
 
 
 def _written(x, index, value) -> bool:

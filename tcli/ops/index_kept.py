@@ -16,6 +16,13 @@ class Indices(tuple):
                 raise modified(saved, None, False, state.anomaly)
 
 
+def watched(array, index) -> Indices:
+    """The index tensor `index`, whose array this is, alone."""
+    found = Indices((array,))
+    found.watched = [saved_as_is(index, None)]
+    return found
+
+
 def watching(gather: tuple, index, *tensors) -> tuple:
     """`gather`, which `index` was read to; as `Indices` where one of the tensors records what is done to it."""
     if not state.grad or not any(t._rg for t in tensors):

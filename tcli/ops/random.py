@@ -250,7 +250,8 @@ def poisson(xp, x, generator: "any" = None):
     return rejection.poisson(generator, x)
 
 
-@op("binomial", at="torch", samples=[], half=False, host=True, shape=lambda xp, count, *_: xp.empty_like(count), nograd=True)
+@op("binomial", at="torch", samples=[], half=False, host=True, nograd=True,
+    shape=lambda xp, count, prob, *_: xp.empty(xp.broadcast_shapes(count.shape, prob.shape), count.dtype))
 def binomial(xp, count, prob, generator: "any" = None):
     """Successes in `count` trials that succeed with probability `prob`.
 

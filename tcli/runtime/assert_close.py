@@ -146,15 +146,19 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.number) else value
 
 
-def _as_tensors(actual: Any, expected: Any, options: Options) -> tuple | None:
+def _as_tensors(actual: Any, expected: Any, options: Options) -> tuple[Any, Any] | None:
     """Both as tensors if one's class is that of the other or derived from it."""
     related = isinstance(actual, type(expected)) or isinstance(expected, type(actual))
     if not related or (not options.allow_subclasses and type(actual) is not type(expected)):
         return None
     try:
-        return tuple(each.detach() if isinstance(each, Tensor) else as_tensor(each) for each in (actual, expected))
+        return _tensor(actual), _tensor(expected)
     except (TcliError, TypeError, ValueError):
         return None
+
+
+def _tensor(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else as_tensor(value)
 
 
 def _check(holds: bool, text: str) -> None:
@@ -243,18 +247,18 @@ def _compare_values(actual: Tensor, expected: Tensor, rtol: float, atol: float, 
     raise _Failure(AssertionError, (_bits_differ if narrow else _tensors_differ)(actual, expected, matches, rtol, atol))
 
 
-def _mismatched(matches: Tensor) -> str:
+def _mismatched(matches: Any) -> str:
     total = matches.numel()
     wrong = total - int(matches.sum())
     return f"Mismatched elements: {wrong} / {total} ({wrong / total:.1%})"
 
 
-def _bits_differ(actual: Tensor, expected: Tensor, matches: Tensor, rtol: float, atol: float) -> str:
+def _bits_differ(actual: Any, expected: Any, matches: Any, rtol: float, atol: float) -> str:
     first = tuple(T.nonzero(~matches)[0].tolist())
     return f"Tensor-likes are not 'equal'!\n\n{_mismatched(matches)}\nThe first mismatched element is at index {first}."
 
 
-def _tensors_differ(actual: Tensor, expected: Tensor, matches: Tensor, rtol: float, atol: float) -> str:
+def _tensors_differ(actual: Any, expected: Any, matches: Any, rtol: float, atol: float) -> str:
     if not actual.is_floating_point() and not actual.is_complex():
         actual, expected = actual.to(dtypes.int64), expected.to(dtypes.int64)
     absolute = T.where(matches, 0, (actual - expected).abs())
@@ -264,7 +268,7 @@ def _tensors_differ(actual: Tensor, expected: Tensor, matches: Tensor, rtol: flo
             f"Greatest relative difference: {_greatest(relative)}{_allowed(rtol, atol, rtol)}")
 
 
-def _greatest(differences: Tensor) -> str:
+def _greatest(differences: Any) -> str:
     at = int(differences.flatten().argmax())
     place = tuple(int(i) for i in np.unravel_index(at, tuple(differences.shape)))
     return f"{differences[place].item()} at index {place}"

@@ -344,12 +344,19 @@ def test_an_in_place_op_reads_its_own_target(everything):
     np.testing.assert_allclose(x._a, want)
 
 
-@pytest.mark.parametrize("turn", [lambda x: x.T, lambda x: x.flip(0), lambda x: x.t()[:, :].T.T])
+@pytest.mark.parametrize("turn", [lambda x: (x * 1).T, lambda x: x.flip(0), lambda x: x.t()[:, :].T.T.clone()])
 def test_an_in_place_op_may_read_its_target_in_another_order(turn, everything):
     x = wrap(_numbers(300, 300))
     want = (x + turn(x))._a.copy()
     x.add_(turn(x))
     np.testing.assert_array_equal(x._a, want)
+
+
+def test_an_in_place_op_refuses_its_target_turned_round(everything):
+    x = wrap(_numbers(300, 300))
+    for other in (x.T, x.t()[:, :].T.T):
+        with pytest.raises(RuntimeError, match="some elements of the input tensor and the written-to tensor refer to a single"):
+            x.add_(other)
 
 
 def test_memory_that_left_for_numpy_is_read_at_once(everything):

@@ -162,3 +162,17 @@ def test_warnings(text, start):
     with pytest.warns(UserWarning) as caught:
         tcli.Session().run(text)
     assert any(str(each.message).startswith(start) for each in caught)
+
+
+def test_a_backward_hook_of_a_module_is_for_first_derivatives():
+    program = """
+x, y = torch.rand(3, requires_grad=True), torch.rand(3)
+seen = []
+loss = nn.MSELoss(); loss.register_full_backward_hook(lambda module, inputs, outputs: seen.append(1))
+g, = torch.autograd.grad(loss(x, y), x, create_graph=True)
+h, = torch.autograd.grad(g.sum(), x)
+len(seen), h.tolist()
+"""
+    count, second = tcli.Session(seed=0).run(program)
+    assert count == 1
+    assert second == pytest.approx([2 / 3] * 3)

@@ -228,3 +228,10 @@ def test_many_normals_do_not_depend_on_the_number_of_threads(monkeypatch):
         drawn.append(samplers.normal(Generator(), (300_007,), F32, 0.5, 2.0))
     for more in drawn[1:]:
         np.testing.assert_array_equal(more, drawn[0])
+
+
+def test_binomial_takes_shapes_that_broadcast():
+    found = rejection.binomial(Generator().manual_seed(0), np.full((2, 1), 40, F32), np.full(3, 0.4, F32))
+    assert found.tolist() == [[17, 13, 17], [16, 15, 16]]
+    with pytest.raises(EngineError, match="The size of tensor a"):
+        rejection.binomial(None, np.ones(3, F32), np.ones(2, F32))

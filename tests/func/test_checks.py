@@ -131,6 +131,9 @@ def test_custom_functions_inside_of_transforms(head, extra, call, message):
     ("m = nn.Module(); m.x = torch.ones(2); m.forward = lambda y: y * m.x\n"
      "torch.func.functional_call(m, {'x': torch.full((2,), 3.)}, torch.ones(2)).tolist(), m.x.tolist()",
      ([3.0, 3.0], [1.0, 1.0])),
+    ("m = nn.Sequential(nn.BatchNorm1d(2))\n"
+     "torch.func.replace_all_batch_norm_modules_(m) is m, m[0].running_mean, len(m.state_dict())",
+     (True, None, 2)),
     ("from torch.utils._pytree import tree_map, tree_flatten, tree_unflatten\n"
      "leaves, spec = tree_flatten({'a': [1, (2, 3)]}); tree_unflatten([v * 2 for v in leaves], spec), str(spec)",
      ({"a": [2, (4, 6)]}, "TreeSpec(dict, ['a'], [TreeSpec(list, None, [*,\n    TreeSpec(tuple, None, [*,\n      *])])])"))])

@@ -20,7 +20,8 @@ def test_right_gradients(call):
 @pytest.mark.parametrize("program, message", [
     (HOOKED.format(hook="lambda g: g + 1e-2") + f"torch.autograd.gradcheck(f, {ONE}, atol=1e-1)",
      "backward not multiplied by grad_output"),
-    (HOOKED.format(hook="lambda g: g * (1 + 1e-6 * torch.rand(1, dtype=torch.float64))") + f"torch.autograd.gradcheck(f, {ONE})",
+    (HOOKED.format(hook="lambda g: g * (1 + 1e-6 * torch.rand(1, dtype=torch.float64))")
+     + f"torch.autograd.gradcheck(f, {ONE})",
      "Backward is not reentrant"),
     (f"torch.autograd.gradcheck(lambda x: x.detach() * 2, {ONE})", "Numerical gradient for function expected to be zero"),
     (HOOKED.format(hook="lambda g: g * 2") + f"torch.autograd.gradcheck(lambda x: f(x) * 1j, {ONE})",
@@ -32,6 +33,7 @@ def test_wrong_gradients(program, message):
 
 
 def test_numbers_of_a_tensor_that_requires_grad_are_there_where_nothing_is_recorded():
-    program = "x = torch.ones(2, requires_grad=True)\nwith torch.no_grad(): n = x.numpy().sum()\n" \
-              "float(n), isinstance(x, torch.FloatTensor), isinstance(x, torch.LongTensor), isinstance(x.long(), torch.LongTensor)"
+    program = "x = torch.ones(2, requires_grad=True); kinds = torch.FloatTensor, torch.LongTensor\n" \
+              "with torch.no_grad(): n = x.numpy().sum()\n" \
+              "float(n), isinstance(x, kinds[0]), isinstance(x, kinds[1]), isinstance(x.long(), kinds[1])"
     assert tcli.Session().run(program) == (2.0, True, False, True)
