@@ -36,9 +36,8 @@ class Distribution:
             constrained = self.arg_constraints
         except NotImplementedError:
             constrained = {}
-            warnings.warn(f"{type(self)} does not define `arg_constraints`. Please set `arg_constraints = {{}}` or "
-                          "initialize the "
-                          "distribution with `validate_args=False` to turn off validation.", stacklevel=2)
+            warnings.warn(f"{type(self)} does not define `arg_constraints`. Please set `arg_constraints = {{}}` or initialize "
+                          "the distribution with `validate_args=False` to turn off validation.", stacklevel=2)
         for name, constraint in constrained.items():
             value = self.__dict__.get(name)
             if value is None or constraints.is_dependent(constraint):
@@ -142,8 +141,7 @@ class Distribution:
             support = self.support
         except NotImplementedError:
             warnings.warn(f"{type(self)} does not define `support` to enable sample validation. Please initialize the "
-                          "distribution "
-                          "with `validate_args=False` to turn off validation.", stacklevel=2)
+                          "distribution with `validate_args=False` to turn off validation.", stacklevel=2)
             return
         if not support.check(value).all():
             raise BadValue(f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be within the "
@@ -155,8 +153,7 @@ class Distribution:
         """A new object for `expand` of a class `cls`, which a subclass with another __init__ must define itself."""
         if _instance is None and type(self).__init__ is not cls.__init__:
             raise NotImplementedError(f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom __init__ "
-                                      "method must "
-                                      "also define a custom .expand() method.")
+                                      "method must also define a custom .expand() method.")
         return object.__new__(type(self)) if _instance is None else _instance
 
     def expand(self, batch_shape, _instance=None):

@@ -34,9 +34,8 @@ def vec_to_tril_matrix(vec, diag: int = 0):
     size = vec.shape[-1]
     n = (-(1 + 2 * diag) + ((1 + 2 * diag) ** 2 + 8 * size + 4 * abs(diag) * (diag + 1)) ** 0.5) / 2
     if round(n) - n > dtypes.finfo(vec.dtype).eps:
-        raise BadValue(f"The size of last dimension is {size} which cannot be expressed as the lower triangular part of "
-                       "a square "
-                       "D x D matrix.")
+        raise BadValue(f"The size of last dimension is {size} which cannot be expressed as the lower triangular part of a "
+                       "square D x D matrix.")
     rows, columns = T.tril_indices(round(n), round(n), diag)
     mat = vec.new_zeros((*vec.shape[:-1], round(n), round(n)))
     mat[..., rows, columns] = vec

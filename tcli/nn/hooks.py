@@ -243,8 +243,7 @@ class _BackwardHooks:
         values = (result,) if single else result
         if not isinstance(values, tuple):
             warnings.warn("For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but "
-                          "received "
-                          f"{type(result)}", stacklevel=2)
+                          f"received {type(result)}", stacklevel=2)
             return result
         where = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
         self.n_outputs = len(values)

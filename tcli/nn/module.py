@@ -427,12 +427,9 @@ class Module:
                                 f"dtype={dtype}")
         if dtype is not None and dtype.category == dtypes.COMPLEX:
             warnings.warn("Complex modules are a new feature under active development whose design may change, and some "
-                          "modules "
-                          "might not work as expected when using complex tensors as parameters or buffers. Please file "
-                          "an issue "
-                          "at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml if a complex module "
-                          "does not "
-                          "work as expected.", stacklevel=2)
+                          "modules might not work as expected when using complex tensors as parameters or buffers. Please "
+                          "file an issue at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml if a "
+                          "complex module does not work as expected.", stacklevel=2)
 
         def convert(t):
             cast = dtype if t.dtype.category >= dtypes.FLOAT else None

@@ -50,8 +50,7 @@ def _with_elements(g, kind: str, n: int):
     first = next((d for d, size in enumerate(shape[1:], 1) if not size), None)
     if first is not None:
         raise ShapeError(f"adaptive_{kind}_pool{max(n, 2)}d_backward(): Expected grad_output to have non-zero size for "
-                         "non-batch "
-                         f"dimensions, but grad_output has sizes {list(shape)} with dimension {first} being empty")
+                         f"non-batch dimensions, but grad_output has sizes {list(shape)} with dimension {first} being empty")
     return g
 
 

@@ -88,9 +88,8 @@ def _fractional(name: str, n: int, x, kernel_size, output_size, output_ratio, sa
     kernel, spatial = _sizes(kernel_size, n, name, "kernel_size"), x._a.shape[2:]
     empty = next((d for d, size in enumerate(x._a.shape[1:], 1) if not size), None)
     if empty is not None:
-        raise ShapeError(f"{name}{'_out' if n == 3 else ''}(): Expected input to have non-zero size for non-batch "
-                         "dimensions, but "
-                         f"got{list(x._a.shape)} with dimension {empty} being empty.")
+        raise ShapeError(f"{name}{'_out' if n == 3 else ''}(): Expected input to have non-zero size for non-batch dimensions, "
+                         f"but got{list(x._a.shape)} with dimension {empty} being empty.")
     if output_size is None:
         ratio = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * n
         if not all(0 < r < 1 for r in ratio):

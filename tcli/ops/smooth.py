@@ -16,10 +16,9 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 
 def _elu_rule(k, g, x, alpha, inplace, inside):
     if inplace and alpha < 0:
-        raise EngineError("In-place elu backward calculation is triggered with a negative slope which is not supported. "
-                          "This is "
-                          "caused by calling in-place forward function with a negative slope, please call out-of-place version "
-                          "instead.")
+        raise EngineError("In-place elu backward calculation is triggered with a negative slope which is not supported. This "
+                          "is caused by calling in-place forward function with a negative slope, please call out-of-place "
+                          "version instead.")
     return k._elu_adjoint(g, x, alpha, 1.0, inside)
 
 

@@ -225,9 +225,8 @@ def _affine(theta, size, align: bool):
         raise BadValue(f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {size}. Got "
                        f"{theta.shape}.")
     if align and min(size[-n:]) == 1:
-        warnings.warn("Since version 1.3.0, affine_grid behavior has changed for unit-size grids when "
-                      "align_corners=True. This is "
-                      "not an intended use case of affine_grid. See the documentation of affine_grid for details.",
+        warnings.warn("Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. "
+                      "This is not an intended use case of affine_grid. See the documentation of affine_grid for details.",
                       stacklevel=2)
     elif min(size) <= 0:
         raise BadValue(f"Expected non-zero, positive output size. Got {size}")

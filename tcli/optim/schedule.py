@@ -10,9 +10,8 @@ _ORDER = ("Detected call of `lr_scheduler.step()` before `optimizer.step()`. In 
           "call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do this "
           "will result in PyTorch skipping the first value of the learning rate schedule. See more details at "
           "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate")
-_OVERRIDDEN = ("Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. Please, "
-               "make sure "
-               "to call `optimizer.step()` before `lr_scheduler.step()`. See more details at "
+_OVERRIDDEN = ("Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. Please, make "
+               "sure to call `optimizer.step()` before `lr_scheduler.step()`. See more details at "
                "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate")
 _EPOCH = ("The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. "
           "Please use `scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from "

@@ -53,9 +53,8 @@ def _interval(dtype, low: float | None, high: float | None) -> tuple[float, floa
     if any(isinstance(each, float) and math.isnan(each) for each in (low, high)):
         raise BadValue(f"`low` and `high` cannot be NaN, but got low={low} and high={high}")
     if low == high and dtype.category > dtypes.INTEGER and dtype.itemsize > 1:
-        warnings.warn("Passing `low==high` to `torch.testing.make_tensor` for floating or complex types is deprecated "
-                      "since 2.1 and "
-                      "will be removed in 2.3. Use `torch.full(...)` instead.", FutureWarning, stacklevel=4)
+        warnings.warn("Passing `low==high` to `torch.testing.make_tensor` for floating or complex types is deprecated since "
+                      "2.1 and will be removed in 2.3. Use `torch.full(...)` instead.", FutureWarning, stacklevel=4)
     elif low >= high:
         raise BadValue(f"`low` must be less than `high`, but got {low} >= {high}")
     elif high < least or low >= most:

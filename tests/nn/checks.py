@@ -392,3 +392,19 @@ def watched_steps(torch, nn, say, fails):
     opt.step = lambda *given: plain(*given)
     opt.step()
     say(warned(schedule.step), torch.optim.lr_scheduler.EPOCH_DEPRECATION_WARNING)
+
+
+@check
+def rearrangements(torch, nn, say, fails):
+    x = torch.arange(2 * 4 * 6 * 3).view(2, 4, 6, 3)
+    for pattern, lengths in (("b h w c -> b c h w", {}), ("b h w c -> (b h) w c", {}), ("b h w c -> h (b w) c", {}),
+                             ("b (h1 h) (w1 w) c -> (b h1 w1) h w c", {"h1": 2, "w1": 2}), ("b ... c -> c ... b", {}),
+                             ("b (h h1) (w w1) c -> b h w (c h1 w1)", {"h1": 2, "w1": 2}), ("b ... -> b (...)", {}),
+                             ("b h w c -> b 1 h w () c", {}), ("b h w c -> b h w c", {"b": 2})):
+        found = torch.func.rearrange(x, pattern, **lengths)
+        say(pattern, found.shape, found.flatten()[::7])
+    say(torch.func.rearrange([torch.ones(2), torch.zeros(2)], "a b -> b a"))
+    for pattern in ("b h w -> b h w", "b h w c - b", "b h w c c -> b", "b (h w c -> b h w c", "b h w c) -> b h w c",
+                    "b h w c -> b h w", "b (h ...) -> b h ...", "b h w c -> b h w c ...", "b h w 2 -> b h w 2"):
+        fails(lambda pattern=pattern: torch.func.rearrange(x, pattern))
+    fails(lambda: torch.func.rearrange(x, "b h w c -> b h w c", z=3))
