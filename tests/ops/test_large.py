@@ -484,16 +484,21 @@ def test_softmax_shifts_only_lines_that_need_it():
         np.testing.assert_array_equal(T.softmax(tensor(a), 1)._a[9:400], T.softmax(tensor(a[9:]), 1)._a[:391])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("height", [30, 31])
+@pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize(("kernel", "stride", "pad"), [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 0)])
-def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, pad):
-    a = np.random.default_rng(0).integers(0, 4, (40, 9, 31, 30)).astype("float32")
-    a[0, 0, 3, 3], a[1, 1, 2] = np.nan, -np.inf
+def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, pad, odd, height, dtype):
+    a = np.random.default_rng(0).integers(0, 4, (40, 9, height, 30)).astype(dtype)
+    if odd:
+        a[0, 0, 3, 3], a[1, 1, 2] = np.nan, -np.inf
     x = tensor(a).requires_grad_()
     y, places = T.max_pool2d(x, kernel, stride, pad, return_indices=True)
     z = T.max_pool2d(x, kernel, stride, pad)
-    g = numbers(*z.shape)
+    g = numbers(*z.shape, dtype=dtype)
+    g[3, 4] = np.inf
     autograd.backward(z, tensor(g))
-    wanted = np.zeros((360, 31 * 30), "float32")
+    wanted = np.zeros((360, height * 30), dtype)
     np.add.at(wanted, (np.arange(360)[:, None], places._a.reshape(360, -1)), g.reshape(360, -1))
     close(x.grad, wanted.reshape(a.shape), 1e-5)
 
