@@ -5,8 +5,8 @@
 argument is one of the other two, so gradients of every order exist. `geometry` is (stride, pads,
 dilation, groups) with a (low, high) pair of pads per spatial dim.
 
-The work is im2col by one strided copy per kernel offset and a matrix product per image; depthwise
-convolutions add up scaled slices instead.
+With stride 1 on the CPU the work is that of `conv_flat.py`. Else it is im2col by one strided copy per
+kernel offset and a matrix product per image; depthwise convolutions add up scaled slices instead.
 """
 
 from math import prod
