@@ -119,8 +119,7 @@ def _forward_depthwise(xp, x, weight, y, geometry) -> None:
 def _conv_input(xp, g, weight, bias: "Tensor?", geometry: "any", size: "any"):
     """What y-like `g` sends back to an x of spatial `size`: the transposed convolution."""
     stride, pads, dilation, groups = geometry
-    n, kernel, out = g.shape[0], weight.shape[2:], g.shape[2:]
-    n_in = weight.shape[1] * groups
+    n, n_in = g.shape[0], weight.shape[1] * groups
     full = tuple(s + low + high for s, (low, high) in zip(size, pads, strict=True))
     if g.size and weight.size and conv_flat.fits(g, geometry):
         x = conv_flat.backward_input(g, weight, size, geometry)
