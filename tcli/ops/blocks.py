@@ -35,14 +35,17 @@ def several_threads() -> bool:
     return threads.get_num_threads() > 1
 
 
-def over_rows(n: int, per_row: int, fn: Callable[[int, int], object], block: int = BLOCK) -> None:
-    """Calls `fn(start, stop)` for the blocks of `n` rows of `per_row` elements each, in any order."""
+def over_rows(n: int, per_row: int, fn: Callable[[int, int], object], block: int = BLOCK, worth: int = LARGE) -> None:
+    """Calls `fn(start, stop)` for the blocks of `n` rows of `per_row` elements each, in any order.
+
+    Threads share blocks of arrays of `worth` elements and more: to wake one takes as long as a pass over 2 ** 18 elements.
+    """
     step = max(1, block // max(per_row, 1))
     count = -(-n // step)
 
     def one(i: int) -> None:
         fn(i * step, min(n, (i + 1) * step))
-    if count > 1 and n * per_row >= LARGE:
+    if count > 1 and n * per_row >= worth:
         parallel(count, one)
     else:
         for i in range(count):

@@ -22,7 +22,8 @@ from ..errors import BadValue, EngineError, ShapeError
 from .arrays import refuse
 from .blocks import over_rows
 
-BLOCK = 1 << 16
+BLOCK = 1 << 17
+WORTH = 1 << 20  # elements from which a pass is worth a second thread
 CALM = 4  # the most that a squared mean may be of a variance for sums of squares to give it without loss
 
 
@@ -46,7 +47,7 @@ def in_blocks(xp, rows: int, length: int, fn) -> None:
         fn(slice(0, rows))
         return
     with one_thread:
-        over_rows(rows, length, lambda start, stop: fn(slice(start, stop)), BLOCK)
+        over_rows(rows, length, lambda start, stop: fn(slice(start, stop)), BLOCK, WORTH)
 
 
 def line_dots(xp, a, b=None):

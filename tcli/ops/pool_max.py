@@ -13,6 +13,7 @@ from ..engine.placement import holds, outside
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import EngineError, ShapeError
+from . import pool_pairs
 from .arrays import gate, refuse
 from .blocks import over_rows
 from .pool import check_pool, overhang
@@ -128,6 +129,8 @@ def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilat
     lead = x.shape[:x.ndim - n]
     planes = prod(lead)
     x, y, g = (a.reshape(planes, *a.shape[a.ndim - n:]) for a in (x, y, g))
+    if x.size and pool_pairs.fits(x, kernel, stride, pads, dilation) and np.isfinite(y.min()):
+        return pool_pairs.gradient(g, x).reshape(*lead, *spatial)
     out = xp.empty((planes, *spatial), g.dtype)
 
     def some(start: int, stop: int) -> None:

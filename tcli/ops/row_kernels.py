@@ -17,7 +17,7 @@ from .blocks import BLOCK, in_columns, in_order, is_one_line, over_rows, over_sl
 
 RUN = 1 << 16  # elements of a block of running sums
 GROUP = 8  # elements of a row that are added up beside those of other groups
-LINES = 1 << 16  # elements of the lines that a softmax passes over again and again
+LINES = 1 << 18  # elements of the lines that a softmax passes over again and again
 CALM = 1e20  # sums of exponentials below this, and above its inverse, need no shift
 
 

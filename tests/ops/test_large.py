@@ -340,7 +340,9 @@ def test_blocks_cover_every_row_once():
 @pytest.mark.parametrize(("size", "kernel", "pads", "dilation", "groups"), [
     ((9, 11), (3, 3), ((1, 1), (1, 1)), (1, 1), 1), ((9, 11), (2, 3), ((0, 1), (2, 0)), (1, 2), 2),
     ((12, 12), (5, 1), ((2, 2), (0, 0)), (1, 1), 1), ((5, 6, 7), (3, 2, 3), ((1, 1), (0, 1), (1, 1)), (1, 1, 1), 2),
-    ((40, 50), (3, 3), ((1, 1), (1, 1)), (1, 1), 1)])
+    ((40, 50), (3, 3), ((1, 1), (1, 1)), (1, 1), 1), ((9, 8), (1, 1), ((0, 0), (0, 0)), (1, 1), 3),
+    ((9, 8), (1, 1), ((2, 0), (0, 1)), (1, 1), 1), ((6, 7), (3, 2), ((4, 5), (3, 4)), (1, 1), 2),
+    ((3, 2), (3, 3), ((3, 3), (3, 3)), (3, 3), 1), ((30,), (4,), ((2, 1),), (1,), 1), ((30,), (3,), ((0, 0),), (4,), 2)])
 @pytest.mark.parametrize("cache", [1 << 18, 1 << 12, 1 << 9])
 def test_flattened_convolutions_equal_the_general_ones(monkeypatch, size, kernel, pads, dilation, groups, cache):
     stride = (1,) * len(size)
@@ -356,6 +358,21 @@ def test_flattened_convolutions_equal_the_general_ones(monkeypatch, size, kernel
                       conv._conv_weight(np, g, x, geometry, kernel)))
     for mine, wanted in zip(*found, strict=True):
         np.testing.assert_allclose(mine, wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("channels", "groups", "kernel"), [(16, 1, 3), (1, 1, 3), (24, 24, 3), (32, 4, 1)])
+def test_convolutions_are_the_same_with_any_number_of_threads(channels, groups, kernel, monkeypatch):
+    found = []
+    geometry = ((1, 1), ((kernel // 2,) * 2,) * 2, (1, 1), groups)
+    x, w = numbers(32, channels, 28, 28), numbers(24, channels // groups, kernel, kernel, seed=1)
+    b, g = numbers(24), numbers(32, 24, 28, 28, seed=2)
+    for n in (1, 2, 4):
+        monkeypatch.setattr(threads, "get_num_threads", lambda n=n: n)
+        found.append((conv._conv(np, x, w, b, geometry, (28, 28)), conv._conv_input(np, g, w, None, geometry, (28, 28)),
+                      conv._conv_weight(np, g, x, geometry, (kernel, kernel))))
+    for other in found[1:]:
+        for a, c in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, c)
 
 
 # ---------------------------------------------------------------- attention
@@ -486,16 +503,21 @@ def test_softmax_shifts_only_lines_that_need_it():
         np.testing.assert_array_equal(T.softmax(tensor(a), 1)._a[9:400], T.softmax(tensor(a[9:]), 1)._a[:391])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("height", [30, 31])
+@pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize(("kernel", "stride", "pad"), [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 0)])
-def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, pad):
-    a = np.random.default_rng(0).integers(0, 4, (40, 9, 31, 30)).astype("float32")
-    a[0, 0, 3, 3], a[1, 1, 2] = np.nan, -np.inf
+def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, pad, odd, height, dtype):
+    a = np.random.default_rng(0).integers(0, 4, (40, 9, height, 30)).astype(dtype)
+    if odd:
+        a[0, 0, 3, 3], a[1, 1, 2] = np.nan, -np.inf
     x = tensor(a).requires_grad_()
     y, places = T.max_pool2d(x, kernel, stride, pad, return_indices=True)
     z = T.max_pool2d(x, kernel, stride, pad)
-    g = numbers(*z.shape)
+    g = numbers(*z.shape, dtype=dtype)
+    g[3, 4] = np.inf
     autograd.backward(z, tensor(g))
-    wanted = np.zeros((360, 31 * 30), "float32")
+    wanted = np.zeros((360, height * 30), dtype)
     np.add.at(wanted, (np.arange(360)[:, None], places._a.reshape(360, -1)), g.reshape(360, -1))
     close(x.grad, wanted.reshape(a.shape), 1e-5)
 
