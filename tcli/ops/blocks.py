@@ -140,11 +140,11 @@ def _along(ufunc: np.ufunc, x: np.ndarray, dim: int, dtype) -> np.ndarray:
     source = slabs(x, dim)
     if behind == 1 and ufunc is np.add and dtype in (None, x.dtype):
         out = np.empty((before, 1), x.dtype)
-        over_rows(before, n, lambda start, stop: line_sums(source[start:stop], out[start:stop]))
+        over_rows(before, n, lambda start, stop: line_sums(source[start:stop], out[start:stop]), LONG)
         return out[:, 0]
     if behind == 1 and dtype is None:
         out = np.empty(before, _result_dtype(ufunc, x, None))
-        over_rows(before, n, lambda start, stop: line_best(ufunc, source[start:stop], out[start:stop]))
+        over_rows(before, n, lambda start, stop: line_best(ufunc, source[start:stop], out[start:stop]), LONG)
         return out
     if behind == 1 or n * behind <= BLOCK:
         out = np.empty((before, behind) if behind > 1 else before, _result_dtype(ufunc, x, dtype))
@@ -185,7 +185,7 @@ def place_of_best(name: str, x: np.ndarray, dim: int | None):
     source = slabs(x, dim)
     out = np.empty(source.shape[:1] + source.shape[2:], np.int64)
     if behind == 1:
-        over_rows(before, n, lambda start, stop: find(source[start:stop], 1, out[start:stop]))
+        over_rows(before, n, lambda start, stop: find(source[start:stop], 1, out[start:stop]), LONG)
     else:
         width = max(COLUMNS, BLOCK // n)
         across = -(-behind // width)
