@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tcli.engine import dtypes, random, rejection, samplers
+from tcli.engine import dtypes, random, rejection, samplers, threads
 from tcli.engine.random import Generator
 from tcli.errors import EngineError
 
@@ -235,3 +235,18 @@ def test_binomial_takes_shapes_that_broadcast():
     assert found.tolist() == [[17, 13, 17], [16, 15, 16]]
     with pytest.raises(EngineError, match="The size of tensor a"):
         rejection.binomial(None, np.ones(3, F32), np.ones(2, F32))
+
+
+@pytest.mark.parametrize("count", [1 << 18, 300_001, 400_016])
+def test_normals_are_the_same_with_any_number_of_threads(count, monkeypatch):
+    found = []
+    for n in (1, 2, 4):
+        monkeypatch.setattr(threads, "get_num_threads", lambda n=n: n)
+        generator = Generator().manual_seed(5)
+        found.append((samplers.normal(generator, (count,), np.dtype(np.float32), 1.0, 2.0), generator.random()))
+    in_parts = Generator().manual_seed(5)
+    first = samplers.normal(in_parts, (4096,), np.dtype(np.float32), 1.0, 2.0)
+    for values, following in found:
+        assert np.array_equal(values, found[0][0])
+        assert following == found[0][1]
+        assert np.array_equal(values[:4096], first)

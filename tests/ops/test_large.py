@@ -311,6 +311,12 @@ def test_a_write_by_index_is_seen_by_saved_values():
 
 # ---------------------------------------------------------------- copies
 
+def test_copies_of_many_small_transposed_matrices():
+    x = numbers(300, 65, 71).transpose(0, 2, 1)
+    assert np.array_equal(row_major_copy(x), x)
+    assert np.array_equal(row_major_copy(x, np.float64), x)
+
+
 @pytest.mark.parametrize("order", [(1, 0, 2), (2, 1, 0), (0, 2, 1), (1, 2, 0), (0, 1, 2)])
 def test_copies_of_permuted_arrays(order):
     a = numbers(71, 67, 83).transpose(order)
@@ -535,3 +541,38 @@ def test_rows_of_one_number_become_zeros():
         x = tensor(np.full((1100, 256), value, "float32"))
         np.testing.assert_array_equal(T.layer_norm(x, (256,), tensor(w))._a, 0)
         np.testing.assert_array_equal(T.group_norm(T.reshape(x, (1100, 64, 4)), 8, tensor(w[:64]))._a, 0)
+
+
+# ---------------------------------------------------------------- products
+
+STACKS = [((40, 96, 80), (40, 80, 88)), ((96, 96), (40, 96, 96)), ((5, 1, 90, 128), (1, 9, 128, 90)),
+          ((3, 700, 9), (3, 9, 700))]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shapes", STACKS)
+@pytest.mark.parametrize("askew", ["no", "transposed", "reversed"])
+def test_products_of_stacks(shapes, dtype, askew):
+    a, b = (numbers(*shape, dtype=dtype, seed=i) for i, shape in enumerate(shapes))
+    if askew == "transposed":
+        a = np.ascontiguousarray(a.swapaxes(-1, -2)).swapaxes(-1, -2)
+    elif askew == "reversed":
+        b = b[..., ::-1]
+    assert np.array_equal(T.matmul(tensor(a), tensor(b))._a, np.matmul(a, b))
+
+
+@pytest.mark.parametrize("shape", [(1999, 2001), (3, 800_003), (700_001, 5)])
+def test_a_large_matrix_times_a_vector(shape):
+    a, right, left = numbers(*shape), numbers(shape[1], seed=1), numbers(shape[0], seed=2)
+    wide = a.astype(np.float64)
+    for matrix in (tensor(a), tensor(np.asfortranarray(a))):
+        close(T.matmul(matrix, tensor(right)), wide @ right, 2e-3)
+        close(T.matmul(tensor(left), matrix), left @ wide, 2e-3)
+        close(T.mv(matrix, tensor(np.repeat(right, 2)[::2])), wide @ right, 2e-3)
+
+
+@pytest.mark.parametrize("length", [40, 1000, 5000])
+def test_equal_rows_have_equal_sums(length):
+    x = tensor(np.tile(numbers(length), (LARGE // length + 2, 1)))
+    for found in (T.sum(x, 1), T.mean(x, 1), T._vector_norm(x, 2, (1,), False)):
+        assert len(np.unique(found._a)) == 1
