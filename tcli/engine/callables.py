@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import TcliError
-from . import fuse as _fuse  # noqa: F401  binds the classes that dispatch hands out below
+from . import fuse  # first: it binds the classes that dispatch hands out below
 from .args import NUMBER_KINDS
 from .dispatch import (
     PLAIN,
@@ -38,7 +38,7 @@ from .registry import FIRST, RESULT, SECOND, Op, T, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
 
-asarray = np.asarray
+asarray, defer_one, defer_pair = np.asarray, fuse.defer_one, fuse.defer_pair
 
 OF_TRUTH = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.equal, np.not_equal)  # ufuncs that do on bools what PyTorch does
 INTEGERS = PLAIN - {FLOAT32, FLOAT64}
@@ -224,20 +224,24 @@ def make_inplace(o: Op):
 
 def _unary(o: Op, ufunc):
     plan = plan_for(o, (True, False)) if o.rules else None
+    fuses = o.fuse is True and o.promote in ("same", "float") and isinstance(o.ufunc, str)
 
     def fn(x=None, *args, **kwargs):
-        if type(x) in READY and not args and not kwargs:
-            a = x._a
-            if (a.dtype is FLOAT32 or a.dtype is FLOAT64) and a.size <= SMALL and type(a) is ndarray:
-                r = ufunc(a)
-                t = new(Tensor)
-                t._a = r if type(r) is ndarray else asarray(r)
-                t._v = [0]
-                if state.grad:
-                    if x._rg and plan is not None:
-                        record_single(o, plan, x, (x,), t)
-                elif state.inference:
-                    t._inference = True
+        if not args and not kwargs:
+            if type(x) in READY:
+                a = x._a
+                if (a.dtype is FLOAT32 or a.dtype is FLOAT64) and a.size <= SMALL and type(a) is ndarray:
+                    r = ufunc(a)
+                    t = new(Tensor)
+                    t._a = r if type(r) is ndarray else asarray(r)
+                    t._v = [0]
+                    if state.grad:
+                        if x._rg and plan is not None:
+                            record_single(o, plan, x, (x,), t)
+                    elif state.inference:
+                        t._inference = True
+                    return t
+            if fuses and (t := defer_one(o, ufunc, x)) is not None:
                 return t
         return call(o, (x, *args) if x is not None else args, kwargs)
     return fn
@@ -265,6 +269,7 @@ def _binary(o: Op, ufunc):
         if o.rules else None
     others = frozenset() if o.promote == "float" else ANY_DTYPE if ufunc in OF_TRUTH else PLAIN
     compares = o.promote == "compare"
+    fuses = o.fuse is True and o.promote in ("same", "float")
 
     def fits(d, number: int) -> bool:
         # Out of range NumPy's arithmetic raises, which leads to the slow way; its comparisons do not.
@@ -277,6 +282,9 @@ def _binary(o: Op, ufunc):
         return None
 
     def slow(x, other):
+        t = defer_pair(o, ufunc, x, other) if fuses else None
+        if t is not None:
+            return t
         if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):
             result = call(o, (x, other), {})
             if isinstance(x, Tensor) and isinstance(other, Tensor):
