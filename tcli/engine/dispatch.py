@@ -20,7 +20,7 @@ from .named_results import struct
 from .overlap import REPEATED, check_history, check_operands, repeats
 from .overrides import Overridden, answer, answers, operands_that_answer
 from .registry import Op, T, plan_for
-from .storage import by_rows, root_of, thaw
+from .storage import by_rows, in_format, root_of, thaw
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
 from .waiting import before_write
 
@@ -442,6 +442,8 @@ def _guarded(o: Op, xp, kernel_values: list):
         if xp is None:
             return placement.run(o, _kernel(o), kernel_values, _arrays_of(o, kernel_values))
         raw = _kernel(o)(xp, *kernel_values)
+        if o.rows == "format":
+            return in_format(raw, kernel_values)
         return by_rows(raw, kernel_values) if o.rows else raw
     except TcliError:
         raise

@@ -23,7 +23,7 @@ class Draws:
 
     def samples(self) -> Iterator[int]:
         """The numbers of the samples; the draws of one belong to its turn."""
-        start = random.default_generator.get_state() if self.randomness == "same" else None
+        start = random.default_generator.state_bytes() if self.randomness == "same" else None
         for sample in range(self.size):
             self.sample, self.position = sample, 0
             if start is not None and sample:

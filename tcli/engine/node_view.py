@@ -82,7 +82,10 @@ def through_hooks(node, g, gradients: Iterable[tuple], sum_to: Callable) -> Iter
     for hook in list(node.after.values()):
         replaced = hook(tuple(inputs), tuple(g) if type(g) is list else (g,))
         if replaced is not None:
-            inputs = list(replaced) if isinstance(replaced, (tuple, list)) else [replaced]
+            given, inputs = len(inputs), list(replaced) if isinstance(replaced, (tuple, list)) else [replaced]
+            if len(inputs) != given:
+                raise GradError(f"hook '{getattr(hook, '__name__', '<unknown>')}' has returned an incorrect number of values "
+                                f"(got {len(inputs)}, but expected {given})", span=node.span())
     for edge, r in zip(node.edges, inputs, strict=True):
         if edge is not None and r is not None:
             yield edge, r

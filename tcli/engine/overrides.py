@@ -103,7 +103,7 @@ def _converted(result, cls: type, args: tuple, tensor_class: type):
 def ask_first(cls: type, functions: dict[str, Callable], plain: frozenset) -> None:
     """Gives a subclass of `Tensor` methods that ask it before they run."""
     for name, function in functions.items():
-        if name not in cls.__dict__ and callable(function):
+        if callable(function) and getattr(cls, name, function) is function:  # the class and its mixins have none of their own
             setattr(cls, name, _asking(function, plain))
 
 

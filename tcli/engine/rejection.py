@@ -23,7 +23,7 @@ class _Doubles:
     """Inside `with`, a call gives the next float64 uniform of a generator."""
 
     def __init__(self, generator: Generator):
-        self._generator, self._start = generator, generator.get_state()
+        self._generator, self._start = generator, generator.state_bytes()
         self._ready: list[float] = []
         self._position = self._used = 0
         self._size = 32

@@ -85,7 +85,10 @@ def line_sums(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     if x.ndim > 2 or x.dtype.char not in "fd" or x.shape[1] < FEW:
         return np.add.reduce(x, 1, None, out, True)
     out = np.empty((len(x), 1), x.dtype) if out is None else out
-    np.vecdot(x, _ones(x.shape[1], x.dtype.char) if x.shape[1] <= LINE else np.ones(x.shape[1], x.dtype), out[:, 0])
+    if x.shape[1] <= LINE:
+        np.vecdot(x, _ones(x.shape[1], x.dtype.char), out[:, 0])
+    else:
+        out[:, 0] = row_dots(x)
     return out
 
 
@@ -93,7 +96,21 @@ def line_dots(x: np.ndarray) -> np.ndarray:
     """The sums of squares along dim 1, which keeps size 1, of (n, length) or (n, length, m)."""
     if x.ndim > 2 or x.dtype.char not in "fd":
         return np.add.reduce(x * x, 1, None, None, True)
-    return np.vecdot(x, x)[:, None]
+    return row_dots(x, x)[:, None]
+
+
+def row_dots(a: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    """The sums of products of matching last rows, or the sums of those of a: long ones in pieces, which rounds less."""
+    n = a.shape[-1]
+    if n <= LINE:
+        return np.vecdot(a, _ones(n, a.dtype.char) if b is None else b)
+    whole = n - n % LINE
+    found = np.add.reduce(np.vecdot(_cut(a, whole), _ones(LINE, a.dtype.char) if b is None else _cut(b, whole)), -1)
+    return found if whole == n else found + row_dots(a[..., whole:], None if b is None else b[..., whole:])
+
+
+def _cut(rows: np.ndarray, whole: int) -> np.ndarray:
+    return rows[..., :whole].reshape(*rows.shape[:-1], whole // LINE, LINE)
 
 
 def line_best(ufunc: np.ufunc, x: np.ndarray, out: np.ndarray) -> None:

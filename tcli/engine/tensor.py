@@ -171,6 +171,14 @@ class Tensor:
         return strided
 
     @property
+    def _grad(self):
+        return self.grad
+
+    @_grad.setter
+    def _grad(self, value) -> None:
+        self.grad = value
+
+    @property
     def itemsize(self) -> int:
         return self._a.dtype.itemsize
 
@@ -664,7 +672,7 @@ def _legacy(d, args, kwargs):
     if not args:
         return wrap(np.empty(0, target.numpy))
     first = args[0]
-    if isinstance(first, (list, np.ndarray)) or isinstance(first, tuple) and not isinstance(first, Size):
+    if isinstance(first, (list, np.ndarray, range)) or isinstance(first, tuple) and not isinstance(first, Size):
         return tensor(first, dtype=target)
     if isinstance(first, Tensor):
         if first.dtype is not target:

@@ -148,10 +148,9 @@ def T_text(array) -> str:
 
 def _numerical(func, inputs, i: int, j: int, x, eps: float) -> np.ndarray:
     rows = []
-    flat = x._a.reshape(-1)
-    if flat.base is None and x._a.size and not x._a.flags.c_contiguous:
+    if not x._a.flags.c_contiguous:
         x._a = module_of(x._a).ascontiguousarray(x._a)
-        flat = x._a.reshape(-1)
+    flat = x._a.reshape(-1)
     for k in range(flat.size):
         kept = flat[k].copy()  # on a GPU an element is a view
         row = 0
@@ -164,7 +163,7 @@ def _numerical(func, inputs, i: int, j: int, x, eps: float) -> np.ndarray:
             row = row + unit * (ends[0] - ends[1]) / (2 * eps)
         flat[k] = kept
         rows.append(row)
-    return np.array(rows) if rows else np.zeros((0, 0))
+    return np.array(rows) if rows else np.zeros((0, _outputs_plain(func, inputs)[i].numel()))
 
 
 def _outputs_plain(func, inputs) -> list:

@@ -37,7 +37,8 @@ class _Uninitialized:
 
     def materialize(self, shape, device=None, dtype=None) -> None:
         """Becomes a tensor of a shape; its values are still to be set."""
-        fresh = T.empty(tuple(shape), device=device or self.device, dtype=dtype or self.dtype)
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        fresh = T.empty(sizes, device=device or self.device, dtype=dtype or self.dtype)
         self._a, self.__class__ = fresh._a, type(self)._becomes
 
     @property

@@ -421,9 +421,9 @@ TABLES: dict[str, dict[str, str]] = {
         "convert":
             "tensor.bfloat16 tensor.bool tensor.byte tensor.cdouble tensor.cfloat tensor.chalf tensor.char tensor.copy_ "
             "tensor.double tensor.fill_ tensor.fill_diagonal_ tensor.float tensor.half tensor.int tensor.is_nonzero "
-            "tensor.is_same_size tensor.long tensor.short tensor.type_as tensor.zero_ torch.can_cast torch.detach "
-            "torch.detach_ torch.detach_copy torch.fill torch.fill_ torch.get_device torch.is_nonzero torch.is_same_size "
-            "torch.numel torch.zero_",
+            "tensor.is_same_size tensor.long tensor.short tensor.to_dense tensor.type_as tensor.zero_ torch.can_cast "
+            "torch.detach torch.detach_ torch.detach_copy torch.fill torch.fill_ torch.get_device torch.is_nonzero "
+            "torch.is_same_size torch.numel torch.zero_",
         "create":
             "tensor.new tensor.new_empty tensor.new_empty_strided tensor.new_full tensor.new_ones tensor.new_tensor "
             "tensor.new_zeros torch.asarray torch.frombuffer",

@@ -54,7 +54,7 @@ def _one_to_one(n_in: int, weight, groups: int) -> bool:
     return n_in == groups == len(weight)
 
 
-@op("_conv", at="", cost=convolution, samples=["r(2, 4, 6), r(6, 2, 3), r(6), ((2,), ((1, 1),), (1,), 2), (3,)"],
+@op("_conv", rows="format", at="", cost=convolution, samples=["r(2, 4, 6), r(6, 2, 3), r(6), ((2,), ((1, 1),), (1,), 2), (3,)"],
     grad_name="ConvolutionBackward0",
     vjp={"x": lambda k, g, weight, x_shape, geometry:
          k._conv_input(g, k.conj_of(weight), None, geometry, x_shape[2:]),
@@ -116,7 +116,7 @@ def _forward_depthwise(xp, x, weight, y, geometry) -> None:
             parts += scratch
 
 
-@op("_conv_input", cost=transposed_convolution, at="",
+@op("_conv_input", rows="format", cost=transposed_convolution, at="",
     samples=["r(2, 6, 3), r(6, 2, 3), r(4), ((2,), ((1, 1),), (1,), 2), (6,)"],
     grad_name="ConvolutionBackward0",
     vjp={"g": lambda k, h, weight, g_shape, geometry: k._conv(h, k.conj_of(weight), None, geometry, g_shape[2:]),

@@ -51,6 +51,16 @@ def _tensor(name: str, value):
     return value
 
 
+@function("tensor.to_dense")
+def to_dense(x, dtype=None, *, masked_grad=None):
+    """x itself, or a copy in another dtype: tensors are dense here.
+
+    >>> ones(2).to_dense()
+    tensor([1., 1.])
+    """
+    return x if dtype is None else x.to(dtype)
+
+
 @function("tensor.type_as")
 def type_as(x, other):
     """The tensor with the dtype and device of another."""

@@ -11,7 +11,7 @@ from ..engine.callables import shortcut
 from ..engine.device import CPU, as_device, backend, default_device, move
 from ..engine.dispatch import wrap
 from ..engine.registry import composite, function
-from ..engine.tensor import Tensor, as_tensor, tensor
+from ..engine.tensor import Tensor, _legacy, as_tensor, tensor
 from ..errors import ArgumentError, BadValue, EngineError, Unsupported
 
 
@@ -417,7 +417,16 @@ def _new(name: str, summary: str, build: str) -> None:
 _new("new_zeros", "Zeros with the dtype and device of this tensor.", "zeros")
 _new("new_ones", "Ones with the dtype and device of this tensor.", "ones")
 _new("new_empty", "A tensor with the dtype and device of this one whose values are not set yet.", "empty")
-_new("new", "A tensor with the dtype and device of this one.", "zeros")
+
+
+@function("tensor.new")
+def new(x, *args, device=None):
+    """The old `new_empty` and `new_tensor`: of a size, or of the values of a list.
+
+    >>> ones(2).new([1, 2]), ones(1).new(2, 3).shape
+    (tensor([1., 2.]), torch.Size([2, 3]))
+    """
+    return _legacy(x.dtype, args, {}).to(device or x.device)
 
 
 @function("tensor.new_empty_strided")

@@ -155,7 +155,7 @@ def _ones(n: int) -> tuple:
     return (1,) * n
 
 
-@op("_avg_pool", at="", samples=["r(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (3, 2), False, None",
+@op("_avg_pool", rows="format", at="", samples=["r(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (3, 2), False, None",
                                  "r(2, 6), (3,), (2,), ((0, 0),), (3,), True, None"], grad_name=
     lambda x, kernel, stride, pads, size, count_pad, divisor: f"AvgPool{max(len(kernel), 2)}DBackward0",
     vjp={"x": lambda k, g, x_shape, kernel, stride, pads, size, count_pad, divisor:

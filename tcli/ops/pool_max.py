@@ -97,7 +97,7 @@ def _max_pool_x(k, g, x, x_shape, kernel, stride, pads, dilation, size, out):
     return k._scatter_planes(g, places, x_shape[len(x_shape) - len(kernel):])
 
 
-@op("_max_pool", at="", grad_name=_pool_name,
+@op("_max_pool", rows="format", at="", grad_name=_pool_name,
     samples=["distinct(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (1, 1), (3, 2)"], vjp={"x": _max_pool_x})
 def _max_pool(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """The maxima alone; their places are looked for when a gradient asks."""
@@ -169,7 +169,7 @@ def _max_pool_indices_x(k, gs, x_shape, kernel, out1):
     return k._scatter_planes(gs[0], out1, x_shape[len(x_shape) - len(kernel):])
 
 
-@op("_max_pool_indices", at="", outs=2, grad_name=_pool_name,
+@op("_max_pool_indices", rows="format", at="", outs=2, grad_name=_pool_name,
     samples=["distinct(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (1, 1), (3, 2)"], vjp={"x": _max_pool_indices_x})
 def _max_pool_indices(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """(maxima, index of each in its plane)."""
@@ -334,7 +334,7 @@ def _unpooled_size(default: tuple, stride: tuple, output_size, n: int) -> tuple:
     return size
 
 
-@op("_place_planes", at="", half=False,
+@op("_place_planes", rows="format", at="", half=False,
     grad_name=lambda x, places, spatial: f"MaxUnpool{max(len(spatial), 2)}DBackward0",
     samples=["r(1, 2), torch.tensor([[3, 1]]), (4,)"],
     vjp={"x": lambda k, g, places, spatial: k._gather_planes(g, places, len(spatial))})

@@ -7,6 +7,7 @@ from ..engine.dispatch import check_history, check_writable
 from ..engine.out import c_name
 from ..engine.registry import T, function
 from ..engine.storage import Storage
+from ..engine.storage import memory_format as memory_order
 from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, EngineError
@@ -125,10 +126,25 @@ def set_(x, source=None, storage_offset: int = 0, size=None, stride=None):
     return x
 
 
+def _check_one_order(x, strides: tuple, formats) -> None:
+    known = isinstance(formats, list) and all(isinstance(each, memory_order) for each in formats)
+    if formats is not True and not known:
+        raise ArgumentError("The ambiguity_check argument must be a bool or a list of memory formats.")
+    several = 1 in x.shape or any(a == b for a, b in zip(strides, strides[1:], strict=False))
+    fitting = 0 if formats is True else sum(x.is_contiguous(memory_format=each) for each in formats)
+    if several and fitting != 1:
+        raise EngineError("The tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")
+
+
 @function("tensor.dim_order")
 def dim_order(x, *, ambiguity_check=False) -> tuple:
-    """The dims from the widest stride to the narrowest."""
+    """The dims from the widest stride to the narrowest.
+
+    ambiguity_check: True refuses tensors with several such orders, a list of memory formats those that fit not one of them.
+    """
     strides = x.stride()
+    if ambiguity_check is not False:
+        _check_one_order(x, strides, ambiguity_check)
     return tuple(sorted(range(x.ndim), key=lambda d: -strides[d]))
 
 

@@ -10,18 +10,19 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 from ..engine import autograd, device, dtypes, format
+from ..engine.class_names import named_as_in_torch
 from ..engine.tensor import Parameter, Tensor, _legacy, is_tensor
 from ..engine.threads import get_num_threads, set_num_threads
 
 
 class _OfDtype(type):
-    """`isinstance(x, torch.FloatTensor)`: the tensors of its dtype are its instances."""
+    """`isinstance(x, torch.FloatTensor)`: whether x is a tensor of that dtype on the CPU."""
+
+    dtype: dtypes.dtype
 
     def __instancecheck__(cls, value: object) -> bool:
-        return isinstance(value, Tensor) and value.dtype is cls.dtype  # type: ignore[attr-defined]
+        return isinstance(value, Tensor) and value.dtype is cls.dtype and value.is_cpu
 
 
 def _constructor(name: str, d: dtypes.dtype) -> type:
@@ -75,16 +76,6 @@ class sdpa_kernel(_Nothing):
     """There is one attention kernel."""
 
 
-class _Flags(SimpleNamespace):
-    """Settings that are remembered and change nothing."""
-
-    def is_available(self) -> bool:
-        return False
-
-    def is_built(self) -> bool:
-        return False
-
-
 def table() -> dict:
     from ..engine import fuse, waiting
     from ..engine.dispatch import result_type
@@ -126,70 +117,10 @@ def typename(obj) -> str:
     """`torch.FloatTensor` for a tensor, the qualified class name for anything else."""
     if isinstance(obj, Tensor):
         return obj.type()
-    return type(obj).__name__
-
-
-# ---------------------------------------------------------------- torch.testing
-
-def assert_close(actual, expected, *, rtol=None, atol=None, equal_nan: bool = False, check_dtype: bool = True,
-                 check_device: bool = True, check_stride: bool = False, check_layout: bool = True, msg=None) -> None:
-    """Raises AssertionError unless two tensors (or sequences or dicts of them) agree within tolerance."""
-    if isinstance(expected, dict):
-        for key in expected:
-            assert_close(actual[key], expected[key], rtol=rtol, atol=atol, equal_nan=equal_nan)
-        return
-    if isinstance(expected, (list, tuple)) and not isinstance(expected, str):
-        if len(actual) != len(expected):
-            raise AssertionError(f"The length of the sequences mismatch: {len(actual)} != {len(expected)}")
-        for a, e in zip(actual, expected, strict=True):
-            assert_close(a, e, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=check_dtype)
-        return
-    scalars = not isinstance(actual, Tensor) and not isinstance(expected, Tensor)
-    a, e = _tensor(actual), _tensor(expected)
-    if a.shape != e.shape:
-        raise AssertionError(msg or f"The values for attribute 'shape' do not match: {a.shape} != {e.shape}.")
-    if check_dtype and not scalars and a.dtype is not e.dtype:
-        raise AssertionError(msg or f"The values for attribute 'dtype' do not match: {a.dtype} != {e.dtype}.")
-    _compare(a, e, rtol, atol, equal_nan, msg, scalars)
-
-
-_TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7),
-               "complex64": (1.3e-6, 1e-5), "complex128": (1e-7, 1e-7)}
-
-
-def _tensor(value):
-    return value.detach() if isinstance(value, Tensor) else T_tensor(value)
-
-
-def T_tensor(value):
-    from ..engine.tensor import tensor
-
-    return tensor(value, dtype=dtypes.float64 if isinstance(value, float) else None)
-
-
-def _compare(a, e, rtol, atol, equal_nan, msg, scalars) -> None:
-    default = _TOLERANCES.get(dtypes.promote_types(a.dtype, e.dtype).name, (0.0, 0.0))
-    rtol, atol = default if rtol is None and atol is None else (0.0 if rtol is None else rtol, 0.0 if atol is None else atol)
-    x, y = (np.asarray(t.tolist() if t.dtype.itemsize < 4 and t.is_floating_point() else t._a) for t in (a, e))
-    with np.errstate(all="ignore"):
-        close = np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
-        if close.all():
-            return
-        difference = np.abs(x - y if x.dtype == y.dtype and x.dtype.kind == "f" else
-                        x.astype(complex if x.dtype.kind == "c" else float) - y)
-    if scalars or not x.ndim:
-        raise AssertionError(msg or f"Scalars are not close!\n\nExpected {y.item()} but got {x.item()}.\nAbsolute "
-                             f"difference: {difference.max().item()} (up to {atol} allowed)\nRelative difference: "
-                             f"{(difference / np.abs(y)).max().item()} (up to {rtol} allowed)")
-    bad, total = int((~close).sum()), close.size
-    worst = tuple(int(i) for i in np.unravel_index(np.nanargmax(np.where(close, -1, difference)), close.shape))
-    relative = np.abs(difference / np.where(y == 0, np.nan, np.abs(y)))
-    worst_relative = tuple(int(i) for i in np.unravel_index(
-        np.nanargmax(np.where(close | np.isnan(relative), -1, relative)), close.shape))
-    raise AssertionError(
-        msg or f"Tensor-likes are not close!\n\nMismatched elements: {bad} / {total} ({100 * bad / total:.1f}%)\n"
-        f"Greatest absolute difference: {difference[worst].item()} at index {worst} (up to {atol} allowed)\n"
-        f"Greatest relative difference: {relative[worst_relative].item()} at index {worst_relative} (up to {rtol} allowed)")
+    kind = obj if hasattr(obj, "__qualname__") or hasattr(obj, "__name__") else type(obj)
+    name = getattr(kind, "__qualname__", None) or kind.__name__
+    module = getattr(named_as_in_torch(kind), "__module__", "") or ""
+    return name if module in ("", "builtins") else f"{module}.{name}"
 
 
 # ---------------------------------------------------------------- small submodules
@@ -264,9 +195,9 @@ def _accelerator() -> dict:
 
 
 def _backends() -> dict:
-    return {"cudnn": _Flags(deterministic=False, benchmark=False, enabled=False, allow_tf32=False),
-            "cuda": SimpleNamespace(matmul=_Flags(allow_tf32=False)), "mps": _Flags(), "mkl": _Flags(), "mkldnn": _Flags(),
-            "openmp": _Flags()}
+    from . import torch_backends
+
+    return torch_backends.names()
 
 
 def _random() -> dict:
@@ -279,7 +210,7 @@ def _random() -> dict:
             found[name] = functions[path]
         elif path in paths:
             found[name] = paths[path].function
-    return found
+    return found | {"thread_safe_generator": lambda: None}  # there are no workers with generators of their own
 
 
 def _utils() -> dict:
@@ -316,9 +247,10 @@ def _parameter() -> dict:
 
 
 def _attention() -> dict:
-    from enum import IntEnum
+    from enum import Enum, IntEnum
 
     class SDPBackend(IntEnum):
+        __str__ = Enum.__str__
         ERROR, MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION, OVERRIDEABLE = -1, 0, 1, 2, 3, 4
 
     return {"SDPBackend": SDPBackend, "sdpa_kernel": sdpa_kernel}
@@ -362,6 +294,7 @@ def _jit() -> dict:
 
 
 def _testing() -> dict:
+    from .assert_close import assert_close
     from .torch_testing import make_tensor
 
     return {"assert_close": assert_close, "make_tensor": make_tensor}

@@ -85,14 +85,20 @@ def test_an_op_gives_the_same_fused_and_unfused(o, variant):
 @pytest.mark.parametrize("o", FUSABLE, ids=lambda o: o.name)
 def test_an_op_that_says_it_fuses_does(o, everything, monkeypatch):
     deferred = []
-    for name in ("_deferred", "_finished"):
-        def noting(op, *rest, ordinary=getattr(fuse, name)):
+
+    def note(name: str) -> None:
+        ordinary = getattr(fuse, name)
+
+        def noting(op, *rest):
             result = ordinary(op, *rest)
             if result is not None:
                 deferred.append(op)
             return result
 
         monkeypatch.setattr(fuse, name, noting)
+
+    note("_deferred")
+    note("_finished")
     _outcome(o, "float32")
     assert o in deferred
 

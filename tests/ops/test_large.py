@@ -364,6 +364,8 @@ def test_flattened_convolutions_equal_the_general_ones(monkeypatch, size, kernel
 @pytest.mark.parametrize("mask", [None, "bool", "float", "per head"])
 @pytest.mark.parametrize("shapes", [((2, 3, 150, 8), (2, 3, 170, 8), (2, 3, 170, 5)), ((300, 4), (290, 4), (290, 4))])
 def test_blocked_attention_equals_the_one_that_keeps_weights(monkeypatch, causal, mask, shapes):
+    if causal and mask is not None and len(shapes[0]) < 4:
+        pytest.skip("refused, as PyTorch does")
     q, k, v = (numbers(*shape, dtype="float64", seed=i) for i, shape in enumerate(shapes))
     size = (shapes[0][-2], shapes[1][-2])
     if mask == "bool":
