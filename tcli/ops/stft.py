@@ -87,7 +87,7 @@ def stft(x, n_fft: "int", hop_length: "int?" = None, win_length: "int?" = None, 
          return_complex: "bool?" = None, align_to_window: "bool?" = None):
     """The Fourier transforms of overlapping frames of a signal: (frequencies, frames), or a batch of them.
 
-    >>> stft(tensor([1., 1., 1., 1., 1., 1.]), 4, center=False, return_complex=True).abs()
+    >>> stft(ones(6), 4, window=ones(4), center=False, return_complex=True).abs()
     tensor([[4., 4., 4.],
             [0., 0., 0.],
             [0., 0., 0.]])
@@ -160,7 +160,7 @@ def istft(x, n_fft: "int", hop_length: "int?" = None, win_length: "int?" = None,
           return_complex: "bool" = False):
     """The signal whose `stft` is given: frames transformed back, added up, and divided by the windows' squares.
 
-    >>> istft(stft(tensor([1., 2., 3., 4.]), 4, return_complex=True), 4)
+    >>> istft(stft(tensor([1., 2., 3., 4.]), 4, window=ones(4), return_complex=True), 4, window=ones(4))
     tensor([1., 2., 3., 4.])
     """
     if not x.is_complex():

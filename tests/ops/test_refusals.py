@@ -129,5 +129,7 @@ def test_what_creates_resizes_without_a_word():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         assert torch.linspace(0, 2, 3, out=torch.zeros(1)).tolist() == [0.0, 1.0, 2.0]
+    with pytest.warns(UserWarning, match="The number of elements in the out tensor of shape"):
+        assert torch.arange(3, out=torch.zeros(1)).tolist() == [0.0, 1.0, 2.0]
     with pytest.warns(UserWarning, match="was resized"):
         torch.add(torch.ones(2), 1, out=torch.zeros(1))
