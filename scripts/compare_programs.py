@@ -22,11 +22,11 @@ import torch.nn.utils.stateless
 import torch.optim.swa_utils
 
 from tcli.runtime.namespaces import known_modules
-from tests.nn import blocks, extras, program, tools
+from tests.nn import blocks, checks, extras, program, tools
 from tests.optim import program as optim_program
 
 mine = known_modules()["torch"]
-SECTIONS = [*program.SECTIONS, *tools.TOOLS, *extras.SECTIONS, *blocks.SECTIONS, *optim_program.SECTIONS]
+SECTIONS = [*program.SECTIONS, *tools.TOOLS, *extras.SECTIONS, *blocks.SECTIONS, *checks.SECTIONS, *optim_program.SECTIONS]
 CUT = 900
 
 

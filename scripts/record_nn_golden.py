@@ -23,7 +23,7 @@ import torch.nn.utils.stateless  # noqa: E402
 import torch.optim.swa_utils  # noqa: E402
 import torch.utils.data  # noqa: E402
 
-from tests.nn import blocks, cases, extras, program, signatures, tools  # noqa: E402
+from tests.nn import blocks, cases, checks, extras, program, signatures, tools  # noqa: E402
 from tests.optim import cases as optim_cases  # noqa: E402
 from tests.optim import program as optim_program  # noqa: E402
 
@@ -53,7 +53,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     text = {"layers": record_layers(),
             "programs": {fn.__name__: program.run(fn, torch, nn)
-                         for fn in program.SECTIONS + tools.TOOLS + extras.SECTIONS + blocks.SECTIONS},
+                         for fn in program.SECTIONS + tools.TOOLS + extras.SECTIONS + blocks.SECTIONS + checks.SECTIONS},
             "training": {name: cases.train(torch, nn, optim, name) for name in cases.RUNS}}
     (GOLDEN / "nn.json").write_text(json.dumps(text, indent=0) + "\n")
     text = {"optimisers": {case: optim_cases.run_optimiser(torch, optim, case) for case in optim_cases.OPTIMISERS},

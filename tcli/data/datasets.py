@@ -80,6 +80,8 @@ class ConcatDataset(Dataset):
         self.datasets = list(datasets)
         if not self.datasets:
             raise AssertionError("datasets should not be an empty iterable")
+        if any(isinstance(d, IterableDataset) for d in self.datasets):
+            raise AssertionError("ConcatDataset does not support IterableDataset")
         self.cumulative_sizes = list(accumulate(len(d) for d in self.datasets))
 
     def __len__(self) -> int:
@@ -100,11 +102,17 @@ class ChainDataset(IterableDataset):
     def __init__(self, datasets):
         self.datasets = datasets
 
+    def _streams(self):
+        for d in self.datasets:
+            if not isinstance(d, IterableDataset):
+                raise AssertionError("ChainDataset only supports IterableDataset")
+            yield d
+
     def __iter__(self):
-        return chain.from_iterable(self.datasets)
+        return chain.from_iterable(self._streams())
 
     def __len__(self) -> int:
-        return sum(len(d) for d in self.datasets)
+        return sum(map(len, self._streams()))
 
 
 class Subset(Dataset):

@@ -6,10 +6,14 @@ are the same, and nothing here is slow enough to be worth another process.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from ..errors import BadValue
 from .collate import default_collate, default_convert
 from .datasets import IterableDataset
 from .samplers import BatchSampler, RandomSampler, SequentialSampler, draw_seed
+
+_FIXED = frozenset(("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"))
 
 
 class DataLoader:
@@ -37,6 +41,19 @@ class DataLoader:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.batch_size, self.drop_last, self.sampler, self.batch_sampler = batch_size, drop_last, sampler, batch_sampler
         self.collate_fn = collate_fn or (default_collate if batch_sampler is not None else default_convert)
+        self._made = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _FIXED and "_made" in self.__dict__:
+            raise BadValue(f"{name} attribute should not be set after {type(self).__name__} is initialized")
+        object.__setattr__(self, name, value)
+
+    def __class_getitem__(cls, item: object) -> type:
+        return cls
+
+    @property
+    def _auto_collation(self) -> bool:
+        return self.batch_sampler is not None
 
     def _check(self, shuffle, sampler, batch_sampler, batch_size, drop_last) -> None:
         if self.num_workers < 0:
@@ -61,30 +78,7 @@ class DataLoader:
     def __iter__(self):
         # PyTorch draws a seed for its workers at the start of every epoch, also when there are none.
         draw_seed(self.generator)
-        return self._stream() if self._iterable else self._batches()
-
-    def _batches(self):
-        if self.batch_sampler is None:
-            for index in self.sampler:
-                yield self.collate_fn(self.dataset[index])
-            return
-        fetch_many = getattr(self.dataset, "__getitems__", None)
-        for indices in self.batch_sampler:
-            samples = fetch_many(indices) if fetch_many else [self.dataset[i] for i in indices]
-            yield self.collate_fn(samples)
-
-    def _stream(self):
-        if self.batch_sampler is None:
-            yield from map(self.collate_fn, self.dataset)
-            return
-        batch = []
-        for sample in self.dataset:
-            batch.append(sample)
-            if len(batch) == self.batch_size:
-                yield self.collate_fn(batch)
-                batch = []
-        if batch and not self.drop_last:
-            yield self.collate_fn(batch)
+        return _StreamIterator(self) if self._iterable else _Iterator(self)
 
     def __repr__(self) -> str:
         if not hasattr(type(self.dataset), "__len__"):
@@ -100,6 +94,43 @@ class DataLoader:
                 return n
             return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
         return len(self.batch_sampler if self.batch_sampler is not None else self.sampler)
+
+
+class _Iterator:
+    """One pass over the batches of a loader; a sample that raises costs its batch, not the pass."""
+
+    def __init__(self, loader: DataLoader):
+        self._loader, self._dataset, self._collate = loader, loader.dataset, loader.collate_fn
+        self._many = getattr(self._dataset, "__getitems__", None)
+        self._indices = iter(loader.sampler if loader.batch_sampler is None else loader.batch_sampler)
+
+    def __iter__(self) -> _Iterator:
+        return self
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __next__(self):
+        found = next(self._indices)
+        if self._loader.batch_sampler is None:
+            return self._collate(self._dataset[found])
+        return self._collate(self._many(found) if self._many else [self._dataset[i] for i in found])
+
+
+class _StreamIterator(_Iterator):
+    """The same over a stream, which has no indices."""
+
+    def __init__(self, loader: DataLoader):
+        super().__init__(loader)
+        self._samples = iter(loader.dataset)
+
+    def __next__(self):
+        if self._loader.batch_sampler is None:
+            return self._collate(next(self._samples))
+        batch = list(islice(self._samples, len(next(self._indices))))
+        if not batch or self._loader.drop_last and len(batch) < self._loader.batch_size:
+            raise StopIteration
+        return self._collate(batch)
 
 
 class _Endless:

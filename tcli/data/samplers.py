@@ -119,7 +119,7 @@ class WeightedRandomSampler(Sampler):
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __iter__(self):
-        return iter(T.multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).tolist())
+        yield from T.multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).tolist()
 
     def __len__(self) -> int:
         return self.num_samples

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from ..engine import autograd
 from ..engine.args import Size, broadcast_shapes
 from ..engine.registry import T
@@ -15,7 +17,6 @@ _validate_by_default = True
 class Distribution:
     """A probability distribution: parameters of `batch_shape`, samples of sample + batch + event shape."""
 
-    arg_constraints: dict = {}
     has_rsample = False
     has_enumerate_support = False
 
@@ -25,8 +26,19 @@ class Distribution:
         if self._validate_args:
             self._check_parameters()
 
+    @property
+    def arg_constraints(self) -> dict:
+        """Which values the parameters may take: a dict from names to constraints, an attribute of subclasses."""
+        raise NotImplementedError
+
     def _check_parameters(self) -> None:
-        for name, constraint in self.arg_constraints.items():
+        try:
+            constrained = self.arg_constraints
+        except NotImplementedError:
+            constrained = {}
+            warnings.warn(f"{type(self)} does not define `arg_constraints`. Please set `arg_constraints = {{}}` or initialize "
+                          "the distribution with `validate_args=False` to turn off validation.", stacklevel=2)
+        for name, constraint in constrained.items():
             value = self.__dict__.get(name)
             if value is None or constraints.is_dependent(constraint):
                 continue
@@ -69,7 +81,7 @@ class Distribution:
 
     @property
     def support(self):
-        return None
+        raise NotImplementedError
 
     def sample(self, sample_shape=()):
         """A sample, or samples of shape `sample_shape`; carries no gradient."""
@@ -125,10 +137,24 @@ class Distribution:
         if any(a != 1 and b != 1 and a != b for a, b in zip(given, own, strict=False)):
             raise BadValue(f"Value is not broadcastable with batch_shape+event_shape: {value.shape} vs "
                            f"{Size(own[::-1])}.")
-        support = self.support
-        if support is not None and not support.check(value).all():
+        try:
+            support = self.support
+        except NotImplementedError:
+            warnings.warn(f"{type(self)} does not define `support` to enable sample validation. Please initialize the "
+                          "distribution with `validate_args=False` to turn off validation.", stacklevel=2)
+            return
+        if not support.check(value).all():
             raise BadValue(f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be within the "
                            f"support ({support!r}) of the distribution {self!r}, but found invalid values:\n{value}")
+
+    _validate_sample = _check_sample
+
+    def _get_checked_instance(self, cls: type, _instance=None):
+        """A new object for `expand` of a class `cls`, which a subclass with another __init__ must define itself."""
+        if _instance is None and type(self).__init__ is not cls.__init__:
+            raise NotImplementedError(f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom __init__ "
+                                      "method must also define a custom .expand() method.")
+        return object.__new__(type(self)) if _instance is None else _instance
 
     def expand(self, batch_shape, _instance=None):
         """The same distribution with its parameters expanded to a larger batch shape."""
@@ -196,6 +222,8 @@ class ExponentialFamily(Distribution):
 class Independent(Distribution):
     """Takes the last `reinterpreted_batch_ndims` batch dims of a distribution as part of the event."""
 
+    arg_constraints: dict = {}
+
     def __init__(self, base_distribution, reinterpreted_batch_ndims: int, validate_args: bool | None = None):
         n = len(base_distribution.batch_shape)
         if reinterpreted_batch_ndims > n:
@@ -214,7 +242,7 @@ class Independent(Distribution):
     def has_enumerate_support(self) -> bool:
         return not self.reinterpreted_batch_ndims and self.base_dist.has_enumerate_support
 
-    @property
+    @constraints.dependent_property
     def support(self):
         inner = self.base_dist.support
         return constraints.independent(inner, self.reinterpreted_batch_ndims) if self.reinterpreted_batch_ndims else inner

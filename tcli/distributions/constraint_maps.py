@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from ..errors import ArgumentError
+from .constraints import Constraint
 from .transforms import (
     AffineTransform,
     CatTransform,
@@ -25,7 +29,7 @@ def _above(c, _):
 
 
 def _inside(c, _):
-    if c.lower_bound == 0 and c.upper_bound == 1:
+    if isinstance(c.lower_bound, (int, float)) and c.lower_bound == 0 and c.upper_bound == 1:
         return SigmoidTransform()
     return ComposeTransform([SigmoidTransform(), AffineTransform(c.lower_bound, c.upper_bound - c.lower_bound)])
 
@@ -46,20 +50,36 @@ _ONTO = {"Simplex": SoftmaxTransform, "LowerCholesky": LowerCholeskyTransform,
 _ONE_TO_ONE = {"Simplex": StickBreakingTransform}
 
 
-def _found(constraint, find, own: dict) -> Transform:
-    kind = repr(constraint).partition("(")[0]
-    if kind in own:
-        return own[kind]()
-    if kind not in _MAPS:
-        raise NotImplementedError(f"Cannot transform {kind} constraints")
-    return _MAPS[kind](constraint, find)
+class ConstraintRegistry:
+    """A function from constraints to transforms: `transform_to(constraint)`; `register` adds a class of constraints."""
+
+    def __init__(self, own: dict):
+        self._own = own
+        self._registered: dict[type, Callable] = {}
+
+    def register(self, constraint, factory: Callable | None = None):
+        """`factory(constraint)` makes the transform for constraints of that class; also a decorator."""
+        if factory is None:
+            return lambda given: self.register(constraint, given)
+        kind = type(constraint) if isinstance(constraint, Constraint) else constraint
+        if not (isinstance(kind, type) and issubclass(kind, Constraint)):
+            raise ArgumentError("Expected constraint to be either a Constraint subclass or instance, "
+                                f"but got {constraint}")
+        self._registered[kind] = factory
+        return factory
+
+    def __call__(self, constraint) -> Transform:
+        if type(constraint) in self._registered:
+            return self._registered[type(constraint)](constraint)
+        kind = repr(constraint).partition("(")[0]
+        if kind in self._own:
+            return self._own[kind]()
+        if kind not in _MAPS or not isinstance(constraint, Constraint):
+            raise NotImplementedError(f"Cannot transform {type(constraint).__name__} constraints")
+        return _MAPS[kind](constraint, self)
 
 
-def transform_to(constraint) -> Transform:
-    """A transform onto what a constraint allows, not always one to one."""
-    return _found(constraint, transform_to, _ONTO)
+# Onto what a constraint allows: one is not always one to one, the other is.
+transform_to, biject_to = ConstraintRegistry(_ONTO), ConstraintRegistry(_ONE_TO_ONE)
 
-
-def biject_to(constraint) -> Transform:
-    """A one-to-one transform onto what a constraint allows."""
-    return _found(constraint, biject_to, _ONE_TO_ONE)
+__all__ = ["ConstraintRegistry", "biject_to", "transform_to"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ..engine import dtypes
 from ..engine.registry import T
 from ..errors import BadValue
 
-__all__ = ["Constraint", "boolean", "cat", "corr_cholesky", "dependent", "greater_than", "greater_than_eq",
+__all__ = ["Constraint", "MixtureSameFamilyConstraint", "boolean", "cat", "corr_cholesky", "dependent",
+           "dependent_property", "greater_than", "greater_than_eq",
            "half_open_interval", "independent", "integer_interval", "interval", "is_dependent", "less_than",
            "lower_cholesky", "lower_triangular", "multinomial", "nonnegative", "nonnegative_integer", "one_hot",
            "positive", "positive_definite", "positive_integer", "positive_semidefinite", "real", "real_vector",
@@ -14,19 +18,85 @@ __all__ = ["Constraint", "boolean", "cat", "corr_cholesky", "dependent", "greate
 
 
 class Constraint:
-    """`check(value)` gives a bool tensor; `event_dim` dims at the end belong to one event."""
+    """`check(value)` gives a bool tensor; `event_dim` dims at the end belong to one event.
 
-    def __init__(self, text: str, test=None, event_dim: int = 0, is_discrete: bool = False, **bounds):
-        self._text, self._test, self.event_dim, self.is_discrete = text, test, event_dim, is_discrete
-        self.__dict__.update(bounds)
+    The constraints here are made with their text and their test; a program's own subclass defines `check`.
+    """
+
+    is_discrete: Any = False
+    event_dim: Any = 0
+    _text: str | None = None
+    _test: Callable | None = None
+
+    def __init__(self, text: str | None = None, test: Callable | None = None, event_dim: int | None = None,
+                 is_discrete: bool | None = None, **bounds):
+        given = {"_text": text, "_test": test, "event_dim": event_dim, "is_discrete": is_discrete}
+        self.__dict__.update({name: value for name, value in given.items() if value is not None}, **bounds)
 
     def check(self, value):
+        """Whether each event of `value` is allowed."""
         if self._test is None:
-            raise BadValue("Cannot determine validity of dependent constraint")
+            raise NotImplementedError
         return self._test(value)
 
     def __repr__(self) -> str:
-        return self._text
+        # PyTorch drops the first letter of a class, which is an underscore in its own.
+        return type(self).__name__[1:] + "()" if self._text is None else self._text
+
+
+class _Dependent(Constraint):
+    """What can only be said when the distribution is known: `dependent(event_dim=1)` says a part of it."""
+
+    def __init__(self, *, is_discrete: bool | None = None, event_dim: int | None = None):
+        super().__init__("Dependent()")
+        self._is_discrete, self._event_dim = is_discrete, event_dim
+
+    @property
+    def is_discrete(self) -> bool:
+        if self._is_discrete is None:
+            raise NotImplementedError(".is_discrete cannot be determined statically")
+        return self._is_discrete
+
+    @property
+    def event_dim(self) -> int:
+        if self._event_dim is None:
+            raise NotImplementedError(".event_dim cannot be determined statically")
+        return self._event_dim
+
+    def __call__(self, *, is_discrete: bool | None = None, event_dim: int | None = None) -> _Dependent:
+        return _Dependent(is_discrete=self._is_discrete if is_discrete is None else is_discrete,
+                          event_dim=self._event_dim if event_dim is None else event_dim)
+
+    def check(self, value):
+        raise BadValue("Cannot determine validity of dependent constraint")
+
+
+class dependent_property(property, _Dependent):
+    """A property that is a constraint, such as `support`; read from the class it says what is known there."""
+
+    def __init__(self, fn: Callable | None = None, *, is_discrete: bool | None = None, event_dim: int | None = None):
+        property.__init__(self, fn)
+        _Dependent.__init__(self, is_discrete=is_discrete, event_dim=event_dim)
+
+    def __call__(self, fn: Callable) -> dependent_property:
+        return dependent_property(fn, is_discrete=self._is_discrete, event_dim=self._event_dim)
+
+
+class MixtureSameFamilyConstraint(Constraint):
+    """What the components of a mixture allow, each of them."""
+
+    def __init__(self, base_constraint: Constraint):
+        if not isinstance(base_constraint, Constraint):
+            raise AssertionError(f"base_constraint {base_constraint} is not an instance of Constraint")
+        super().__init__(f"MixtureSameFamilyConstraint({base_constraint!r})", None, base_constraint.event_dim,
+                         base_constraint.is_discrete, base_constraint=base_constraint)
+
+    def check(self, value):
+        beside = value.unsqueeze(-1 - self.event_dim)
+        found = self.base_constraint.check(beside)
+        if value.dim() < self.event_dim:
+            raise BadValue(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
+        return found.reshape((*beside.shape[:beside.dim() - self.event_dim], -1)).all(-1).all(-1)
 
 
 def _whole(x):
@@ -107,7 +177,7 @@ def stack(cseq, dim: int = 0) -> Constraint:
 
 
 def is_dependent(constraint: Constraint) -> bool:
-    return constraint._test is None
+    return isinstance(constraint, _Dependent)
 
 
 def _lower_triangular(x):
@@ -127,12 +197,7 @@ def _corr_cholesky(x):
     return lower_cholesky.check(x) & ((T.linalg_norm(x, dim=-1) - 1).abs() < tolerance).all(-1)
 
 
-def dependent_on(event_dim: int = 0, is_discrete: bool = False) -> Constraint:
-    """What can only be said when the distribution is known."""
-    return Constraint("Dependent()", None, event_dim, is_discrete)
-
-
-dependent = dependent_on()
+dependent = _Dependent()
 real = Constraint("Real()", lambda x: x == x)
 positive = greater_than(0.0)
 nonnegative = greater_than_eq(0.0)

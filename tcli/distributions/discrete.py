@@ -41,12 +41,13 @@ class _Lazy(Distribution):
         self.__dict__[name] = probs if probs is not None else logits
 
     def __getattr__(self, name: str):
-        if name == "logits" and "probs" in self.__dict__:
-            value = probs_to_logits(self.probs, self.is_binary)
-        elif name == "probs" and "logits" in self.__dict__:
-            value = T.sigmoid(self.logits) if self.is_binary else T.softmax(self.logits, -1)
-        else:
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        with autograd.enable_grad():  # it stays, whoever asks first
+            if name == "logits" and "probs" in self.__dict__:
+                value = probs_to_logits(self.probs, self.is_binary)
+            elif name == "probs" and "logits" in self.__dict__:
+                value = T.sigmoid(self.logits) if self.is_binary else T.softmax(self.logits, -1)
+            else:
+                raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
         self.__dict__[name] = value
         return value
 
@@ -153,7 +154,7 @@ class Binomial(_Lazy):
         self._set(given if probs is not None else None, given if logits is not None else None)
         super().__init__(self._param.shape, (), validate_args)
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self):
         return constraints.integer_interval(0, self.total_count)
 
@@ -177,7 +178,8 @@ class Binomial(_Lazy):
     def log_prob(self, value):
         self._check_sample(value)
         n, logits = self.total_count, self.logits
-        normal = n * logits.clamp(min=0) + n * T.log1p(T.exp(-T.abs(logits))) - T.lgamma(n + 1)
+        above = (logits.clamp(min=0) + logits - logits.clamp(max=0)) / 2  # whose slope at 0 is 1/2
+        normal = n * above + n * T.log1p(T.exp(-T.abs(logits))) - T.lgamma(n + 1)
         return value * logits - T.lgamma(value + 1) - T.lgamma(n - value + 1) - normal
 
     def _one_count(self) -> int:
@@ -214,7 +216,7 @@ class Categorical(_Lazy):
         self._num_events = self._param.shape[-1]
         super().__init__(self._param.shape[:-1], (), validate_args)
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self):
         return constraints.integer_interval(0, self._num_events - 1)
 
@@ -330,7 +332,7 @@ class Multinomial(_OfCategorical):
         super().__init__(probs, logits, validate_args)
         self._binomial = Binomial(total_count, probs=self.probs)
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self):
         return constraints.multinomial(self.total_count)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..engine import autograd
+from ..engine.args import Size
 from ..engine.registry import T
 from ..errors import BadValue
 from . import constraints
@@ -32,8 +33,12 @@ class MixtureSameFamily(Distribution):
         super().__init__(batch, component_distribution.event_shape, validate_args)
 
     def expand(self, batch_shape, _instance=None):
-        return MixtureSameFamily(self._mixture.expand(batch_shape),
-                                 self._component.expand((*batch_shape, self._num_component)), validate_args=False)
+        new = self._get_checked_instance(MixtureSameFamily, _instance)
+        new.__dict__.update(self.__dict__)
+        new._mixture = self._mixture.expand(batch_shape)
+        new._component = self._component.expand((*batch_shape, self._num_component))
+        new._batch_shape = Size(batch_shape)
+        return new
 
     @property
     def mixture_distribution(self):
@@ -43,15 +48,9 @@ class MixtureSameFamily(Distribution):
     def component_distribution(self):
         return self._component
 
-    @property
+    @constraints.dependent_property
     def support(self):
-        inner = self._component.support
-        return constraints.Constraint(f"MixtureSameFamilyConstraint({inner!r})", lambda x: self._held(inner, x),
-                                      inner.event_dim, inner.is_discrete)
-
-    def _held(self, inner, value):
-        found = inner.check(self._beside(value))
-        return found.all(-1)
+        return constraints.MixtureSameFamilyConstraint(self._component.support)
 
     def _beside(self, x):
         """x with a dim for the components before the event dims."""

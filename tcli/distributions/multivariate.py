@@ -38,9 +38,10 @@ class OfMatrix(Distribution):
     def __getattr__(self, name: str):
         if name not in ("scale_tril", "covariance_matrix", "precision_matrix") or "_factor" not in self.__dict__:
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        found = (self._factor if name == "scale_tril" else T.matmul(self._factor, self._factor.mT)
-                 if name == "covariance_matrix" else T.cholesky_inverse(self._factor))
-        self.__dict__[name] = found = found.expand((*self._batch_shape, *self._factor.shape[-2:]))
+        with autograd.enable_grad():  # it stays, whoever asks first
+            found = (self._factor if name == "scale_tril" else T.matmul(self._factor, self._factor.mT)
+                     if name == "covariance_matrix" else T.cholesky_inverse(self._factor))
+            self.__dict__[name] = found = found.expand((*self._batch_shape, *self._factor.shape[-2:]))
         return found
 
     def _half_log_det(self):

@@ -27,6 +27,8 @@ _EULER = 0.57721566490153286060
 class TransformedDistribution(Distribution):
     """What samples of a base distribution become under one or several transforms."""
 
+    arg_constraints: dict = {}
+
     def __init__(self, base_distribution, transforms, validate_args: bool | None = None):
         self.transforms = [transforms] if isinstance(transforms, Transform) else transforms
         if not isinstance(self.transforms, (list, tuple)) or not all(isinstance(t, Transform) for t in self.transforms):
@@ -51,7 +53,7 @@ class TransformedDistribution(Distribution):
     def has_rsample(self) -> bool:
         return self.base_dist.has_rsample
 
-    @property
+    @constraints.dependent_property
     def support(self):
         if not self.transforms:
             return self.base_dist.support
@@ -304,7 +306,7 @@ class Pareto(TransformedDistribution):
         new.transforms = new._steps()
         return new
 
-    @property
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self):
         return constraints.greater_than_eq(self.scale)
 

@@ -631,6 +631,17 @@ class CatTransform(_Parts):
     def _join(self, parts):
         return T.cat(parts, self.dim)
 
+    @property
+    def event_dim(self) -> int:
+        return max(t.event_dim for t in self.transforms)
+
+    def log_abs_det_jacobian(self, x, y):
+        widest = self.event_dim
+        parts = [sum_rightmost(t.log_abs_det_jacobian(a, b), widest - t.event_dim)
+                 for t, a, b in zip(self.transforms, self._split(x), self._split(y), strict=True)]
+        dim = (self.dim - x.dim() if self.dim >= 0 else self.dim) + widest
+        return T.cat(parts, dim) if dim < 0 else sum(parts)
+
 
 class StackTransform(_Parts):
     """One transform per slice of a dim."""

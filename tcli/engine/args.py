@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 
 from ..errors import ArgumentError, BadIndex, DTypeError, EngineError, Unsupported
-from . import dtypes
+from . import dtypes, half_complex
 from .device import as_device
 from .dtypes import as_dtype
 from .storage import layout, strided
@@ -243,6 +243,8 @@ def _size_at(i: int, value, op, name) -> int:
 
 def to_dtype(value, x, op, name):
     if type(value) is dtypes.dtype:
+        if value is dtypes.complex32 and op not in half_complex.MADE:
+            raise Unsupported(f"\"{op}\" not implemented for 'ComplexHalf'", help="make it in complex64 and call .chalf()")
         return value
     try:
         return as_dtype(value)

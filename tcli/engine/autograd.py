@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, EngineError, GradError, Unsupported
+from ..errors import ArgumentError, BadValue, EngineError, GradError, Unsupported
 from . import dispatch, tape
 from .device import filled_like
 from .dispatch import wrap
+from .mapping import check_function, is_inside
 from .tape import edge_of, state
 from .tensor import Tensor
 
@@ -30,6 +31,8 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph: bool =
         if not inputs:
             raise EngineError("'inputs' argument to 'backward()' cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        _warn_of_cycles()
     nodes = [edge_of(t) for t in roots]
     if trace or state.trace:
         from .tracing import traced_backward
@@ -46,13 +49,26 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph: bool =
             t.grad = g if t.grad is None else t.grad + g
 
 
+def _warn_of_cycles() -> None:
+    import warnings
+
+    warnings.warn("Using backward() with create_graph=True will create a reference cycle between the parameter and its "
+                  "gradient which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid "
+                  "this. If you have to use this function, make sure to reset the .grad fields of your parameters to None "
+                  "after use to break the cycle and avoid the leak.", UserWarning, stacklevel=4)
+
+
 def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bool = False, only_inputs: bool = True,
          allow_unused=None, is_grads_batched: bool = False, materialize_grads: bool = False) -> tuple:
     """The gradients of `outputs` with respect to `inputs`, as a tuple; `.grad` stays as it is."""
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     gradients = _as_list(grad_outputs, len(outputs))
+    if materialize_grads and allow_unused is False:
+        raise BadValue("Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+                       "allow_unused=False.")
     if is_grads_batched:
+        _check_batches(outputs, gradients)
         rows = [grad(outputs, inputs, [g[i] for g in gradients], True, create_graph, allow_unused=allow_unused)
                 for i in range(len(gradients[0]))]
         return tuple(None if column[0] is None else dispatch.T.stack(list(column), 0)
@@ -69,13 +85,28 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bo
     found = tape.run([edge_of(t) for t in outputs], seeds, retain_graph=keep, create_graph=create_graph, inputs=edges)
     result = [found.get(e) for e in edges]
     if materialize_grads:
-        return tuple(wrap(filled_like(t._a, 0)) if g is None else g
-                     for t, g in zip(inputs, result, strict=True))
+        return tuple(_zeros_for(t, create_graph) if g is None else g for t, g in zip(inputs, result, strict=True))
     unused = next((i for i, g in enumerate(result) if g is None), None)
     if not allow_unused and unused is not None:
         raise GradError(f"The differentiated Tensor at index {unused} appears to not have been used in the graph. Set "
                         "allow_unused=True if this is the desired behavior.")
     return tuple(result)
+
+
+def _zeros_for(t, requires_grad: bool):
+    zeros = wrap(filled_like(t._a, 0))
+    zeros._rg = requires_grad
+    return zeros
+
+
+def _check_batches(outputs: list, gradients: list) -> None:
+    for i, (t, g) in enumerate(zip(outputs, gradients, strict=True)):
+        if tuple(g.shape)[1:] != tuple(t.shape) or not g.ndim:
+            raise GradError("If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                            "dimension. The sizes of the remaining dimensions are expected to match the shape of "
+                            f"corresponding output, but a mismatch was detected: grad_output[{i}] has a shape of {g.shape} and "
+                            f"output[{i}] has a shape of {t.shape}. If you only want some tensors in `grad_output` to be "
+                            "considered batched, consider using vmap.")
 
 
 def _as_list(gradients, n: int) -> list:
@@ -150,13 +181,21 @@ class _Mode:
         @functools.wraps(fn)
         def wrapped(*args, **kwargs):
             generator = fn(*args, **kwargs)
+            resume, sent = generator.send, None
             while True:
                 with self._fresh():
                     try:
-                        value = next(generator)
+                        value = resume(sent)
                     except StopIteration as stop:
                         return stop.value
-                yield value
+                try:
+                    resume, sent = generator.send, (yield value)
+                except GeneratorExit:
+                    with self._fresh():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    resume, sent = generator.throw, error
         return wrapped
 
     def _fresh(self):
@@ -236,10 +275,14 @@ def is_inference_mode_enabled() -> bool:
 class saved_tensors_hooks:
     """Packs every saved tensor with `pack_hook` and unpacks it with `unpack_hook` when it is needed."""
 
+    refusal: str | None = None  # why there may be no hooks just now
+
     def __init__(self, pack_hook, unpack_hook):
         self.pair = (pack_hook, unpack_hook)
 
     def __enter__(self):
+        if self.refusal is not None:
+            raise EngineError(self.refusal)
         state.saved_hooks.append(self.pair)
         return self
 
@@ -380,23 +423,36 @@ def set_forward_mode(transposed_jvp) -> None:
 def _pull_back(cls, ctx, edges, gradients: list):
     if _ForwardMode.on and "jvp" in _names_of(cls):
         return _ForwardMode.transposed_jvp(cls, ctx, edges, gradients)
-    return (cls.vjp if "vjp" in _names_of(cls) else cls.backward)(ctx, *gradients)
+    names = _names_of(cls)
+    if "vjp" in names and "backward" in names:
+        raise EngineError("Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only "
+                          "implement one of them.")
+    return (cls.vjp if "vjp" in names else cls.backward)(ctx, *gradients)
 
 
 class Function:
     """A custom op: subclass with static `forward(ctx, ...)` and `backward(ctx, ...)`, call with `apply`."""
 
     def __init__(self, *args, **kwargs):
-        raise EngineError(f"{type(self).__name__} should not be instantiated. Methods on autograd functions are all "
-                          "static, so you should invoke them on the class itself. Instantiating an autograd function "
-                          "will raise an error in a future version of PyTorch.")
+        import warnings
+
+        warnings.warn(f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should "
+                      "invoke them on the class itself. Instantiating an autograd function will raise an error in a future "
+                      "version of PyTorch.", DeprecationWarning, stacklevel=3)
+
+    def __call__(self, *args, **kwargs):
+        raise EngineError(_LEGACY)
 
     @classmethod
     def apply(cls, *args):
+        if not isinstance(inspect_static(cls, "forward"), (staticmethod, classmethod)):
+            raise EngineError(_LEGACY)
         ctx = FunctionContext()
         tensors = [a for a in args if isinstance(a, Tensor)]
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a._rg for a in args)
         separate = getattr(cls, "setup_context", None) is not None and "setup_context" in _names_of(cls)
+        if not cls.__module__.startswith("tcli."):
+            check_function(cls, separate)
         before = state.grad
         state.grad = False
         try:
@@ -406,10 +462,14 @@ class Function:
         finally:
             state.grad = before
         outs = results if isinstance(results, tuple) else (results,)
+        if ctx._dirty:
+            _check_dirty(ctx._dirty, args, outs)
         if not (state.grad and any(t._rg for t in tensors)):
             return results
         outs = _attach(cls, ctx, args, outs)
         return outs if isinstance(results, tuple) else outs[0]
+
+    generate_vmap_rule = False
 
     @staticmethod
     def forward(ctx, *args):
@@ -421,8 +481,39 @@ class Function:
                           "use it with backward mode AD.")
 
 
+_LEGACY = ("Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function with "
+           "static forward method. (Example: https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)")
+
+
+def inspect_static(cls, name: str):
+    """What a class defines under a name, not bound to it."""
+    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+
+
 def _names_of(cls) -> set:
     return {name for base in cls.__mro__ if base not in (Function, object) for name in vars(base)}
+
+
+def _check_dirty(dirty: tuple, args: tuple, outs: tuple) -> None:
+    """Raises where a function says that it changed in place what it may not change, or does not return."""
+    for t in dirty:
+        if not any(t is a for a in args):
+            import warnings
+
+            warnings.warn("Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no "
+                          "need to pass it to mark_dirty().", UserWarning, stacklevel=4)
+        if not any(t is o for o in outs):
+            raise EngineError("Some elements marked as dirty during the forward method were not returned as output. The inputs "
+                              "that are modified inplace must all be outputs of the Function.")
+        if state.grad and t._rg and t._node is None and not (is_inside() or _ForwardMode.on):
+            raise GradError("a leaf Variable that requires grad has been used in an in-place operation.")
+        if state.grad and t._rg and t._base is not None and len(outs) > 1:
+            raise GradError("If your Function modifies inplace an input that is a view of another Tensor, your Function cannot "
+                            "return more than one Tensor. This is not supported by the current autograd engine. You should "
+                            "either make sure the input is not a view (using .clone() for example) or make your Function only "
+                            "return one Tensor (potentially splitting it into two Functions: one doing the inplace that "
+                            "returns a single Tensor and a second one that does the other operations). You can ask on the "
+                            "forum https://discuss.pytorch.org/ if you need help to do this change.")
 
 
 def _attach(cls, ctx, args, outs: tuple) -> tuple:
@@ -444,11 +535,21 @@ def _attach(cls, ctx, args, outs: tuple) -> tuple:
     for i, t in enumerate(fresh):
         if not isinstance(t, Tensor) or t._a.dtype.kind not in "fcV" or any(t is n for n in ctx._nondiff):
             continue
+        mine = tape.Pick(node, i, t._a) if node.many else node
         if any(t is d for d in ctx._dirty):
-            dispatch.bump(t)
-        t._node, t._rg = (tape.Pick(node, i, t._a) if node.many else node), True
+            _written(t, mine)
+        else:
+            t._node, t._rg = mine, True
     ctx._saved = [_save(t, fresh, outs, node) for t in ctx._to_save]
     return tuple(fresh)
+
+
+def _written(t, node) -> None:
+    """Gives a tensor that a custom function changed in place its new history, and what it is a view of."""
+    dispatch.bump(t)
+    result = wrap(t._a)
+    result._node, result._rg = node, True
+    dispatch.rebase(t, result)
 
 
 def _save(t, fresh, outs, node):
@@ -467,10 +568,27 @@ def once_differentiable(fn):
         before = state.grad
         state.grad = False
         try:
-            return fn(ctx, *grads)
+            results = fn(ctx, *grads)
         finally:
             state.grad = before
+        if not before or not any(isinstance(g, Tensor) and g._rg for g in grads):
+            return results
+        outs = results if isinstance(results, tuple) else (results,)
+        marked = tuple(_OnceDifferentiable.apply(t.detach().requires_grad_()) if isinstance(t, Tensor) else t for t in outs)
+        return marked if isinstance(results, tuple) else marked[0]
     return wrapped
+
+
+class _OnceDifferentiable(Function):
+    """What comes out of a backward that cannot itself be differentiated."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.detach()
+
+    @staticmethod
+    def backward(ctx, g):
+        raise GradError("trying to differentiate twice a function that was marked with @once_differentiable")
 
 
 class set_detect_anomaly:
@@ -500,10 +618,20 @@ def _set_anomaly(on: bool) -> None:
         tape.observers.remove(_find_nan)
 
 
-def _find_nan(node, g, produced, seconds) -> None:
+def _output_of(node, produced: list, gradient) -> int:
+    """Which of a node's inputs a gradient is for; the same tensor may be several."""
+    place = -1
     for edge, r in produced:
+        place = next((i for i, e in enumerate(node.edges) if i > place and e is edge), 0)
+        if r is gradient:
+            break
+    return place
+
+
+def _find_nan(node, g, produced, seconds) -> None:
+    for _, r in produced:
         if r._a.dtype.kind in "fc" and np.isnan(r._a).any():
-            index = next((i for i, e in enumerate(node.edges) if e is edge), 0)
+            index = _output_of(node, produced, r)
             span = node.span()
             raise GradError(f"Function '{node.name()}' returned nan values in its {index}th output.", span=span,
                             notes=[f"the forward operation is {span.text!r} at {span}"] if span else [])

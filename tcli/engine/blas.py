@@ -32,8 +32,7 @@ class _Few:
     """One thread, which is how things are between large products."""
 
     def __enter__(self) -> None:
-        if _wide[0]:
-            _switch(False)
+        narrow()
 
     def __exit__(self, *_exc: object) -> None:
         pass
@@ -55,6 +54,12 @@ one_thread, _all, _any = _Few(), _All(), _Any()
 def threads_for(work: int) -> _Any | _Few | _All:
     """What to enter for a product of `work` multiplications: `with threads_for(m * k * n): ...`."""
     return _any if work < SPLIT else _all if work >= LARGE else one_thread
+
+
+def narrow() -> None:
+    """One thread from here on, until the next large product."""
+    if _wide[0]:
+        _switch(False)
 
 
 def settled() -> None:

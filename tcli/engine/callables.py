@@ -23,7 +23,9 @@ from .dispatch import (
     call,
     describe_operands,
     new,
+    normalise,
     note_view,
+    overridden,
     record,
     wrap,
 )
@@ -32,6 +34,7 @@ from .meta import MetaArray
 from .notes import note_expansion, shortcuts
 from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
 from .overlap import related
+from .overrides import Overridden, answers
 from .registry import FIRST, RESULT, SECOND, Op, T, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
@@ -122,7 +125,7 @@ def _record_one(o: Op, values, t) -> None:
     edges, odd = [], False
     for i in o.tensor_slots:
         value = values[i]
-        if type(value) in READY:
+        if type(value) in TENSORS:
             odd = odd or value._inference
             edges.append((value._node or value._leaf or edge_of(value)) if value._rg else None)
         else:
@@ -204,7 +207,12 @@ def make_inplace(o: Op):
                     args[0]._rg and state.grad) and quick(x, wrap(args[0]._a * kwargs["alpha"])):
                 return x
         try:
-            return _into_first(o, bind(o, (x, *args), kwargs))
+            values = bind(o, (x, *args), kwargs)
+            if type(x) not in TENSORS:
+                normalise(o, values)  # may be of a class that answers for itself
+            return _into_first(o, values)
+        except Overridden:
+            return overridden(fn, (x, *args), kwargs)
         except TcliError as error:
             if not error.operands:
                 error.operands = [(o.name, describe_operands(o, (x, *args), kwargs))]
@@ -283,6 +291,8 @@ def _binary(o: Op, ufunc):
             if isinstance(x, Tensor) and isinstance(other, Tensor):
                 note_expansion(x, other, result)
             return result
+        if any(type(side) not in TENSORS and answers(type(side)) for side in (x, other)):
+            return overridden(o.function, (x, other), {})
         return NotImplemented
 
     def fn(x, other):
@@ -405,7 +415,8 @@ def _write_binary(o: Op, ufunc):
     """`fn(x, other)`: writes the result into `x` where nothing is recorded and says whether it did."""
     def write(x, other) -> bool:
         kind = type(other)
-        if type(x) not in READY or x._rg and state.grad or x._inference:
+        if type(x) not in READY or x._rg and state.grad or x._inference or (
+                x._base is not None and x._base._rg and state.grad):
             return False
         a = x._a
         d = a.dtype
@@ -413,7 +424,8 @@ def _write_binary(o: Op, ufunc):
             return False
         if kind in READY:
             b = other._a
-            if other._rg and state.grad or b.dtype is not d or type(b) is not ndarray or a.shape != b.shape:
+            if other._rg and state.grad or b.dtype is not d or type(b) is not ndarray or a.shape != b.shape or (
+                    other._v is x._v and other is not x):
                 return False
             if related(a, b):
                 return False  # may overlap in part

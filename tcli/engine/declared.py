@@ -11,6 +11,7 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 PACKAGE = "tcli.ops."
 
@@ -25,7 +26,7 @@ class Declared(dict):
         """Whether a family that is loaded has declared the name: what declarations themselves ask."""
         return dict.__contains__(self, name)
 
-    def __missing__(self, name: str) -> object:
+    def __missing__(self, name: str) -> Any:
         family = self.families.get(name)
         if family is None:
             raise KeyError(name)
@@ -34,7 +35,7 @@ class Declared(dict):
             raise KeyError(name)
         return dict.__getitem__(self, name)
 
-    def get(self, name: str, default: object = None) -> object:
+    def get(self, name: str, default: Any = None) -> Any:
         try:
             return self[name]
         except KeyError:

@@ -9,26 +9,29 @@ from weakref import ref
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, EngineError, GradError, ShapeError, TcliError, Unsupported
+from ..errors import ArgumentError, DTypeError, EngineError, ShapeError, TcliError, Unsupported
 from . import dtypes, half_complex, halves, placement
 from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
+from .binding import bind
 from .device import device_of, move
+from .hooks import moved, packed
 from .meta import NeedsValue
 from .named_results import struct
-from .old_signatures import from_old_order
-from .overlap import SINGLE, check_in_place, is_expanded
-from .registry import Op, T, missing_argument, plan_for
-from .storage import by_rows, root_of, thaw
+from .overlap import REPEATED, check_history, check_operands, repeats
+from .overrides import Overridden, answer, answers, operands_that_answer
+from .registry import Op, T, plan_for
+from .storage import by_rows, in_format, root_of, thaw
 from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
 from .waiting import before_write
 
 new = object.__new__
 Tensor = None  # the class and its subclasses: set by tensor.py
 TENSORS: frozenset = frozenset()  # every class of tensor
-READY: frozenset = frozenset()  # those that have their array
+READY: set = set()  # those that have their array; empty while short ways are closed, see casting.py
 Pending = None  # those that wait, see fuse.py
 LARGE = 1 << 62  # elements from which ops wait
 wanted = defer = write_into = peek = None
+casts = None  # the autocast that is on, see casting.py
 as_tensor = None
 
 # dtypes on which NumPy's own ufuncs do exactly what PyTorch does, and the float ones among them
@@ -36,12 +39,12 @@ PLAIN = frozenset(np.dtype(d) for d in ("float32", "float64", "int64", "int32", 
 FLOATS = frozenset(np.dtype(d) for d in ("float32", "float64"))
 HALVES = {np.dtype("float16")}
 _FLOAT32 = np.dtype("float32")
-ALIASES = {"input": "x", "axis": "dim", "keepdims": "keepdim", "x": "input", "self": "x", "x1": "x", "x2": "other"}
 
 
 def bind_classes(tensor_class, classes, converter) -> None:
-    global Tensor, TENSORS, READY, as_tensor
-    Tensor, TENSORS, READY, as_tensor = tensor_class, frozenset(classes), frozenset(classes), converter
+    global Tensor, TENSORS, as_tensor
+    Tensor, TENSORS, as_tensor = tensor_class, frozenset(classes), converter
+    READY.update(classes)
 
 
 def bind_fusion(pending_class, *functions) -> None:
@@ -65,44 +68,7 @@ def wrap(array):
     return t
 
 
-# ---------------------------------------------------------------- binding
-
-def bind(o: Op, args: tuple, kwargs: dict) -> list:
-    """The values of a call in the order of the op's parameters."""
-    n = len(args)
-    if o.star is not None and n > o.star:
-        head = args[o.star]
-        if n > o.star + 1 and (type(head) is int or hasattr(head, "__index__") and not isinstance(head, (tuple, list))):
-            args = (*args[:o.star], args[o.star:])
-            n = o.star + 1
-    if n > o.n_positional:
-        old = from_old_order(o, args)
-        if old is not None:
-            return bind(o, old[0], old[1] | kwargs)
-        raise ArgumentError(f"{o.name}() takes {o.n_positional} positional argument"
-                            f"{'s' if o.n_positional != 1 else ''} but {n} were given")
-    values = [*args, *o.defaults[n:]]
-    bound = _bind_keywords(o, values, n, kwargs) if kwargs else ()
-    if n < o.required and any(i not in bound for i in range(n, o.required)):
-        raise missing_argument(o, n)
-    return values
-
-
-def _bind_keywords(o: Op, values: list, n: int, kwargs: dict) -> set[int]:
-    """Puts keyword arguments in their places; says which places these are."""
-    bound = set()
-    for name, value in kwargs.items():
-        i = o.index.get(name)
-        if i is None:
-            i = o.index.get(ALIASES.get(name, name))
-        if i is None:
-            raise ArgumentError(f"{o.name}() got an unexpected keyword argument '{name}'")
-        if i < n:
-            raise ArgumentError(f"{o.name}() got multiple values for argument '{name}'")
-        values[i] = value
-        bound.add(i)
-    return bound
-
+# ---------------------------------------------------------------- normal forms
 
 _converters: dict[Op, tuple] = {}
 
@@ -134,6 +100,8 @@ def normalise(o: Op, values: list) -> None:
 
 def _operand(o: Op, i: int, value):
     kind = o.kinds[i]
+    if answers(type(value)):
+        raise Overridden
     if isinstance(value, Tensor):
         return value
     if value is None and kind.endswith("?"):
@@ -152,6 +120,10 @@ def _tensor_list(o: Op, value) -> list:
     if not isinstance(value, (list, tuple)):
         raise wrong(o.name, o.names[o.list_slot], "tuple of Tensors", value)
     for j, element in enumerate(value):
+        if type(element) in TENSORS:
+            continue
+        if answers(type(element)):
+            raise Overridden
         if not isinstance(element, Tensor):
             raise ArgumentError(f"expected Tensor as element {j} in argument 0, but got {type(element).__name__}")
     return list(value)
@@ -219,7 +191,7 @@ def promote(o: Op, values: list) -> None:
             any_tensor = True
             if value._a.dtype != target:
                 number = o.wide and i == slots[-1] and is_half(target) and halves.as_number(value)
-                values[i] = number or cast(value, common)
+                values[i] = number or _promoted(value, common)
         elif o.kinds[i] == "Value":
             values[i] = wrap(np.asarray(value).astype(target))
         elif common.category <= dtypes.INTEGER and type(value) is not bool:
@@ -233,7 +205,15 @@ def promote(o: Op, values: list) -> None:
         values[slots[0]] = wrap(np.asarray(values[slots[0]], target))
     for j, t in enumerate(tensors):
         if t._a.dtype != target:
-            tensors[j] = cast(t, common)
+            tensors[j] = _promoted(t, common)
+
+
+def _promoted(t, d: dtypes.dtype):
+    """`cast`, which the graph that programs see does not show: it is part of the op."""
+    found = cast(t, d)
+    if found._node is not None and found._node is not t._node:
+        found._node.inner = True
+    return found
 
 
 def _check_numbers(o: Op, values: list, slots: list) -> None:
@@ -271,14 +251,21 @@ def call(o: Op, args: tuple, kwargs: dict):
         if out is not None:
             from .out import into_out
 
-            return into_out(o, values, out)
+            return into_out(o, values, out) if casts is None else casts.leave(into_out, o, values, out)
         if "inplace" in o.index and values[o.index["inplace"]]:
             return _into_first(o, values)
         return execute(o, values)
+    except Overridden:
+        return overridden(o.function, args, kwargs if out is None else {**kwargs, "out": out})
     except TcliError as error:
         if not error.operands:
             error.operands = [(o.name, describe_operands(o, args, kwargs))]
         raise
+
+
+def overridden(function, args: tuple, kwargs: dict):
+    """A call of which an operand is of a class that answers for it."""
+    return answer(function, operands_that_answer((*args, *kwargs.values()), TENSORS), args, kwargs)
 
 
 def describe_operands(o: Op, args, kwargs) -> list:
@@ -289,6 +276,8 @@ def describe_operands(o: Op, args, kwargs) -> list:
 
 def execute(o: Op, values: list):
     """Runs an op on bound arguments: normal forms, promotion, kernel, tape."""
+    if casts is not None and o in casts.policies:
+        return casts.run(o, values)
     x = values[0] if values else None
     if type(x) in READY and type(x._a) is np.ndarray and _is_single(o) and (x._a.size < LARGE or not o.fuse) and (
             x._a.dtype in FLOATS or o.promote is None and x._a.dtype in PLAIN):
@@ -459,6 +448,8 @@ def _guarded(o: Op, xp, kernel_values: list):
         if xp is None:
             return placement.run(o, _kernel(o), kernel_values, _arrays_of(o, kernel_values))
         raw = _kernel(o)(xp, *kernel_values)
+        if o.rows == "format":
+            return in_format(raw, kernel_values)
         return by_rows(raw, kernel_values) if o.rows else raw
     except TcliError:
         raise
@@ -592,8 +583,7 @@ def saved_value(value, edge) -> Saved:
                           "`torch.inference_mode()`.")
     saved = saved_as_is(value, edge)
     if state.saved_hooks:
-        pack, unpack = state.saved_hooks[-1]
-        saved.hooked = (pack(value.detach()), unpack)
+        saved.hooked = packed(value, state.saved_hooks[-1])
         saved.array = np.empty(0, value._a.dtype)
     return saved
 
@@ -640,7 +630,9 @@ def _refresh_views(root) -> None:
         if view is None:
             continue
         twin = T._stale_view(root, view) if view._several else replay(view, root)
-        view._node, view._rg = twin._node, twin._rg
+        old, view._node, view._rg = view._node, twin._node, twin._rg
+        if view.retains_grad:
+            moved(view, old)
         if view._node is not None and not view._several:
             view._node._name = "AsStridedBackward0"
     root._views = live  # without the twins
@@ -655,30 +647,21 @@ def _keep_original(node, x) -> None:
             saved.array, saved.versions, saved.version = saved.array.copy(), [0], 0
 
 
-def check_history(x) -> None:
-    """Raises when an in-place op on `x`, which requires grad, would break a graph."""
-    if x._node is None:
-        raise GradError("a leaf Variable that requires grad is being used in an in-place operation.",
-                        help="wrap the update in `with torch.no_grad():`")
-    if x._several:
-        raise GradError(f"Output {x._several[1]} of {x._several[0]} is a view and is being modified inplace. This view is "
-                        "the output of a function that returns multiple views. Such functions do not allow the output "
-                        "views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
-    if x._base is not None and x._base._rg and x._base._node is None:
-        raise GradError("a view of a leaf Variable that requires grad is being used in an in-place operation.",
-                        help="wrap the update in `with torch.no_grad():`")
+def check_writable(x, repeated: bool = False) -> None:
+    """Raises when an in-place op on `x` would break a graph or overlapping memory; readers that wait get a copy.
 
-
-def check_writable(x) -> None:
-    """Raises when an in-place op on `x` would break a graph or overlapping memory; readers that wait get a copy."""
-    if state.grad and x._rg:
+    `repeated`: the op gives all elements the same value, so that several may lie at one place.
+    """
+    if state.grad and (x._rg or x._base is not None and x._base._rg):
         check_history(x)
-    if type(x._a) is not np.ndarray:
-        device_of(x._a)  # becomes the current one
-    elif not x._a.flags.writeable:
-        thaw(x._a)
-    if not getattr(x._a.flags, "writeable", True) or is_expanded(x._a):
-        raise EngineError(SINGLE)
+    a = x._a
+    if type(a) is not np.ndarray:
+        device_of(a)  # becomes the current one
+    elif not a.flags.writeable:
+        thaw(a)
+    if (not getattr(a.flags, "writeable", True) or repeats(a)) and not (
+            repeated and type(a) is np.ndarray and repeats(a)):
+        raise EngineError(REPEATED)
     before_write(x._a)
 
 
@@ -735,7 +718,10 @@ def overwritten(x, name: str | None = None) -> None:
 
 def rebase(x, result, name: str | None = None) -> None:
     """Gives `x` (and the tensor it is a view of) the history of `result`; its versions note whose it is now."""
+    old = x._node
     _rebase(x, result, name)
+    if x.retains_grad:
+        moved(x, old)
     if x._node is not None:
         v = x._v
         v[1:] = [v[1] if len(v) > 1 else None, x._node.name() if x._base is None else "torch::autograd::CopySlices"]
@@ -750,7 +736,9 @@ def _rebase(x, result, name: str | None) -> None:
             _refresh_views(x)
         return
     if result._a.dtype != x._a.dtype:
-        result = cast(result, dtypes.of_numpy(x._a.dtype))
+        maker, result = result._node, cast(result, dtypes.of_numpy(x._a.dtype))
+        if type(maker) is Node:
+            result._node._name, result._node.stands_for = maker.name(), maker
     if x._base is None:
         x._node, x._rg = result._node, True
         if name is not None and x._node is not None:
@@ -775,10 +763,11 @@ def _into_first(o: Op, values: list):
     """Runs an op and writes its result into its first argument: `x.relu_()`, `F.relu(x, inplace=True)`."""
     x = values[0]
     check_writable(x)
-    check_in_place(o, values)
+    if len(o.tensor_slots) > 1:
+        check_operands(o, values)
     if o.composite and x._rg and state.grad:
         values = [_twin(x), *values[1:]]
-    result = execute(o, values)
+    result = execute(o, values) if casts is None else casts.leave(execute, o, values)
     if o.same_dtype is not None and result.dtype is not x.dtype:
         raise DTypeError(o.same_dtype.format(Have=dtypes.scalar_name(x.dtype), Want=dtypes.scalar_name(result.dtype)))
     node = result._node

@@ -24,7 +24,7 @@ from weakref import ref
 import numpy as np
 
 from ..errors import ArgumentError, EngineError
-from . import blocks, dispatch, dtypes, tape, waiting
+from . import blocks, dispatch, dtypes, overrides, tape, waiting
 from . import tensor as _tensor
 from .args import Size
 from .device import CPU, backend
@@ -45,6 +45,8 @@ _ndarray = np.ndarray
 
 class Pending(Tensor):
     """A tensor whose value is still to be computed; it becomes a `Tensor` when that is needed."""
+
+    __torch_function__ = overrides.disabled
 
     @property
     def shape(self):

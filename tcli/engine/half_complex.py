@@ -13,6 +13,9 @@ from . import dtypes
 from .warn import warn_once
 
 COMPUTED = frozenset("add sub rsub mul eq ne _cat where positive neg sgn isclose float_power _cast".split())
+# What makes tensors of it, or reads memory as it.
+MADE = frozenset("_cast empty empty_like empty_permuted empty_strided full full_like ones ones_like rand rand_like randn "
+                 "randn_like scalar_tensor to type view zeros zeros_like".split())
 _VML = frozenset("acos asin atan cos exp expm1 log log10 log1p log2 sin sqrt tan tanh erf erfc erfinv lgamma i0".split())
 _KERNELS = {"_true_divide": "div_cpu", "_div_trunc": "div_trunc_cpu", "_div_floor": "div_floor_cpu", "pow": "pow",
             "digamma": "digamma", "exp2": "exp2", "round": "round_vml_cpu"}

@@ -23,7 +23,7 @@ class Draws:
 
     def samples(self) -> Iterator[int]:
         """The numbers of the samples; the draws of one belong to its turn."""
-        start = random.default_generator.get_state() if self.randomness == "same" else None
+        start = random.default_generator.state_bytes() if self.randomness == "same" else None
         for sample in range(self.size):
             self.sample, self.position = sample, 0
             if start is not None and sample:
@@ -46,6 +46,40 @@ class Draws:
 
 
 active: list[Draws] = []
+
+
+class _Transforms:
+    """How many transforms of functions are at work."""
+
+    depth = 0
+
+
+class inside:
+    """A block that runs the function of a transform."""
+
+    def __enter__(self) -> None:
+        _Transforms.depth += 1
+
+    def __exit__(self, *_error) -> None:
+        _Transforms.depth -= 1
+
+
+def is_inside() -> bool:
+    """Whether the function of a transform runs."""
+    return _Transforms.depth > 0
+
+
+def check_function(cls: type, separate: bool) -> None:
+    """Raises where a custom function of that kind does not take part in transforms."""
+    where = "For more details, please see https://pytorch.org/docs/main/notes/extending.func.html"
+    if not _Transforms.depth and not active:
+        return
+    if not separate:
+        raise EngineError("In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, ...), it "
+                          f"must override the setup_context staticmethod. {where}")
+    if active and not getattr(cls, "generate_vmap_rule", False) and not hasattr(cls, "vmap"):
+        raise EngineError(f"You tried to vmap over {cls.__name__}, but it does not have vmap support. Please override and "
+                          f"implement the vmap staticmethod or set generate_vmap_rule=True. {where}")
 
 
 def check_draw() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import callables, registry, rule_helpers  # noqa: F401  declares the helpers
+from .overrides import answers
 from .tensor import Tensor
 
 OPERATORS = ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift",
@@ -67,7 +68,8 @@ def operands_only(function):
     operands = (Tensor, *callables.OPERANDS)
 
     def operate(x, other):
-        return function(x, other) if isinstance(other, operands) and isinstance(x, operands) else NotImplemented
+        known = isinstance(other, operands) or answers(type(other))
+        return function(x, other) if known and isinstance(x, operands) else NotImplemented
     return operate
 
 

@@ -17,11 +17,18 @@ graph_of: dict[str, Callable] = {}
 _classes: dict[str, type] = {}
 
 
+class GraphNode:
+    """A node of the graph of gradients."""
+
+
+GraphNode.__module__, GraphNode.__name__, GraphNode.__qualname__ = "torch.autograd.graph", "Node", "Node"
+
+
 def class_named(name: str) -> type:
     """A class to show for nodes of that name; the same name gives the same class."""
     found = _classes.get(name)
     if found is None:
-        found = _classes[name] = type(name, (), {"__doc__": "A node of the graph of gradients.", "__module__": "builtins"})
+        found = _classes[name] = type(name, (GraphNode,), {"__doc__": GraphNode.__doc__, "__module__": "builtins"})
     return found
 
 
@@ -46,6 +53,8 @@ class Passage:
 
 def as_input(edge) -> tuple:
     """An edge as `next_functions` lists it: the node and which of its outputs."""
+    while getattr(edge, "inner", False):
+        edge = edge.edges[0]
     parent = getattr(edge, "parent", None)
     return (edge, 0) if parent is None else (parent, edge.index)
 
@@ -57,6 +66,8 @@ def transposed(edge) -> tuple:
 
 def next_functions(node) -> tuple:
     """The nodes that the gradient of a node flows to, with None for inputs that need none."""
+    if node.stands_for is not None:
+        return next_functions(node.stands_for)
     special = graph_of.get(node.op.name) if node.op is not None else None
     found = None if special is None else special(node)
     return tuple(map(as_input, node.edges)) if found is None else found
@@ -71,10 +82,40 @@ def through_hooks(node, g, gradients: Iterable[tuple], sum_to: Callable) -> Iter
     for hook in list(node.after.values()):
         replaced = hook(tuple(inputs), tuple(g) if type(g) is list else (g,))
         if replaced is not None:
-            inputs = list(replaced) if isinstance(replaced, (tuple, list)) else [replaced]
+            given, inputs = len(inputs), list(replaced) if isinstance(replaced, (tuple, list)) else [replaced]
+            if len(inputs) != given:
+                raise GradError(f"hook '{getattr(hook, '__name__', '<unknown>')}' has returned an incorrect number of values "
+                                f"(got {len(inputs)}, but expected {given})", span=node.span())
     for edge, r in zip(node.edges, inputs, strict=True):
         if edge is not None and r is not None:
             yield edge, r
+
+
+def through_prehooks(node, g):
+    """The gradients of the outputs of a node as the hooks before it leave them."""
+    several = type(g) is list
+    for hook in list(node.before.values()):
+        replaced = hook(tuple(g) if several else (g,))
+        if replaced is not None:
+            found = list(replaced) if isinstance(replaced, (tuple, list)) else [replaced]
+            g = found if several else found[0]
+    return g
+
+
+def unpacked(saved, node, create_graph: bool):
+    """A saved value that a pair of hooks keeps, with its history if a graph is asked for."""
+    from .tape import OUT, AccumulateGrad, Pick
+
+    t = saved.hooked[1](saved.hooked[0])
+    edge = saved.edge
+    if not create_graph or edge is None or t._rg:
+        return t
+    if type(edge) is AccumulateGrad and edge.variable._a is t._a:
+        return edge.variable
+    t = t.detach()
+    t._node = node if edge is OUT else Pick(*edge, t._a) if type(edge) is tuple else edge
+    t._rg = True
+    return t
 
 
 def saved_value(node, attribute: str):
@@ -110,7 +151,8 @@ def modified(saved, node, origin_is_output: bool, anomaly: bool) -> GradError:
     if not origin_is_output and len(saved.versions) > 2:
         name = saved.versions[2]  # the tensor has the history of the write by now
     text = f", which is output {index} of {name.removesuffix('Backward0')}," if name else ""
-    kind = "torch." + scalar_name(of_numpy(saved.array.dtype)) + "Tensor"
+    name = scalar_name(of_numpy(saved.array.dtype))
+    kind = "CPUBoolType" if name == "Bool" else f"torch.{name}Tensor"  # PyTorch has no legacy class for bool
     error = GradError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{kind} {list(saved.array.shape)}]{text} is at version {saved.versions[0]}; expected version "
@@ -119,7 +161,7 @@ def modified(saved, node, origin_is_output: bool, anomaly: bool) -> GradError:
            "variable in question was changed in there or anywhere later. Good luck!" if anomaly else
            "enable anomaly detection to find the operation that failed to compute its gradient, with "
            "torch.autograd.set_detect_anomaly(True, check_nan=False)."))
-    span = node.span()
+    span = None if node is None else node.span()
     if span is not None:
         error.notes.append(f"the value was saved for the backward pass by {span.text!r} at {span}")
     writer = saved.versions[1] if len(saved.versions) > 1 else None

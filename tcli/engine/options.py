@@ -31,7 +31,7 @@ from .dispatch import (
     wrap,
 )
 from .registry import FIRST, RESULT, Op, plan_for
-from .storage import by_rows
+from .storage import by_rows, in_format
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
 
@@ -154,7 +154,7 @@ def single(o: Op):
         except Exception:
             return call(o, (x, *args), kwargs)
         if in_rows and a.ndim > 1 and not a.flags.c_contiguous:
-            r = by_rows(r, (a,))
+            r = in_format(r, (a,)) if in_rows == "format" else by_rows(r, (a,))
         t = new(Tensor)
         t._a = r if type(r) is ndarray else wrap(r)._a
         if view:
@@ -273,7 +273,7 @@ def multiple(o: Op, finish):
             if type(r) is tuple:
                 raise LongRoad
             if o.rows:
-                r = by_rows(r, raw)
+                r = in_format(r, raw) if o.rows == "format" else by_rows(r, raw)
         except (TcliError, LongRoad, *KERNEL_ERRORS):
             return call(o, args, kwargs)
         return finish(o, values, r, needs)

@@ -15,11 +15,10 @@ from . import dtypes
 from .device import device_of, module_of, move
 from .dispatch import Tensor, bump, execute, wrap
 from .named_results import struct
-from .overlap import OVERLAP, SINGLE, is_expanded, same_memory, share
+from .overlap import OVERLAP, check_operand, check_repeats
 from .registry import Op
 from .tape import state
 from .waiting import before_write
-from .warn import warn
 
 # What is said when the dtype is another than the result's; have and want are in capitals as PyTorch's names of
 # dtypes (Float), else as those of C (float).
@@ -65,6 +64,10 @@ RULES = {
                  "bin_edges {have} for dimension 0",
 }
 
+# What can be cast to a given tensor's dtype is, with a message that names the result.
+CASTABLE = {"castable": ("result", ""), "castable torch": ("result", "torch."), "eigenvalues": ("eigenvalues", "torch."),
+            "eigenvectors": ("eigenvectors", "torch.")}
+
 _NO_KERNEL = "\"{kernel}\" not implemented for '{Have}'"
 # The kernel works in the dtype of the given tensor: the kinds of dtypes that it refuses and how, and to which kinds
 # the result cannot be cast. Every other dtype will do, even where an imaginary part gets lost.
@@ -72,6 +75,7 @@ KERNELS = {
     "real": ("", "", "biu"),
     "magnitude": ("", "", "biu"),
     "mean": ("", "", "biu"),
+    "complex fft": ("biuf", "ihfftn expects a complex output tensor, but got {Have}", ""),
     "real fft": ("biuc", "{fft} expects a floating point output tensor, but got {Have}", ""),
     "nansum": ("biuc", _NO_KERNEL.replace("{kernel}", "nansum_cpu"), ""),
     "std": ("c", _NO_KERNEL.replace("{kernel}", "std_cpu"), "biu"),
@@ -80,6 +84,7 @@ KERNELS = {
 }
 
 # Families of ops that create, and other ops, which resize without a word.
+RANGES = frozenset(("arange", "fft_fftfreq", "fft_rfftfreq"))
 QUIET = frozenset("create random addbmm narrow_copy multinomial bernoulli lu log_sigmoid logsigmoid".split())
 REFILLED = frozenset("arange range linspace logspace".split())  # a tensor of as many elements keeps its shape
 
@@ -101,10 +106,6 @@ def into_out(o: Op, values: list, out):
     for t, r, rule in zip(outs, results, rules, strict=True):
         if o.name in REFILLED and t._a.shape != r._a.shape and t._a.size == r._a.size:
             r = wrap(r._a.reshape(t._a.shape))
-        elif o.name == "arange" and t._a.size not in (0, r._a.size):
-            warn(f"The number of elements in the out tensor of shape {list(t._a.shape)} is {t._a.size} which does not match "
-                 f"the computed number of elements {r._a.size}. Note that this may occur as a result of rounding error. The "
-                 f"out tensor will be resized to a tensor of shape ({r._a.size},).")
         _check_overlap(o, values, t, r)
         write_out(o.name, t, r, rule, quiet=_is_quiet(o, values))
     if o.fields and len(outs) > 1:
@@ -148,6 +149,12 @@ def _check_dtype(name: str, rule: str | None, out, result) -> None:
         _check_kernel(rule, have, want)
         if kind not in uncastable:
             return
+    if rule in CASTABLE:
+        if have.category > want.category:
+            what, prefix = CASTABLE[rule]
+            raise DTypeError(f"{prefix}{name.replace('linalg_', 'linalg.', 1)}: Expected {what} to be safely castable from "
+                             f"{dtypes.scalar_name(have)} dtype, but got {what} with dtype {dtypes.scalar_name(want)}")
+        return
     if rule is None or rule in KERNELS:
         if have.category > want.category:
             raise DTypeError(f"result type {dtypes.scalar_name(have)} can't be cast to the desired output type "
@@ -181,26 +188,35 @@ def _check_overlap(o: Op, values: list, out, result) -> None:
         raise EngineError(OVERLAP)
     if type(a) is not np.ndarray or not a.size or a.shape != result._a.shape and not o.out_apart:
         return
-    if is_expanded(a):
-        raise EngineError(SINGLE)
+    check_repeats(a)
     for value in values:
         for t in value if isinstance(value, (list, tuple)) else (value,):
-            b = getattr(t, "_a", None)
-            if share(a, b) and (o.out_apart or not same_memory(a, b)):
-                raise EngineError(OVERLAP)
+            check_operand(a, getattr(t, "_a", None), o.out_apart)
 
 
 def write_out(name: str, out, result, rule: str | None = None, quiet: bool = False) -> None:
     """Writes a result into a tensor that was given for it, resized where it has another shape."""
     _check_dtype(name, rule, out, result)
     if out._a.shape != result._a.shape:
-        if out._a.size and not quiet:
+        if name in RANGES and out._a.size not in (0, result._a.size):
+            warn_of_range(out, result)
+        elif out._a.size and not quiet:
             warn_resized(out, result)
         out._a = module_of(out._a).empty_like(result._a, dtype=out._a.dtype)
     before_write(out._a)
     value = result._a.real if result._a.dtype.kind == "c" and out._a.dtype.kind != "c" else result._a
     out._a[...] = move(value, device_of(out._a))
     bump(out)
+
+
+def warn_of_range(out, result) -> None:
+    """PyTorch's warning about a tensor for a range that has another number of elements."""
+    import warnings
+
+    n = result._a.size
+    warnings.warn(f"The number of elements in the out tensor of shape {list(out._a.shape)} is {out._a.size} which does not "
+                  f"match the computed number of elements {n}. Note that this may occur as a result of rounding error. The "
+                  f"out tensor will be resized to a tensor of shape ({n},).", UserWarning, stacklevel=5)
 
 
 def warn_resized(out, result) -> None:

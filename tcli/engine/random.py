@@ -18,6 +18,10 @@ import numpy as np
 
 from ..errors import ArgumentError, BadValue, EngineError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
 DEFAULT_SEED = 67280421310721
 STATE_BYTES = 5056
 # From here on NumPy's twist is worth importing numpy.random for, or, where that is done, setting up.
@@ -205,8 +209,14 @@ class Generator:
 
     # States.
 
-    def get_state(self) -> np.ndarray:
-        """uint8[5056], byte for byte what `torch.Generator.get_state()` gives."""
+    def get_state(self) -> Tensor:
+        """A uint8 tensor of 5056 bytes, those that PyTorch's generator gives."""
+        from .dispatch import wrap
+
+        return wrap(self.state_bytes())
+
+    def state_bytes(self) -> np.ndarray:
+        """The bytes of `get_state`."""
         key, position = self._key_and_position()
         state = np.zeros((), _LAYOUT)
         state["seed"], state["seeded"], state["key"] = self._seed, 1, key
@@ -220,7 +230,7 @@ class Generator:
 
     def set_state(self, state: np.ndarray) -> Generator:
         """Goes to a state of `get_state`, of this or of PyTorch's generator."""
-        state = np.asarray(state)
+        state = np.asarray(getattr(state, "_a", state))
         if state.dtype != np.uint8:
             raise ArgumentError("RNG state must be a torch.ByteTensor")
         if state.size != STATE_BYTES:
@@ -241,13 +251,13 @@ class Generator:
 
     def clone_state(self) -> Generator:
         """A second generator that goes on from the same state."""
-        return Generator().set_state(self.get_state())
+        return Generator().set_state(self.state_bytes())
 
     def __reduce__(self) -> tuple:
-        return _as_it_was, (self.get_state(),)
+        return _as_it_was, (self.state_bytes(),)
 
     def __getstate__(self) -> np.ndarray:
-        return self.get_state()
+        return self.state_bytes()
 
     def __setstate__(self, state: np.ndarray) -> None:
         self._bits = None
@@ -313,7 +323,7 @@ def initial_seed() -> int:
 
 
 def get_rng_state() -> np.ndarray:
-    return default_generator.get_state()
+    return default_generator.state_bytes()
 
 
 def set_rng_state(state: np.ndarray) -> None:

@@ -101,13 +101,13 @@ def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = No
        samples=(), errors=(), view: bool = False, half: bool = True, ufunc: str | None = None, ref=None, cost=None,
        shape=None, grad_name=None, outs: int = 1, fields=None, raw_vjp=None, out: OutRule | None = None,
        out_apart: bool = False, same_dtype: str | None = None, check=None, host: bool = False, fuse=None, small=None,
-       rows: bool | None = None, frees: bool = False, wide: bool = False):
+       rows: bool | str | None = None, frees: bool = False, wide: bool = False):
     """Declares an op by its kernel `(xp, args...) -> array` (or a tuple of arrays when outs > 1).
 
     `check(values)` sees the bound values before promotion and may raise. `rows`: results lie in row-major memory,
-    however the operands do; unless told, this holds for ops that work along dims and on lists. `frees`: also the numbers
-    that it keeps are gone after a backward pass, as PyTorch has it. `wide`: beside tensors of half precision a number that
-    is the last operand is not rounded to it first.
+    however the operands do; unless told, this holds for ops that work along dims and on lists; "format" is channels
+    last where the first operand is. `frees`: also the numbers that it keeps are gone after a backward pass, as PyTorch
+    has it. `wide`: beside tensors of half precision a number that is the last operand is not rounded to it first.
     """
     def declare(fn):
         o = _declare(name, fn, at, also, samples, grad_name, skip=1)

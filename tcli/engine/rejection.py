@@ -12,7 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..errors import BadValue, EngineError
+from ..errors import BadValue, DTypeError, EngineError
+from . import dtypes
+from .args import broadcast_shapes
 from .random import Generator
 from .samplers import cast, doubles, missing, normal, of, uniform
 
@@ -21,7 +23,7 @@ class _Doubles:
     """Inside `with`, a call gives the next float64 uniform of a generator."""
 
     def __init__(self, generator: Generator):
-        self._generator, self._start = generator, generator.get_state()
+        self._generator, self._start = generator, generator.state_bytes()
         self._ready: list[float] = []
         self._position = self._used = 0
         self._size = 32
@@ -226,13 +228,18 @@ def dirichlet(generator: Generator | None, alpha: np.ndarray) -> np.ndarray:
 # Binomial.
 
 def binomial(generator: Generator | None, count: np.ndarray, prob: np.ndarray) -> np.ndarray:
-    """`torch.binomial(count, prob)`: float arrays of one shape and dtype."""
+    """`torch.binomial(count, prob)`: float arrays of one dtype, of shapes that broadcast."""
     for name, array in (("count", count), ("prob", prob)):
         if array.dtype.kind in "biu":
             kind = {"bool": "Bool", "int64": "Long", "int32": "Int"}.get(array.dtype.name, array.dtype.name)
             raise BadValue(f"binomial only supports floating-point dtypes for {name}, got: {kind}")
     if count.dtype not in (np.float32, np.float64):
         raise missing("binomial_cpu", count.dtype)
+    if prob.dtype != count.dtype:
+        found, expected = (dtypes.scalar_name(dtypes.of_numpy(a.dtype)) for a in (prob, count))
+        raise DTypeError(f"Found dtype {found} but expected {expected}")
+    broadcast_shapes(count.shape, prob.shape)
+    count, prob = np.broadcast_arrays(count, prob)
     scalar = count.dtype.type
     with _Doubles(of(generator)) as u, np.errstate(all="ignore"):
         found = [_binomial(n, p, u, scalar) for n, p in zip(count.ravel(), prob.ravel(), strict=True)]

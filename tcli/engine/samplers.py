@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from _thread import allocate_lock
 from collections.abc import Callable
 
 import numpy as np
@@ -23,6 +24,7 @@ from .mapping import active, check_draw, mapped
 from .random import Generator
 
 _CHUNK = 1 << 16
+_WAVE = 1 << 17  # normals that a thread makes at once
 _FEW = 64  # numbers that are worked out one by one
 _SHUFFLE_AT_ONCE = 2000  # elements from which a shuffle without a loop is the faster one
 _FEWEST_SWAPS = 100  # elements of a shuffle that is worth calling LAPACK
@@ -246,18 +248,39 @@ def _few_normals(generator: Generator, count: int, found: list[float], pairs: in
 def _normal_blocks(generator: Generator, count: int, uniforms: Callable, transform: Callable, mean, std,
                    drawn: int) -> np.ndarray:
     """Element j of a block of 16 is paired with j + 8; a ragged end redraws the last 16 elements."""
-    data = uniforms(generator, drawn)
     whole = count // 16 * 16
+    if uniforms is floats and drawn >= 2 * _WAVE:
+        data = _drawn_beside(generator, drawn, lambda part: transform(part[:len(part) // 16 * 16], mean, std))
+    else:
+        data = uniforms(generator, drawn)
     if whole < count <= _CHUNK:  # the redrawn ones in one go with the others
         both = np.concatenate([data[:whole], uniforms(generator, 16)])
         transform(both, mean, std)
         return np.concatenate([both[:count - 16], both[whole:]])
-    transform(data[:whole], mean, std)
+    if uniforms is not floats or drawn < 2 * _WAVE:
+        transform(data[:whole], mean, std)
     if count == whole:
         return data
     out = data if drawn == count else np.concatenate([data, data[:count - drawn]])
     out[-16:] = uniforms(generator, 16)
     transform(out[-16:], mean, std)
+    return out
+
+
+def _drawn_beside(generator: Generator, count: int, transform: Callable) -> np.ndarray:
+    """`floats`, transformed part by part: while one thread draws the next numbers another one works on those before."""
+    from .threads import parallel
+
+    out, turn, following = np.empty(count, _F32), allocate_lock(), iter(range(0, count, _WAVE))
+    generator.expect(count)
+
+    def part(_number: int) -> None:
+        with turn:  # words come in one order, whoever draws them
+            start = next(following)
+            mine = out[start:start + _WAVE]
+            mine[...] = floats(generator, len(mine))
+        transform(mine)
+    parallel(-(-count // _WAVE), part)
     return out
 
 
@@ -272,9 +295,8 @@ def _box_muller64(data: np.ndarray, mean: float, std: float) -> None:
 
 def _box_muller32(data: np.ndarray, mean: np.float32, std: np.float32) -> None:
     plain = mean == 0 and std == 1
-
-    def part(i: int) -> None:
-        block = data[i * _CHUNK:(i + 1) * _CHUNK].reshape(-1, 2, 8)
+    for start in range(0, data.size, _WAVE):
+        block = data[start:start + _WAVE].reshape(-1, 2, 8)
         radius = _log32(np.float32(1.0) - block[:, 0].reshape(-1))
         radius *= np.float32(-2.0)
         np.sqrt(radius, out=radius)
@@ -284,13 +306,6 @@ def _box_muller32(data: np.ndarray, mean: np.float32, std: np.float32) -> None:
             # Times one plus nothing: what is left of it is that -0 becomes 0.
             wave = np.add(wave, mean, out=wave) if plain else _fma32(wave, std, mean)
             block[:, half] = wave.reshape(-1, 8)
-    count = -(-data.size // _CHUNK)
-    if count > 1:
-        from .threads import parallel
-
-        parallel(count, part)
-    else:
-        part(0)
 
 
 # The Cephes polynomials that PyTorch evaluates eight at a time for float32 normals. Each Horner step is
@@ -310,10 +325,14 @@ _QUARTER_PI = (0.78515625, 2.4187564849853515625e-4, float(np.float32(3.77489497
 def _horner32(coefficients: list, x: np.ndarray) -> np.ndarray:
     """The polynomial at float64s that are float32 values; rounded to float32 after each step."""
     total, rounded = np.multiply(x, coefficients[0]), np.empty(x.shape, _F32)
-    np.add(total, coefficients[1], out=rounded, casting="same_kind")
+    total += coefficients[1]
     for c in coefficients[2:]:
-        np.multiply(rounded, x, out=total)
-        np.add(total, c, out=rounded, casting="same_kind")
+        # There and back: a ufunc that converts its operands does so in pieces, which takes longer.
+        np.copyto(rounded, total, "same_kind")
+        np.copyto(total, rounded)
+        total *= x
+        total += c
+    np.copyto(rounded, total, "same_kind")
     return rounded
 
 

@@ -46,12 +46,37 @@ class layout:
         return "torch." + self._name
 
 
+class memory_format(layout):
+    """`torch.channels_last` and other orders in which elements lie in memory."""
+
+    __module__ = "torch"
+
+
 strided, sparse_coo = layout("strided"), layout("sparse_coo")
-contiguous_format, channels_last = layout("contiguous_format"), layout("channels_last")
-preserve_format, channels_last_3d = layout("preserve_format"), layout("channels_last_3d")
+contiguous_format, channels_last = memory_format("contiguous_format"), memory_format("channels_last")
+preserve_format, channels_last_3d = memory_format("preserve_format"), memory_format("channels_last_3d")
 
 
-def in_format(flat: np.ndarray, shape: tuple, memory_format) -> np.ndarray:
+def is_channels_last(a) -> bool:
+    """Whether images lie in memory pixel by pixel, and not row-major as well."""
+    return (type(a) is np.ndarray and a.ndim in (4, 5) and not a.flags.c_contiguous
+            and a.transpose(0, *range(2, a.ndim), 1).flags.c_contiguous)
+
+
+def in_format(raw, values):
+    """A kernel's results channels last, if one of its first two operands is, or all of a list; else `by_rows`."""
+    several = values and type(values[0]) is list
+    ndim = next((v.ndim for v in (values[0] if several else values[:2]) if is_channels_last(v)), 0)
+    if not ndim or several and not all(map(is_channels_last, values[0])):
+        return by_rows(raw, values)
+    if type(raw) is tuple:
+        return tuple(in_format(r, values) for r in raw)
+    if type(raw) is not np.ndarray or raw.ndim != ndim or is_channels_last(raw):
+        return raw
+    return np.ascontiguousarray(raw.transpose(0, *range(2, ndim), 1)).transpose(0, ndim - 1, *range(1, ndim - 1))
+
+
+def shaped(flat: np.ndarray, shape: tuple, memory_format) -> np.ndarray:
     """A vector of memory as an array of a shape, its dims in the order of a memory format."""
     if memory_format is channels_last or memory_format is channels_last_3d:
         n = 4 if memory_format is channels_last else 5

@@ -12,6 +12,8 @@ from functools import lru_cache
 import numpy as np
 
 LINE = 1 << 11  # elements that one product adds up
+PIECE = 1 << 17  # elements of two blocks whose products BLAS adds up at once
+TOGETHER = 4  # lines that BLAS adds up side by side
 FEW = 32  # elements of a row that is as well added up one by one
 SMALL = 512  # elements of an array that is added up as a whole by a product
 _few_ones: dict = {np.dtype(kind): {} for kind in "fd"}  # by dtype and length
@@ -57,35 +59,47 @@ def block_sum(x: np.ndarray):
     """The sum of a contiguous block, of any length."""
     if x.size < LINE or not _are_plain(x):
         return np.add.reduce(x, None)
-    return _of_lines(x, None)
+    return _of_lines(x)
 
 
 def block_dot(a: np.ndarray, b: np.ndarray):
     """The sum of the products of two blocks of one shape and dtype."""
     if a.size < LINE or not _are_plain(a, b):
         return np.add.reduce(a * b, None)
-    return _of_lines(a, b)
+    a, b = a.reshape(-1), b.reshape(-1)
+    if a.size <= PIECE:
+        return np.dot(a, b)
+    return np.add.reduce(np.array([np.dot(a[i:i + PIECE], b[i:i + PIECE]) for i in range(0, a.size, PIECE)]))
 
 
-def _of_lines(a: np.ndarray, b: np.ndarray | None):
+def _of_lines(a: np.ndarray):
     a = a.reshape(-1)
     whole = a.size // LINE * LINE
-    lines = a[:whole].reshape(-1, LINE)
-    # A product with one line lets other threads run meanwhile, one with several lines does not.
-    sums = np.dot(lines, _ones(LINE, a.dtype.char)) if b is None else np.vecdot(lines, b.reshape(-1)[:whole].reshape(-1, LINE))
-    total = np.add.reduce(sums)
-    if whole == a.size:
-        return total
-    rest = a[whole:] if b is None else a[whole:] * b.reshape(-1)[whole:]
-    return total + np.add.reduce(rest)
+    total = np.add.reduce(np.dot(a[:whole].reshape(-1, LINE), _ones(LINE, a.dtype.char)))
+    return total if whole == a.size else total + np.add.reduce(a[whole:])
 
+
+# `np.vecdot` holds the interpreter lock, a product of matrices does not.
 
 def line_sums(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """The sums along dim 1, which keeps size 1, of (n, length) or (n, length, m)."""
     if x.ndim > 2 or x.dtype.char not in "fd" or x.shape[1] < FEW:
         return np.add.reduce(x, 1, None, out, True)
-    out = np.empty((len(x), 1), x.dtype) if out is None else out
-    np.vecdot(x, _ones(x.shape[1], x.dtype.char) if x.shape[1] <= LINE else np.ones(x.shape[1], x.dtype), out[:, 0])
+    n, length = x.shape
+    out = np.empty((n, 1), x.dtype) if out is None else out
+    found = out[:, 0]
+    if length > LINE:
+        found[...] = row_dots(x)
+        return out
+    ones = _ones(length, x.dtype.char)
+    if n < TOGETHER or not x.flags.c_contiguous or not found.flags.c_contiguous:
+        np.vecdot(x, ones, found)
+        return out
+    # The lines that are left over are added up among others once more: equal lines have equal sums.
+    whole = n // TOGETHER * TOGETHER
+    np.dot(x[:whole], ones, found[:whole])
+    if whole < n:
+        found[whole:] = np.dot(x[n - TOGETHER:], ones)[whole - n:]
     return out
 
 
@@ -93,7 +107,23 @@ def line_dots(x: np.ndarray) -> np.ndarray:
     """The sums of squares along dim 1, which keeps size 1, of (n, length) or (n, length, m)."""
     if x.ndim > 2 or x.dtype.char not in "fd":
         return np.add.reduce(x * x, 1, None, None, True)
-    return np.vecdot(x, x)[:, None]
+    return np.einsum("ij,ij->i", x, x)[:, None] if x.shape[1] <= LINE else row_dots(x, x)[:, None]
+
+
+def row_dots(a: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    """The sums of products of matching last rows, or the sums of those of a: long ones in pieces, which rounds less."""
+    n = a.shape[-1]
+    if n <= LINE:
+        return np.vecdot(a, _ones(n, a.dtype.char) if b is None else b)
+    whole = n - n % LINE
+    if b is None and whole == n and a.flags.c_contiguous:
+        return np.add.reduce(line_sums(a.reshape(-1, LINE)).reshape(*a.shape[:-1], -1), -1)
+    found = np.add.reduce(np.vecdot(_cut(a, whole), _ones(LINE, a.dtype.char) if b is None else _cut(b, whole)), -1)
+    return found if whole == n else found + row_dots(a[..., whole:], None if b is None else b[..., whole:])
+
+
+def _cut(rows: np.ndarray, whole: int) -> np.ndarray:
+    return rows[..., :whole].reshape(*rows.shape[:-1], whole // LINE, LINE)
 
 
 def line_best(ufunc: np.ufunc, x: np.ndarray, out: np.ndarray) -> None:

@@ -21,8 +21,9 @@ from sys import getrefcount
 import numpy as np
 
 from .. import source
-from ..errors import EngineError, GradError
+from ..errors import GradError
 from . import node_view
+from .hooks import kept, run_hooks
 from .sums import small_sum
 from .symbols import Expr
 from .waiting import before_write
@@ -38,7 +39,7 @@ SMALL = 1 << 14  # elements: above that a tensor costs nothing beside the arithm
 class _State:
     """Modes that the hot path reads: recording, inference, and whether to note program positions."""
 
-    __slots__ = ("anomaly", "grad", "inference", "saved_hooks", "trace", "where")
+    __slots__ = ("anomaly", "grad", "inference", "roots", "saved_hooks", "trace", "wanted", "where")
 
     def __init__(self):
         self.grad = True
@@ -47,6 +48,8 @@ class _State:
         self.trace = False  # every backward pass is traced
         self.anomaly = False
         self.saved_hooks: list = []
+        self.roots: tuple | list = ()  # where the backward pass that runs began
+        self.wanted: set | None = None  # the nodes that it needs, where not all
 
 
 state = _State()
@@ -70,7 +73,10 @@ class Node:
     # Seldom set: they live in the instance's dict, which most nodes never make.
     hooks = None
     after = None
+    before = None
     place = None
+    inner = False  # a cast inside of an op: programs do not see it
+    stands_for = None  # the node that an op in place had before its result was cast
 
     def __init__(self, op, plan, edges, saved, array):
         self.op, self.plan, self.edges, self.saved = op, plan, edges, saved
@@ -112,11 +118,15 @@ class Node:
             self.hooks = {}  # the short ways leave nodes with hooks alone
         if self.after is None:
             self.after = {}
-        return _kept(self.after, hook)
+        return kept(self.after, hook)
 
     def register_prehook(self, hook):
-        """`hook(grad_outputs)` before that."""
-        return add_hook(self, lambda g: _only(hook((g,))))
+        """`hook(grad_outputs)` before that, after the hooks of tensors; it may give others."""
+        if self.hooks is None:
+            self.hooks = {}
+        if self.before is None:
+            self.before = {}
+        return kept(self.before, hook)
 
     def apply(self, g, create_graph: bool, wanted) -> None:
         """Yields (edge, gradient) for every edge that is wanted."""
@@ -203,7 +213,7 @@ class Pick:
 class AccumulateGrad:
     """The end of a path: adds what arrives to the `.grad` of a leaf tensor."""
 
-    __slots__ = ("__weakref__", "hooks", "post_hooks", "seq", "variable")
+    __slots__ = ("__weakref__", "before", "hooks", "metadata", "post_hooks", "seq", "variable")
     edges = ()
     place = None
     op = None
@@ -213,6 +223,18 @@ class AccumulateGrad:
         self.seq = 0
         self.hooks = None
         self.post_hooks = None
+        self.before = None
+        self.metadata: dict = {}
+
+    def register_hook(self, hook):
+        """`hook((), grad_outputs)` after the gradient was added."""
+        self.post_hooks = self.post_hooks or {}
+        return kept(self.post_hooks, lambda variable: hook((), (variable.grad,)))
+
+    def register_prehook(self, hook):
+        """`hook(grad_outputs)` before that, after the hooks of the tensor; it may give others."""
+        self.before, self.hooks = self.before or {}, self.hooks or {}  # the short ways leave nodes with hooks alone
+        return kept(self.before, hook)
 
     @property
     def shape(self):
@@ -231,6 +253,10 @@ class AccumulateGrad:
     @property
     def next_functions(self) -> tuple:
         return ()
+
+    @property
+    def __class__(self) -> type:  # what programs see
+        return node_view.class_named("AccumulateGrad")
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
@@ -270,7 +296,7 @@ def unpack(saved, node: Node, create_graph: bool):
     if type(saved) is not Saved:
         return saved
     if saved.hooked is not None:
-        return saved.hooked[1](saved.hooked[0])
+        return node_view.unpacked(saved, node, create_graph)
     if saved.versions[0] != saved.version:
         raise node_view.modified(saved, node, saved.edge is OUT, state.anomaly)
     if type(saved.array) is Expr:
@@ -292,7 +318,7 @@ def unpack(saved, node: Node, create_graph: bool):
     return t
 
 
-# ---------------------------------------------------------------- edges and hooks
+# ---------------------------------------------------------------- edges
 
 def edge_of(t):
     """The node that a gradient of tensor `t` flows to; None when it needs none."""
@@ -307,53 +333,6 @@ def edge_of(t):
     return leaf
 
 
-class RemovableHandle:
-    """What `register_hook` returns: `remove()` takes the hook away again."""
-
-    def __init__(self, hooks: dict, key: int):
-        self._hooks, self.id = hooks, key
-
-    def remove(self) -> None:
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *_exc) -> None:
-        self.remove()
-
-
-_hook_ids = count()
-
-
-def add_hook(node, hook) -> RemovableHandle:
-    if node.hooks is None:
-        node.hooks = {}
-    return _kept(node.hooks, hook)
-
-
-def _kept(hooks: dict, hook) -> RemovableHandle:
-    key = next(_hook_ids)
-    hooks[key] = hook
-    return RemovableHandle(hooks, key)
-
-
-def _only(result):
-    return result[0] if isinstance(result, tuple) else result
-
-
-def _run_hooks(node, g):
-    for hook in list(node.hooks.values()):
-        replaced = hook(g)
-        if replaced is not None:
-            if not isinstance(replaced, Tensor):
-                raise EngineError("hooks must return None or a Tensor")
-            if replaced.shape != g.shape:
-                raise EngineError(f"hook '{getattr(hook, '__name__', 'hook')}' has changed the size of value")
-            g = replaced
-    return g
-
-
 # ---------------------------------------------------------------- the backward pass
 
 observers: list = []  # called with (node, gradient, seconds) while a trace is on
@@ -365,14 +344,14 @@ def run(roots, root_gradients, *, retain_graph: bool, create_graph: bool, inputs
     Without `inputs` leaf tensors accumulate into `.grad` and None is returned; with `inputs` (nodes)
     nothing is accumulated and {node: gradient} comes back.
     """
-    before = state.grad
-    state.grad = create_graph
+    before = state.grad, state.roots, state.wanted
     captured: dict | None = {} if inputs is not None else None
     wanted = None if inputs is None else _ancestors(roots, set(inputs))
     try:
+        state.grad, state.roots, state.wanted = create_graph, roots, wanted
         _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, wanted)
     finally:
-        state.grad = before
+        state.grad, state.roots, state.wanted = before
     return captured
 
 
@@ -392,6 +371,18 @@ def _ancestors(roots, inputs: set) -> set:
     return useful
 
 
+def reached_from(roots) -> set:
+    """All nodes that a backward pass from `roots` comes to."""
+    seen: set = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            stack.extend(node.edges)
+    return seen
+
+
 def run_scalar(t, retain_graph) -> bool:
     """`run` from one real number, whose gradient is 1, to all leaves: what `loss.backward()` mostly is.
 
@@ -403,12 +394,12 @@ def run_scalar(t, retain_graph) -> bool:
     one = ONES.get(a.dtype)
     if one is None:
         return False
-    before = state.grad
-    state.grad = False
+    before = state.grad, state.roots, state.wanted
+    state.grad, state.roots, state.wanted = False, (node,), None
     try:
         _walk((), (), retain_graph, False, None, None, None, node, one)
     finally:
-        state.grad = before
+        state.grad, state.roots, state.wanted = before
     return True
 
 
@@ -501,11 +492,15 @@ def _step(node, g, queue, create_graph: bool, stop, captured, wanted) -> None:
         g = wrapped(g)
     queue[1].discard(node)
     if node.hooks and type(g) is not list:
-        g = _run_hooks(node, g)
+        g = run_hooks(node, g)
     if stop is not None and node in stop:
         captured[node] = g
         if not any(edge in wanted for edge in node.edges):
             return
+    if wanted is not None and node not in wanted:
+        return
+    if type(node) is not Pick and node.before:
+        g = node_view.through_prehooks(node, g)
     if type(node) is Pick:
         _send_to_output(queue, node, g)
     elif observers:
@@ -544,12 +539,14 @@ def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> Non
                 continue
             g = wrapped(g)
         if leaf.hooks:
-            g = _run_hooks(leaf, g)
+            g = run_hooks(leaf, g)
         if stop is not None:
             if leaf in stop:
                 captured[leaf] = g
-        else:
-            _accumulate(leaf, g, leaf in owned, create_graph)
+            continue
+        if leaf.before:
+            g = node_view.through_prehooks(leaf, g)
+        _accumulate(leaf, g, leaf in owned, create_graph)
     if waiting and stop is None:
         compute_together([variable.grad for variable in waiting])
 

@@ -12,14 +12,13 @@ import numpy as np
 
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, GradError, UnknownAttribute
 from . import device as devices
-from . import dispatch, dtypes, tape
+from . import dispatch, dtypes, half_complex, hooks, overrides, registry, tape
 from .args import Size, size_of, sizes, to_dim, type_name
 from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
 from .dtypes import by_numpy as known_dtypes
 from .from_data import array_of_data, warn_copied
-from .half_complex import rounded
 from .registry import RAW, T
 from .storage import (
     address,
@@ -65,9 +64,26 @@ class Tensor:
     __hash__ = object.__hash__
 
     def __new__(cls, *args, **kwargs):
-        if cls is Tensor:
-            return legacy_tensor(None, args, kwargs)
-        return object.__new__(cls)
+        found = legacy_tensor(None, args, kwargs)
+        return found if cls is Tensor else found.as_subclass(cls)
+
+    def __init_subclass__(cls, **kwargs) -> None:
+        super().__init_subclass__(**kwargs)
+        if overrides.answers(cls):
+            functions = {path[7:]: fn for path, fn in registry.functions.items() if path.startswith("tensor.")}
+            own = {name: getattr(Tensor, name) for name in overrides.METHODS}
+            overrides.ask_first(cls, functions | own, dispatch.TENSORS)
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        """What a subclass makes of a call of torch: the same, its tensors as instances of the subclass."""
+        if not all(issubclass(cls, kind) for kind in types):
+            return NotImplemented
+        return overrides.in_class(cls, func, args, kwargs or {}, Tensor)
+
+    @staticmethod
+    def _make_subclass(cls, data, require_grad: bool = False):
+        return data.detach().requires_grad_(require_grad).as_subclass(cls)
 
     def __init__(self, *args, **kwargs):
         pass
@@ -154,6 +170,14 @@ class Tensor:
         return strided
 
     @property
+    def _grad(self):
+        return self.grad
+
+    @_grad.setter
+    def _grad(self, value) -> None:
+        self.grad = value
+
+    @property
     def itemsize(self) -> int:
         return self._a.dtype.itemsize if not self._half_complex else 4
 
@@ -212,6 +236,9 @@ class Tensor:
     def is_set_to(self, other) -> bool:
         return self.data_ptr() == other.data_ptr() and self.shape == other.shape and self.stride() == other.stride()
 
+    def _is_view(self) -> bool:
+        return self._base is not None
+
     def untyped_storage(self):
         from .storages import UntypedStorage
 
@@ -249,7 +276,7 @@ class Tensor:
         if force:
             expose(self._a)
             return _host(self)
-        if self._rg:
+        if self._rg and state.grad:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if type(self._a) is not np.ndarray:
             if self.is_cpu:  # a sketch
@@ -262,7 +289,7 @@ class Tensor:
         return self._a
 
     def __array__(self, dtype=None, copy=None):
-        if self._rg:
+        if self._rg and state.grad:
             raise GradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         a = _host(self)
         if dtypes.name_of(a.dtype) == "bfloat16":
@@ -451,7 +478,7 @@ class Tensor:
     def register_hook(self, hook):
         if not self._rg:
             raise GradError("cannot register a hook on a tensor that doesn't require gradient")
-        return tape.add_hook(edge_of(self), hook)
+        return hooks.add_hook(edge_of(self), hook)
 
     def register_post_accumulate_grad_hook(self, hook):
         leaf = edge_of(self)
@@ -461,23 +488,15 @@ class Tensor:
             leaf.post_hooks = {}
         key = len(leaf.post_hooks)
         leaf.post_hooks[key] = hook
-        return tape.RemovableHandle(leaf.post_hooks, key)
+        return hooks.RemovableHandle(leaf.post_hooks, key)
 
     def retain_grad(self) -> None:
         if not self._rg:
             raise GradError("can't retain_grad on Tensor that has requires_grad=False")
         if self._node is None or self.retains_grad:
             return
-        from weakref import ref
-
-        weak, self.retains_grad = ref(self), True
-
-        def keep(g):
-            t = weak()
-            if t is not None:
-                t.grad = g if t.grad is None else t.grad + g
-
-        tape.add_hook(self._node, keep)
+        self.retains_grad = True
+        hooks.retain(self)
 
     # ------------------------------------------------------------ elsewhere
 
@@ -522,7 +541,9 @@ class Tensor:
                                             and here.index != device.index):
                 t = T._move(t, device)
         if dtype is not None and dtypes.as_dtype(dtype) is not t.dtype:
-            t = T._cast(t, dtype)
+            dtype = dtypes.as_dtype(dtype)
+            warn_of_imaginary(t, dtype)
+            t = T._cast(t, dtype) if dtype is not dtypes.complex32 else T.chalf(t)
         if memory_format is not None and memory_format is not preserve_format and not t.is_contiguous(memory_format):
             return T.clone(t, memory_format=memory_format)
         if copy and t is self:
@@ -550,8 +571,10 @@ class Tensor:
         return self
 
     def as_subclass(self, cls):
+        found = T.alias(self) if self._rg and self._node is None else self
         t = object.__new__(cls)
-        t.__dict__.update(self.__dict__)
+        t._a = found._a
+        t.__dict__.update(found.__dict__)
         return t
 
     def get_device(self) -> int:
@@ -564,6 +587,8 @@ class Tensor:
 
 class Parameter(Tensor):
     """A leaf tensor that a module owns and an optimiser updates (`torch.nn.Parameter`)."""
+
+    __torch_function__ = overrides.disabled
 
     def __new__(cls, data=None, requires_grad: bool = True):
         t = object.__new__(cls)
@@ -586,6 +611,12 @@ class Parameter(Tensor):
         return "Parameter containing:\n" + Tensor.__repr__(self)
 
     __str__ = __repr__
+
+
+def warn_of_imaginary(t, dtype) -> None:
+    """PyTorch's warning about a complex tensor that is to become a real one."""
+    if t._a.dtype.kind == "c" and dtypes.BOOL < dtype.category < dtypes.COMPLEX:
+        warn_once("Casting complex values to real discards the imaginary part")
 
 
 def _no_dims(dim):
@@ -661,7 +692,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_me
         warn_copied()
     t = wrap(array_of_data(data, d))
     if d is dtypes.complex32:
-        rounded(t)
+        half_complex.rounded(t)
     where = data.device if device is None and isinstance(data, Tensor) else as_device(device)
     if where.type != "cpu" or type(t._a) is not np.ndarray or devices.sketch:
         t._a = move(t._a, where)

@@ -60,6 +60,7 @@ def spread(n_blocks: int, work: Callable[[Iterator[int]], object]) -> None:
         work(iter(range(n_blocks)))
         return
     try:
+        blas.narrow()  # a library with threads of its own would have each of these wait for the other
         job = _Job(n_blocks, work)
         helpers = _get_helpers(workers - 1)
         for helper in helpers:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..engine.registry import T
-from ..errors import BadValue, EngineError, UnknownAttribute
+from ..engine.tensor import Tensor
+from ..errors import ArgumentError, BadValue, EngineError, UnknownAttribute
 
 
 def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights: bool = True,
@@ -15,11 +16,12 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
         given = _with_tied(module, given)
     if strict:
         _check_keys(module, given)
-    before = _swap(module, given)
+    changed: list = []
     try:
+        _swap(module, given, changed)
         return module(*arguments, **(kwargs or {}))
     finally:
-        _restore(before)
+        _restore(changed, parameter_and_buffer_dicts)
 
 
 def _own(module) -> dict:
@@ -68,24 +70,47 @@ def _check_keys(module, given: dict) -> None:
         raise EngineError(f"Error(s) in reparametrizing for {type(module).__name__}:\n\t" + "\n\t".join(wrong))
 
 
-def _swap(module, tensors: dict) -> list:
-    before = []
+_MISSING = object()
+
+
+def _swap(module, tensors: dict, changed: list) -> None:
+    """Puts the tensors into the module, and notes in `changed` (owner, name, what was there, the full name)."""
     for name, tensor in tensors.items():
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise ArgumentError(f"{tensor} is not an instance of torch.Tensor")
         owner, (*path, leaf) = module, name.split(".")
         for part in path:
             owner = owner._modules.get(part, None)
             if owner is None:
                 raise UnknownAttribute(f"{type(module).__name__} has no attribute `{part}`")
-        table = owner._parameters if leaf in owner._parameters else owner._buffers
-        if leaf in table:
-            before.append((table, leaf, table[leaf]))
+        table = _table(owner, leaf)
+        before = table[leaf] if table is not None else getattr(owner, leaf, _MISSING)
+        if before is not _MISSING and before is not None and not isinstance(before, Tensor):
+            raise ArgumentError(f"attribute `{name}`: {before} is not an instance of torch.Tensor")
+        changed.append((owner, leaf, before, name))
+        if table is not None:
             table[leaf] = tensor
-    return before
+        else:
+            setattr(owner, leaf, tensor)
 
 
-def _restore(before: list) -> None:
-    for table, leaf, tensor in reversed(before):
-        table[leaf] = tensor
+def _table(owner, leaf: str) -> dict | None:
+    """The parameters or buffers that a name belongs to; None for a plain attribute."""
+    return next((table for table in (owner._parameters, owner._buffers) if leaf in table), None)
+
+
+def _restore(changed: list, given) -> None:
+    """Takes the tensors out again; a dict that was given gets those that the call put in their places."""
+    for owner, leaf, before, name in reversed(changed):
+        table = _table(owner, leaf)
+        if isinstance(given, dict) and name in given:
+            given[name] = table[leaf] if table is not None else getattr(owner, leaf, given[name])
+        if before is _MISSING:
+            delattr(owner, leaf)
+        elif table is not None:
+            table[leaf] = before
+        else:
+            setattr(owner, leaf, before)
 
 
 def stack_module_state(models) -> tuple[dict, dict]:
@@ -102,3 +127,12 @@ def stack_module_state(models) -> tuple[dict, dict]:
     stacked = {name: T.stack([p[name] for p in parameters], 0).detach().requires_grad_(parameters[0][name].requires_grad)
                for name in parameters[0]}
     return stacked, {name: T.stack([b[name] for b in buffers], 0) for name in buffers[0]}
+
+
+def replace_all_batch_norm_modules_(root):
+    """Takes the running statistics out of all batch norms of a module, which then use those of the batch; gives it back."""
+    for module in root.modules():
+        if any(kind.__name__ == "_BatchNorm" for kind in type(module).__mro__) and module.track_running_stats:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

@@ -12,7 +12,7 @@ from ..engine import autograd
 from ..engine.dtypes import of_numpy
 from ..engine.registry import T
 from ..engine.tensor import Tensor
-from ..errors import EngineError
+from ..errors import BadValue, EngineError
 from .transforms import own_input, released
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
@@ -77,11 +77,12 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
                           "first.")
     for each, name in ((tensor, "primal"), (tangent, "tangent")):
         if not isinstance(each, Tensor) or not (each.is_floating_point() or each.is_complex()):
-            raise EngineError(f"Expected {name} to be floating point or complex, but got: "
+            raise BadValue(f"Expected {name} to be floating point or complex, but got: "
                               f"{each.dtype if isinstance(each, Tensor) else type(each).__name__}")
     if tensor.shape != tangent.shape:
-        raise EngineError(f"Expected tangent to have the same shape as the primal, got {list(tangent.shape)} and "
-                          f"{list(tensor.shape)}")
+        raise EngineError("Trying to set a forward gradient that has a different size than that of the original Tensor, this "
+                          f"is not supported. Tensor is of size {list(tensor.shape)} while the given forward gradient is of "
+                          f"size {list(tangent.shape)}.")
     dual = own_input(tensor)
     _levels[-1].inputs.append((dual, tensor, tangent))
     return dual

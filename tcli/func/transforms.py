@@ -10,9 +10,11 @@ from __future__ import annotations
 import functools
 
 from ..engine import autograd, tape
+from ..engine.mapping import inside
 from ..engine.registry import T
 from ..engine.tensor import Tensor
-from ..errors import ArgumentError, EngineError
+from ..errors import BadValue, EngineError
+from . import checks
 from .trees import flatten, map_tensors, rebuild
 
 
@@ -26,7 +28,9 @@ def own_input(x):
 
 
 def released(result, mine: list):
-    """The result without its history, where that leads to nothing but the transform's own inputs."""
+    """The result without its history, where that leads to nothing but the transform's own inputs, or nothing is recorded."""
+    if not tape.state.grad:
+        return map_tensors(lambda t: t.detach(), result)
     own = {tape.edge_of(t) for t in mine if isinstance(t, Tensor) and t._node is None and t._rg}
 
     def release(t):
@@ -49,35 +53,34 @@ def _reaches_others(root, own: set) -> bool:
     return False
 
 
-def _argnums(argnums) -> tuple:
-    return argnums if isinstance(argnums, tuple) else (argnums,)
-
-
 def _with_inputs(args: tuple, argnums) -> tuple[tuple, list]:
     """The arguments with own inputs at `argnums`, and these inputs as a flat list."""
     args = list(args)
     mine: list = []
-    for i in _argnums(argnums):
-        if not -len(args) <= i < len(args):
-            raise EngineError(f"Got argnum={i}, but only {len(args)} positional inputs")
+    for i in checks.chosen(argnums, len(args)):
+        checks.check_inputs(flatten(args[i]))
         args[i] = map_tensors(own_input, args[i])
         mine.extend(flatten(args[i]))
     return tuple(args), mine
+
+
+def _picked(args: tuple, argnums):
+    """The arguments at `argnums`, as a tuple where several are asked for."""
+    found = tuple(args[i] for i in checks.chosen(argnums, len(args)))
+    return found if isinstance(argnums, tuple) else found[0]
 
 
 def grad_and_value(func, argnums=0, has_aux: bool = False):
     """A function that gives (gradient, value) of `func`, a function with a scalar result."""
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
-        with autograd.enable_grad():
+        checks.check_no_hooks()
+        with autograd.enable_grad(), inside():
             args, mine = _with_inputs(args, argnums)
-            result = func(*args, **kwargs)
-            output, aux = result if has_aux else (result, None)
+            output, aux = checks.with_aux(func(*args, **kwargs), has_aux, "grad_and_value(f)(*args)")
             _check_scalar(output)
             gradients = _gradients([output], mine, None)
-        chosen = [args[i] for i in _argnums(argnums)]
-        tree = tuple(chosen) if isinstance(argnums, tuple) else chosen[0]
-        found = released(rebuild(tree, gradients), mine)
+        found = released(rebuild(_picked(args, argnums), gradients), mine)
         value = released(output, mine)
         return found, ((value, map_tensors(lambda t: released(t, mine), aux)) if has_aux else value)
     return wrapper
@@ -118,14 +121,17 @@ def grad(func, argnums=0, has_aux: bool = False):
 
 def vjp(func, *primals, has_aux: bool = False):
     """(func(*primals), a function from a cotangent of the output to the tuple of input gradients)."""
-    with autograd.enable_grad():
-        args, mine = _with_inputs(primals, tuple(range(len(primals))))
+    checks.check_no_hooks()
+    with autograd.enable_grad(), inside():
+        args, mine = _with_inputs(primals, tuple(range(len(primals)))) if primals else ((), [])
         result = func(*args)
-    output, aux = result if has_aux else (result, None)
+    output, aux = checks.with_aux(result, has_aux, "vjp(f, *primals)")
     outputs = flatten(output)
+    checks.check_outputs(outputs, "vjp(f, *primals)")
 
-    def pull_back(*cotangents, **kwargs):
-        seeds = flatten(cotangents[0] if len(cotangents) == 1 else cotangents)
+    def pull_back(cotangents, retain_graph: bool = True, create_graph: bool | None = None):
+        checks.check_cotangents(cotangents, output)
+        seeds = flatten(cotangents)
         with autograd.enable_grad():
             gradients = _gradients(outputs, mine, seeds)
         return released(rebuild(tuple(args), gradients), mine)
@@ -140,15 +146,16 @@ def jvp(func, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux:
     The gradient is linear in the cotangent of the output; its gradient with respect to that cotangent,
     in the direction of the tangents, is the directional derivative.
     """
-    if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
-        raise ArgumentError("jvp(f, primals, tangents): Expected primals and tangents to be tuples")
-    if len(primals) != len(tangents):
-        raise EngineError("jvp(f, primals, tangents): Expected primals and tangents to have the same structure")
-    with autograd.enable_grad():
+    api = "jvp(f, primals, tangents)"
+    checks.check_tangents(primals, tangents)
+    with autograd.enable_grad(), inside():
         args, mine = _with_inputs(primals, tuple(range(len(primals))))
-        result = func(*args)
-        output, aux = result if has_aux else (result, None)
+        output, aux = checks.with_aux(func(*args), has_aux, api)
         outputs = flatten(output)
+        checks.check_outputs(outputs, api)
+        if strict and not all(o.requires_grad for o in outputs):
+            raise EngineError("jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. This is "
+                              "not allowed with strict=True.")
         cotangents = [T.zeros_like(o).requires_grad_(True) for o in outputs]
         gradients = _gradients(outputs, mine, cotangents)
         along = _gradients([g for g in gradients if isinstance(g, Tensor)], cotangents,
@@ -164,16 +171,22 @@ def linearize(func, *primals):
     return func(*primals), lambda *tangents: jvp(func, primals, tangents)[1]
 
 
-def _jacobian(func, argnums, has_aux: bool):
+def _jacobian(func, argnums, has_aux: bool, name: str):
+    api = "vjp(f, *primals)" if name == "jacrev" else "jvp(f, primals, tangents)"
+
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
-        with autograd.enable_grad():
+        if name == "jacrev":
+            checks.check_no_hooks()
+        with autograd.enable_grad(), inside():
             args, mine = _with_inputs(args, argnums)
-            result = func(*args, **kwargs)
-            output, aux = result if has_aux else (result, None)
-            rows = [_rows(o, mine) for o in flatten(output)]
-        chosen = [args[i] for i in _argnums(argnums)]
-        tree = tuple(chosen) if isinstance(argnums, tuple) else chosen[0]
+            checks.check_real(mine, name, "inputs")
+            output, aux = checks.with_aux(func(*args, **kwargs), has_aux, api)
+            outputs = flatten(output)
+            checks.check_outputs(outputs, api)
+            checks.check_real(outputs, name, "outputs")
+            rows = [_rows(o, mine) for o in outputs]
+        tree = _picked(args, argnums)
         found = rebuild(output, [released(rebuild(tree, each), mine) for each in rows])
         return (found, map_tensors(lambda t: released(t, mine), aux)) if has_aux else found
     return wrapper
@@ -194,12 +207,14 @@ def _rows(output, inputs: list) -> list:
 
 def jacrev(func, argnums=0, *, has_aux: bool = False, chunk_size=None, _preallocate_and_copy: bool = False):
     """A function that gives the Jacobian of `func`: shape output.shape + input.shape."""
-    return _jacobian(func, argnums, has_aux)
+    if chunk_size is not None and chunk_size <= 0:
+        raise BadValue("jacrev: `chunk_size` should be greater than 0.")
+    return _jacobian(func, argnums, has_aux, "jacrev")
 
 
 def jacfwd(func, argnums=0, has_aux: bool = False, *, randomness: str = "error"):
     """The same Jacobian as `jacrev`."""
-    return _jacobian(func, argnums, has_aux)
+    return _jacobian(func, argnums, has_aux, "jacfwd")
 
 
 def hessian(func, argnums=0):

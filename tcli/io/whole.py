@@ -6,12 +6,14 @@ these tensors take the default dtype where a method would refuse; everything els
 
 from __future__ import annotations
 
-from ..engine import dtypes
+from ..engine import dtypes, overrides
 from ..engine.tensor import Tensor, from_numpy
 
 
 class WholeNumbers(Tensor):
     """An int64 tensor from text."""
+
+    __torch_function__ = overrides.disabled
 
 
 def _averaging(name: str):

@@ -21,6 +21,8 @@ The protocol: a program's globals must hold these helpers. Programs cannot name 
     __import_from__(module, name)       `from module import name`
     __import_star__(module)             binds all public names of the module in the program's globals
     __attributes__(instance)            `self.__dict__`: the open attributes, written through
+    __match_class__(*classes)           False; raises where a pattern like `Name(x)` would read attributes that a
+                                        program may not
     __dump__(json)                      `json.dump`, a name that is closed on anything but the module
     __strformat__(text, /, *args, **kwargs)   `text.format(...)`, without attribute paths in the fields;
                                         text is any object, str.format(...) arrives as the type str
@@ -45,7 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["HELPERS", "check", "compile_program", "compile_statements", "parse"]
 
 HELPERS = ("__echo__", "__matrix__", "__binop__", "__unop__", "__contract__", "__dims__", "__import_module__",
-           "__import_from__", "__import_star__", "__strformat__", "__attributes__", "__dump__", "__help__")
+           "__import_from__", "__import_star__", "__strformat__", "__attributes__", "__dump__", "__help__",
+           "__match_class__")
 
 FUTURE_ANNOTATIONS = 0x1000000
 

@@ -170,8 +170,8 @@ class _Body:
         while self.i < self.end:
             c = text[self.i]
             if c == "\\" and not self.raw:
-                self.i += 2
-                if text.startswith("N{", self.i - 1):
+                self.i += 1 if text[self.i + 1:self.i + 2] in ("{", "}") else 2  # no escape: the brace counts
+                if text.startswith("N{", self.i - 1) and text[self.i - 2] == "\\":
                     self.i = max(text.find("}", self.i, self.end) + 1, self.i)
                 continue
             if c in "{}":

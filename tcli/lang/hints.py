@@ -74,16 +74,10 @@ def other_language(cursor: Cursor, expected: str, opener: int | None) -> TsrSynt
 
 
 def unsupported(cursor: Cursor, expected: str, opener: int | None) -> TsrSyntaxError | None:
-    """`async`, `await` and `match`: Python that is not part of the language."""
+    """`async` and `await`: Python that is not part of the language."""
     for place in (cursor.pos, cursor.pos - 1):
         if place >= 0 and cursor.kinds[place] in ("async", "await"):
             return error_at(cursor, place, place, f"'{cursor.kinds[place]}' is not part of tsr", None)
-    start = line_start(cursor)
-    if cursor.kinds[start] == "NAME" and cursor.tokens[start][1] == "match":
-        line_end = next(i for i in range(start, len(cursor.kinds)) if cursor.kinds[i] in ("NEWLINE", "END"))
-        if cursor.kinds[line_end - 1] == ":":
-            return error_at(cursor, start, start, "'match' is not part of tsr", "write if and elif",
-                            incomplete=False)
     return None
 
 

@@ -32,6 +32,12 @@ from _ast import (
     List,
     ListComp,
     Load,
+    Match,
+    MatchAs,
+    MatchClass,
+    MatchMapping,
+    MatchSingleton,
+    MatchStar,
     Module,
     Name,
     NamedExpr,
@@ -50,6 +56,7 @@ from _ast import (
     arg,
     expr,
     keyword,
+    match_case,
     operator,
     stmt,
 )
@@ -75,7 +82,7 @@ ORDERINGS = {type(COMPARISONS[symbol]): symbol for symbol in ("<", "<=", ">", ">
 LIST_MAKERS = ("list", "sorted")
 # Fields that hold no nodes worth a visit.
 LEAVES = frozenset("ctx op ops type_ignores id attr name kind conversion simple is_async level module arg "
-                   "asname type_comment grouped".split())
+                   "asname type_comment grouped rest kwd_attrs".split())
 
 
 def place(node: Any, at: Any) -> Any:
@@ -189,7 +196,7 @@ class Lowering:
     def check_bound(self, entry: Entry) -> None:
         """A function, class, parameter, named argument or caught error: its name stands in the node."""
         node: Any = entry[0]
-        name = node.arg if isinstance(node, (arg, keyword)) else node.name
+        name = node.arg if isinstance(node, (arg, keyword)) else node.rest if isinstance(node, MatchMapping) else node.name
         if name is None or not is_dunder(name):
             return
         if isinstance(node, FunctionDef) and not name_problem(name):
@@ -212,6 +219,21 @@ class Lowering:
             if parameter is not None and is_contract(parameter.annotation):
                 raise TsrSyntaxError("a parameter with * has no shape to check",
                                      span=self.source.span_of_node(parameter.annotation))
+
+    def check_star(self, entry: Entry) -> None:
+        """`*rest` binds a list."""
+        self.check_bound(entry)
+        name = entry[0].name  # type: ignore[attr-defined]
+        if name is not None:
+            self.lists.add(name)
+
+    def check_class_pattern(self, entry: Entry) -> None:
+        """`Name(part=pattern)` reads an attribute."""
+        node = entry[0]
+        assert isinstance(node, MatchClass)
+        for name in node.kwd_attrs:
+            if attribute_problem(name):
+                raise refuse_attribute(name, self.name_span(node, name))
 
     def check_declared(self, entry: Entry) -> None:
         node: Any = entry[0]
@@ -346,6 +368,20 @@ class Lowering:
         node = entry[0]
         assert isinstance(node, HelpRequest)
         return [self.silent(helper_call("__help__", [constant(node.name, node)], node), node)]
+
+    def lower_match(self, entry: Entry) -> stmt:
+        """Before a case with a pattern like `Name(x)`, one that never fits looks at what that pattern will read."""
+        node = entry[0]
+        assert isinstance(node, Match)
+        cases: list[match_case] = []
+        for case in node.cases:
+            classes = classes_read_by_place(case.pattern)
+            if classes:
+                guard = helper_call("__match_class__", classes, case.pattern)
+                cases.append(match_case(place(MatchAs(), case.pattern), guard, [place(Pass(), case.pattern)]))
+            cases.append(case)
+        node.cases = cases
+        return node
 
     def silent(self, value: expr, at: AST) -> Expr:
         """An expression statement that is not echoed."""
@@ -552,6 +588,20 @@ def has_docstring(body: list[stmt]) -> bool:
     return isinstance(value, Constant) and isinstance(value.value, str)
 
 
+def classes_read_by_place(pattern: AST) -> list[expr]:
+    """The classes of patterns like `Name(x)`: their `__match_args__` say which attributes are read."""
+    found: list[expr] = []
+    nodes = [pattern]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, MatchClass) and node.patterns:
+            found.append(copied(node.cls))
+        for field in ("pattern", "patterns", "kwd_patterns"):
+            value = getattr(node, field, None)
+            nodes += value if isinstance(value, list) else [value] if value is not None else []
+    return found
+
+
 def names_the_class(parent: AST) -> bool:
     """Whether `parent` is the `.__name__` of `x.__class__.__name__`, being read."""
     return isinstance(parent, Attribute) and parent.attr == "__name__" and isinstance(parent.ctx, Load)
@@ -580,7 +630,7 @@ class _FieldTable(dict[type, tuple[str, ...]]):
 
     def __missing__(self, kind: type) -> tuple[str, ...]:
         fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
-        if kind in (Constant, Global, Nonlocal, HelpRequest):
+        if kind in (Constant, Global, MatchSingleton, Nonlocal, HelpRequest):
             fields = ()
         fields = tuple([field for field in reversed(fields) if field not in LEAVES])
         self[kind] = fields
@@ -596,14 +646,16 @@ CHECKS: dict[type, Any] = {
     ClassDef: Lowering.check_bound, arg: Lowering.check_bound, keyword: Lowering.check_bound,
     ExceptHandler: Lowering.check_bound, Global: Lowering.check_declared, Nonlocal: Lowering.check_declared,
     alias: Lowering.check_alias, Assign: Lowering.see_assign, AnnAssign: Lowering.see_binding,
+    MatchAs: Lowering.check_bound, MatchStar: Lowering.check_star, MatchMapping: Lowering.check_bound,
+    MatchClass: Lowering.check_class_pattern,
     NamedExpr: Lowering.see_binding, Yield: Lowering.see_yield, YieldFrom: Lowering.see_yield,
 }
 REWRITES: dict[type, Any] = {
     BinOp: Lowering.lower_binary, UnaryOp: Lowering.lower_unary, Compare: Lowering.lower_compare,
     AugAssign: Lowering.lower_augmented, Pipe: Lowering.lower_pipe, Matrix: Lowering.lower_matrix,
     HelpRequest: Lowering.lower_help, Call: Lowering.lower_call, AnnAssign: Lowering.lower_annotated,
-    Return: Lowering.lower_return, FunctionDef: Lowering.lower_function, Import: Lowering.lower_import,
-    ImportFrom: Lowering.lower_import_from,
+    Return: Lowering.lower_return, Match: Lowering.lower_match, FunctionDef: Lowering.lower_function,
+    Import: Lowering.lower_import, ImportFrom: Lowering.lower_import_from,
 }
 
 

@@ -1,6 +1,6 @@
 """Source -> `ast.Module`: the syntax of .tsr programs.
 
-The Python 3.11 grammar without `async`, `await` and `match`, plus what is marked with (+).
+The Python 3.11 grammar without `async` and `await`, plus what is marked with (+).
 
     program     := statement* END
     statement   := compound | simple (";" simple)* [";"] NEWLINE        (+) a last ";" means: no echo
@@ -20,6 +20,12 @@ The Python 3.11 grammar without `async`, `await` and `match`, plus what is marke
                          ["else" block] ["finally" block]
                  | ("@" named NEWLINE)* ("def" NAME "(" parameters ")" ["->" annotation] block
                                         | "class" NAME ["(" arguments ")"] block)
+                 | "match" star ("," star)* [","] ":" NEWLINE INDENT case+ DEDENT
+    case        := "case" patterns ["if" named] block
+    patterns    := ["*"] pattern ("," ["*"] pattern)* [","]     pattern := closed ("|" closed)* ["as" NAME]
+    closed      := NAME | dotted | literal | ("(" | "[") [patterns] (")" | "]")
+                 | "{" [key ":" pattern ("," key ":" pattern)* ["," "**" NAME]] "}"
+                 | dotted "(" [pattern ("," pattern)*] ("," NAME "=" pattern)* ")"
     block       := ":" (simple_line | NEWLINE INDENT statement+ DEDENT)
 
     expressions := star ("," star)* [","]               star  := "*" bitor | expression
@@ -38,7 +44,7 @@ The Python 3.11 grammar without `async`, `await` and `match`, plus what is marke
 
 Trees and positions are CPython's own: `ast.dump` of both, with attributes, is equal. The sugar nodes
 are in `nodes.py`. Expressions are read in `expressions.py` and `fstrings.py`, statements in
-`statements.py`; every error leaves through `Cursor.fail` and `Cursor.unexpected`.
+`statements.py`, patterns in `patterns.py`; every error leaves through `Cursor.fail` and `Cursor.unexpected`.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from _ast import (
     If,
     Import,
     ImportFrom,
+    Match,
     Module,
     Name,
     Nonlocal,
@@ -40,14 +41,16 @@ from _ast import (
     With,
     alias,
     expr,
+    match_case,
     operator,
     stmt,
     withitem,
 )
 
 from tcli.errors import TsrSyntaxError
-from tcli.lang.expressions import BINARY, DEL, STARTS, STORE, Expressions
+from tcli.lang.expressions import BINARY, DEL, STARTS, STORE
 from tcli.lang.nodes import HelpRequest
+from tcli.lang.patterns import Patterns
 from tcli.source import Source
 
 TYPE_CHECKING = False
@@ -63,7 +66,7 @@ MAX_ERRORS = 10
 MAX_BLOCKS = 20
 
 
-class Statements(Expressions):
+class Statements(Patterns):
     """The part of the parser that reads statements."""
 
     def __init__(self, source: Source, errors: list[TsrSyntaxError] | None = None) -> None:
@@ -125,7 +128,7 @@ class Statements(Expressions):
             self.skip_statement(self.pos, body)
 
     def skip_block(self) -> None:
-        """Leave out a whole block: the cases of a `match` are no statements."""
+        """Leave out a whole block: the cases of a `match` whose head is broken are no statements."""
         depth = 0
         while True:
             depth += (self.kinds[self.pos] == "INDENT") - (self.kinds[self.pos] == "DEDENT")
@@ -138,6 +141,8 @@ class Statements(Expressions):
         compound = COMPOUND.get(kind)
         if compound is not None:
             body.append(compound(self))
+        elif kind == "NAME" and self.tokens[self.pos][1] == "match" and self.at_match():
+            body.append(self.match_())
         else:
             self.simple_line(body)
 
@@ -397,7 +402,7 @@ class Statements(Expressions):
             raise self.tokens[self.pos][1]
         line = self.tokens[header][2]
         self.fail(f"the block under {after} on line {line} is missing", self.pos, incomplete=end,
-                  help="indent its lines, or write 'pass'")
+                  help="write its cases, indented" if after == "'match'" else "indent its lines, or write 'pass'")
 
     def indented(self, body: list[stmt]) -> None:
         self.pos += 1
@@ -548,6 +553,46 @@ class Statements(Expressions):
                           help="write 'except (A, B):', or 'except A as name:'")
         body = self.block("'except'", start)
         return self.node(ExceptHandler(kind, name, body), start)
+
+    def match_(self) -> stmt:
+        start = self.pos
+        self.pos += 1
+        subject = self.subject()
+        if self.kinds[self.pos] != ":":
+            self.unexpected("':' after the value to match")
+        self.pos += 1
+        self.expect("NEWLINE", " after 'match'")
+        if self.kinds[self.pos] != "INDENT":
+            self.missing_block("'match'", start)
+        self.pos += 1
+        self.depth += 1
+        cases: list[match_case] = []
+        while self.kinds[self.pos] not in ("DEDENT", "END"):
+            self.case_or_skip(cases)
+        self.depth -= 1
+        self.accept("DEDENT")
+        return self.node(Match(subject, cases), start)
+
+    def case_or_skip(self, cases: list[match_case]) -> None:
+        """One case; a broken one is left out where every error is to be found."""
+        start, depth = self.pos, self.depth
+        try:
+            cases.append(self.case())
+        except TsrSyntaxError as error:
+            if self.errors is None or len(self.errors) + 1 >= MAX_ERRORS:
+                raise
+            self.errors.append(error)
+            self.depth = depth
+            self.skip_statement(start, [])
+
+    def case(self) -> match_case:
+        start = self.pos
+        if self.kinds[start] != "NAME" or self.tokens[start][1] != "case":
+            self.unexpected("'case' and a pattern")
+        self.pos += 1
+        pattern = self.patterns()
+        guard = self.named_expression() if self.accept("if") else None
+        return match_case(pattern, guard, self.block("the pattern of 'case'", start))
 
     # ---------------------------------------------------------------- functions and classes
 

@@ -37,17 +37,18 @@ _FILES = {
             "LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d "
             "LazyLinear UninitializedBuffer UninitializedParameter",
     "parallel": "DataParallel",
-    "hooks": "register_module_forward_hook register_module_forward_pre_hook register_module_full_backward_hook "
+    "hooks": "register_module_backward_hook register_module_forward_hook register_module_forward_pre_hook "
+             "register_module_full_backward_hook "
              "register_module_full_backward_pre_hook register_module_parameter_registration_hook "
              "register_module_buffer_registration_hook register_module_module_registration_hook",
 }
 _WHERE = {name: file for file, names in _FILES.items() for name in names.split()}
 
-__all__ = ["Parameter", "init", "utils", *_WHERE]
+__all__ = ["Parameter", "grad", "init", "utils", *_WHERE]
 
 
 def __getattr__(name: str):
-    if name in ("init", "utils"):
+    if name in ("grad", "init", "utils"):
         return import_module(f"{__name__}.{name}")
     if name == "Parameter":
         from ..engine.tensor import Parameter as found

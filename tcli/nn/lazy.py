@@ -13,11 +13,23 @@ from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Conv
 from .linear import Linear
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 
+_ALLOWED = frozenset(("_cast", "_move", "to", "detach", "cpu", "cuda", "half", "float", "double", "bfloat16"))
+
 
 class _Uninitialized:
     """A tensor without a shape yet."""
 
     is_lazy = True
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        name = getattr(func, "__name__", func)
+        if name in _ALLOWED:
+            return super().__torch_function__(func, types, args, kwargs)
+        raise BadValue(f"Attempted to use an uninitialized parameter in <method '{name}' of 'torch._C.TensorBase' objects>. "
+                       "This error happens when you are using a `LazyModule` or explicitly manipulating "
+                       "`torch.nn.parameter.UninitializedParameter` objects. When using LazyModules Call `forward` with a "
+                       "dummy batch to initialize the parameters before calling torch functions")
 
     def _hollow(self, device, dtype) -> None:
         self._a = T.empty(0, device=as_device(device), dtype=dtype or dtypes.get_default_dtype())._a
@@ -25,7 +37,8 @@ class _Uninitialized:
 
     def materialize(self, shape, device=None, dtype=None) -> None:
         """Becomes a tensor of a shape; its values are still to be set."""
-        fresh = T.empty(tuple(shape), device=device or self.device, dtype=dtype or self.dtype)
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        fresh = T.empty(sizes, device=device or self.device, dtype=dtype or self.dtype)
         self._a, self.__class__ = fresh._a, type(self)._becomes
 
     @property
@@ -34,6 +47,13 @@ class _Uninitialized:
                           "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
                           "initialized one. Call `forward` to initialize the parameters before accessing their "
                           "attributes.")
+
+    def numel(self):
+        return self.__torch_function__(Tensor.numel, ())
+
+    def share_memory_(self):
+        raise EngineError("Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the "
+                          "parameters before calling `module.share_memory()`.")
 
     def detach(self):
         return self

@@ -7,9 +7,10 @@ in `state.py`.
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 
-from ..engine import dtypes
+from ..engine import dtypes, overrides
 from ..engine.class_names import home_in_torch, reduced
 from ..engine.device import Device, as_device
 from ..engine.registry import T
@@ -406,8 +407,12 @@ class Module:
             state.grad = before
         return self
 
-    def to(self, *args, dtype=None, device=None, tensor=None, non_blocking: bool = False, memory_format=None):
+    def to(self, *args, dtype=None, device=None, tensor=None, non_blocking: bool = False, memory_format=None, **others):
         """Moves parameters and buffers to a device, or casts the floating ones to a dtype; in place."""
+        if "copy" in others:
+            raise EngineError(".to() does not accept copy argument")
+        if others:
+            raise ArgumentError(f"Module.to() got an unexpected keyword argument '{next(iter(others))}'")
         for value in args:
             if isinstance(value, dtypes.dtype):
                 dtype = value
@@ -420,13 +425,21 @@ class Module:
         if dtype is not None and dtype.category < dtypes.FLOAT:
             raise ArgumentError("nn.Module.to only accepts floating point or complex dtypes, but got desired "
                                 f"dtype={dtype}")
+        if dtype is not None and dtype.category == dtypes.COMPLEX:
+            warnings.warn("Complex modules are a new feature under active development whose design may change, and some "
+                          "modules might not work as expected when using complex tensors as parameters or buffers. Please "
+                          "file an issue at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml if a "
+                          "complex module does not work as expected.", stacklevel=2)
 
         def convert(t):
             cast = dtype if t.dtype.category >= dtypes.FLOAT else None
             if device is not None and t.is_meta and as_device(device).type != "meta":
                 raise Unsupported("Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
                                   "torch.nn.Module.to() when moving module from meta to a different device.")
-            return t if cast is None and device is None else t.to(dtype=cast, device=device)
+            kept = memory_format if memory_format is not None and t.dim() in (4, 5) else None
+            if cast is None and device is None and kept is None:
+                return t
+            return t.to(dtype=cast, device=device, memory_format=kept)
         return self._apply(convert)
 
     def to_empty(self, *, device, recurse: bool = True):
@@ -466,8 +479,8 @@ class Module:
         return self._apply(lambda t: t.type(dst_type))
 
     def share_memory(self):
-        """Nothing to do here: kept for programs that call it."""
-        return self
+        """Nothing to do here but for the tensors to say so: kept for programs that call it."""
+        return self._apply(lambda t: t.share_memory_())
 
     def compile(self, *args, **kwargs) -> None:
         """Nothing to do here: programs run as they are."""
@@ -553,9 +566,9 @@ class Module:
 
     def register_load_state_dict_pre_hook(self, hook):
         """`hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors)`, before loading."""
-        def with_module(*args):
-            return hook(self, *args)
-        return self._hook("_load_state_dict_pre_hooks", with_module, False)
+        from .hooks import WithModule
+
+        return self._hook("_load_state_dict_pre_hooks", WithModule(hook, self), False)
 
     def _register_load_state_dict_pre_hook(self, hook, with_module: bool = False):
         if with_module:
@@ -600,6 +613,8 @@ class Module:
 
 class Buffer(Tensor):
     """A tensor that becomes a buffer of the module it is assigned to."""
+
+    __torch_function__ = overrides.disabled
 
     def __new__(cls, data=None, *, persistent: bool = True):
         t = object.__new__(cls)

@@ -42,6 +42,10 @@ class _NormBase(Module):
         self.reset_running_stats()
         reset_affine(self)
 
+    def _get_no_batch_dim(self) -> int:
+        """The dims of one sample."""
+        return self._allowed[0]
+
     def _check_input_dim(self, input) -> None:
         if input.dim() not in self._allowed:
             wanted = " or ".join(f"{n}D" for n in self._allowed)

@@ -158,6 +158,8 @@ def _load_one(module, name: str, t, key: str, value, assign: bool, errors: list)
                       f"checkpoint but received {type(value)}")
         return
     lazy = getattr(t, "is_lazy", False)
+    if lazy and getattr(value, "is_lazy", False):
+        return
     if not lazy and t.dim() == 0 and value.shape == (1,):
         value = value[0]
     if not lazy and value.shape != t.shape:
@@ -203,3 +205,12 @@ def _find_unexpected(module, own: dict, tensors, prefix: str, unexpected: list) 
         head, dot, _ = key[len(prefix):].partition(".")
         if head not in (module._modules if dot else own):
             unexpected.append(key)
+
+
+def consume_prefix_in_state_dict_if_present(state_dict: dict, prefix: str) -> None:
+    """Takes a prefix such as "module." off the names of a state dict, in place."""
+    for key in [key for key in state_dict if key.startswith(prefix)]:
+        state_dict[key[len(prefix):]] = state_dict.pop(key)
+    metadata = getattr(state_dict, "_metadata", None)
+    for key in [key for key in metadata or () if key and (key == prefix.replace(".", "") or key.startswith(prefix))]:
+        metadata[key[len(prefix):]] = metadata.pop(key)

@@ -39,6 +39,7 @@ TABLES: dict[str, dict[str, str]] = {
         "determinants": "_det _slogdet linalg_det linalg_slogdet logdet slogdet",
         "differences": "cumulative_trapezoid diff gradient trapezoid",
         "distances": "_euclid cdist cosine_similarity dist pairwise_distance pdist",
+        "dropout": "alpha_dropout dropout dropout1d dropout2d dropout3d feature_alpha_dropout feature_dropout",
         "einsum": "_pair",
         "embedding":
             "_bag_pick _bag_sum _bag_unpick _embedding _embedding_again _embedding_gradient _torch_embedding "
@@ -117,9 +118,8 @@ TABLES: dict[str, dict[str, str]] = {
         "products": "_contract addbmm addmm addmv addr baddbmm bmm dot inner linalg_multi_dot mv outer tensordot vdot",
         "quantiles": "nanquantile quantile",
         "random":
-            "_dirichlet_grad _normal _sample_dirichlet _standard_gamma _standard_gamma_grad alpha_dropout bernoulli binomial "
-            "dropout dropout1d dropout2d dropout3d feature_alpha_dropout gumbel_softmax multinomial normal poisson rand "
-            "rand_like randint randint_like randn randn_like randperm",
+            "_dirichlet_grad _normal _sample_dirichlet _standard_gamma _standard_gamma_grad bernoulli binomial gumbel_softmax "
+            "multinomial normal poisson rand rand_like randint randint_like randn randn_like randperm",
         "reduce": "_is_zero all any count_nonzero logsumexp mean nanmean nansum prod sum sum_to_size",
         "rnn": "_recurrent_layer _recurrent_layer_backward gru_cell lstm_cell rnn_relu_cell rnn_tanh_cell",
         "rnn_sequence": "gru lstm rnn_relu rnn_tanh",
@@ -232,6 +232,9 @@ TABLES: dict[str, dict[str, str]] = {
         "distances":
             "F.cosine_similarity F.pairwise_distance F.pdist tensor.dist torch.cdist torch.cosine_similarity torch.dist "
             "torch.pairwise_distance torch.pdist",
+        "dropout":
+            "F.alpha_dropout F.dropout F.dropout1d F.dropout2d F.dropout3d F.feature_alpha_dropout torch.alpha_dropout "
+            "torch.dropout torch.feature_alpha_dropout torch.feature_dropout",
         "embedding": "F.embedding F.embedding_bag torch.embedding torch.embedding_bag torch.embedding_renorm_",
         "extrema":
             "tensor.amax tensor.amin tensor.aminmax tensor.argmax tensor.argmin tensor.max tensor.min torch.amax torch.amin "
@@ -337,11 +340,10 @@ TABLES: dict[str, dict[str, str]] = {
             "torch.outer torch.tensordot torch.vdot",
         "quantiles": "tensor.nanquantile tensor.quantile torch.nanquantile torch.quantile",
         "random":
-            "F.alpha_dropout F.dropout F.dropout1d F.dropout2d F.dropout3d F.feature_alpha_dropout F.gumbel_softmax "
-            "tensor.bernoulli tensor.multinomial torch._dirichlet_grad torch._sample_dirichlet torch._standard_gamma "
-            "torch._standard_gamma_grad torch.alpha_dropout torch.bernoulli torch.binomial torch.dropout "
-            "torch.feature_alpha_dropout torch.multinomial torch.normal torch.poisson torch.rand torch.rand_like "
-            "torch.randint torch.randint_like torch.randn torch.randn_like torch.randperm",
+            "F.gumbel_softmax tensor.bernoulli tensor.multinomial torch._dirichlet_grad torch._sample_dirichlet "
+            "torch._standard_gamma torch._standard_gamma_grad torch.bernoulli torch.binomial torch.multinomial torch.normal "
+            "torch.poisson torch.rand torch.rand_like torch.randint torch.randint_like torch.randn torch.randn_like "
+            "torch.randperm",
         "reduce":
             "special.logsumexp tensor.all tensor.any tensor.count_nonzero tensor.logsumexp tensor.mean tensor.nanmean "
             "tensor.nansum tensor.prod tensor.sum tensor.sum_to_size torch.all torch.any torch.count_nonzero torch.logsumexp "
@@ -421,9 +423,9 @@ TABLES: dict[str, dict[str, str]] = {
         "convert":
             "tensor.bfloat16 tensor.bool tensor.byte tensor.cdouble tensor.cfloat tensor.chalf tensor.char tensor.copy_ "
             "tensor.double tensor.fill_ tensor.fill_diagonal_ tensor.float tensor.half tensor.int tensor.is_nonzero "
-            "tensor.is_same_size tensor.long tensor.short tensor.type_as tensor.zero_ torch.can_cast torch.detach "
-            "torch.detach_ torch.detach_copy torch.fill torch.fill_ torch.get_device torch.is_nonzero torch.is_same_size "
-            "torch.numel torch.zero_",
+            "tensor.is_same_size tensor.long tensor.short tensor.to_dense tensor.type_as tensor.zero_ torch.can_cast "
+            "torch.detach torch.detach_ torch.detach_copy torch.fill torch.fill_ torch.get_device torch.is_nonzero "
+            "torch.is_same_size torch.numel torch.zero_",
         "einsum": "torch.einsum",
         "foreach":
             "torch._foreach_abs torch._foreach_abs_ torch._foreach_acos torch._foreach_acos_ torch._foreach_add "

@@ -74,9 +74,18 @@ def threshold(xp, x, threshold: "Scalar", value: "Scalar", inplace: "bool" = Fal
     return xp.where(xp.less_equal(x, threshold), xp.asarray(value).astype(x.dtype), x)
 
 
+def _leaky_rule(k, g, x, slope, inplace):
+    if inplace and slope < 0:
+        raise EngineError("In-place leakyReLu backward calculation is triggered with a negative slope which is not supported. "
+                          "This is caused by calling in-place forward function with a negative slope, please call out-of-place "
+                          "version instead. File an issue at https://github.com/pytorch/pytorch if you do require supporting "
+                          "in-place leakRelu backward calculation with negative slope")
+    return k.linked(k._leaky_adjoint(g, x, slope), x)
+
+
 @op("leaky_relu", at="F", grad_name=lambda x, slope, inplace: f"LeakyReluBackward{int(inplace)}",
     samples=["away(3, 4)", "away(3), 0.2"],
-    vjp={"x": lambda k, g, x, negative_slope: k.linked(k._leaky_adjoint(g, x, negative_slope), x)}, raw_vjp=True)
+    vjp={"x": lambda k, g, x, negative_slope, inplace: _leaky_rule(k, g, x, negative_slope, inplace)}, raw_vjp=True)
 def leaky_relu(xp, x, negative_slope: "float" = 0.01, inplace: "bool" = False):
     """x where it is positive, else negative_slope * x.
 

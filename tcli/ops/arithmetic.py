@@ -8,6 +8,7 @@ from ..engine.callables import OPERANDS, finish, is_small, record_binary, set_op
 from ..engine.dispatch import TENSORS, call, is_half
 from ..engine.node_view import as_input, graph_of
 from ..engine.notes import note_expansion
+from ..engine.overrides import answers
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops, plan_for
 from ..engine.tape import state
@@ -345,7 +346,7 @@ def _power_operator():
 
 def _refused(x, exponent):
     sides = (Tensor, *OPERANDS)
-    return None if isinstance(x, sides) and isinstance(exponent, sides) else NotImplemented
+    return None if all(isinstance(side, sides) or answers(type(side)) for side in (x, exponent)) else NotImplemented
 
 
 set_operator(ops["pow"], _power_operator())

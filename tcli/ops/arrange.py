@@ -117,7 +117,7 @@ def _repeated(x, times: int, dim: int):
     return T.flatten(T.clone(wide, memory_format=contiguous_format), dim, dim + 1)
 
 
-@op("flip", at="torch tensor", half=False, samples=["r(3, 4), (0,)", "r(3, 4), (0, 1)", "r(3), ()", "r(), (0,)"],
+@op("flip", rows="format", at="torch tensor", half=False, samples=["r(3, 4), (0,)", "r(3, 4), (0, 1)", "r(3), ()", "r(), (0,)"],
     vjp={"x": lambda k, g, dims: k.flip(g, dims)})
 def flip(xp, x, dims: "Dims*"):
     """The order of elements reversed along dims; a copy.
@@ -154,7 +154,8 @@ def flipud(x):
     return T.flip(x, (0,))
 
 
-@op("roll", at="torch tensor", half=False, samples=["r(4), 1", "r(2, 3), -1", "r(2, 3), (1, 2), (0, 1)", "r(2, 3), 1, 1"],
+@op("roll", rows="format", at="torch tensor", half=False,
+    samples=["r(4), 1", "r(2, 3), -1", "r(2, 3), (1, 2), (0, 1)", "r(2, 3), 1, 1"],
     vjp={"x": lambda k, g, shifts, dims: k.roll(g, tuple(-s for s in _tuple(shifts)), dims)})
 def roll(xp, x, shifts: "any", dims: "any" = None):
     """Elements moved along dims, those that fall off coming in at the other end.

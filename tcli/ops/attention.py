@@ -199,6 +199,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask: "Tensor?" = None,
     if enable_gqa and min(query._a.ndim, key._a.ndim, value._a.ndim) >= 3:
         key, value = _grouped(query, key, value)
     _check(query, key, value, attn_mask)
+    if is_causal and attn_mask is not None and (query._a.ndim != 4 or dropout_p):  # PyTorch's kernel for the others lets it be
+        raise EngineError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
     return attend(query, key, value, attn_mask, dropout_p, is_causal, scale, weights=False)[0]
 
 

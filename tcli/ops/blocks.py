@@ -18,6 +18,7 @@ BLOCK = 1 << 17  # elements
 LONG = 1 << 19  # elements of a block that is read once
 LARGE = 1 << 18  # elements from which a second thread pays
 COLUMNS = 256  # the fewest columns that rows are cut into
+THIN = 32  # the width of strips of matrices that fit the cache
 STRIP = 256  # the length of the strips in which transposed arrays are copied
 
 
@@ -35,14 +36,17 @@ def several_threads() -> bool:
     return threads.get_num_threads() > 1
 
 
-def over_rows(n: int, per_row: int, fn: Callable[[int, int], object], block: int = BLOCK) -> None:
-    """Calls `fn(start, stop)` for the blocks of `n` rows of `per_row` elements each, in any order."""
+def over_rows(n: int, per_row: int, fn: Callable[[int, int], object], block: int = BLOCK, worth: int = LARGE) -> None:
+    """Calls `fn(start, stop)` for the blocks of `n` rows of `per_row` elements each, in any order.
+
+    Threads share blocks of arrays of `worth` elements and more: to wake one takes as long as a pass over 2 ** 18 elements.
+    """
     step = max(1, block // max(per_row, 1))
     count = -(-n // step)
 
     def one(i: int) -> None:
         fn(i * step, min(n, (i + 1) * step))
-    if count > 1 and n * per_row >= LARGE:
+    if count > 1 and n * per_row >= worth:
         parallel(count, one)
     else:
         for i in range(count):
@@ -99,6 +103,8 @@ def row_major_copy(x: np.ndarray, dtype=None) -> np.ndarray:
     elif x.flags.c_contiguous:
         flat, source = out.reshape(-1), x.reshape(-1)
         over_rows(x.size, 1, lambda start, stop: np.copyto(flat[start:stop], source[start:stop], "unsafe"))
+    elif x.ndim > 2 and x.size // len(x) <= BLOCK and abs(x.strides[-1]) > min(map(abs, x.strides)):
+        _copy_matrices(out, x)
     elif x.ndim > 1 and abs(x.strides[-1]) > min(map(abs, x.strides)):
         height = x.size // x.shape[-1]
         over_rows(x.shape[-1], height, lambda start, stop: np.copyto(out[..., start:stop], x[..., start:stop], "unsafe"),
@@ -106,6 +112,19 @@ def row_major_copy(x: np.ndarray, dtype=None) -> np.ndarray:
     else:
         over_rows(len(x), x.size // len(x), lambda start, stop: np.copyto(out[start:stop], x[start:stop], "unsafe"))
     return out
+
+
+def _copy_matrices(out: np.ndarray, x: np.ndarray) -> None:
+    """Copies small transposed matrices that lie behind each other, each in strips of a few columns."""
+    def some(start: int, stop: int) -> None:
+        for i in range(0, x.shape[-1], THIN):
+            np.copyto(out[start:stop, ..., i:i + THIN], x[start:stop, ..., i:i + THIN], "unsafe")
+    over_rows(len(x), x.size // len(x), some)
+
+
+def own_copy(xp, x):
+    """A contiguous copy, to be written into."""
+    return row_major_copy(x) if type(x) is np.ndarray and x.size >= LARGE else xp.array(x, order="C")
 
 
 # ---------------------------------------------------------------- reductions
@@ -140,11 +159,11 @@ def _along(ufunc: np.ufunc, x: np.ndarray, dim: int, dtype) -> np.ndarray:
     source = slabs(x, dim)
     if behind == 1 and ufunc is np.add and dtype in (None, x.dtype):
         out = np.empty((before, 1), x.dtype)
-        over_rows(before, n, lambda start, stop: line_sums(source[start:stop], out[start:stop]))
+        over_rows(before, n, lambda start, stop: line_sums(source[start:stop], out[start:stop]), LONG)
         return out[:, 0]
     if behind == 1 and dtype is None:
         out = np.empty(before, _result_dtype(ufunc, x, None))
-        over_rows(before, n, lambda start, stop: line_best(ufunc, source[start:stop], out[start:stop]))
+        over_rows(before, n, lambda start, stop: line_best(ufunc, source[start:stop], out[start:stop]), LONG)
         return out
     if behind == 1 or n * behind <= BLOCK:
         out = np.empty((before, behind) if behind > 1 else before, _result_dtype(ufunc, x, dtype))
@@ -185,7 +204,7 @@ def place_of_best(name: str, x: np.ndarray, dim: int | None):
     source = slabs(x, dim)
     out = np.empty(source.shape[:1] + source.shape[2:], np.int64)
     if behind == 1:
-        over_rows(before, n, lambda start, stop: find(source[start:stop], 1, out[start:stop]))
+        over_rows(before, n, lambda start, stop: find(source[start:stop], 1, out[start:stop]), LONG)
     else:
         width = max(COLUMNS, BLOCK // n)
         across = -(-behind // width)

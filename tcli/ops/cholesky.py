@@ -136,7 +136,7 @@ def _cholesky_solve_both(k, g, need, L, upper, out):
 _FACTOR = "torch.tril(r(3, 3)) + 3 * torch.eye(3)"
 
 
-@op("cholesky_solve", at="torch tensor", half=False, check=_check_cholesky_solve,
+@op("cholesky_solve", out="castable", at="torch tensor", half=False, check=_check_cholesky_solve,
     samples=["r(3, 2), " + _FACTOR, "r(3, 2), (" + _FACTOR + ").t(), True"],
     vjp={"x, L": _cholesky_solve_both})
 def cholesky_solve(xp, x, L, upper: "bool" = False):
@@ -159,7 +159,7 @@ def _cholesky_inverse_gradient(k, g, L, upper, out):
     return -(k.matmul(L, both) if upper else k.matmul(both, L))
 
 
-@op("cholesky_inverse", at="torch tensor", half=False, samples=[_FACTOR, "(" + _FACTOR + ").t(), True"],
+@op("cholesky_inverse", out="castable", at="torch tensor", half=False, samples=[_FACTOR, "(" + _FACTOR + ").t(), True"],
     vjp={"L": _cholesky_inverse_gradient})
 def cholesky_inverse(xp, L, upper: "bool" = False):
     """The inverse of L @ L^H for a Cholesky factor L (upper: of U^H @ U).

@@ -5,8 +5,8 @@
 argument is one of the other two, so gradients of every order exist. `geometry` is (stride, pads,
 dilation, groups) with a (low, high) pair of pads per spatial dim.
 
-The work is im2col by one strided copy per kernel offset and a matrix product per image; depthwise
-convolutions add up scaled slices instead.
+With stride 1 on the CPU the work is that of `conv_flat.py`. Else it is im2col by one strided copy per
+kernel offset and a matrix product per image; depthwise convolutions add up scaled slices instead.
 """
 
 from math import prod
@@ -49,12 +49,7 @@ def _depthwise(c: int, groups: int) -> bool:
     return groups > 1 and c == groups
 
 
-def _one_to_one(n_in: int, weight, groups: int) -> bool:
-    """Whether every channel has a kernel of its own."""
-    return n_in == groups == len(weight)
-
-
-@op("_conv", at="", cost=convolution, samples=["r(2, 4, 6), r(6, 2, 3), r(6), ((2,), ((1, 1),), (1,), 2), (3,)"],
+@op("_conv", rows="format", at="", cost=convolution, samples=["r(2, 4, 6), r(6, 2, 3), r(6), ((2,), ((1, 1),), (1,), 2), (3,)"],
     grad_name="ConvolutionBackward0",
     vjp={"x": lambda k, g, weight, x_shape, geometry:
          k._conv_input(g, k.conj_of(weight), None, geometry, x_shape[2:]),
@@ -70,13 +65,11 @@ def _conv(xp, x, weight, bias: "Tensor?", geometry: "any", size: "any"):
         return y
     if not x.size or not weight.size:
         y[...] = 0
-    elif _one_to_one(x.shape[1], weight, groups) and conv_flat.fits(x, x.shape[2:], kernel, size, geometry):
-        conv_flat.forward_depthwise(x, weight, y, geometry)
-    elif _depthwise(x.shape[1], groups):
-        _over(xp, _small_blocks(y), lambda i: _forward_depthwise(xp, padded(xp, x[i], pads), weight, y[i], geometry))
-    elif conv_flat.fits(x, x.shape[2:], kernel, size, geometry):
+    elif conv_flat.fits(x, geometry):
         conv_flat.forward(x, weight, bias, y, geometry)
         return y
+    elif _depthwise(x.shape[1], groups):
+        _over(xp, _small_blocks(y), lambda i: _forward_depthwise(xp, padded(xp, x[i], pads), weight, y[i], geometry))
     else:
         length, per_group = prod(size), prod(weight.shape[1:])
         w = weight.reshape(groups, n_out // groups, per_group)
@@ -116,7 +109,7 @@ def _forward_depthwise(xp, x, weight, y, geometry) -> None:
             parts += scratch
 
 
-@op("_conv_input", cost=transposed_convolution, at="",
+@op("_conv_input", rows="format", cost=transposed_convolution, at="",
     samples=["r(2, 6, 3), r(6, 2, 3), r(4), ((2,), ((1, 1),), (1,), 2), (6,)"],
     grad_name="ConvolutionBackward0",
     vjp={"g": lambda k, h, weight, g_shape, geometry: k._conv(h, k.conj_of(weight), None, geometry, g_shape[2:]),
@@ -126,13 +119,10 @@ def _forward_depthwise(xp, x, weight, y, geometry) -> None:
 def _conv_input(xp, g, weight, bias: "Tensor?", geometry: "any", size: "any"):
     """What y-like `g` sends back to an x of spatial `size`: the transposed convolution."""
     stride, pads, dilation, groups = geometry
-    n, kernel, out = g.shape[0], weight.shape[2:], g.shape[2:]
-    n_in = weight.shape[1] * groups
+    n, n_in = g.shape[0], weight.shape[1] * groups
     full = tuple(s + low + high for s, (low, high) in zip(size, pads, strict=True))
-    one_to_one = _one_to_one(n_in, weight, groups)
-    if g.size and weight.size and (one_to_one or not _depthwise(n_in, groups)) and conv_flat.fits(
-            g, size, kernel, out, geometry):
-        x = (conv_flat.backward_input_depthwise if one_to_one else conv_flat.backward_input)(g, weight, size, geometry)
+    if g.size and weight.size and conv_flat.fits(g, geometry):
+        x = conv_flat.backward_input(g, weight, size, geometry)
         if bias is not None:
             x += bias.reshape(-1, *(1,) * len(size))
         return x
@@ -140,11 +130,6 @@ def _conv_input(xp, g, weight, bias: "Tensor?", geometry: "any", size: "any"):
     if x.size and g.size and weight.size:
         if _depthwise(n_in, groups):
             _over(xp, _small_blocks(g), lambda i: _backward_depthwise(xp, g[i], weight, x[i], geometry))
-        elif prod(kernel) == 1 and not any(low or high for low, high in pads) and all(s == 1 for s in stride) \
-                and out == full:
-            flat = x.reshape(n, groups, weight.shape[1], -1)
-            _over(xp, _blocks(n, x.size // n), lambda i: _back_product(xp, g[i], weight, groups, flat[i]),
-                  weight.size * prod(out) * n)
         else:
             _spread(xp, g, weight, x, geometry)
     x = cropped(x, pads, size)
@@ -198,14 +183,11 @@ def _conv_weight(xp, g, x, geometry: "any", kernel: "any"):
     w = xp.zeros((n_out, n_in, *kernel), g.dtype)
     if not g.size or not x.size:
         return w
-    flat = conv_flat.fits(g, x.shape[2:], kernel, out, geometry)
-    if flat and n_in == 1 and groups == n_out:
-        return conv_flat.backward_weight_depthwise(g, x, kernel, geometry)
+    if conv_flat.fits(g, geometry):
+        return conv_flat.backward_weight(g, x, kernel, geometry)
     if n_in == 1 and groups > 1:
         _weight_depthwise(xp, g, padded(xp, x, pads), w, geometry)
         return w
-    if flat:
-        return conv_flat.backward_weight(g, x, kernel, geometry)
     length, per_group = prod(out), n_in * prod(kernel)
     blocks = _blocks(n, groups * per_group * length)
 
@@ -283,8 +265,10 @@ def check_conv(x, weight, bias, stride, pads, dilation, groups: int, transposed:
         raise EngineError("negative padding is not supported")
     if any(s <= 0 for s in stride):
         raise EngineError("non-positive stride is not supported")
-    if any(d <= 0 for d in dilation):
+    if min(dilation) == 0 and x.shape[0] > 1:  # there PyTorch takes another library
         raise EngineError("non-positive dilation is not supported")
+    if any(d <= 0 for d in dilation):
+        raise EngineError("dilation should be greater than zero" + _nothing(dilation, "dilation", transposed))
     w = list(weight.shape)
     if w[0] < groups:
         raise ShapeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got "
@@ -302,6 +286,21 @@ def check_conv(x, weight, bias, stride, pads, dilation, groups: int, transposed:
         word = "transposed=1, " if transposed else ""
         raise ShapeError(f"Given {word}weight of size {w}, expected bias to be 1-dimensional with {n_bias} elements, "
                          f"but got bias of size {list(bias.shape)} instead")
+    if 0 in w[2:]:
+        raise ShapeError("kernel size should be greater than zero" + (
+            f", but got: {_by(w[2:])} (TxHxW)" if len(w) == 5 else _nothing(w[2:], "kernel", True)))
+
+
+def _nothing(sizes, word: str, named: bool) -> str:
+    """How PyTorch lists sizes of which some are 0."""
+    if any(s < 0 for s in sizes):
+        return ""
+    sizes = [1, *sizes] if len(sizes) == 1 else list(sizes)
+    if not named:
+        return f", but got {sizes}"
+    joint = ", " if word == "dilation" else " "
+    return ", but got " + joint.join(f"{word}_{dim}: {s}" for dim, s in
+                                     zip(("depth", "height", "width")[-len(sizes):], sizes, strict=True))
 
 
 def _by(values) -> str:

@@ -1,13 +1,14 @@
-"""Convolutions of stride 1 over images that lie one after the other in memory.
+"""Convolutions of stride 1 by matrix products over columns that are runs of memory.
 
-Padding is shared: behind each row, and behind each image, stand as many zeros as the wider side of its padding
-has. What one offset of the kernel sees of all windows is then one run of memory that begins at that offset. Runs
-cover the zeros too, where no window begins; these places are cut from the results, or hold zeros in the gradient.
+What one offset of the kernel along the last dims sees of all rows of an image is a column. Where the result is as wide
+as the image, a column is the image itself, moved by some places, with zeros at the edges: one copy of a long run.
+What an offset along the first dim sees are the same columns some rows further along, so that dim needs no copies:
+there is one matrix product for each of its offsets, and these are added up. Where channels are few its offsets
+become columns as well, for products of a handful of terms are slow; not so where each channel has a kernel of its own
+and products are sums of a few lines.
 
-The offsets of a kernel are split: inner ones become rows of columns, one copy each, outer ones are matrix products
-with the same columns, further along, that are added up. Work goes over units of whole images, or of bands of rows
-of one image, whose buffers stay in cache. Units follow from the shapes alone. `geometry` is (stride, pads,
-dilation, groups). No op is declared here.
+Work goes over units of whole images, or of bands of rows of one image, whose buffers stay in cache. Units follow from
+the shapes alone. `geometry` is (stride, pads, dilation, groups). No op is declared here.
 """
 
 from __future__ import annotations
@@ -20,110 +21,137 @@ import numpy as np
 from ..engine import blas
 from .windows import offsets
 
-CACHE = 1 << 19  # elements of the buffers of a unit
-DEEP = 1 << 18  # elements per buffer where few passes of arithmetic go over each
-FEW = 1 << 20  # multiplications that are not worth a second unit
-WASTE = 1.6  # the most places per window
+CACHE = 1 << 20  # elements of the buffers of a unit
+FEW = 1 << 23  # multiplications that are not worth a second unit
+DEEP = 32  # terms of a product from which more of them gain little
 PARTS = 8  # sums of weight gradients that are held at a time
 
 
-def fits(array, size: tuple, kernel: tuple, out: tuple, geometry: tuple) -> bool:
-    """Whether the way of this file pays: stride 1, narrow padding, and few places where no window begins."""
-    stride, pads, dilation, _ = geometry
-    if type(array) is not np.ndarray or array.dtype.kind != "f" or any(s != 1 for s in stride) or prod(kernel) == 1:
-        return False
-    if any(max(pad) > d * (k - 1) for pad, d, k in zip(pads, dilation, kernel, strict=True)):
-        return False
-    return prod(n + max(pad) for n, pad in zip(size[1:], pads[1:], strict=True)) <= WASTE * prod(out[1:])
+def fits(array, geometry: tuple) -> bool:
+    """Whether the way of this file is open: stride 1, on the CPU."""
+    return type(array) is np.ndarray and array.dtype.kind == "f" and all(s == 1 for s in geometry[0])
 
 
 class Layout:
-    """Where things lie in images that follow each other."""
+    """Where things lie in images and their columns."""
 
     def __init__(self, size: tuple, kernel: tuple, out: tuple, geometry: tuple):
-        _, self.pads, dilation, self.groups = geometry
-        self.size, self.kernel, self.out = tuple(size), tuple(kernel), tuple(out)
-        self.spaced = tuple(n + max(pad) for n, pad in zip(size, self.pads, strict=True))
-        self.steps = [prod(self.spaced[d + 1:]) for d in range(len(size))]
-        self.shifts = [d * s for d, s in zip(dilation, self.steps, strict=True)]
+        _, pads, dilation, self.groups = geometry
+        self.size, self.out, self.low = tuple(size), tuple(out), pads[0][0]
+        self.step = prod(out[1:])  # places of a row
         self.reach = dilation[0] * (kernel[0] - 1)
-        self.low = sum(low * s for (low, _), s in zip(self.pads[1:], self.steps[1:], strict=True))
+        self.starts = [i * dilation[0] * self.step for i in range(kernel[0])]
+        self.moves = [tuple(i * d - low for i, d, (low, _) in zip(offset, dilation[1:], pads[1:], strict=True))
+                      for offset in offsets(tuple(kernel[1:]))]
+        self.as_wide = self.size[1:] == self.out[1:]
+        self.as_it_is = self.as_wide and self.moves == [(0,) * len(size[1:])] and self.size[0] == self.out[0] + self.reach
 
-    def starts(self, first: int, last: int) -> list:
-        """Where the offsets along dims first..last of the kernel begin."""
-        shifts = self.shifts[first:last]
-        return [sum(i * s for i, s in zip(offset, shifts, strict=True)) for offset in offsets(self.kernel[first:last])]
-
-    def split(self, channels: int, n_out: int) -> int:
-        """How many dims of the kernel are outer ones: what costs the fewest copies and additions."""
-        def passes(s: int) -> int:
-            inner = prod(self.kernel[s:])
-            return inner * channels * (inner > 1) + (prod(self.kernel[:s]) - 1) * n_out
-        deep = [s for s in range(len(self.kernel) + 1) if prod(self.kernel[s:]) * channels >= 16 * self.groups]
-        return min(deep, key=passes, default=0)
-
-    def units(self, n: int, per_place: int, work: int) -> list:
-        """(first image, end, first row, end): what is done at a time with buffers of `per_place` elements a place."""
-        places = max(1, CACHE // per_place)
-        image, height = prod(self.spaced), self.out[0]
-        if image > places:
-            rows = max(1, places // self.steps[0])
+    def units(self, n: int, per_place: int, per_image: int, work: int) -> list:
+        """(first image, end, first row, end): what is done at a time, with so many elements of buffers."""
+        height = self.out[0]
+        image = per_place * (height + self.reach) * self.step + per_image
+        if image > CACHE:
+            rows = max(1, self.reach, (CACHE - per_image) // (per_place * self.step) - self.reach)
             rows = -(-height // -(-height // rows))
             return [(i, i + 1, r, min(r + rows, height)) for i in range(n) for r in range(0, height, rows)]
-        count = max(-(-n // (places // image)), 2 if n > 1 and work * n > FEW else 1)
-        step = -(-n // count)
+        count = -(-n // (CACHE // max(image, 1))) if image else 1
+        if n > 1 and work * n > FEW:
+            count += count % 2  # so that two threads have as much to do
+        step = -(-n // max(count, 1))
         return [(i, min(i + step, n), 0, height) for i in range(0, n, step)]
 
+    def columns(self, x: np.ndarray, unit: tuple, ones: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """What the offsets along the last dims see, zeros beyond the edges: (images, groups, channels, offsets, places),
+        and the same as (images, groups, lines, places) with so many lines of ones behind those of a group."""
+        i, j, r, end = unit
+        x = x.reshape(len(x), self.groups, -1, *self.size)
+        first, last = r - self.low, end - self.low + self.reach
+        a, b = min(max(0, first), self.size[0]), max(0, min(self.size[0], last))
+        if self.as_it_is and not ones:
+            lines = x[i:j, :, :, a:b].reshape(j - i, self.groups, x.shape[2], -1)
+            return lines[:, :, :, None], lines
+        count = x.shape[2] * len(self.moves)
+        lines = np.empty((j - i, self.groups, count + ones, (last - first) * self.step), x.dtype)
+        lines[:, :, count:] = 1
+        cols = lines[:, :, :count].reshape(j - i, self.groups, x.shape[2], len(self.moves), -1)
+        top, bottom = ((a - first) * self.step, (b - first) * self.step) if b > a else (0, 0)
+        cols[..., :top] = 0
+        cols[..., bottom:] = 0
+        for k, moves in enumerate(self.moves if b > a else ()):
+            self._fill(cols[:, :, :, k, top:bottom], x[i:j, :, :, a:b], moves)
+        return cols, lines
 
-class Unit:
-    """Some images, or some rows of one: the runs of its windows."""
+    def _fill(self, column: np.ndarray, x: np.ndarray, moves: tuple) -> None:
+        """Writes what is seen `moves` places further along each of the last dims."""
+        grid = column.reshape(*x.shape[:4], *self.out[1:])
+        inside = [(lo, max(lo, min(n, m - o))) for o, n, m, lo in
+                  ((o, n, m, min(n, max(0, -o))) for o, n, m in zip(moves, self.out[1:], self.size[1:], strict=True))]
+        if self.as_wide:
+            run = x.reshape(*x.shape[:3], -1)
+            ahead, n = sum(o * prod(self.size[d + 2:]) for d, o in enumerate(moves)), run.shape[3]
+            if abs(ahead) < n:
+                column[..., max(0, -ahead):n - max(0, ahead)] = run[..., max(0, ahead):n + min(0, ahead)]
+        else:
+            grid[(..., *(slice(lo, hi) for lo, hi in inside))] = \
+                x[(..., *(slice(lo + o, hi + o) for (lo, hi), o in zip(inside, moves, strict=True)))]
+        for d, (lo, hi) in enumerate(inside):
+            rest = (slice(None),) * (len(inside) - 1 - d)
+            if lo:
+                grid[(..., slice(lo), *rest)] = 0
+            if hi < self.out[d + 1]:
+                grid[(..., slice(hi, None), *rest)] = 0
 
-    def __init__(self, layout: Layout, where: tuple):
-        self.layout, (self.i, self.j, self.r, self.end) = layout, where
-        self.m, self.height = self.j - self.i, self.end - self.r
-        self.rows = layout.spaced[0] if self.m > 1 else self.height + layout.reach
-        self.whole = self.m * self.rows * layout.steps[0]
-        inner = sum((n - 1) * s for n, s in zip(layout.out[1:], layout.steps[1:], strict=True))
-        self.length = ((self.m - 1) * self.rows + self.height - 1) * layout.steps[0] + inner + 1
+    def runs(self, y: np.ndarray, unit: tuple) -> np.ndarray:
+        """What y (N, O, *out) holds of a unit: (images, groups, channels of a group, places)."""
+        i, j, r, end = unit
+        lines = y.reshape(len(y), self.groups, -1, self.out[0] * self.step)
+        return lines[i:j, :, :, r * self.step:end * self.step]
 
-    def images(self, x: np.ndarray) -> np.ndarray:
-        """What the windows see of x (N, C, *size): one line per channel, zeros between."""
-        layout = self.layout
-        low = layout.pads[0][0]
-        a, b = max(0, self.r - low), min(layout.size[0], self.end - low + layout.reach)
-        reach = sum(s * (k - 1) for s, k in zip(layout.shifts, layout.kernel, strict=True))
-        lines = np.zeros((x.shape[1], max(layout.low + self.whole, self.length + reach)), x.dtype)
-        if b > a:
-            grid = lines[:, layout.low:layout.low + self.whole].reshape(len(lines), self.m, self.rows, *layout.spaced[1:])
-            top = a - (self.r - low)
-            grid[(slice(None), slice(None), slice(top, top + b - a), *map(slice, layout.size[1:]))] = \
-                x[self.i:self.j, :, a:b].swapaxes(0, 1)
-        return lines
 
-    def windows(self, lines: np.ndarray) -> np.ndarray:
-        """The places of lines (channels, whole) where windows begin: (channels, m, *out)."""
-        grid = lines.reshape(len(lines), self.m, self.rows, *self.layout.spaced[1:])
-        return grid[(slice(None), slice(None), slice(self.height), *map(slice, self.layout.out[1:]))]
+class Products(Layout):
+    """The matrix products whose sum is a convolution: one for each offset along the first dim, or one for all."""
 
-    def of(self, y: np.ndarray) -> np.ndarray:
-        """What y (N, O, *out) holds of this unit, channels first."""
-        return y[self.i:self.j, :, self.r:self.end].swapaxes(0, 1)
+    def __init__(self, channels: int, n_out: int, *layout):
+        super().__init__(*layout)
+        self.channels = channels // self.groups
+        self.lines = self.channels * len(self.moves)
+        self.single = len(self.starts) == 1 or self.lines < DEEP and n_out > self.groups
+        self.count = 1 if self.single else len(self.starts)
+        self.terms = self.lines * (len(self.starts) if self.single else 1)
+        self.held = channels * len(self.moves) * (1 + self.single * len(self.starts))  # elements per place
 
-    def spread(self, g: np.ndarray) -> np.ndarray:
-        """Gradients as runs, zero where no window begins."""
-        lines = np.zeros((g.shape[1], self.whole), g.dtype)
-        self.windows(lines)[...] = self.of(g)
-        return lines[:, :self.length]
+    def factors(self, weight: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+        """The weight (O, C / groups, *kernel) as (products, groups, channels of a group, terms), a term for the bias last."""
+        parts = weight.reshape(self.groups, -1, self.channels, len(self.starts), len(self.moves))
+        parts = parts.transpose(0, 1, 2, 4, 3)[None] if self.single else parts.transpose(3, 0, 1, 2, 4)
+        if bias is None:
+            return np.ascontiguousarray(parts).reshape(*parts.shape[:3], self.terms)
+        found = np.zeros((*parts.shape[:3], self.terms + 1), weight.dtype)
+        found[..., :-1] = parts.reshape(*parts.shape[:3], self.terms)
+        found[0, ..., -1] = bias.reshape(self.groups, -1)
+        return found
 
-    def columns(self, images: np.ndarray, starts: list, groups: int, reach: int) -> np.ndarray:
-        """(groups, rows, length + reach): what these offsets of the kernel see, and what is seen further along."""
-        n = self.length + reach
-        if len(starts) == 1:
-            return images[:, :n].reshape(groups, -1, n) if groups == 1 else np.stack(np.split(images[:, :n], groups))
-        cols = np.empty((len(images), len(starts), n), images.dtype)
-        for k, start in enumerate(starts):
-            cols[:, k] = images[:, start:start + n]
-        return cols.reshape(groups, -1, n)
+    def weight(self, factors: np.ndarray) -> np.ndarray:
+        """Undoes `factors` up to the shape, of (products, groups, terms, channels of a group)."""
+        if self.single:
+            parts = factors.reshape(self.groups, self.channels, len(self.moves), len(self.starts), -1)
+            return np.ascontiguousarray(parts.transpose(0, 4, 1, 3, 2))
+        parts = factors.reshape(self.count, self.groups, self.channels, len(self.moves), -1)
+        return np.ascontiguousarray(parts.transpose(1, 4, 2, 0, 3))
+
+    def terms_of(self, x: np.ndarray, unit: tuple, ones: int = 0) -> list:
+        """What the factors of each product meet: (images, groups, terms and ones, places)."""
+        n = (unit[3] - unit[2]) * self.step
+        if not self.single or len(self.starts) == 1:
+            lines = self.columns(x, unit, ones)[1]
+            return [lines[..., start:start + n] for start in self.starts]
+        cols = self.columns(x, unit)[0]
+        lines = np.empty((*cols.shape[:2], self.terms + ones, n), x.dtype)
+        lines[:, :, self.terms:] = 1
+        every = lines[:, :, :self.terms].reshape(*cols.shape[:4], len(self.starts), n)
+        for k, start in enumerate(self.starts):
+            every[..., k, :] = cols[..., start:start + n]
+        return [lines]
 
 
 def over_units(units: Sequence, fn: Callable[[int], object], work: int = 0) -> None:
@@ -139,30 +167,19 @@ def over_units(units: Sequence, fn: Callable[[int], object], work: int = 0) -> N
 
 
 def forward(x: np.ndarray, weight: np.ndarray, bias, y: np.ndarray, geometry: tuple) -> None:
-    """Writes the convolution into y (N, O, *out)."""
-    layout = Layout(x.shape[2:], weight.shape[2:], y.shape[2:], geometry)
-    groups, channels, n_out = layout.groups, x.shape[1], len(weight)
-    s = layout.split(channels, n_out)
-    outer, inner = layout.starts(0, s), layout.starts(s, len(layout.kernel))
-    # (outer offsets, groups, channels of a group, inputs of a group)
-    w = np.ascontiguousarray(weight.reshape(groups, n_out // groups, -1, len(outer), len(inner)).transpose(3, 0, 1, 2, 4))
-    w = w.reshape(len(outer), groups, n_out // groups, -1)
-    work = weight.size * prod(layout.out)
-    units = layout.units(len(x), channels * (1 + len(inner)) + 2 * n_out, work)
+    """Writes the convolution into a contiguous y (N, O, *out)."""
+    x = np.ascontiguousarray(x)
+    plan = Products(x.shape[1], len(weight), x.shape[2:], weight.shape[2:], y.shape[2:], geometry)
+    factors, work = plan.factors(weight, bias), weight.size * prod(y.shape[2:])
+    units = plan.units(len(x), plan.held + len(weight) * (1 + (plan.count > 1)), 0, work)
 
     def one(u: int) -> None:
-        unit = Unit(layout, units[u])
-        cols = unit.columns(unit.images(x), inner, groups, outer[-1])
-        lines = np.empty((n_out, unit.whole), y.dtype)
-        total = lines[:, :unit.length].reshape(groups, n_out // groups, -1)
-        np.matmul(w[0], cols[:, :, :unit.length], out=total)
-        if len(outer) > 1:
+        terms, total = plan.terms_of(x, units[u], bias is not None), plan.runs(y, units[u])
+        np.matmul(factors[0], terms[0], out=total)
+        if plan.count > 1:
             part = np.empty(total.shape, y.dtype)
-            for k, start in enumerate(outer[1:], 1):
-                total += np.matmul(w[k], cols[:, :, start:start + unit.length], out=part)
-        if bias is not None:
-            lines[:, :unit.length] += bias[:, None]
-        unit.of(y)[...] = unit.windows(lines)
+            for k in range(1, plan.count):
+                total += np.matmul(factors[k], terms[k], out=part)
     over_units(units, one, work * len(x))
 
 
@@ -203,66 +220,19 @@ def summed(units: Sequence, part_of: Callable[[int], np.ndarray], work: int = 0)
 
 def backward_weight(g: np.ndarray, x: np.ndarray, kernel: tuple, geometry: tuple) -> np.ndarray:
     """The gradient of the weight (O, C / groups, *kernel)."""
-    layout = Layout(x.shape[2:], kernel, g.shape[2:], geometry)
-    groups, channels, n_out = layout.groups, x.shape[1], g.shape[1]
-    s = layout.split(channels, n_out)
-    outer, inner = layout.starts(0, s), layout.starts(s, len(layout.kernel))
-    work = n_out * channels // groups * prod(kernel) * prod(layout.out)
-    units = layout.units(len(x), channels * (1 + len(inner)) + n_out, work)
+    g, x = np.ascontiguousarray(g), np.ascontiguousarray(x)
+    plan = Products(x.shape[1], g.shape[1], x.shape[2:], kernel, g.shape[2:], geometry)
+    n_out, found_size = g.shape[1], plan.terms * g.shape[1]
+    work = plan.count * found_size * prod(plan.out)
+    units = plan.units(len(x), plan.held + 2 * n_out, found_size, work)
 
     def part(u: int) -> np.ndarray:
-        unit = Unit(layout, units[u])
-        cols = unit.columns(unit.images(x), inner, groups, outer[-1])
-        runs = unit.spread(g).reshape(groups, n_out // groups, -1).swapaxes(1, 2)
-        found = np.empty((len(outer), groups, cols.shape[1], n_out // groups), g.dtype)
-        for k, start in enumerate(outer):
-            np.matmul(cols[:, :, start:start + unit.length], runs, out=found[k])
+        terms, runs = plan.terms_of(x, units[u]), plan.runs(g, units[u]).swapaxes(2, 3)
+        if plan.terms >= DEEP:
+            runs = np.ascontiguousarray(runs)  # a product of what lies row by row is quicker
+        found = np.empty((plan.count, plan.groups, plan.terms, n_out // plan.groups), g.dtype)
+        for k in range(plan.count):
+            np.add.reduce(np.matmul(terms[k], runs), 0, out=found[k])
         return found
-    total = summed(units, part, work * len(x)).reshape(len(outer), groups, channels // groups, len(inner), -1)
-    return np.ascontiguousarray(total.transpose(1, 4, 2, 0, 3)).reshape(n_out, channels // groups, *kernel)
+    return plan.weight(summed(units, part, work * len(x))).reshape(n_out, plan.channels, *kernel)
 
-
-# ---------------------------------------------------------------- a kernel for each channel
-
-def _units_of_channels(layout: Layout, n: int, channels: int) -> list:
-    return layout.units(n, max(1, channels * CACHE // DEEP), channels * prod(layout.kernel) * prod(layout.out))
-
-
-def forward_depthwise(x: np.ndarray, weight: np.ndarray, y: np.ndarray, geometry: tuple) -> None:
-    """Writes the convolution of each channel with its own kernel into y (N, C, *out)."""
-    layout = Layout(x.shape[2:], weight.shape[2:], y.shape[2:], geometry)
-    factors, starts = weight.reshape(len(weight), -1, 1), layout.starts(0, len(layout.kernel))
-    units = _units_of_channels(layout, len(x), len(weight))
-
-    def one(u: int) -> None:
-        unit = Unit(layout, units[u])
-        images, lines = unit.images(x), np.empty((len(weight), unit.whole), y.dtype)
-        total = np.multiply(images[:, :unit.length], factors[:, 0], out=lines[:, :unit.length])
-        scaled = np.empty_like(total)
-        for k, first in enumerate(starts[1:], 1):
-            total += np.multiply(images[:, first:first + unit.length], factors[:, k], out=scaled)
-        unit.of(y)[...] = unit.windows(lines)
-    over_units(units, one)
-
-
-def backward_input_depthwise(g: np.ndarray, weight: np.ndarray, size: tuple, geometry: tuple) -> np.ndarray:
-    """The gradient of x (N, C, *size)."""
-    x = np.empty((*g.shape[:2], *size), g.dtype)
-    mirrored = np.ascontiguousarray(np.flip(weight, tuple(range(2, weight.ndim))))
-    forward_depthwise(g, mirrored, x, _mirrored(weight.shape[2:], geometry))
-    return x
-
-
-def backward_weight_depthwise(g: np.ndarray, x: np.ndarray, kernel: tuple, geometry: tuple) -> np.ndarray:
-    """The gradient of the weight (C, 1, *kernel): one dot product for each channel and offset."""
-    layout = Layout(x.shape[2:], kernel, g.shape[2:], geometry)
-    starts, units = layout.starts(0, len(layout.kernel)), _units_of_channels(layout, *x.shape[:2])
-
-    def part(u: int) -> np.ndarray:
-        unit = Unit(layout, units[u])
-        images, runs = unit.images(x), unit.spread(g)
-        found = np.empty((len(starts), len(images)), g.dtype)
-        for k, first in enumerate(starts):
-            np.vecdot(images[:, first:first + unit.length], runs, found[k])
-        return found
-    return np.ascontiguousarray(summed(units, part).T).reshape(x.shape[1], 1, *kernel)

@@ -7,12 +7,11 @@ from ..engine.callables import is_small
 from ..engine.device import device_of, move
 from ..engine.dispatch import assign, bump, cast, check_writable
 from ..engine.options import plain_target
-from ..engine.overlap import check_copy, collapsed, is_expanded, related
+from ..engine.overlap import check_operand, collapsed, related, repeats
 from ..engine.registry import T, function, op
 from ..engine.storage import contiguous_format, preserve_format
 from ..engine.tape import state
-from ..engine.tensor import Tensor, as_tensor
-from ..engine.waiting import before_write
+from ..engine.tensor import Tensor, as_tensor, warn_of_imaginary
 from ..errors import ArgumentError, EngineError, ShapeError
 from .fits import check_fits
 
@@ -20,6 +19,8 @@ from .fits import check_fits
 def _to(name: str, d) -> None:
     @function("tensor." + name)
     def method(x, memory_format=None):
+        if x.dtype is not d:
+            warn_of_imaginary(x, d)
         t = x if x.dtype is d else T._cast(x, d)
         if memory_format in (None, preserve_format) or memory_format is contiguous_format and t is x:
             return t
@@ -49,6 +50,16 @@ def _tensor(name: str, value):
     if not isinstance(value, Tensor):
         raise ArgumentError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}")
     return value
+
+
+@function("tensor.to_dense")
+def to_dense(x, dtype=None, *, masked_grad=None):
+    """x itself, or a copy in another dtype: tensors are dense here.
+
+    >>> ones(2).to_dense()
+    tensor([1., 1.])
+    """
+    return x if dtype is None else x.to(dtype)
 
 
 @function("tensor.type_as")
@@ -155,18 +166,14 @@ def _set_all(x, value, name: str):
         target.fill(value)
         bump(x)
         return x
-    if type(x._a) is np.ndarray and is_expanded(x._a) and not (state.grad and x._rg):
-        before_write(x._a)
-        collapsed(x._a)[...] = value.item() if isinstance(value, Tensor) else value
-        bump(x)
-        return x
-    check_writable(x)
+    check_writable(x, repeated=True)
     if state.grad and (x._rg or isinstance(value, Tensor) and value._rg):
         result = T._filled(x, value)
         return assign(x, result, name)
     a = value._a if isinstance(value, Tensor) else np.asarray(value)
     a = (a.real if a.dtype.kind == "c" and x._a.dtype.kind != "c" else a).astype(x._a.dtype)
-    x._a[...] = move(a, device_of(x._a)) if isinstance(value, Tensor) else a[()]
+    target = collapsed(x._a) if type(x._a) is np.ndarray and repeats(x._a) else x._a
+    target[...] = move(a, device_of(x._a)) if isinstance(value, Tensor) else a[()]
     bump(x)
     return x
 
@@ -211,7 +218,7 @@ def copy_(x, src=None, non_blocking: bool = False, *, other=None):
     """Copies the elements of another tensor (broadcast, converted) into this one."""
     src = other if src is None else src
     target = plain_target(x) if is_small(src) and not (src._rg and state.grad) else None
-    if target is not None and target.dtype is src._a.dtype and target.shape == src._a.shape and (
+    if target is not None and target.dtype is src._a.dtype and target.shape == src._a.shape and src._v is not x._v and (
             not related(target, src._a)):
         np.copyto(target, src._a)
         bump(x)
@@ -222,11 +229,12 @@ def copy_(x, src=None, non_blocking: bool = False, *, other=None):
         src = as_tensor(src)
     check_writable(x)
     if "_a" in src.__dict__:  # what waits overlaps nothing yet
-        check_copy(x._a, src._a)
+        check_operand(x._a, src._a)
     shape, have = tuple(x.shape), tuple(src.shape)
     if have != shape:
         src = T.expand(src, shape) if _broadcasts(have, shape) else src
     if x._a.dtype.kind != "c" and src._a.dtype.kind == "c":
+        warn_of_imaginary(src, x.dtype)
         src = T.real(src)
     value = cast(src, x.dtype) if src.dtype is not x.dtype else src
     if state.grad and (x._rg or value._rg):

@@ -10,9 +10,9 @@ from ..engine.args import check_numel, type_name
 from ..engine.callables import shortcut
 from ..engine.device import CPU, as_device, backend, default_device, move
 from ..engine.dispatch import wrap
-from ..engine.overlap import is_expanded
+from ..engine.overlap import repeats
 from ..engine.registry import composite
-from ..engine.storage import contiguous_format, in_format, preserve_format
+from ..engine.storage import contiguous_format, preserve_format, shaped
 from ..engine.tensor import FLOATS_ONLY, Tensor
 from ..engine.warn import warn
 from ..errors import ArgumentError, BadValue, EngineError, GradError, Unsupported
@@ -83,8 +83,8 @@ def ones(size: "Shape*", *, dtype: "DType?" = None, layout: "Layout?" = None, de
 def _like(x, dtype, device, requires_grad, memory_format, build):
     """`build(xp, array, dtype)`; an array of the strides asked for stands in for x."""
     d = dtype.numpy if dtype is not None else x._a.dtype
-    if type(x._a) is np.ndarray and (memory_format not in (None, preserve_format) or is_expanded(x._a)):
-        x = wrap(_in_format(tuple(x.shape), memory_format))
+    if type(x._a) is np.ndarray and (memory_format not in (None, preserve_format) or repeats(x._a)):
+        x = wrap(_shaped(tuple(x.shape), memory_format))
     if device is None and not requires_grad and type(x._a) is np.ndarray and not device_module.sketch:
         return wrap(build(np, x._a, d))
     device = x.device if device is None else as_device(device)
@@ -92,8 +92,8 @@ def _like(x, dtype, device, requires_grad, memory_format, build):
     return make(lambda xp: build(xp, like, d), device, requires_grad)
 
 
-def _in_format(shape: tuple, memory_format, dtype=np.float32) -> np.ndarray:
-    return in_format(np.empty(math.prod(shape), dtype), shape, memory_format)
+def _shaped(shape: tuple, memory_format, dtype=np.float32) -> np.ndarray:
+    return shaped(np.empty(math.prod(shape), dtype), shape, memory_format)
 
 
 def _quick(name: str, make):
@@ -265,7 +265,7 @@ def empty(size: "Shape*", *, dtype: "DType?" = None, layout: "Layout?" = None, d
     if memory_format not in (None, contiguous_format):
         if memory_format is preserve_format:
             raise EngineError("unsupported memory format Preserve")
-        return made(_in_format(checked(size), memory_format, _type(dtype)), device, requires_grad)
+        return made(_shaped(checked(size), memory_format, _type(dtype)), device, requires_grad)
     return make(lambda xp: xp.empty(checked(size), _type(dtype)), device, requires_grad)
 
 

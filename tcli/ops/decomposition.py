@@ -276,7 +276,8 @@ def _eig(xp, x):
     return values.astype(wide, copy=False), vectors.astype(wide, copy=False)
 
 
-@composite("linalg_eig", at="", also=["linalg.eig"], fields=("eigenvalues", "eigenvectors"),
+@composite("linalg_eig", out=("eigenvalues", "eigenvectors"), at="", also=["linalg.eig"],
+           fields=("eigenvalues", "eigenvectors"),
            samples=["torch.tensor([[2., 1.], [0., 1.]], dtype=torch.float64)", "r(3, 3).detach()",
                     "c(3, 3).detach()", "r(0, 0)"])
 def linalg_eig(A):
@@ -288,7 +289,7 @@ def linalg_eig(A):
     return T._eig(A)
 
 
-@composite("linalg_eigvals", at="", also=["linalg.eigvals"],
+@composite("linalg_eigvals", out="eigenvalues", at="", also=["linalg.eigvals"],
            samples=["r(2, 2) * 0.3 + torch.tensor([[3., 0.], [0., 1.]])"])
 def linalg_eigvals(A):
     """The eigenvalues of square matrices; always complex.

@@ -305,7 +305,7 @@ def einsum(*args):
     >>> einsum('ij,j->i', tensor([[1., 2.], [3., 4.]]), tensor([1., 10.]))
     tensor([21., 43.])
     """
-    if len(args) < 2:
+    if len(args) < 2 or isinstance(args[1], (list, tuple)) and not args[1]:
         raise BadValue("einsum(): must specify the equation string and at least one operand, or at least one operand "
                        "and its subscripts list")
     if isinstance(args[0], str):

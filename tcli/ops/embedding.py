@@ -16,13 +16,17 @@ from .places import add_rows, in_range, take_rows
 
 
 def check_indices(indices, rows: int, name: str = "embedding") -> None:
+    check_index_type(indices, name)
+    if has_values(indices) and indices.size and not in_range(values_of(indices), rows):
+        raise BadIndex("index out of range in self")
+
+
+def check_index_type(indices, name: str) -> None:
     if indices.dtype.kind not in "iu" or indices.dtype.itemsize < 4:
         kind = scalar_name(of_numpy(indices.dtype))
         kind = "CPUBoolType" if kind == "Bool" else f"torch.{kind}Tensor"
         raise DTypeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: "
                          f"Long, Int; but got {kind} instead (while checking arguments for {name})")
-    if has_values(indices) and indices.size and not in_range(values_of(indices), rows):
-        raise BadIndex("index out of range in self")
 
 
 def sum_rows(xp, g, rows, n: int):
@@ -49,7 +53,8 @@ def _lookup_name(*_args) -> str:
     vjp={"weight": lambda k, g, weight_shape, indices, padding_idx, scale:
          k._embedding_gradient(g, indices, weight_shape[0], padding_idx, scale)})
 def _embedding(xp, weight, indices: "Index", padding_idx: "int", scale: "bool"):
-    return take_rows(weight, indices, 1) if xp is np and weight.flags.c_contiguous else weight[indices]
+    plain = xp is np and weight.size and weight.flags.c_contiguous
+    return take_rows(weight, indices, 1) if plain else weight[indices]
 
 
 @op("_embedding_gradient", at="",
@@ -154,10 +159,22 @@ MODES = ("sum", "mean", "max")
 
 
 def _lengths(offsets, total: int, include_last: bool):
+    """(starts, ends) of the bags: the last one has all that is left, whatever the last offset says."""
     xp = module_of(offsets)
-    ends = offsets[1:] if include_last else xp.append(offsets[1:], xp.asarray([total], offsets.dtype))
     starts = offsets[:-1] if include_last else offsets
+    ends = xp.append(starts[1:], xp.asarray([total] if len(starts) else [], offsets.dtype))
     return starts.astype(np.int64), ends.astype(np.int64)
+
+
+def _check_bag_indices(indices, rows: int, quick: bool) -> None:
+    check_index_type(indices, "embedding_bag")
+    if not (has_values(indices) and indices.size) or in_range(values_of(indices), rows):
+        return
+    values = values_of(indices)
+    place = int(np.flatnonzero((values < 0) | (values >= rows))[0])
+    if quick:
+        raise EngineError(f"Index {place} of input takes value {values[place]} which is not in the valid range [0, {rows})")
+    raise EngineError(f"embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be {values[place]}")
 
 
 @op("_bag_sum", at="", shape=lambda xp, x, which, n: xp.empty((n, x.shape[1]), x.dtype),
@@ -209,10 +226,13 @@ def _bag_of(starts, ends, total: int):
 
 def _bags(weight, indices, offsets, mode: str, scale: bool, per_sample_weights, include_last: bool, padding_idx: int):
     """(bags, bag of each index, size of each bag, rows of the maxima) for flat indices."""
-    check_indices(indices._a, weight._a.shape[0], "embedding_bag")
+    # PyTorch sums float32 and the half types without padding by another kernel, which minds the last offset.
+    quick = mode != "max" and padding_idx < 0 and weight._a.dtype != np.float64
+    _check_bag_indices(indices._a, weight._a.shape[0], quick)
     total = indices._a.size
     starts, ends = _lengths(offsets._a, total, include_last)
-    which = _bag_of(starts, ends, total)
+    told = module_of(ends).append(ends[:-1], offsets._a[-1:]) if include_last and quick and len(ends) else ends
+    which = _bag_of(starts, told, total)
     rows = indices
     if total > len(which):
         rows = wrap(indices._a[:len(which)])
@@ -222,7 +242,7 @@ def _bags(weight, indices, offsets, mode: str, scale: bool, per_sample_weights, 
         if per_sample_weights is not None:
             per_sample_weights = T._gather_index(per_sample_weights, (wrap(keep),))
     xp = module_of(which)
-    sizes = xp.bincount(which, minlength=len(starts))
+    sizes = xp.bincount(which, minlength=len(starts)) if told is ends else ends - starts
     picked = T._embedding(weight, rows, -1, scale)
     if per_sample_weights is not None:
         picked = picked * T.unsqueeze(per_sample_weights, 1)
@@ -247,6 +267,8 @@ def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
     if per_sample_weights is not None and per_sample_weights._a.shape != x._a.shape:
         raise BadValue(f"embedding_bag: If per_sample_weights ({list(per_sample_weights._a.shape)}) is not None, "
                        f"then it must have the same shape as the input ({list(x._a.shape)})")
+    if weight._a.ndim != 2:
+        raise BadValue(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight._a.ndim}")
     if x._a.ndim == 2:
         if offsets is not None:
             raise BadValue("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
@@ -268,6 +290,14 @@ def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
         raise EngineError(f"offsets[-1] can not be greater than input's length {x._a.size} but got offsets[-1] of "
                           f"{int(offsets._a[-1])}")
     return x, offsets, per_sample_weights
+
+
+def _check_types(weight, per_sample_weights) -> None:
+    if per_sample_weights is not None and per_sample_weights.dtype is not weight.dtype:
+        kinds = [f"torch.{scalar_name(t.dtype)}Tensor" for t in (weight, per_sample_weights)]
+        raise DTypeError("Expected tensor for argument #1 'weight' to have the same type as tensor for argument #1 "
+                         f"'per_sample_weights'; but type {kinds[0]} does not equal {kinds[1]} (while checking arguments for "
+                         "embedding_bag)")
 
 
 @composite("embedding_bag", at="F",
@@ -292,11 +322,14 @@ def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_nor
                       "input, ...)` is deprecated, and should now be `embedding_bag(input, "
                       "weight, ...)`.", UserWarning, stacklevel=5)
         x, weight = weight, x
+    if weight._a.ndim != 2:
+        raise BadValue(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight._a.ndim}")
     if weight._a.dtype.kind in "biuc":
         raise EngineError("Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, "
                           f"BFloat16, Float, Double; but got torch.{scalar_name(weight.dtype)}Tensor instead (while checking "
                           "arguments for embedding_bag)")
     x, offsets, per_sample_weights = _checked_bags(x, weight, offsets, per_sample_weights, include_last_offset)
+    _check_types(weight, per_sample_weights)
     if mode not in MODES:
         raise BadValue("mode has to be one of sum, mean or max")
     if mode == "max" and scale_grad_by_freq:
@@ -308,7 +341,7 @@ def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_nor
     if padding_idx is None:
         padding_idx = -1
     elif not -n <= padding_idx < n:
-        raise AssertionError("padding_idx must be within the number of embeddings")
+        raise EngineError(f"padding_idx must be within the number of embeddings, -{n} through {n - 1}, but got {padding_idx}")
     elif padding_idx < 0:
         padding_idx += n
     if max_norm is not None:
@@ -322,6 +355,10 @@ def _torch_embedding_bag(weight, indices: "Index", offsets: "Index", scale_grad_
                          mode: "int" = 0, sparse: "any" = False, per_sample_weights: "Tensor?" = None,
                          include_last_offset: "bool" = False, padding_idx: "int?" = None):
     """(bags, bag of each index, size of each bag, rows of the maxima), with torch's own order of arguments."""
+    if weight._a.ndim != 2:
+        raise EngineError(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight._a.ndim}")
+    _check_types(weight, per_sample_weights)
+    indices = T.reshape(indices, (-1,))
     y, which, sizes, largest = _bags(weight, indices, offsets, MODES[mode], scale_grad_by_freq, per_sample_weights,
                                      include_last_offset, -1 if padding_idx is None else padding_idx)
     if mode == 0:

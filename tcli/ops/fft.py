@@ -201,6 +201,9 @@ def _out_rule(name: str):
     if name in ("ifft2", "ifftn") or not name.startswith(("ifft", "ihfft")):
         return None
 
+    if name in ("ihfft2", "ihfftn"):
+        return "complex fft"
+
     def rule(x, size, dim, norm):
         given = size if size is not None else dim
         dims = x.ndim if given is None else len(given) if isinstance(given, (list, tuple)) else 1

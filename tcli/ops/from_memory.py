@@ -160,7 +160,7 @@ _new("new_empty", "A tensor with the dtype and device of this one whose values a
 @function("tensor.new")
 def new(x, *args, **kwargs):
     """A tensor of this one's dtype from sizes, data or another tensor: the constructor of old."""
-    return legacy_tensor(x.dtype, args, kwargs)
+    return legacy_tensor(x.dtype, args, kwargs).to(kwargs.get("device") or x.device)
 
 
 @function("tensor.new_empty_strided")

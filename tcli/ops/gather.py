@@ -10,6 +10,7 @@ from ..engine.registry import T, composite, op
 from ..engine.tensor import Tensor
 from ..errors import EngineError
 from .arrays import refuse
+from .blocks import own_copy
 from .places import combine_along, in_range, take_along, write_along
 
 
@@ -125,7 +126,7 @@ def _cut(src, index):
     vjp={"x": lambda k, g, dim, index: k._scatter_value(g, dim, index, 0),
          "src": lambda k, g, dim, index, src_shape: k._padded(k.gather(g, dim, index), src_shape)})
 def _scatter(xp, x, dim: "Dim", index: "Index", src: "Index"):
-    out = xp.array(x, order="C")
+    out = own_copy(xp, x)
     if index.size == 0:
         return out
     if not out.ndim:
@@ -138,7 +139,7 @@ def _scatter(xp, x, dim: "Dim", index: "Index", src: "Index"):
 @op("_scatter_value", at="", half=False, samples=["r(3, 4), 1, torch.tensor([[0, 2], [1, 3], [2, 0]]), 1.5"],
     grad_name="ScatterBackward1", vjp={"x": lambda k, g, dim, index: k._scatter_value(g, dim, index, 0)})
 def _scatter_value(xp, x, dim: "Dim", index: "Index", value: "Scalar"):
-    out = xp.array(x, order="C")
+    out = own_copy(xp, x)
     if not index.size:
         return out
     if not out.ndim:
@@ -162,7 +163,7 @@ def _padded(xp, x, shape: "any"):
 @op("_scatter_add", at="", samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2)"], grad_name="ScatterAddBackward0",
     vjp={"x": lambda k, g: g, "src": lambda k, g, dim, index, src_shape: k._padded(k.gather(g, dim, index), src_shape)})
 def _scatter_add(xp, x, dim: "Dim", index: "Index", src: "Index"):
-    out = xp.array(x, order="C")
+    out = own_copy(xp, x)
     if index.size == 0:
         return out
     if not out.ndim:
@@ -254,7 +255,7 @@ def _scatter_reduce(xp, x, dim: "Dim", index: "Index", src: "Index", reduce: "st
         # Sums and maxima of truth values are `or`, products and minima `and`: the same as in small integers.
         wide = _scatter_reduce(xp, x.astype(np.uint8), dim, index, src.astype(np.int64), reduce, include_self)
         return wide.astype(bool)
-    out = xp.array(x, order="C")
+    out = own_copy(xp, x)
     src = _cut(src, index).astype(x.dtype, copy=False)
     if not include_self:
         start = _lowest(x.dtype) if reduce == "amax" else _highest(x.dtype) if reduce == "amin" else int(reduce == "prod")

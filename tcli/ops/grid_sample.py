@@ -5,16 +5,18 @@ neighbouring whole indices. Only the weights depend smoothly on the grid, so the
 and the rest (which values, whether they lie inside) are constants.
 """
 
+import warnings
 from itertools import product
 from math import prod
 
 import numpy as np
 
+from ..engine import dtypes
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
-from ..errors import BadValue, EngineError, ShapeError
+from ..errors import BadValue, DTypeError, EngineError, ShapeError
 from .arrays import refuse
 
 MODES = ("bilinear", "nearest", "bicubic")
@@ -141,11 +143,7 @@ def _check(x, grid, mode: str, padding: str) -> None:
     if padding not in PADDINGS:
         raise BadValue("nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
                        f"'reflection', but got: '{padding}'")
-    if ndim not in (4, 5) or grid._a.ndim != ndim:
-        want = ndim if ndim in (4, 5) else "4D or 5"
-        raise ShapeError(f"grid_sampler(): expected {want}D input and grid with same number of dimensions, but got "
-                         f"input with sizes {list(x._a.shape)} and grid with sizes {list(grid._a.shape)}")
-    if x._a.shape[0] != grid._a.shape[0]:
+    if x._a.shape[:1] != grid._a.shape[:1]:
         raise ShapeError("grid_sampler(): expected grid and input to have same batch size, but got input with sizes "
                          f"{list(x._a.shape)} and grid with sizes {list(grid._a.shape)}")
     if grid._a.shape[-1] != ndim - 2:
@@ -155,8 +153,21 @@ def _check(x, grid, mode: str, padding: str) -> None:
         if n <= 0:
             raise ShapeError("grid_sampler(): expected input to have non-empty spatial dimensions, but input has "
                              f"sizes {list(x._a.shape)} with dimension {i} being empty")
+    if ndim not in (4, 5) or grid._a.ndim != ndim:
+        want = ndim if ndim in (4, 5) else "4D or 5"
+        raise ShapeError(f"grid_sampler(): expected {want}D input and grid with same number of dimensions, but got "
+                         f"input with sizes {list(x._a.shape)} and grid with sizes {list(grid._a.shape)}")
+    if x.dtype is not grid.dtype:
+        raise DTypeError(f"expected scalar type {dtypes.scalar_name(x.dtype)} but found {dtypes.scalar_name(grid.dtype)}")
     if mode == "bicubic" and ndim == 5:
         raise EngineError("grid_sampler(): bicubic interpolation only supports 4D input")
+
+
+def warn_of_corners() -> None:
+    """PyTorch's word to those who leave `align_corners` out."""
+    warnings.warn("Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+                  "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
+                  stacklevel=2)
 
 
 def sample(x, grid, mode: str, padding: str, align: bool):
@@ -200,6 +211,8 @@ def grid_sample(x, grid, mode: "str" = "bilinear", padding_mode: "str" = "zeros"
     >>> F.grid_sample(tensor([[[[1., 3.]]]]), tensor([[[[0., 0.]]]]), align_corners=True)
     tensor([[[[2.]]]])
     """
+    if align_corners is None and mode in MODES and padding_mode in PADDINGS:
+        warn_of_corners()
     return _named(sample(x, grid, mode, padding_mode, bool(align_corners)), x._a.ndim - 2)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.meta import needs_value
+from ..engine.named_results import struct
 from ..engine.out import c_name
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
@@ -233,4 +234,5 @@ def histogramdd(x, bins: "any", range: "any" = None, weight: "Index?" = None, de
     if not n:
         return T.full((), np.nan if density else 0.0, dtype=x.dtype), ()
     hist, *edges = T._histogramdd(T.reshape(x, (-1, n)), bins, range, weight, density)
-    return hist, tuple(b if isinstance(b, Tensor) else e for b, e in zip(bins, edges, strict=True))
+    edges = tuple(b if isinstance(b, Tensor) else e for b, e in zip(bins, edges, strict=True))
+    return struct("histogramdd", ("hist", "bin_edges"))((hist, edges))

@@ -86,7 +86,8 @@ def _product_gradient(k, g, need, x, tau):
     return _packed(k, gvs[::-1], gts[::-1], x.shape)
 
 
-@op("linalg_householder_product", at="", also=["linalg.householder_product", "torch.orgqr", "tensor.orgqr"],
+@op("linalg_householder_product", out="castable torch", at="",
+    also=["linalg.householder_product", "torch.orgqr", "tensor.orgqr"],
     half=False, shape=lambda xp, x, tau: xp.empty_like(x), host=True,
     check=_check_product, samples=["r(3, 2), r(2)", "r(3, 3), r(2)", "r(2, 3, 2), r(2, 2)"],
     vjp={"x, tau": _product_gradient})

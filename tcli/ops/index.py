@@ -12,7 +12,7 @@ from ..engine.args import broadcast_shapes
 from ..engine.callables import finish, finish_view
 from ..engine.dispatch import READY, assign, bump, cast, check_history, check_writable
 from ..engine.options import ANY_DTYPE, plain_target
-from ..engine.overlap import check_apart, related
+from ..engine.overlap import check_operand, check_repeats, related
 from ..engine.placement import beside, has_values, outside, values_of
 from ..engine.registry import T, function, op, ops
 from ..engine.tape import SMALL, state
@@ -22,6 +22,7 @@ from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .arrays import fill_where
 from .convert import copy_, fill_
 from .fits import check_fits
+from .index_kept import Indices, watched, watching
 from .places import FLATTEN_FROM, add_rows, flattened, take_rows
 
 FULL = slice(None)
@@ -93,6 +94,8 @@ def add_at(xp, out, index: tuple, values) -> None:
 
 
 def _arrays(index: tuple) -> tuple:
+    if type(index) is Indices:
+        index.check()
     return tuple(i._a if isinstance(i, Tensor) else i for i in index)
 
 
@@ -344,7 +347,7 @@ def _quick(x, index):
         r = a[i]
     else:
         return None
-    return finish(GATHER, (x, (i,)), r, x._rg)
+    return finish(GATHER, (x, watched(i, index) if x._rg and state.grad else (i,)), r, x._rg)
 
 
 def _written(x, index, value) -> bool:
@@ -355,7 +358,8 @@ def _written(x, index, value) -> bool:
     kind = type(value)
     if kind in READY:
         b = value._a
-        if value._rg and state.grad or b.dtype is not a.dtype or b.size > SMALL or type(b) is not np.ndarray or related(a, b):
+        if value._rg and state.grad or b.dtype is not a.dtype or b.size > SMALL or type(b) is not np.ndarray \
+                or value._v is x._v or related(a, b):
             return False
     elif (kind is float or kind is int) and a.dtype.kind == "f" or kind is int and a.dtype is INT64:
         b = value
@@ -395,7 +399,7 @@ def getitem(x, index):
         x = T._basic_index(x, plain)
     while gather and type(gather[-1]) is slice:
         gather = gather[:-1]
-    return T._gather_index(x, gather)
+    return T._gather_index(x, watching(gather, index, x))
 
 
 def _value(x, value):
@@ -431,7 +435,7 @@ def setitem(x, index, value) -> None:
     else:
         while gather and type(gather[-1]) is slice:
             gather = gather[:-1]
-        _put(base, gather, _without_ones(value), False)
+        _put(base, watching(gather, index, x, value), _without_ones(value), False)
 
 
 def _without_ones(value):
@@ -448,6 +452,7 @@ def _write(region, value) -> None:
     if shape == want:
         copy_(region, value)
     elif not shape:
+        check_repeats(region._a)
         fill_(region, value)
     else:
         copy_(region, T.expand(_without_ones(value), want))
@@ -484,7 +489,7 @@ def _check_fits(out, index: tuple, values) -> None:
 
 def _put(x, gather: tuple, values, accumulate: bool):
     if values._a.size != 1 or accumulate or any(type(g) is not slice and g.dtype.kind != "b" for g in gather):
-        check_apart(x, values)
+        check_operand(x._a, values._a, apart=True)
     else:
         values = cast(values, x.dtype) if values.dtype is not x.dtype else values  # what masked_fill does
     if values.dtype is not x.dtype:
@@ -539,8 +544,9 @@ def _put_arguments(x, indices, values):
 def index_put_(x, indices, values, accumulate: bool = False):
     """Writes `values` at `indices` (a tuple of index tensors), in place; `accumulate` adds instead."""
     gather, values = _put_arguments(x, indices, values)
-    check_apart(x, values, *((indices,) if isinstance(indices, Tensor) else indices))
-    return _put(x, gather, values, accumulate)
+    for t in (values, *((indices,) if isinstance(indices, Tensor) else indices)):
+        check_operand(x._a, getattr(t, "_a", None), apart=True)
+    return _put(x, watching(gather, indices, x, values), values, accumulate)
 
 
 @function("torch.index_put", "tensor.index_put", samples=["r(4, 3), (ints(2, high=4),), r(2, 3)"])
@@ -553,4 +559,4 @@ def index_put(x, indices, values, accumulate: bool = False):
     gather, values = _put_arguments(x, indices, values)
     if values.dtype is not x.dtype:
         return _put(T.clone(x), gather, values, accumulate)
-    return T._index_put(x, gather, values, accumulate)
+    return T._index_put(x, watching(gather, indices, x, values), values, accumulate)

@@ -11,6 +11,8 @@ from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, DTypeError, EngineError
 from .arrays import refuse
+from .blocks import own_copy
+from .index_kept import watching
 from .places import FLATTEN_FROM, combine_along, in_range, take_along, take_rows
 
 
@@ -109,7 +111,7 @@ def _range(x, dim: int, index):
     vjp={"x": lambda k, g: g, "source": lambda k, g, dim, index, source_shape, alpha: _source_gradient(
         k, g, dim, index, source_shape, alpha)})
 def _index_add(xp, x, dim: "Dim", index: "Index", source: "Index", alpha: "Scalar"):
-    out = xp.array(x, order="C")
+    out = own_copy(xp, x)
     if alpha != 1:
         source = source * np.asarray(alpha).astype(source.dtype)[()]
     if not out.ndim:
@@ -146,7 +148,7 @@ def index_add(x, dim: "Dim", index: "Index", source, *, alpha: "Scalar" = 1):
     vjp={"x": lambda k, g, dim, index: k.index_fill(g, dim, index, 0), "source": lambda k, g, dim, index, source_shape:
          _source_gradient(k, g, dim, index, source_shape)})
 def _index_copy(xp, x, dim: "Dim", index: "Index", source: "Index"):
-    out = x.copy()
+    out = own_copy(xp, x)
     if out.ndim:
         out[_at(dim, index.reshape(-1))] = source
     elif index.size:
@@ -276,7 +278,7 @@ def take(x, index: "Index"):
 def _put(xp, x, index: "Index", source: "Index", accumulate: "bool"):
     from .index import add_at
 
-    out = xp.array(x, order="C")
+    out = own_copy(xp, x)
     flat = out.reshape(-1)
     if accumulate:
         add_at(xp, flat, (index.reshape(-1),), source.reshape(-1))
@@ -347,8 +349,8 @@ def masked_select(x, mask: "Index"):
     if mask.dtype is not dtypes.bool_:
         raise EngineError("masked_select: expected BoolTensor for mask")
     shape = _common(mask, x)
-    x, mask = T.expand(x, shape), T.expand(mask, shape)
-    return T._gather_index(T.reshape(x, (-1,)), (module_of(mask._a).flatnonzero(mask._a),))
+    places = module_of(mask._a).flatnonzero(T.expand(mask, shape)._a)
+    return T._gather_index(T.reshape(T.expand(x, shape), (-1,)), watching((places,), mask, x))
 
 
 @op("_masked_scatter", at="", half=False,

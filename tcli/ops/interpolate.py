@@ -130,7 +130,8 @@ def _name(x, mode: str, size, align, factors, antialias) -> str:
     return f"Upsample{_WORDS[mode]}{len(size)}D{'Aa' if antialias else ''}Backward0"
 
 
-@op("_upsample", at="", grad_name=_name, samples=["r(1, 2, 3, 4), 'bilinear', (5, 3), False, (None, None), False"],
+@op("_upsample", rows="format", at="", grad_name=_name, samples=["r(1, 2, 3, 4), 'bilinear', (5, 3), False, (None, "
+                                                                 "None), False"],
     vjp={"x": lambda k, g, x_shape, mode, size, align, factors, antialias:
          k._upsample_back(g, mode, x_shape[2:], align, factors, antialias)})
 def _upsample(xp, x, mode: "any", size: "any", align: "any", factors: "any", antialias: "any"):

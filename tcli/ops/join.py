@@ -5,7 +5,7 @@ import numpy as np
 from ..engine.args import wrap_dim
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.registry import T, composite, function, op, ops
-from ..engine.storage import by_rows
+from ..engine.storage import by_rows, in_format
 from ..errors import BadValue, EngineError, ShapeError
 
 
@@ -21,7 +21,7 @@ def _cat_pieces(k, g, need, tensors_shape, dim):
     return tuple(pieces)
 
 
-@op("_cat", at="", promote="same", half=False, rows=False, samples=["[r(2, 3), r(1, 3)], 0", "[r(2, 3), r(2, 1)], 1"],
+@op("_cat", rows="format", at="", promote="same", half=False, samples=["[r(2, 3), r(1, 3)], 0", "[r(2, 3), r(2, 1)], 1"],
     grad_name="CatBackward0", vjp={"tensors": _cat_pieces}, raw_vjp=True)
 def _cat(xp, tensors: "Tensors", dim: "int"):
     n = tensors[0].ndim
@@ -68,7 +68,7 @@ def _quick_cat(tensors, dim=0):
     arrays, needs = _small_arrays(tensors)
     if arrays is None or type(dim) is not int or arrays[0].ndim > 3 and not arrays[0].flags.c_contiguous:
         return NotImplemented
-    r = by_rows(np.concatenate(arrays, dim), ())
+    r = in_format(np.concatenate(arrays, dim), [arrays])
     return finish(CAT, [list(tensors), dim % r.ndim], r, needs)
 
 

@@ -40,7 +40,7 @@ def _values(x, hermitian: bool):
     return T.abs(T._eigh(x, "L")[0]) if hermitian else T._svdvals(x)
 
 
-@composite("linalg_matrix_rank", at="", also=["linalg.matrix_rank"], nograd=True,
+@composite("linalg_matrix_rank", out="castable torch", at="", also=["linalg.matrix_rank"], nograd=True,
            samples=["r(3, 3)", "r(2, 3, 4)", "torch.ones(3, 3, dtype=torch.float64)", "r(3, 3), tol=0.5"])
 def linalg_matrix_rank(A, tol: "any" = None, hermitian: "bool" = False, *, atol: "any" = None, rtol: "any" = None):
     """How many singular values are larger than the tolerance max(atol, rtol * the largest).
@@ -92,7 +92,7 @@ def _pinv(xp, x, atol: "Operand", rtol: "Operand", hermitian: "bool"):
     return xp.matmul(xp.conj(vh.swapaxes(-1, -2)) * inverse[..., None, :], xp.conj(u.swapaxes(-1, -2)))
 
 
-@composite("linalg_pinv", at="", also=["linalg.pinv"],
+@composite("linalg_pinv", out="castable", at="", also=["linalg.pinv"],
            samples=["r(3, 2)", "r(2, 3)", "r(2, 3, 3)", "r(3, 2), rtol=0.01", "r(0, 3)", "c(2, 3)"])
 def linalg_pinv(A, rcond: "any" = None, hermitian: "bool" = False, *, atol: "any" = None, rtol: "any" = None):
     """The pseudo-inverse; singular values up to max(atol, rtol * the largest) count as 0.

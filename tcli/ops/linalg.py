@@ -6,19 +6,26 @@ thread (handing out their few rows costs more than it saves), and large integer 
 float64 where that is exact.
 """
 
+from itertools import product as all_places
 from math import prod
 
 import numpy as np
 
-from ..engine import blas, callables, dispatch, dtypes
+from ..engine import blas, callables, dispatch, dtypes, overrides
 from ..engine.cost import matrix_product
 from ..engine.dispatch import FLOATS, TENSORS, new, wrap
+from ..engine.memory import pool
 from ..engine.registry import T, op, ops, plan_for, raw_helper, rule_helper
 from ..engine.tape import FLOAT32, FLOAT64, SMALL, state
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, ShapeError, Unsupported
+from .blocks import over_rows, several_threads
 
 STACKED = 8  # within one matrix of a stack threads pay from so many times more on
+VECTOR = 1 << 21  # elements of a matrix from which two threads multiply it with a vector
+SMALLEST = 8  # rows and columns of matrices: thinner ones are multiplied in other ways
+SHORT = 1 << 19  # elements of two stacks whose product takes the short way
+APART = 1 << 19  # multiplications of one product of a stack from which threads take some each
 
 
 # ---------------------------------------------------------------- arrays
@@ -29,6 +36,8 @@ def product(xp, a, b):
         work = a.size * (b.shape[1] if b.ndim == 2 else 1)
         if a.dtype.kind in "iu" and work > 4096:
             return _integers(xp, a, b)
+        if work >= VECTOR and a.ndim + b.ndim == 3 and xp is np and a.dtype.char in "fd":
+            return _with_vector(a, b) if b.ndim == 1 else _with_vector(b.T, a)
         with blas.threads_for(work):
             return xp.dot(a, b)
     if b.ndim <= 2:  # one product of all rows instead of one per matrix of the stack
@@ -38,8 +47,37 @@ def product(xp, a, b):
     if a.dtype.kind in "iu":
         return _integers(xp, a, b)
     work = a.shape[-1] * b.shape[-1] * (a.shape[-2] if a.ndim > 1 else 1)
+    if APART <= work < blas.LARGE * STACKED and xp is np and several_threads():
+        found = _stack(a, b, work)
+        if found is not None:
+            return found
     with blas.threads_for(work // STACKED):
         return xp.matmul(a, b)
+
+
+def _with_vector(a, v):
+    """A large matrix times a vector, some rows at a time: BLAS's own threads would change the order of sums."""
+    out, v = np.empty(len(a), a.dtype), np.ascontiguousarray(v)
+    over_rows(len(a), a.shape[1], lambda start, stop: np.dot(a[start:stop], v, out[start:stop]), max(a.size // 4, a.shape[1]))
+    return out
+
+
+def _stack(a, b, work: int):
+    """The products of two stacks on several threads, or None: `np.matmul` holds the interpreter lock, `np.dot` does not."""
+    if a.ndim < 2 or a.dtype != b.dtype or a.dtype.char not in "fd" or min(*a.shape[-2:], b.shape[-1]) < SMALLEST:
+        return None
+    ahead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    count = prod(ahead)
+    if count * work < blas.LARGE:
+        return None
+    a, b = (np.broadcast_to(x, ahead + x.shape[-2:]) for x in (a, b))
+    out, places = pool.empty((*ahead, a.shape[-2], b.shape[-1]), a.dtype), list(all_places(*map(range, ahead)))
+
+    def some(start: int, stop: int) -> None:
+        for i in places[start:stop]:
+            np.dot(a[i], b[i], out[i])
+    over_rows(count, work, some, max(count * work // 4, 1))
+    return out
 
 
 def _integers(xp, a, b):
@@ -266,10 +304,10 @@ def short_way(name: str, dims: tuple, plans_of: str | None = None):
     """`fn(x, other)` of a product op for tensors of these dims and one float dtype: straight to BLAS."""
     o = ops[name]
     plans = {mask: plan_for(ops[plans_of or name], (*mask, False)) for mask in _MASKS}
-    node_name, (n, m) = _FLAT_NAMES[dims], dims
+    node_name, (n, m), ready = _FLAT_NAMES[dims], dims, dispatch.READY
 
     def fn(x, other):
-        if type(x) in TENSORS and type(other) in TENSORS:
+        if type(x) in ready and type(other) in ready:
             a, b = x._a, other._a
             d = a.dtype
             if a.ndim == n and b.ndim == m and d is b.dtype and (d is FLOAT32 or d is FLOAT64) and \
@@ -283,8 +321,20 @@ def short_way(name: str, dims: tuple, plans_of: str | None = None):
     return fn
 
 
+def _stacks(x, other):
+    """`x @ other` of two stacks of matrices that need no gradient."""
+    o = ops["matmul"]
+    if type(x) in TENSORS and type(other) in TENSORS and not (state.grad and (x._rg or other._rg)):
+        a, b = x._a, other._a
+        if a.dtype in FLOATS and a.dtype is b.dtype and type(a) is type(b) is np.ndarray and a.shape[0] == b.shape[0] and \
+                a.shape[2] == b.shape[1] and a.size + b.size <= SHORT:
+            return callables.finish(o, (), product(np, a, b), False)
+    return dispatch.call(o, (x, other), {})
+
+
 def _matmul_operator():
     ways = {dims: short_way("matmul", dims, "mm" if dims == (2, 2) else None) for dims in _FLAT_NAMES}
+    ways[3, 3] = _stacks
     matmul, ready = ops["matmul"], dispatch.READY
     plans = {mask: plan_for(ops["mm"], (*mask, False)) for mask in _MASKS}
 
@@ -308,7 +358,7 @@ def _matmul_operator():
             way = ways.get((x._a.ndim, other._a.ndim))
             if way is not None:
                 return way(x, other)
-        elif not isinstance(x, SIDES) or not isinstance(other, SIDES):
+        elif not all(isinstance(side, SIDES) or overrides.answers(type(side)) for side in (x, other)):
             return NotImplemented
         return dispatch.call(ops["matmul"], (x, other), {})
     return operator

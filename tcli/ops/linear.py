@@ -29,6 +29,11 @@ def _same_dtypes(x, weight, bias) -> None:
         raise DTypeError(f"self and mat2 must have the same dtype, but got {a} and {b}")
 
 
+def _check_dtypes(values: list) -> None:
+    """The kernel sees halves as float32."""
+    _same_dtypes(*(None if t is None else t._a for t in values))
+
+
 def _rows(x) -> int:
     return x.size // x.shape[-1] if x.shape[-1] else int(np.prod(x.shape[:-1]))
 
@@ -102,7 +107,7 @@ def _raw_weight(k, g, x, weight_shape):
     return g.T.dot(x) if g.ndim == 2 else _weight_of(np, g, x)
 
 
-@op("linear", out="exact", at="F", cost=matrix_product, grad_name=_linear_name,
+@op("linear", out="exact", at="F", cost=matrix_product, grad_name=_linear_name, check=_check_dtypes,
     samples=["r(2, 3), r(4, 3), r(4)", "r(2, 3), r(4, 3)", "r(3), r(4, 3), r(4)", "r(2, 2, 3), r(4, 3), r(4)",
              "r(2, 3), r(3)", "r(0, 3), r(4, 3), r(4)"],
     vjp={"x": _linear_x, "weight": _linear_weight, "bias": lambda k, g: g},
@@ -191,6 +196,9 @@ def _weight_of(xp, g, x):
 # ---------------------------------------------------------------- bilinear
 
 def _check_bilinear(x1, x2, weight, bias) -> None:
+    if not x1.dtype == x2.dtype == weight.dtype:
+        a, b, c = (c_name(d) for d in (x1.dtype, x2.dtype, weight.dtype))
+        raise DTypeError(f"All tensors must have the same dtype, got input1: {a}, input2: {b}, weight: {c}")
     if not x1.ndim and not x2.ndim:
         raise BadIndex("Dimension specified as 1 but tensor has no dimensions")
     if x1.ndim != x2.ndim:

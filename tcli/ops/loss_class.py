@@ -21,7 +21,7 @@ from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError, Un
 from .blocks import over_rows
 from .loss import reduction_of
 
-BLOCK = 1 << 16
+BLOCK = 1 << 17
 
 
 def _check_targets(x, target, weight) -> None:

@@ -175,6 +175,9 @@ def _ctc(log_probs, targets, input_lengths, target_lengths, blank, reduction: st
     batched = log_probs._a.ndim == 3
     if not batched:
         log_probs = T.unsqueeze(log_probs, 1)
+    for word, given in (("input", input_lengths), ("target", target_lengths)):
+        if hasattr(given, "_a") and given._a.dtype.kind not in "iu":
+            raise EngineError(f"{word}_lengths must be integral")
     frames, lengths = _ints(input_lengths), _ints(target_lengths)
     refuse(log_probs._a, "biuch", "ctc_loss_cpu")
     steps, n, classes = log_probs._a.shape

@@ -120,10 +120,11 @@ def _by_svd(A, p):
     if not values.shape[-1]:
         return T.sum(values, -1)
     first, last = T.select(values, -1, 0), T.select(values, -1, -1)
-    return last / first if p == -2 else first / last
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return last / first if p == -2 else first / last
 
 
-@composite("linalg_cond", at="", also=["linalg.cond"],
+@composite("linalg_cond", out="castable", at="", also=["linalg.cond"],
            samples=["r(3, 3)", "r(3, 4)", "r(3, 3), -2", "r(3, 3), 1", "r(3, 3), 'fro'", "r(3, 3), 'nuc'",
                     "r(2, 3, 3), math.inf"])
 def linalg_cond(A, p: "any" = None):
@@ -145,6 +146,9 @@ def linalg_cond(A, p: "any" = None):
     if not A._a.size:
         return T.zeros(tuple(A.shape[:-2]), dtype=A.dtype.to_real())
     inverse, info = T._inv(A)
+    if p == "nuc" and holds(info._a.any()):  # PyTorch's inverse is then all inf, of which there are no singular values
+        return T.where(info != 0, math.nan, T.linalg_matrix_norm(A, p) * T.linalg_matrix_norm(T.where(
+            T.unsqueeze(T.unsqueeze(info != 0, -1), -1), 1, inverse), p))
     found = T.linalg_matrix_norm(A, p) * T.linalg_matrix_norm(inverse, p)
     return T.where(info != 0, math.inf, found) if holds(info._a.any()) else found
 
@@ -185,10 +189,11 @@ def _matrix_exp(xp, x):
     b = _PADE
     odd = a @ (a6 @ (b[13] * a6 + b[11] * a4 + b[9] * a2) + b[7] * a6 + b[5] * a4 + b[3] * a2 + b[1] * eye)
     even = a6 @ (b[12] * a6 + b[10] * a4 + b[8] * a2) + b[6] * a6 + b[4] * a4 + b[2] * a2 + b[0] * eye
-    r = xp.linalg.solve(even - odd, even + odd) if np.isfinite(norm).all() else xp.full(a.shape, np.nan, a.dtype)
-    for i in range(int(steps.max())):
-        r = xp.where((steps > i)[..., None, None], r @ r, r)
-    return r.astype(x.dtype)
+    r = eye + 2 * xp.linalg.solve(even - odd, odd) if np.isfinite(norm).all() else xp.full(a.shape, np.nan, a.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i in range(int(steps.max())):
+            r = xp.where((steps > i)[..., None, None], r @ r, r)
+        return r.astype(x.dtype)
 
 
 @composite("linalg_matrix_exp", at="", also=["linalg.matrix_exp", "torch.matrix_exp", "tensor.matrix_exp"],

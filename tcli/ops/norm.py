@@ -15,12 +15,15 @@ from ..engine.blas import one_thread
 from ..engine.dispatch import is_half
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
+from ..engine.storage import is_channels_last
+from ..engine.sums import row_dots
 from ..engine.tape import state
 from ..errors import BadValue, EngineError, ShapeError
 from .arrays import refuse
 from .blocks import over_rows
 
-BLOCK = 1 << 16
+BLOCK = 1 << 17
+WORTH = 1 << 20  # elements from which a pass is worth a second thread
 CALM = 4  # the most that a squared mean may be of a variance for sums of squares to give it without loss
 
 
@@ -29,8 +32,12 @@ def wide(x):
     return x.astype(np.float32) if x is not None and is_half(x.dtype) else x
 
 
-def dots(xp, a, b):
-    """Dot products of matching last rows."""
+def dots(xp, a, b=None):
+    """Dot products of matching last rows, or the sums of those of a."""
+    if xp is np:
+        return row_dots(a, b)
+    if b is None:
+        return a.sum(-1)
     return xp.vecdot(a, b) if hasattr(xp, "vecdot") else (a * b).sum(-1)
 
 
@@ -40,16 +47,15 @@ def in_blocks(xp, rows: int, length: int, fn) -> None:
         fn(slice(0, rows))
         return
     with one_thread:
-        over_rows(rows, length, lambda start, stop: fn(slice(start, stop)), BLOCK)
+        over_rows(rows, length, lambda start, stop: fn(slice(start, stop)), BLOCK, WORTH)
 
 
 def line_dots(xp, a, b=None):
     """Dot products of matching rows, or the sums of the rows of a: (rows, 1)."""
     found = xp.empty((len(a), 1), a.dtype)
-    ones = xp.ones(a.shape[1], a.dtype) if b is None else None
 
     def block(rows: slice) -> None:
-        found[rows, 0] = dots(xp, a[rows], ones if b is None else b[rows])
+        found[rows, 0] = dots(xp, a[rows], None if b is None else b[rows])
     in_blocks(xp, *a.shape, block)
     return found
 
@@ -119,7 +125,7 @@ def _summed(k, values, wshape, weight):
     return k.reshape(total, weight.shape if weight is not None else (prod(wshape),))
 
 
-@op("_row_norm", at="", outs=3, half=False, grad_name="NativeLayerNormBackward0",
+@op("_row_norm", rows="format", at="", outs=3, half=False, grad_name="NativeLayerNormBackward0",
     samples=["r(2, 3, 4), r(4), r(4), 6, 1e-05, ((6, 4), (1, 4)), (2, 3, 1)"],
     vjp={"x, weight, bias": _row_gradients})
 def _row_norm(xp, x, weight: "Tensor?", bias: "Tensor?", rows: "int", eps: "float", affine: "any", stats: "any"):
@@ -290,6 +296,8 @@ def _layer_norm(x, normalized_shape, weight, bias, eps):
     need_floating(x, "LayerNormKernelImpl")
     lead = x._a.shape[:x._a.ndim - len(shape)]
     rows, length = prod(lead), prod(shape)
+    if is_channels_last(x._a):
+        x = T.contiguous(x)  # its result is row-major
     return T._row_norm(x, weight, bias, rows, eps, ((rows, length), (1, length)), (*lead, *(1,) * len(shape)))
 
 
@@ -385,7 +393,7 @@ def _rms_gradients(k, g, need, x, weight, rows, eps, out1):
     return k.reshape(gx, x.shape), gw
 
 
-@op("_rms_norm", at="", outs=2, half=False, grad_name="MulBackward0", vjp={"x, weight": _rms_gradients},
+@op("_rms_norm", rows="format", at="", outs=2, half=False, grad_name="MulBackward0", vjp={"x, weight": _rms_gradients},
     samples=["r(2, 3, 4), r(4), 6, 0.1", "r(2, 3), None, 2, 0.1"])
 def _rms_norm(xp, x, weight: "Tensor?", rows: "int", eps: "float"):
     """(x over the root of the mean of its squares, times weight; 1 / that root for each row)."""

@@ -93,7 +93,7 @@ def _batch_gradients(k, g, need, x, weight, mean, var, training, eps, out1, out2
     return gx * rstd, k.sum(g[0] * xhat, dims), k.sum(g[0], dims)
 
 
-@op("_batch_norm", rows=True, at="", outs=3, half=False, grad_name="NativeBatchNormBackward0",
+@op("_batch_norm", rows="format", at="", outs=3, half=False, grad_name="NativeBatchNormBackward0",
     vjp={"x, weight, bias": _batch_gradients})
 def _batch_norm(xp, x, weight: "Tensor?", bias: "Tensor?", mean: "Index?", var: "Index?", training: "bool",
                 eps: "float"):

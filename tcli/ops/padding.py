@@ -29,7 +29,7 @@ def _check_constant(shape, pad) -> None:
             raise EngineError("narrow(): length must be non-negative." if low < 0 or high < 0 else "negative size")
 
 
-@op("constant_pad_nd", at="torch", half=False, grad_name="ConstantPadNdBackward0",
+@op("constant_pad_nd", rows="format", at="torch", half=False, grad_name="ConstantPadNdBackward0",
     samples=["r(2, 3), (1, 2)", "r(2, 3), (1, -1, 0, 2), 0.5", "r(3), (-1, 0)"],
     vjp={"x": lambda k, g, pad: k.constant_pad_nd(g, tuple(-p for p in pad), 0)})
 def constant_pad_nd(xp, x, pad: "Shape", value: "Scalar" = 0):
@@ -73,7 +73,7 @@ def _pad_name(x, pairs, mode: str) -> str:
     return f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(pairs)}DBackward0"
 
 
-@op("_pad_with_self", at="", half=False, grad_name=_pad_name,
+@op("_pad_with_self", rows="format", at="", half=False, grad_name=_pad_name,
     samples=["r(2, 4), ((1, 2),), 'reflect'", "r(2, 3, 4), ((1, 0), (2, 1)), 'circular'"],
     vjp={"x": lambda k, g, x_shape, pairs, mode: k._pad_back(g, x_shape, pairs, mode)})
 def _pad_with_self(xp, x, pairs: "any", mode: "any"):
@@ -81,7 +81,7 @@ def _pad_with_self(xp, x, pairs: "any", mode: "any"):
     for d, (low, high) in enumerate(pairs, lead):
         if low or high:
             x = _pad_dim(xp, x, d, low, high, mode)
-    return x
+    return x if any(map(any, pairs)) else x.copy()
 
 
 def _middle(where, low: int, high: int):

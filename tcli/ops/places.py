@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from ..engine.memory import pool
-from .blocks import in_order, over_rows
+from .blocks import LARGE, in_order, over_rows, reduced, several_threads
 from .index_sums import add_at, add_slices, add_to_lines
 
 FLATTEN_FROM = 1 << 12  # elements of an index
@@ -26,7 +26,8 @@ _WORSE = {np.maximum: np.less_equal, np.minimum: np.greater_equal}  # false for 
 def in_range(index, size: int) -> bool:
     """Whether all of an integer index that is not empty lies in 0..size - 1."""
     if index.dtype == np.int64 and index.flags.c_contiguous:
-        return bool(index.view(np.uint64).max() < size)  # one pass: negative numbers are the largest there
+        # One pass: negative numbers are the largest there.
+        return bool(reduced(np.maximum, index.reshape(-1).view(np.uint64), None) < size)
     return bool(index.min() >= 0 and index.max() < size)
 
 
@@ -107,7 +108,9 @@ def take_along(x: np.ndarray, index: np.ndarray, dim: int) -> np.ndarray:
 def write_along(out: np.ndarray, index: np.ndarray, dim: int, values) -> None:
     """Writes values (an array of the shape of the index, or a number) into a contiguous `out`; the last one stays."""
     flat, one = out.reshape(-1), not isinstance(values, np.ndarray)
-    if not one and index.shape[-1] >= WRITTEN_LINE and _in_lines(index, out.shape, dim):
+    # Writing line by line saves making the index flat, and keeps the interpreter lock.
+    enough = READ_LINE if several_threads() and index.size >= LARGE else WRITTEN_LINE
+    if not one and index.shape[-1] >= enough and _in_lines(index, out.shape, dim):
         _over_lines(lambda line, picks, new: line.__setitem__(picks, new), out, index, values)
         return
 

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from ..engine.registry import T, composite, op
-from ..errors import EngineError, ShapeError
+from ..errors import BadIndex, EngineError, ShapeError
 from .arrays import refuse
 from .windows import exact_sizes, offsets, padded, slices
 
@@ -74,6 +74,8 @@ def _check_rank(name: str, n: int, x) -> None:
         raise ShapeError("non-empty 3D or 4D (batch mode) tensor expected for input")
     if n == 3:
         _check_volume(name, x)
+    if name == "avg_pool2d" and not x.ndim:
+        raise BadIndex("Dimension specified as -3 but tensor has no dimensions")
     fits = x.ndim == n + 2 and all(x.shape[1:]) or x.ndim == n + 1 and x.size
     if not fits:
         start = "max_pool1d: " if name == "max_pool1d" else ""
@@ -153,7 +155,7 @@ def _ones(n: int) -> tuple:
     return (1,) * n
 
 
-@op("_avg_pool", at="", samples=["r(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (3, 2), False, None",
+@op("_avg_pool", rows="format", at="", samples=["r(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (3, 2), False, None",
                                  "r(2, 6), (3,), (2,), ((0, 0),), (3,), True, None"], grad_name=
     lambda x, kernel, stride, pads, size, count_pad, divisor: f"AvgPool{max(len(kernel), 2)}DBackward0",
     vjp={"x": lambda k, g, x_shape, kernel, stride, pads, size, count_pad, divisor:

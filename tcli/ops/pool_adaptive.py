@@ -44,8 +44,19 @@ def _name(x, size, *_rest) -> str:
     return "SqueezeBackward1" if len(size) == 1 else f"AdaptiveAvgPool{len(size)}DBackward0"
 
 
-@op("_adaptive_avg", at="", grad_name=_name, samples=["r(2, 5, 6), (3, 2)"],
-    vjp={"x": lambda k, g, x_shape, size: k._adaptive_avg_back(g, x_shape[len(x_shape) - len(size):])})
+def _with_elements(g, kind: str, n: int):
+    """The gradient of a result, which PyTorch wants to have elements."""
+    shape = tuple(g.shape) if n > 1 else (*g.shape[:-1], 1, g.shape[-1])
+    first = next((d for d, size in enumerate(shape[1:], 1) if not size), None)
+    if first is not None:
+        raise ShapeError(f"adaptive_{kind}_pool{max(n, 2)}d_backward(): Expected grad_output to have non-zero size for "
+                         f"non-batch dimensions, but grad_output has sizes {list(shape)} with dimension {first} being empty")
+    return g
+
+
+@op("_adaptive_avg", rows="format", at="", grad_name=_name, samples=["r(2, 5, 6), (3, 2)"],
+    vjp={"x": lambda k, g, x_shape, size: k._adaptive_avg_back(_with_elements(g, "avg", len(size)),
+                                                               x_shape[len(x_shape) - len(size):])})
 def _adaptive_avg(xp, x, size: "any"):
     n = len(size)
     if xp is np and set(size) == {1}:
@@ -73,9 +84,7 @@ def _adaptive_avg_back(xp, g, spatial: "any"):
 
 
 def _target(name: str, n: int, x, output_size) -> tuple:
-    if output_size is None or isinstance(output_size, int):
-        output_size = (output_size,) * n
-    size = tuple(output_size)
+    size = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
     if len(size) == 1 and n > 1:
         size = size * n
     if len(size) != n:
@@ -138,10 +147,12 @@ def adaptive_avg_pool3d(x, output_size: "any"):
 # ---------------------------------------------------------------- maxima
 
 def _adaptive_max_x(k, gs, x_shape, size, out1):
-    return None if gs[0] is None else k._scatter_planes(gs[0], out1, x_shape[len(x_shape) - len(size):])
+    if gs[0] is None:
+        return None
+    return k._scatter_planes(_with_elements(gs[0], "max", len(size)), out1, x_shape[len(x_shape) - len(size):])
 
 
-@op("_adaptive_max", at="", outs=2, samples=["distinct(2, 5, 6), (3, 2)"], vjp={"x": _adaptive_max_x},
+@op("_adaptive_max", rows="format", at="", outs=2, samples=["distinct(2, 5, 6), (3, 2)"], vjp={"x": _adaptive_max_x},
     grad_name=lambda x, size: f"AdaptiveMaxPool{max(len(size), 2)}DBackward0")
 def _adaptive_max(xp, x, size: "any"):
     """(maxima, their places in the plane); every window is padded to the longest with the lowest value."""
@@ -169,10 +180,22 @@ def _dim_maxima(xp, y, places, axis: int, n: int):
 
 
 def _adaptive(n: int, x, output_size, indices: bool):
-    found = T._adaptive_max(x, _target(f"adaptive_max_pool{n}d", n, x, output_size))
+    size = _target(f"adaptive_max_pool{n}d", n, x, output_size)
+    spatial = x._a.shape[-n:]
+    if not indices and all(k and m % k == 0 for m, k in zip(spatial, size, strict=True)):
+        return _equal_windows(n, x, tuple(m // k for m, k in zip(spatial, size, strict=True)), size)
+    found = T._adaptive_max(x, size)
     if n == 1 and found[0].grad_fn is not None:
         found[0].grad_fn._name = "SqueezeBackward1"
     return found if indices else found[0]
+
+
+def _equal_windows(n: int, x, kernel: tuple, size: tuple):
+    """The ordinary pool, which looks for places only when a gradient asks."""
+    y = T._max_pool(x, kernel, kernel, ((0, 0),) * n, (1,) * n, size)
+    if y.grad_fn is not None:
+        y.grad_fn._name = "SqueezeBackward1" if n == 1 else f"AdaptiveMaxPool{n}DBackward0"
+    return y
 
 
 @composite("adaptive_max_pool1d", at="F", samples=["distinct(2, 3, 7), 3", "distinct(3, 4), 2, True"])

@@ -68,6 +68,14 @@ def _given_samples(samples, shape: tuple, n: int):
     return samples[:shape[0]] if rows > shape[0] else samples
 
 
+def _sizes(value, n: int, name: str, word: str) -> tuple:
+    found = value if isinstance(value, (tuple, list)) else (value,) * n
+    if len(found) != n:
+        ints = "Ints" if n == 2 else "three Ints"
+        raise EngineError(f"{name}: {word} must either be a single Int or tuple of {ints}")
+    return exact_sizes(value, n, name, word)
+
+
 def _fractional(name: str, n: int, x, kernel_size, output_size, output_ratio, samples):
     if output_size is None and output_ratio is None:
         raise BadValue(f"{name} requires specifying either an output_size or an output_ratio")
@@ -77,17 +85,21 @@ def _fractional(name: str, n: int, x, kernel_size, output_size, output_ratio, sa
     batched = x._a.ndim == n + 2
     if not batched:
         x = T.unsqueeze(x, 0)
-    kernel, spatial = exact_sizes(kernel_size, n, name, "kernel_size"), x._a.shape[2:]
+    kernel, spatial = _sizes(kernel_size, n, name, "kernel_size"), x._a.shape[2:]
+    empty = next((d for d, size in enumerate(x._a.shape[1:], 1) if not size), None)
+    if empty is not None:
+        raise ShapeError(f"{name}{'_out' if n == 3 else ''}(): Expected input to have non-zero size for non-batch dimensions, "
+                         f"but got{list(x._a.shape)} with dimension {empty} being empty.")
     if output_size is None:
         ratio = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * n
         if not all(0 < r < 1 for r in ratio):
             raise BadValue("output_ratio must be between 0 and 1 (got " + str(output_ratio) + ")")
         out = tuple(int(m * r) for m, r in zip(spatial, ratio, strict=True))
     else:
-        out = exact_sizes(output_size, n, name, "output_size")
+        out = _sizes(output_size, n, name, "output_size")
     for word, m, o, k in zip(("time", "height", "width")[-n:], spatial, out, kernel, strict=True):
-        if o + k - 1 > m:
-            raise EngineError(f"{name}(): pool {word} {k} too large relative to input {word} {m}")
+        if o + k - 1 > m - (n == 3):
+            raise EngineError(f"{name}{'_out' if n == 3 else ''}(): pool {word} {k} too large relative to input {word} {m}")
     if samples is None:
         samples = T.rand(*x._a.shape[:2], n, dtype=x.dtype)
     elif samples.dtype is not x.dtype:

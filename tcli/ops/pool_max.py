@@ -14,6 +14,7 @@ from ..engine.placement import holds, outside
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..errors import EngineError, ShapeError
+from . import pool_pairs
 from .arrays import gate, refuse
 from .blocks import over_rows
 from .pool import check_pool, overhang
@@ -98,7 +99,7 @@ def _max_pool_x(k, g, x, x_shape, kernel, stride, pads, dilation, size, out):
     return k._scatter_planes(g, places, x_shape[len(x_shape) - len(kernel):])
 
 
-@op("_max_pool", at="", grad_name=_pool_name,
+@op("_max_pool", rows="format", at="", grad_name=_pool_name,
     samples=["distinct(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (1, 1), (3, 2)"], vjp={"x": _max_pool_x})
 def _max_pool(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """The maxima alone; their places are looked for when a gradient asks."""
@@ -129,6 +130,8 @@ def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilat
     lead = x.shape[:x.ndim - n]
     planes = prod(lead)
     x, y, g = (a.reshape(planes, *a.shape[a.ndim - n:]) for a in (x, y, g))
+    if x.size and pool_pairs.fits(x, kernel, stride, pads, dilation) and np.isfinite(y.min()):
+        return pool_pairs.gradient(g, x).reshape(*lead, *spatial)
     out = xp.empty((planes, *spatial), g.dtype)
 
     def some(start: int, stop: int) -> None:
@@ -170,7 +173,7 @@ def _max_pool_indices_x(k, gs, x_shape, kernel, out1):
     return k._scatter_planes(gs[0], out1, x_shape[len(x_shape) - len(kernel):])
 
 
-@op("_max_pool_indices", at="", outs=2, grad_name=_pool_name,
+@op("_max_pool_indices", rows="format", at="", outs=2, grad_name=_pool_name,
     samples=["distinct(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (1, 1), (3, 2)"], vjp={"x": _max_pool_indices_x})
 def _max_pool_indices(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """(maxima, index of each in its plane)."""
@@ -336,7 +339,7 @@ def _unpooled_size(default: tuple, stride: tuple, output_size, n: int) -> tuple:
     return size
 
 
-@op("_place_planes", at="", half=False,
+@op("_place_planes", rows="format", at="", half=False,
     grad_name=lambda x, places, spatial: f"MaxUnpool{max(len(spatial), 2)}DBackward0",
     samples=["r(1, 2), torch.tensor([[3, 1]]), (4,)"],
     vjp={"x": lambda k, g, places, spatial: k._gather_planes(g, places, len(spatial))})

@@ -5,11 +5,12 @@ from math import prod
 from ..engine.args import to_dims
 from ..engine.callables import set_operator
 from ..engine.cost import added_product, contraction, matrix_product
-from ..engine.dispatch import assign, check_writable, rebase
+from ..engine.dispatch import assign, check_writable, rebase, result_type
+from ..engine.dtypes import C_NAMES, COMPLEX
 from ..engine.out import write_out
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.tape import state
-from ..errors import BadIndex, BadValue, DTypeError, EngineError, ShapeError
+from ..errors import BadIndex, DTypeError, EngineError, ShapeError
 from .linalg import (
     c_name,
     check_matrices,
@@ -314,6 +315,9 @@ def addr(x, vec1, vec2, *, beta: "Scalar" = 1, alpha: "Scalar" = 1):
             [ 3., 21.]])
     """
     _vectors("addr", vec1, vec2)
+    common = result_type([x, vec1, vec2])
+    if common.category < COMPLEX and any(isinstance(factor, complex) for factor in (beta, alpha)):
+        raise EngineError(f"value cannot be converted to type {C_NAMES[common.name]} without overflow")
     _expands(x._a.shape, (vec1._a.shape[0], vec2._a.shape[0]))
     if all(t._a.dtype.kind in "biu" for t in (x, vec1, vec2)):
         for word, factor in (("beta", beta), ("alpha", alpha)):
@@ -404,7 +408,7 @@ def chain_matmul(*matrices, out=None):
     """
     tensors = list(matrices[0]) if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)) else list(matrices)
     if not tensors:
-        raise BadValue("chain_matmul(): Expected one or more matrices")
+        raise EngineError("chain_matmul(): Expected one or more matrices")
     for t in tensors:
         if t.ndim != 2:
             raise ShapeError(f"Tensor dimension is {t.ndim}, expected 2 instead.")

@@ -7,7 +7,7 @@ from ..engine.device import as_device, device_of, module_of, move, seed_devices
 from ..engine.dispatch import check_writable, overwritten, wrap
 from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
-from ..errors import ArgumentError, BadValue, DTypeError, EngineError, Unsupported
+from ..errors import ArgumentError, EngineError, Unsupported
 from .arrays import not_implemented, refuse
 from .create import needing_grad
 
@@ -252,7 +252,8 @@ def poisson(xp, x, generator: "any" = None):
     return rejection.poisson(generator, x)
 
 
-@op("binomial", at="torch", samples=[], half=False, host=True, shape=lambda xp, count, *_: xp.empty_like(count), nograd=True)
+@op("binomial", at="torch", samples=[], half=False, host=True, nograd=True,
+    shape=lambda xp, count, prob, *_: xp.empty(xp.broadcast_shapes(count.shape, prob.shape), count.dtype))
 def binomial(xp, count, prob, generator: "any" = None):
     """Successes in `count` trials that succeed with probability `prob`.
 
@@ -381,112 +382,7 @@ def _log_normal(a, generator, mean=1.0, std=2.0) -> None:
     draws.fill(a, samplers.log_normal, mean, std, generator=generator)
 
 
-# ---------------------------------------------------------------- dropout
-
-def _mask(x, p: float, shape=None):
-    """Kept elements as 1 / (1 - p), dropped ones as 0, drawn as PyTorch draws them: in memory order of x."""
-    keep, dtype = 1 - p, x.dtype
-    noise = draws.draw_like(x, samplers.bernoulli, keep, shape=shape)
-    return noise / dtype.type(keep) if dtype.itemsize > 2 else (noise.astype(np.float32) / keep).astype(dtype)
-
-
-def _check_probability(p: float) -> None:
-    if not 0 <= p <= 1:
-        raise BadValue(f"dropout probability has to be between 0 and 1, but got {p}")
-
-
-def _need_floats(x) -> None:
-    """The mask has the dtype of the tensor and is scaled in place."""
-    refuse(x._a, "c", "bernoulli_scalar_cpu_")
-    if x.dtype.category < dtypes.FLOAT:
-        raise DTypeError(f"result type Float can't be cast to the desired output type {dtypes.scalar_name(x.dtype)}")
-
-
-@composite("dropout", at="torch F", samples=["r(3, 4), 0.5, False", "r(3, 4), 0.0, True"])
-def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False):
-    """Zeroes each element with probability p while training and scales the others by 1 / (1 - p).
-
-    >>> dropout(ones(3), 0.5, False)
-    tensor([1., 1., 1.])
-    """
-    _check_probability(p)
-    if not training or p == 0:
-        return x
-    if p == 1:
-        return x * T.zeros_like(x)
-    _need_floats(x)
-    return x * wrap(_mask(x._a, p))
-
-
-def _need_channels(x) -> None:
-    if x.ndim < 2:
-        raise EngineError("Feature dropout requires at least 2 dimensions in the input")
-
-
-def _per_channel(name: str, n: int, unbatched: tuple):
-    @composite(name, at="F", samples=["r(2, 3, 4, 4)[:, :, :, 0], 0.5, False" if name != "dropout3d" else
-                                      "r(1, 2, 2, 2, 2), 0.5, False"])
-    def drop(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False):
-        _check_probability(p)
-        if not training or p == 0 or not x._a.size:
-            return x
-        _need_floats(x)
-        if p < 1:
-            _need_channels(x)
-        batched = x.unsqueeze(0) if x.ndim in unbatched else x
-        shape = tuple(batched.shape[:2]) + (1,) * (batched.ndim - 2)
-        out = batched * wrap(_mask(x._a, p, shape)) if p < 1 else batched * T.zeros_like(batched)
-        return out.squeeze(0) if batched is not x else out
-
-    drop.__doc__ = f"""Zeroes whole channels with probability p while training.
-
-    >>> {name}(ones(1, 1{", 2" * n}), 0.5, False).sum()
-    tensor({2 ** n}.)
-    """
-
-
-_per_channel("dropout1d", 1, (2,))
-_per_channel("dropout2d", 2, ())  # three dims are (N, C, L): PyTorch keeps an old habit
-_per_channel("dropout3d", 3, (4,))
-
-
-def _alpha(x, p: float, shape):
-    """Self-normalising dropout: dropped elements become -alpha and the result is scaled back."""
-    alpha = 1.7580993408473766
-    a = ((alpha ** 2 * p + 1) * (1 - p)) ** -0.5
-    noise = draws.draw_like(x._a, samplers.bernoulli, 1 - p, shape=None if shape == x._a.shape else shape)
-    scalar = x._a.dtype.type
-    return x * wrap(noise * scalar(a)) + wrap((noise - 1) * scalar(alpha * a) + scalar(alpha * a * p))
-
-
-@composite("alpha_dropout", at="F", also=["torch.alpha_dropout"], samples=["r(3, 4), 0.5, False"])
-def alpha_dropout(x, p: "float" = 0.5, training: "bool" = False, inplace: "any" = False):
-    """Dropout that keeps mean and variance of self-normalising activations.
-
-    >>> alpha_dropout(ones(2), 0.5, False)
-    tensor([1., 1.])
-    """
-    _check_probability(p)
-    if not training or p == 0:
-        return x
-    _need_floats(x)
-    return x * T.zeros_like(x) if p == 1 else _alpha(x, p, x._a.shape)
-
-
-@composite("feature_alpha_dropout", at="F", also=["torch.feature_alpha_dropout"], samples=["r(2, 3, 4), 0.5, False"])
-def feature_alpha_dropout(x, p: "float" = 0.5, training: "bool" = False, inplace: "any" = False):
-    """`alpha_dropout` of whole channels.
-
-    >>> feature_alpha_dropout(ones(1, 2, 1), 0.5, False).sum()
-    tensor(2.)
-    """
-    _check_probability(p)
-    if not training or p == 0 or not x._a.size:
-        return x
-    if p < 1:
-        _need_channels(x)
-    return x * T.zeros_like(x) if p == 1 else _alpha(x, p, tuple(x.shape[:2]) + (1,) * (x.ndim - 2))
-
+# ---------------------------------------------------------------- soft choices
 
 @composite("gumbel_softmax", at="F", samples=["r(2, 3)", "r(3), 0.5, False, 1e-10, 0"])
 def gumbel_softmax(logits, tau: "float" = 1.0, hard: "bool" = False, eps: "float" = 1e-10, dim: "Dim" = -1):

@@ -8,8 +8,10 @@ from ..engine import dtypes
 from ..engine.args import Size, check_numel, to_shape
 from ..engine.dispatch import check_history, check_writable
 from ..engine.from_data import from_results
+from ..engine.out import c_name
 from ..engine.registry import T, function
-from ..engine.storage import channels_last, channels_last_3d, in_format, preserve_format
+from ..engine.storage import channels_last, channels_last_3d, preserve_format, shaped
+from ..engine.storage import memory_format as memory_order
 from ..engine.storages import TypedStorage, UntypedStorage
 from ..engine.tape import state
 from ..engine.tensor import Tensor
@@ -83,7 +85,7 @@ def resize_(x, *sizes, memory_format=None):
         grown = np.zeros(n, flat.dtype)
         grown[:flat.size] = flat
         flat = grown
-    x._a = in_format(flat[:n], shape, memory_format)
+    x._a = shaped(flat[:n], shape, memory_format)
     x._v[0] += 1
     return x
 
@@ -97,9 +99,22 @@ def resize_as_(x, the_template, *, memory_format=None):
     return resize_(x, tuple(the_template.shape), memory_format=memory_format)
 
 
+def _check_inside(flat, offset: int, size, steps: list) -> None:
+    """Raises where a view would reach beyond the memory that it looks at."""
+    if any(n < 0 for n in (offset, *size, *steps)):
+        raise EngineError(f"as_strided: Negative strides, sizes and offsets are not supported, got strides: {steps}")
+    last = offset + sum((n - 1) * s for n, s in zip(size, steps, strict=True)) if 0 not in size else -1
+    if last >= flat.size:
+        raise EngineError(f"setStorage: sizes {list(size)}, strides {steps}, storage offset {offset}, and itemsize "
+                          f"{flat.itemsize} requiring a storage size of {(last + 1) * flat.itemsize} are out of bounds for "
+                          f"storage of size {flat.size * flat.itemsize}")
+
+
 @function("tensor.set_")
 def set_(x, source=None, storage_offset: int = 0, size=None, stride=None):
     """Makes a tensor use the memory, sizes and strides of another, or of a storage."""
+    if state.grad and x._rg:
+        check_history(x)
     if source is None:
         x._a = np.empty(0, x._a.dtype)
     elif isinstance(source, (UntypedStorage, TypedStorage)):
@@ -110,11 +125,12 @@ def set_(x, source=None, storage_offset: int = 0, size=None, stride=None):
         flat = memory[:memory.size // x._a.dtype.itemsize * x._a.dtype.itemsize].view(x._a.dtype)
         size = (flat.size,) if size is None else to_shape(size, None, "set_", "size")
         steps = np.empty(size).strides if stride is None else [s * 8 for s in stride]
-        x._a = np.lib.stride_tricks.as_strided(flat[storage_offset:], size, [s // 8 * flat.itemsize for s in steps])
+        steps = [s // 8 for s in steps]
+        _check_inside(flat, storage_offset, size, steps)
+        x._a = np.lib.stride_tricks.as_strided(flat[storage_offset:], size, [s * flat.itemsize for s in steps])
     elif isinstance(source, Tensor):
         if source.dtype is not x.dtype:
-            raise EngineError("Could not set tensor of type " + source.type().removeprefix("torch.").removesuffix("Tensor")
-                              + " to a tensor of type " + x.type().removeprefix("torch.").removesuffix("Tensor"))
+            raise EngineError(f"Could not set tensor of type {c_name(source.dtype)} to a tensor of type {c_name(x.dtype)}")
         other = source if size is None else T.as_strided(source.detach(), size, stride or Size(size), storage_offset)
         x._a = other._a
     else:
@@ -123,10 +139,25 @@ def set_(x, source=None, storage_offset: int = 0, size=None, stride=None):
     return x
 
 
+def _check_one_order(x, strides: tuple, formats) -> None:
+    known = isinstance(formats, list) and all(isinstance(each, memory_order) for each in formats)
+    if formats is not True and not known:
+        raise ArgumentError("The ambiguity_check argument must be a bool or a list of memory formats.")
+    several = 1 in x.shape or any(a == b for a, b in zip(strides, strides[1:], strict=False))
+    fitting = 0 if formats is True else sum(x.is_contiguous(memory_format=each) for each in formats)
+    if several and fitting != 1:
+        raise EngineError("The tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")
+
+
 @function("tensor.dim_order")
 def dim_order(x, *, ambiguity_check=False) -> tuple:
-    """The dims from the widest stride to the narrowest."""
+    """The dims from the widest stride to the narrowest.
+
+    ambiguity_check: True refuses tensors with several such orders, a list of memory formats those that fit not one of them.
+    """
     strides = x.stride()
+    if ambiguity_check is not False:
+        _check_one_order(x, strides, ambiguity_check)
     return tuple(sorted(range(x.ndim), key=lambda d: -strides[d]))
 
 

@@ -127,6 +127,8 @@ def _run(mode: str, args: tuple):
     h0, c0 = hx if mode == "lstm" else (hx, None)
     if batch_first:
         x = T.transpose(x, 0, 1)
+    if not x._a.shape[0]:
+        raise EngineError("Expected sequence length to be larger than 0 in RNN")
     y, h, c = run_layers(mode, x, h0, c0, params, has_biases, layers, dropout, train, bidirectional)
     return T.transpose(y, 0, 1) if batch_first else y, h, c
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from ..engine.memory import pool
 from ..engine.sums import block_dot, block_sum, line_dots, line_sums
-from .blocks import BLOCK, in_columns, in_order, is_one_line, over_rows, over_slabs, reduced, several_threads, slabs
+from .blocks import BLOCK, LONG, in_columns, in_order, is_one_line, over_rows, over_slabs, reduced, several_threads, slabs
 
 RUN = 1 << 16  # elements of a block of running sums
 GROUP = 8  # elements of a row that are added up beside those of other groups
-LINES = 1 << 16  # elements of the lines that a softmax passes over again and again
+LINES = 1 << 18  # elements of the lines that a softmax passes over again and again
 CALM = 1e20  # sums of exponentials below this, and above its inverse, need no shift
 
 
@@ -291,7 +291,7 @@ def squares_of_rows(x: np.ndarray) -> np.ndarray:
 
     def some(start: int, stop: int) -> None:
         out[start:stop] = line_dots(rows[start:stop])
-    over_rows(len(rows), x.shape[-1], some)
+    over_rows(len(rows), x.shape[-1], some, LONG)
     return out.reshape(x.shape[:-1])
 
 

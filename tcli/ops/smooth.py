@@ -14,6 +14,14 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 
 # ---------------------------------------------------------------- elu: exponential below 0
 
+def _elu_rule(k, g, x, alpha, inplace, inside):
+    if inplace and alpha < 0:
+        raise EngineError("In-place elu backward calculation is triggered with a negative slope which is not supported. This "
+                          "is caused by calling in-place forward function with a negative slope, please call out-of-place "
+                          "version instead.")
+    return k._elu_adjoint(g, x, alpha, 1.0, inside)
+
+
 def _elu(xp, x, alpha, scale, inside):
     """scale * x above 0, scale * alpha * (exp(inside * x) - 1) below."""
     refuse(x, "biuc", "elu_cpu")
@@ -34,7 +42,7 @@ def _elu_adjoint(xp, g, x, alpha: "float", scale: "float", inside: "float"):
 
 @op("elu", fuse=True, at="F", grad_name=lambda x, alpha, inplace: f"EluBackward{int(inplace)}",
     samples=["away(3, 4)", "away(3), 0.5"],
-    vjp={"x": lambda k, g, x, alpha: k._elu_adjoint(g, x, alpha, 1.0, 1.0)})
+    vjp={"x": lambda k, g, x, alpha, inplace: _elu_rule(k, g, x, alpha, inplace, 1.0)})
 def elu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
     """x above 0, alpha * (exp(x) - 1) below.
 
@@ -46,7 +54,7 @@ def elu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
 
 @op("celu", fuse=True, at="torch F", grad_name=lambda x, alpha, inplace: f"CeluBackward{int(inplace)}",
     samples=["away(3, 4)", "away(3), 0.5"],
-    vjp={"x": lambda k, g, x, alpha: k._elu_adjoint(g, x, alpha, 1.0, 1 / alpha)})
+    vjp={"x": lambda k, g, x, alpha, inplace: _elu_rule(k, g, x, alpha, inplace, 1 / alpha)})
 def celu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
     """x above 0, alpha * (exp(x / alpha) - 1) below.
 
@@ -264,6 +272,6 @@ def rrelu(x, lower: "Scalar" = 1 / 8, upper: "Scalar" = 1 / 3, training: "bool" 
     if lower > upper:
         raise EngineError("Lower bound should be less than or equal to the upper bound")
     if not training:
-        return T.leaky_relu(x, (lower + upper) / 2)
+        return T.leaky_relu(x, (lower + upper) / 2, inplace)
     refuse(x._a, "biuc" if x.dtype is not dtypes.float16 else "h", "rrelu_with_noise_out_cpu")
     return T._rrelu(x, T._rrelu_noise(x.detach(), lower, upper, generator))

@@ -7,6 +7,7 @@ from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.placement import holds
 from ..engine.registry import T, composite
+from ..engine.warn import warn_once
 from ..errors import BadIndex, EngineError
 
 
@@ -24,6 +25,9 @@ def _window_text(window) -> str:
 
 def _kind(t) -> str:
     return f"torch.{dtypes.scalar_name(t.dtype)}Tensor"
+
+
+_SUPPRESS = "To suppress this warning and use a rectangular window, explicitly set `window=torch.ones(n_fft, device=<device>)`."
 
 
 def _padded(window, win_length: int, n_fft: int):
@@ -83,7 +87,7 @@ def stft(x, n_fft: "int", hop_length: "int?" = None, win_length: "int?" = None, 
          return_complex: "bool?" = None, align_to_window: "bool?" = None):
     """The Fourier transforms of overlapping frames of a signal: (frequencies, frames), or a batch of them.
 
-    >>> stft(tensor([1., 1., 1., 1., 1., 1.]), 4, center=False, return_complex=True).abs()
+    >>> stft(ones(6), 4, window=ones(4), center=False, return_complex=True).abs()
     tensor([[4., 4., 4.],
             [0., 0., 0.],
             [0., 0., 0.]])
@@ -91,6 +95,10 @@ def stft(x, n_fft: "int", hop_length: "int?" = None, win_length: "int?" = None, 
     if center and align_to_window is not None:
         raise EngineError("stft align_to_window should only be set when center = false")
     signal = _centred(x, n_fft, pad_mode) if center else x
+    if window is None:
+        warn_once("A window was not provided. A rectangular window will be applied,which is known to cause spectral leakage. "
+                  "Other windows such as torch.hann_window or torch.hamming_window are recommended to reduce spectral leakage."
+                  f"{_SUPPRESS}")
     hop = n_fft // 4 if hop_length is None else hop_length
     win = n_fft if win_length is None else win_length
     whole = _complex_window(x, window)
@@ -152,7 +160,7 @@ def istft(x, n_fft: "int", hop_length: "int?" = None, win_length: "int?" = None,
           return_complex: "bool" = False):
     """The signal whose `stft` is given: frames transformed back, added up, and divided by the windows' squares.
 
-    >>> istft(stft(tensor([1., 2., 3., 4.]), 4, return_complex=True), 4)
+    >>> istft(stft(tensor([1., 2., 3., 4.]), 4, window=ones(4), return_complex=True), 4, window=ones(4))
     tensor([1., 2., 3., 4.])
     """
     if not x.is_complex():
@@ -169,6 +177,9 @@ def istft(x, n_fft: "int", hop_length: "int?" = None, win_length: "int?" = None,
     _check_istft(call, x, n_fft, hop, win, window, half)
     if half and (return_complex or window is not None and window.is_complex()):
         raise EngineError("Cannot have onesided output if window or input is complex")
+    if window is None:
+        warn_once("A window was not provided. A rectangular window will be applied.Please provide the same window used by "
+                  f"stft to make the inversion lossless.{_SUPPRESS}")
     weights = _padded(window if window is not None else _ones(win, x), win, n_fft)
     frames = T.transpose(x, -2, -1)
     scale, dim = "root" if normalized else "n", (frames.ndim - 1,)
@@ -190,7 +201,11 @@ def _assembled(call: str, frames, weights, n_fft: int, hop: int, center: bool, l
     if holds(~(np.abs(envelope._a) > 1e-11).all()):
         _fail_overlap(call)
     y = y / envelope
-    return T._range_into(y, -1, 0, length) if stop > total else y
+    if stop <= total:
+        return y
+    warn_once("The length of signal is shorter than the length parameter. Result is being padded with zeros in the tail. "
+              "Please check your center and hop_length settings.")
+    return T._range_into(y, -1, 0, length)
 
 
 def _fail_overlap(call: str):

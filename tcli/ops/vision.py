@@ -1,15 +1,18 @@
 """Images: unfold and fold, pixel and channel shuffles, sampling on a grid."""
 
+import warnings
 from math import prod
 
 import numpy as np
 
+from ..engine.args import Size
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
-from ..engine.storage import contiguous_format
+from ..engine.storage import channels_last, channels_last_3d, contiguous_format, is_channels_last
 from ..errors import BadValue, EngineError, ShapeError, Unsupported
 from .arrays import refuse
+from .grid_sample import warn_of_corners
 from .windows import columns, cropped, exact_sizes, offsets, padded, slices
 
 # ---------------------------------------------------------------- unfold and fold
@@ -107,10 +110,13 @@ def fold(x, output_size: "any", kernel_size: "any", dilation: "any" = 1, padding
     if shape[-2] % prod(kernel):
         raise ShapeError("Expected size of input's dimension 1 to be divisible by the product of kernel_size, but "
                          f"got input.size(1)={shape[-2]} and kernel_size={_pair(kernel)}.")
+    given = (f"Given output_size={_pair(target)}, kernel_size={_pair(kernel)}, dilation={_pair(dilation)}, "
+             f"padding={_pair([p[0] for p in pads])}, stride={_pair(stride)}")
+    if shape[-1] == prod(size) and min(size) < 1:
+        raise ShapeError(f"{given}, calculated shape of the array of sliding blocks as {_pair(size)}, which is too small "
+                         "(non-positive)")
     if shape[-1] != prod(size):
-        raise ShapeError(f"Given output_size={_pair(target)}, kernel_size={_pair(kernel)}, "
-                         f"dilation={_pair(dilation)}, padding={_pair([p[0] for p in pads])}, "
-                         f"stride={_pair(stride)}, expected size of input's dimension 2 to match the calculated "
+        raise ShapeError(f"{given}, expected size of input's dimension 2 to match the calculated "
                          f"number of sliding blocks {size[0]} * {size[1]} = {prod(size)}, but got "
                          f"input.size(2)={shape[-1]}.")
     if len(shape) == 3:
@@ -119,6 +125,10 @@ def fold(x, output_size: "any", kernel_size: "any", dilation: "any" = 1, padding
 
 
 # ---------------------------------------------------------------- shuffles
+
+def _format_of(x):
+    return (channels_last if x.ndim == 4 else channels_last_3d) if is_channels_last(x._a) else contiguous_format
+
 
 @composite("pixel_shuffle", at="torch F", samples=["r(2, 8, 2, 3), 2",
                                                    "r(4, 1, 2), 2"], grad_name="PixelShuffleBackward0")
@@ -142,7 +152,7 @@ def pixel_shuffle(x, upscale_factor: "int"):
     y = T.reshape(x, (*lead, c // (r * r), r, r, h, w))
     n = len(lead)
     y = T.permute(y, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
-    return T.clone(T.reshape(y, (*lead, c // (r * r), h * r, w * r)), memory_format=contiguous_format)
+    return T.clone(T.reshape(y, (*lead, c // (r * r), h * r, w * r)), memory_format=_format_of(x))
 
 
 @composite("pixel_unshuffle", at="torch F", samples=["r(2, 2, 4, 6), 2",
@@ -170,7 +180,7 @@ def pixel_unshuffle(x, downscale_factor: "int"):
     y = T.reshape(x, (*lead, c, h // r, r, w // r, r))
     n = len(lead)
     y = T.permute(y, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
-    return T.clone(T.reshape(y, (*lead, c * r * r, h // r, w // r)), memory_format=contiguous_format)
+    return T.clone(T.reshape(y, (*lead, c * r * r, h // r, w // r)), memory_format=_format_of(x))
 
 
 @composite("channel_shuffle", at="torch F", also=["torch.native_channel_shuffle", "F.native_channel_shuffle"],
@@ -190,7 +200,7 @@ def channel_shuffle(x, groups: "int"):
         raise EngineError("Number of channels must be divisible by groups. Got " + f"{shape[1]} channels and "
                                                                                    f"{groups} groups.")
     y = T.reshape(x, (shape[0], groups, shape[1] // groups, *shape[2:]))
-    return T.clone(T.reshape(T.transpose(y, 1, 2), shape), memory_format=contiguous_format)
+    return T.clone(T.reshape(T.transpose(y, 1, 2), shape), memory_format=_format_of(x))
 
 
 # ---------------------------------------------------------------- grids
@@ -204,7 +214,7 @@ def _axis(n: int, align: bool, dtype):
 
 
 def _affine(theta, size, align: bool):
-    size = tuple(size)
+    size = Size(size)
     n = len(size) - 2
     if theta._a.dtype.kind not in "fV":
         raise BadValue(f"Expected theta to have floating point type, but got {theta.dtype!r}")
@@ -214,6 +224,12 @@ def _affine(theta, size, align: bool):
     if theta._a.ndim != 3 or theta._a.shape[1:] != (n, n + 1):
         raise BadValue(f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {size}. Got "
                        f"{theta.shape}.")
+    if align and min(size[-n:]) == 1:
+        warnings.warn("Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. "
+                      "This is not an intended use case of affine_grid. See the documentation of affine_grid for details.",
+                      stacklevel=2)
+    elif min(size) <= 0:
+        raise BadValue(f"Expected non-zero, positive output size. Got {size}")
     axes = [_axis(m, align, theta._a.dtype) for m in size[2:]]
     mesh = np.meshgrid(*axes, indexing="ij")[::-1]
     base = np.stack([*mesh, np.ones(size[2:], theta._a.dtype)], -1).reshape(-1, n + 1)
@@ -230,6 +246,8 @@ def affine_grid(theta, size: "Shape", align_corners: "any" = None):
     tensor([[[[-1.,  0.],
               [ 1.,  0.]]]])
     """
+    if align_corners is None:
+        warn_of_corners()
     return _affine(theta, size, bool(align_corners))
 
 

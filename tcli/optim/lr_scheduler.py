@@ -16,9 +16,10 @@ from .schedule import _EPOCH, LRScheduler, check_optimizer, fields_of, group_val
 
 __all__ = ["ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR",
            "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR",
-           "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR", "_LRScheduler"]
+           "EPOCH_DEPRECATION_WARNING", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR", "_LRScheduler"]
 
 _LRScheduler = LRScheduler
+EPOCH_DEPRECATION_WARNING = _EPOCH
 
 
 class _ByFunction(LRScheduler):

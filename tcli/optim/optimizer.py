@@ -13,8 +13,8 @@ from itertools import count
 from ..engine import dtypes
 from ..engine.device import CPU
 from ..engine.dispatch import bump
+from ..engine.hooks import RemovableHandle
 from ..engine.registry import T
-from ..engine.tape import RemovableHandle
 from ..engine.tape import state as modes
 from ..engine.tensor import Tensor, tensor
 from ..errors import ArgumentError, BadValue, EngineError, TcliError, Unsupported

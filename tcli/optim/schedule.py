@@ -10,6 +10,9 @@ _ORDER = ("Detected call of `lr_scheduler.step()` before `optimizer.step()`. In 
           "call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do this "
           "will result in PyTorch skipping the first value of the learning rate schedule. See more details at "
           "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate")
+_OVERRIDDEN = ("Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. Please, make "
+               "sure to call `optimizer.step()` before `lr_scheduler.step()`. See more details at "
+               "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate")
 _EPOCH = ("The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. "
           "Please use `scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from "
           "None, the closed form is used instead of the new chainable form, where available. Please open an issue "
@@ -79,6 +82,7 @@ class LRScheduler:
         self.base_lrs = group_values(optimizer, "initial_lr")
         self.last_epoch = last_epoch
         optimizer._opt_called = False
+        optimizer._own_step = vars(optimizer).get("step")
         self._initial_step()
 
     def _initial_step(self) -> None:
@@ -110,7 +114,9 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Goes on by one epoch and sets the rates."""
-        if self._step_count == 1 and not getattr(self.optimizer, "_opt_called", False):
+        if self._step_count == 1 and vars(self.optimizer).get("step") is not getattr(self.optimizer, "_own_step", None):
+            warn(_OVERRIDDEN)
+        elif self._step_count == 1 and not getattr(self.optimizer, "_opt_called", False):
             warn(_ORDER)
         self._step_count += 1
         if epoch is not None:

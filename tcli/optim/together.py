@@ -1,6 +1,7 @@
-"""One launch for all parameters of a dtype: the updates of a step on a GPU, collected and run together.
+"""The updates of a step, collected and run together: on a GPU in one launch for all parameters of a dtype.
 
-Inside `together()` updates of device arrays are noted instead of run. What an update does is found by running its
+Inside `together()` updates of large arrays on the CPU are cut into pieces, which wait for each other: threads are woken
+once for all of them. Updates of device arrays are noted instead of run. What an update does is found by running its
 kernel on `Cell`s with a `Recording` as array module: every `out=` becomes the cell's new expression. Parameters whose
 update has the same kernel, numbers and dtypes share one generated kernel that walks a table of addresses. Halves are
 computed in float32 and rounded once, complex numbers as pairs of real ones, as on the CPU.
@@ -17,23 +18,68 @@ import numpy as np
 from ..engine.device import backend, device_of, module_of
 from ..engine.dispatch import is_half
 from ..engine.plan import Group
+from ..engine.storage import root_of
 from ..engine.symbols import CAST, Expr, symbols
+from ..engine.threads import parallel
+
+WORTH = 1 << 20  # elements read by the pieces of a step from which a second thread gains something
 
 _noted: list | None = None
+_pieces: _Pieces | None = None
 
 
 @contextmanager
 def together() -> Iterator[None]:
-    """Inside, updates of device arrays wait for each other; they run at the end."""
-    global _noted
-    before, _noted = _noted, []
+    """Inside, updates of large arrays wait for each other; they run at the end."""
+    global _noted, _pieces
+    before, _noted, _pieces = (_noted, _pieces), [], _Pieces()
     try:
         yield
-        noted = _noted
+        noted, pieces = _noted, _pieces
     finally:
-        _noted = before
+        _noted, _pieces = before
+    pieces.run()
     if noted:
         _run(noted)
+
+
+# ---------------------------------------------------------------- on the CPU
+
+class _Pieces:
+    """Calls that write to different places, to be made in any order and by all threads."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Callable[[int], object], int]] = []
+        self.roots: set[int] = set()
+        self.elements = 0
+
+    def add(self, piece: Callable[[int], object], count: int, arrays: list) -> None:
+        roots = {id(root_of(a)) for a in arrays}
+        if not self.roots.isdisjoint(roots):
+            self.run()  # parameters that share memory are done in turn
+        self.roots |= roots
+        self.calls += [(piece, i) for i in range(count)]
+        self.elements += sum(a.size for a in arrays)
+
+    def run(self) -> None:
+        calls, elements = self.calls, self.elements
+        self.__init__()  # type: ignore[misc]
+        if elements < WORTH:
+            for piece, i in calls:
+                piece(i)
+        else:
+            parallel(len(calls), lambda n: calls[n][0](calls[n][1]))
+
+
+def run_pieces(piece: Callable[[int], object], count: int, arrays: list, later: bool) -> None:
+    """`piece(i)` for all i in range(count), at the end of the step if `later`; `arrays` are what it reads and writes."""
+    if later and _pieces is not None:
+        _pieces.add(piece, count, arrays)
+    else:
+        parallel(count, piece)
+
+
+# ---------------------------------------------------------------- on a GPU
 
 
 def note(kernel: Callable, arrays: list, scratch: int, numbers: tuple) -> bool:

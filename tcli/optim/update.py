@@ -15,12 +15,11 @@ from ..engine.dispatch import is_half
 from ..engine.registry import T
 from ..engine.tape import FLOAT32, FLOAT64
 from ..engine.tape import state as modes
-from ..engine.threads import spread
 from ..engine.waiting import before_write, readers
 from . import together
 
 BLOCK, SMALL = 1 << 16, 1024
-ALONE = 16  # blocks that are done before a second thread would have helped: a few hundred microseconds
+AT_ONCE = 1 << 14  # elements that are not worth waiting for others
 UNSTORED = 1
 _scratch: dict = {}
 _like: dict = {}
@@ -34,7 +33,7 @@ def run(kernel, tensors: list, scratch: int, *numbers, differentiable: bool = Fa
         _run(kernel, [t._a for t in tensors], scratch, numbers)
 
 
-def _run(kernel, arrays: list, scratch: int, numbers: tuple) -> None:
+def _run(kernel, arrays: list, scratch: int, numbers: tuple, later: bool = True) -> None:
     p = arrays[0]
     if readers:
         for a in (p, *arrays[2:]):
@@ -55,10 +54,10 @@ def _run(kernel, arrays: list, scratch: int, numbers: tuple) -> None:
     elif p.dtype.kind == "c":
         pairs = [xp.ascontiguousarray(a).reshape(-1).view(p.real.dtype) for a in arrays]
         _through(kernel, arrays, pairs, scratch, numbers)
-    elif p.size <= BLOCK or not all(a.flags.c_contiguous for a in (p, *arrays[2:])):
+    elif p.size <= AT_ONCE or not all(a.flags.c_contiguous for a in (p, *arrays[2:])):
         kernel(np, *arrays, *_scratch_like(p, scratch), *numbers)
     else:
-        _blocks(kernel, [np.ascontiguousarray(a).reshape(-1) for a in arrays], scratch, numbers)
+        _blocks(kernel, [np.ascontiguousarray(a).reshape(-1) for a in arrays], scratch, numbers, later)
 
 
 class _Rounding:
@@ -177,26 +176,20 @@ def _scratch_like(p, count: int) -> list:
 
 def _through(kernel, arrays: list, stand_ins: list, scratch: int, numbers: tuple) -> None:
     """Runs a kernel on stand-ins of another dtype and writes all but the gradient back."""
-    _run(kernel, stand_ins, scratch, numbers)
+    _run(kernel, stand_ins, scratch, numbers, False)
     for i, (a, b) in enumerate(zip(arrays, stand_ins, strict=True)):
         if i != 1:
             a[...] = (b.view(a.dtype) if a.dtype.kind == "c" else b).reshape(a.shape)
 
 
-def _blocks(kernel, flat: list, scratch: int, numbers: tuple) -> None:
+def _blocks(kernel, flat: list, scratch: int, numbers: tuple, later: bool) -> None:
     dtype, size = flat[0].dtype, flat[0].size
 
-    def work(blocks) -> None:
-        buffers = [buffer(dtype, BLOCK, j) for j in range(scratch)]
-        for i in blocks:
-            start, stop = i * BLOCK, min((i + 1) * BLOCK, size)
-            kernel(np, *[a[start:stop] for a in flat], *[b[:stop - start] for b in buffers], *numbers)
-
-    count = -(-size // BLOCK)
-    if count <= ALONE:
-        work(range(count))
-    else:
-        spread(count, work)
+    def piece(i: int) -> None:
+        start, stop = i * BLOCK, min((i + 1) * BLOCK, size)
+        spare = [buffer(dtype, BLOCK, j)[:stop - start] for j in range(scratch)]
+        kernel(np, *[a[start:stop] for a in flat], *spare, *numbers)
+    together.run_pieces(piece, -(-size // BLOCK), flat, later)
 
 
 # ---------------------------------------------------------------- what kernels are made of

@@ -11,7 +11,7 @@ _NESTED = "pad the sequences: torch.nn.utils.rnn.pad_sequence(tensors, batch_fir
 # A name of a module or of a tensor -> what to do without it.
 _NAMES = {
     _SPARSE: """sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor
-        sparse_compressed_tensor to_sparse to_dense coalesce is_coalesced sparse_mask sparse_dim dense_dim
+        sparse_compressed_tensor to_sparse coalesce is_coalesced sparse_mask sparse_dim dense_dim
         crow_indices col_indices ccol_indices row_indices SparseAdam smm spmm hspmm sspaddmm saddmm sparse_csr sparse_csc
         sparse_bsr sparse_bsc spsolve spdiags sampled_addmm sparse_resize_ sparse_resize_and_clear_""",
     _QUANTISED: """quantize_per_tensor quantize_per_channel quantize_per_tensor_dynamic dequantize int_repr q_scale q_zero_point

@@ -39,7 +39,7 @@ class EngineState:
         else:
             generator.seed()
         self.first_seed = generator.initial_seed()
-        self.stream = generator.get_state()
+        self.stream = generator.state_bytes()
 
     def exchange(self) -> None:
         """Puts these settings in place and keeps what was there: called twice, all is as before."""

@@ -33,7 +33,7 @@ def helpers_for(session) -> dict[str, object]:
         "__contract__": bound(contract), "__dims__": {}, "__import_module__": bound(import_module),
         "__import_from__": bound(import_from), "__import_star__": bound(import_star), "__help__": bound(show_help),
         "__strformat__": strformat, "__attributes__": attributes,
-        "__dump__": dump_of,
+        "__dump__": dump_of, "__match_class__": match_class,
     }
 
 
@@ -223,6 +223,15 @@ def dump_of(module: Any) -> Any:
     if type(module) is not ModuleType or module.__name__ != "json":
         raise UnknownAttribute("'dump' is not available to programs")
     return module.dump
+
+
+def match_class(*classes: Any) -> bool:
+    """False, so that the next case is looked at: its patterns may read what `__match_args__` of the classes names."""
+    from .sandbox import check_match_args
+
+    for kind in classes:
+        check_match_args(kind)
+    return False
 
 
 def strformat(text: Any, /, *args: object, **kwargs: object) -> str:

@@ -110,8 +110,8 @@ class FromPackage:
 class FromTable:
     """Names with fixed values, or with a maker that is called on first use."""
 
-    def __init__(self, values: dict, makers: dict | None = None):
-        self.values, self.makers = values, makers or {}
+    def __init__(self, values: dict, makers: dict | None = None, hidden: bool = False):
+        self.values, self.makers, self.hidden = values, makers or {}, hidden
 
     def find(self, name: str):
         if name in self.values:
@@ -119,7 +119,7 @@ class FromTable:
         return self.makers[name]()
 
     def names(self) -> list[str]:
-        return [*self.values, *self.makers]
+        return [] if self.hidden else [*self.values, *self.makers]
 
 
 _trees: dict[str, Tree] = {}
@@ -144,13 +144,14 @@ def _package(path: str) -> list:
 
 
 def _torch_constants() -> dict:
-    from ..engine import autograd, dtypes, tensor
+    from ..engine import autograd, dtypes, storage, tensor
     from ..engine.args import Size
     from ..engine.device import Device
 
     values: dict[str, Any] = dict(dtypes.NAMES)
     values.update(
-        Tensor=tensor.Tensor, Size=Size, device=Device, dtype=dtypes.dtype, layout=tensor.layout, finfo=dtypes.finfo,
+        Tensor=tensor.Tensor, Size=Size, device=Device, dtype=dtypes.dtype, layout=tensor.layout,
+        memory_format=storage.memory_format, finfo=dtypes.finfo,
         iinfo=dtypes.iinfo, pi=math.pi, e=math.e, inf=math.inf, nan=math.nan, newaxis=None,
         strided=tensor.strided, sparse_coo=tensor.sparse_coo, contiguous_format=tensor.contiguous_format,
         channels_last=tensor.channels_last, channels_last_3d=tensor.channels_last_3d,
@@ -200,7 +201,8 @@ def _extras(space: str) -> FromTable:
 
 # PyTorch has a module per distribution; each finds them all.
 _OF_DISTRIBUTIONS: tuple[str, ...] = (
-    "constraints", "transforms", "kl", "bernoulli", "beta", "binomial", "categorical", "cauchy", "chi2", "continuous_bernoulli",
+    "constraints", "constraint_registry", "transforms", "kl",
+    "bernoulli", "beta", "binomial", "categorical", "cauchy", "chi2", "continuous_bernoulli",
     "dirichlet", "distribution", "exponential", "fishersnedecor", "gamma", "geometric", "gumbel", "half_cauchy", "half_normal",
     "independent", "inverse_gamma", "kumaraswamy", "laplace", "lkj_cholesky", "log_normal", "logistic_normal",
     "lowrank_multivariate_normal", "mixture_same_family", "multinomial", "multivariate_normal", "negative_binomial", "normal",
@@ -215,7 +217,8 @@ _MAKERS = {
         "modules": _submodule("nn.modules"), "parameter": _submodule("nn.parameter"),
         "parallel": _submodule("nn.parallel"), "attention": _submodule("nn.attention")})],
     "torch.nn.modules": lambda: [FromFiles("torch.nn.modules"), *_package("tcli.nn"), FromPrivate("torch.nn")],
-    "torch.nn.functional": lambda: [FromRegistry("F")],
+    "torch.nn.functional": lambda: [FromRegistry("F"), FromTable({}, {"grad": _submodule("nn.grad")})],
+    "torch.nn.grad": lambda: _package("tcli.nn.grad"),
     "torch.nn.init": lambda: [*_package("tcli.nn.init"), FromPrivate("torch.nn.init")],
     "torch.nn.utils": lambda: [*_package("tcli.nn.utils"), FromTable({}, {"rnn": _submodule("nn.utils.rnn")})],
     "torch.nn.utils.rnn": lambda: _package("tcli.nn.utils.rnn"),
@@ -233,15 +236,19 @@ _MAKERS = {
     "torch.func": lambda: _package("tcli.func"),
     "torch.autograd.functional": lambda: _package("tcli.func.functional"),
     "torch.autograd.forward_ad": lambda: _package("tcli.func.forward_ad"),
-    "torch.utils.data": lambda: _package("tcli.data"),
+    "torch.utils.data": lambda: [*_package("tcli.data"),
+                                 FromTable({}, {"_utils": _submodule("utils.data._utils")}, hidden=True)],
+    "torch.utils.data._utils": lambda: [FromTable({}, {"collate": _submodule("utils.data._utils.collate")})],
+    "torch.utils.data._utils.collate": lambda: _package("tcli.data.collate"),
     "torch.distributions": lambda: [*_package("tcli.distributions"),
                                     FromTable({}, {name: _submodule("distributions." + name) for name in _OF_DISTRIBUTIONS})],
     "torch.distributions.utils": lambda: _package("tcli.distributions.utils"),
     "torch.distributions.constraints": lambda: _package("tcli.distributions.constraints"),
     "torch.distributions.transforms": lambda: _package("tcli.distributions.transforms"),
+    "torch.distributions.constraint_registry": lambda: _package("tcli.distributions.constraint_maps"),
 }
 
-for _name in _OF_DISTRIBUTIONS[2:]:
+for _name in _OF_DISTRIBUTIONS[3:]:
     _MAKERS["torch.distributions." + _name] = lambda: _package("tcli.distributions")
 
 

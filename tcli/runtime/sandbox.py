@@ -88,6 +88,17 @@ def safe_hasattr(target: object, name: str, /) -> bool:
     return not (type(name) is str and attribute_problem(name)) and hasattr(target, check_attribute(name))
 
 
+def check_match_args(kind: object) -> None:
+    """Raises where a pattern `kind(x)` would read an attribute that a program may not."""
+    if not isinstance(kind, type):
+        return  # CPython says so itself
+    names = getattr(kind, "__match_args__", ())
+    if hasattr(type(kind), "__getattr__") or type(names) is not tuple:
+        raise UnknownAttribute(f"a pattern cannot take the parts of {kind.__name__} by place")
+    for name in names:
+        check_attribute(name)
+
+
 def safe_setattr(target: object, name: str, value: object, /) -> None:
     setattr(target, check_attribute(name, store=True), value)
 

@@ -26,7 +26,7 @@ def assert_close(actual: Any, expected: Any, *, allow_subclasses: bool = True, r
                  msg: str | Callable[[str], str] | None = None) -> None:
     """Raises AssertionError unless two tensors (or sequences or dicts of them) agree within tolerance."""
     if (rtol is None) != (atol is None):
-        raise BadValue(f"Both 'rtol' and 'atol' must be either specified or unspecified, but got no "
+        raise BadValue(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no "
                        f"{'rtol' if rtol is None else 'atol'}.")
     tolerances = None if rtol is None else (rtol, atol)
     _Comparison(tolerances, equal_nan, allow_subclasses, check_device, check_dtype, check_stride, msg).compare(

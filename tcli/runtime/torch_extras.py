@@ -6,17 +6,28 @@ here (cudnn flags, matmul precision) are accepted and remembered.
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 from ..engine import autograd, device, dtypes, format
+from ..engine.class_names import named_as_in_torch
 from ..engine.tensor import Parameter, Tensor, is_tensor, legacy_tensor
 from ..engine.threads import get_num_threads, set_num_threads
 
 
+class _OfDtype(type):
+    """`isinstance(x, torch.FloatTensor)`: whether x is a tensor of that dtype on the CPU."""
+
+    dtype: dtypes.dtype
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, Tensor) and value.dtype is cls.dtype and value.is_cpu
+
+
 def _constructor(name: str, d: dtypes.dtype) -> type:
     """`torch.FloatTensor(2, 3)`: the old way to make a tensor of one dtype."""
-    class Constructor:
+    class Constructor(metaclass=_OfDtype):
         dtype = d
 
         def __new__(cls, *args, **kwargs):
@@ -43,7 +54,7 @@ def identity_decorator(fn=None, *args, **kwargs):
 
 
 class _Nothing:
-    """A context manager that does nothing: `torch.autocast` on a CPU in float32."""
+    """A context manager that does nothing."""
 
     def __init__(self, *args, **kwargs):
         pass
@@ -61,26 +72,8 @@ class _Nothing:
         return f"{type(self).__name__}(), which does nothing here"
 
 
-class autocast(_Nothing):
-    """`torch.autocast`: ops keep the dtypes of their operands."""
-
-
-class save_on_cpu(_Nothing):
-    """Where values saved for backward live does not change."""
-
-
 class sdpa_kernel(_Nothing):
     """There is one attention kernel."""
-
-
-class _Flags(SimpleNamespace):
-    """Settings that are remembered and change nothing."""
-
-    def is_available(self) -> bool:
-        return False
-
-    def is_built(self) -> bool:
-        return False
 
 
 _DETERMINISTIC = """use_deterministic_algorithms are_deterministic_algorithms_enabled get_deterministic_debug_mode
@@ -102,7 +95,7 @@ def table() -> dict:
         get_num_interop_threads=lambda: 1, set_num_interop_threads=lambda n: None,
         set_default_device=set_default_device, get_default_device=device.default_device,
         memory_summary=waiting.memory_summary, set_memory_pool=waiting.set_memory_pool, set_fusion=fuse.set_fusion,
-        compile=identity_decorator, autocast=autocast, typename=typename, is_tensor=is_tensor,
+        compile=identity_decorator, typename=typename, is_tensor=is_tensor,
         **{name: getattr(deterministic, name) for name in _DETERMINISTIC},
         set_float32_matmul_precision=lambda precision: None, get_float32_matmul_precision=lambda: "highest",
         result_type=lambda a, b: result_type([a, b]),
@@ -112,8 +105,9 @@ def table() -> dict:
         **legacy_classes(), UntypedStorage=UntypedStorage, TypedStorage=TypedStorage, Storage=TypedStorage,
         default_generator=_default_generator())
     from ..io import torch_functions
+    from .torch_amp import names
 
-    return found | torch_functions()
+    return found | names() | torch_functions()
 
 
 def _default_generator():
@@ -130,7 +124,10 @@ def typename(obj) -> str:
     """`torch.FloatTensor` for a tensor, the qualified class name for anything else."""
     if isinstance(obj, Tensor):
         return obj.type()
-    return type(obj).__name__
+    kind = obj if hasattr(obj, "__qualname__") or hasattr(obj, "__name__") else type(obj)
+    name = getattr(kind, "__qualname__", None) or kind.__name__
+    module = getattr(named_as_in_torch(kind), "__module__", "") or ""
+    return name if module in ("", "builtins") else f"{module}.{name}"
 
 
 # ---------------------------------------------------------------- small submodules
@@ -145,7 +142,6 @@ def _autograd() -> dict:
         inference_mode,
         no_grad,
         once_differentiable,
-        saved_tensors_hooks,
         set_detect_anomaly,
         set_grad_enabled,
     )
@@ -155,7 +151,7 @@ def _autograd() -> dict:
              "set_grad_enabled": set_grad_enabled, "inference_mode": inference_mode,
              "set_detect_anomaly": set_detect_anomaly, "detect_anomaly": detect_anomaly, "Variable": variable,
              "function": SimpleNamespace(once_differentiable=once_differentiable, Function=Function),
-             "graph": SimpleNamespace(saved_tensors_hooks=saved_tensors_hooks, save_on_cpu=save_on_cpu),
+             "graph": tree("torch.autograd.graph"),
              "grad_mode": SimpleNamespace(no_grad=no_grad, enable_grad=enable_grad, set_grad_enabled=set_grad_enabled),
              "is_grad_enabled": autograd.is_grad_enabled, "functional": tree("torch.autograd.functional"),
              "forward_ad": tree("torch.autograd.forward_ad"), "profiler": tree("torch.autograd.profiler")}
@@ -175,45 +171,21 @@ def variable(data, requires_grad: bool = False, volatile=None):
 def _cuda() -> dict:
     from . import torch_cuda
 
-    return torch_cuda.names(_amp_space())
+    return torch_cuda.names(SimpleNamespace(**_amp("cuda")))
 
 
-def _amp_space() -> SimpleNamespace:
-    return SimpleNamespace(autocast=autocast, GradScaler=GradScaler)
+def _amp(device_type: str | None = None) -> dict:
+    """`torch.amp`, or `torch.cuda.amp` and `torch.cpu.amp` with their older forms."""
+    from . import grad_scaler, torch_amp
 
-
-class GradScaler:
-    """Scales nothing: in float32 no gradient needs it."""
-
-    def __init__(self, *args, **kwargs):
-        pass
-
-    def __repr__(self) -> str:
-        return "GradScaler(), which scales nothing here"
-
-    def scale(self, loss):
-        return loss
-
-    def step(self, optimizer):
-        return optimizer.step()
-
-    def update(self, new_scale=None) -> None:
-        pass
-
-    def unscale_(self, optimizer) -> None:
-        pass
-
-    def is_enabled(self) -> bool:
-        return False
-
-    def get_scale(self) -> float:
-        return 1.0
-
-    def state_dict(self) -> dict:
-        return {}
-
-    def load_state_dict(self, state_dict: dict) -> None:
-        pass
+    if device_type is None:
+        return {"autocast": torch_amp.autocast, "GradScaler": grad_scaler.GradScaler,
+                "is_autocast_available": lambda device_type: device_type in ("cpu", "cuda"),
+                "autocast_mode": SimpleNamespace(autocast=torch_amp.autocast),
+                "custom_fwd": torch_amp.custom_fwd, "custom_bwd": torch_amp.custom_bwd}
+    return {"autocast": torch_amp.of_device(device_type), "GradScaler": grad_scaler.for_device(device_type),
+            "custom_fwd": partial(torch_amp.custom_fwd, device_type=device_type),
+            "custom_bwd": partial(torch_amp.custom_bwd, device_type=device_type)}
 
 
 def _accelerator() -> dict:
@@ -230,9 +202,9 @@ def _accelerator() -> dict:
 
 
 def _backends() -> dict:
-    return {"cudnn": _Flags(deterministic=False, benchmark=False, enabled=False, allow_tf32=False),
-            "cuda": SimpleNamespace(matmul=_Flags(allow_tf32=False)), "mps": _Flags(), "mkl": _Flags(), "mkldnn": _Flags(),
-            "openmp": _Flags()}
+    from . import torch_backends
+
+    return torch_backends.names()
 
 
 def _random() -> dict:
@@ -245,27 +217,26 @@ def _random() -> dict:
             found[name] = functions[path]
         elif path in paths:
             found[name] = paths[path].function
-    return found
+    return found | {"thread_safe_generator": lambda: None}  # there are no workers with generators of their own
 
 
 def _utils() -> dict:
     from .namespaces import tree
 
-    return {"data": tree("torch.utils.data"), "checkpoint": tree("torch.utils.checkpoint"),
-            "dlpack": tree("torch.utils.dlpack")}
+    return {name: tree("torch.utils." + name) for name in ("data", "checkpoint", "dlpack", "_pytree")}
 
 
-def checkpoint(function, *args, use_reentrant=None, context_fn=None, determinism_check: str = "default",
-               debug: bool = False, early_stop: bool = True, **kwargs):
-    """`torch.utils.checkpoint.checkpoint`: calls the function; its intermediates stay on the tape."""
-    return function(*args, **kwargs)
+def _checkpoint() -> dict:
+    from ..func import checkpointing
+
+    return {name: getattr(checkpointing, name) for name in (
+        "checkpoint", "checkpoint_sequential", "set_checkpoint_early_stop", "CheckpointError", "noop_context_fn")}
 
 
-def checkpoint_sequential(functions, segments: int, input, use_reentrant=None, **kwargs):
-    """`torch.utils.checkpoint.checkpoint_sequential`: calls the functions one after the other."""
-    for function in functions.children() if hasattr(functions, "children") else functions:
-        input = function(input)
-    return input
+def _pytree() -> dict:
+    from ..func import trees
+
+    return {name: value for name, value in vars(trees).items() if name.startswith("tree_") or name == "TreeSpec"}
 
 
 def _parallel() -> dict:
@@ -283,9 +254,10 @@ def _parameter() -> dict:
 
 
 def _attention() -> dict:
-    from enum import IntEnum
+    from enum import Enum, IntEnum
 
     class SDPBackend(IntEnum):
+        __str__ = Enum.__str__
         ERROR, MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION, OVERRIDEABLE = -1, 0, 1, 2, 3, 4
 
     return {"SDPBackend": SDPBackend, "sdpa_kernel": sdpa_kernel}
@@ -335,6 +307,18 @@ def _testing() -> dict:
     return {"assert_close": assert_close, "make_tensor": make_tensor}
 
 
+def _graph() -> dict:
+    from . import torch_graph
+
+    return torch_graph.names()
+
+
+def _overrides() -> dict:
+    from . import torch_overrides
+
+    return torch_overrides.names()
+
+
 def _version() -> dict:
     from .namespaces import TORCH_VERSION
 
@@ -353,13 +337,14 @@ SPACES = {
     "autograd": _autograd, "accelerator": _accelerator, "cuda": _cuda, "backends": _backends, "random": _random,
     "utils": _utils, "signal": _signal, "linalg": _linalg, "jit": _jit, "testing": _testing,
     "version": _version,
-    "amp": lambda: {"autocast": autocast, "GradScaler": GradScaler}, "mps": lambda: {"is_available": lambda: False},
+    "amp": _amp, "mps": lambda: {"is_available": lambda: False},
     "xpu": lambda: {"is_available": lambda: False}, "compiler": lambda: {"disable": identity_decorator},
-    "cpu": lambda: {"is_available": lambda: True}, "nn.parameter": _parameter,
+    "cpu": lambda: {"is_available": lambda: True, "amp": SimpleNamespace(**_amp("cpu"))}, "nn.parameter": _parameter,
     "nn.parallel": _parallel, "nn.attention": _attention,
-    "utils.checkpoint": lambda: {"checkpoint": checkpoint, "checkpoint_sequential": checkpoint_sequential},
-    "profiler": _profiler, "autograd.profiler": _old_profiler, "types": lambda: {"Number": float, "Device": device.Device},
-    "overrides": lambda: {}, "multiprocessing": lambda: {}, "sparse": lambda: {},
+    "utils.checkpoint": _checkpoint, "utils._pytree": _pytree,
+    "profiler": _profiler, "autograd.profiler": _old_profiler, "autograd.graph": _graph,
+    "types": lambda: {"Number": float, "Device": device.Device},
+    "overrides": _overrides, "multiprocessing": lambda: {}, "sparse": lambda: {},
     "hub": lambda: {}, "nested": lambda: {},
 }
 

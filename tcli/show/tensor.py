@@ -39,6 +39,8 @@ def header_lines(text: str, width: int) -> list[str]:
 
 def type_of(tensor: object, names: tuple | None = None) -> str:
     """`f32[64, 10]`, with names `f32[B=64, C=10]`."""
+    if getattr(tensor, "is_lazy", False):
+        return f"{tensor.dtype.short}[?]"
     sizes = [str(each) for each in tensor.shape]
     if names:
         sizes = [f"{name}={each}" if name else each for name, each in zip(names, sizes, strict=True)]

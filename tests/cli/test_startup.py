@@ -20,7 +20,8 @@ RUN = FRONT | {"tcli.cli.run", "tcli.errors"}
 LANGUAGE = RUN | {
     "tcli.cli.output", "tcli.cli.values", "tcli.io", "tcli.io.access", "tcli.io.source", "tcli.lang", "tcli.lang.compile",
     "tcli.lang.contracts", "tcli.lang.cursor", "tcli.lang.expressions", "tcli.lang.fstrings", "tcli.lang.literals",
-    "tcli.lang.lower", "tcli.lang.names", "tcli.lang.nodes", "tcli.lang.parser", "tcli.lang.statements", "tcli.lang.tokens",
+    "tcli.lang.lower", "tcli.lang.names", "tcli.lang.nodes", "tcli.lang.parser", "tcli.lang.patterns", "tcli.lang.statements",
+    "tcli.lang.tokens",
     "tcli.runtime", "tcli.runtime.classes",
     "tcli.runtime.helpers", "tcli.runtime.modules", "tcli.runtime.sandbox", "tcli.runtime.session",
     "tcli.show", "tcli.source"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tcli.engine import dtypes, random, rejection, samplers
+from tcli.engine import dtypes, random, rejection, samplers, threads
 from tcli.engine.random import Generator
 from tcli.errors import EngineError
 
@@ -71,7 +71,7 @@ def test_a_recorded_stream(case):
     generator = Generator().manual_seed(case["seed"])
     for draw in case["draws"]:
         check(drawn(generator, draw), draw["result"], draw["sampler"])
-    state = generator.get_state().tobytes()
+    state = generator.state_bytes().tobytes()
     assert hashlib.sha256(state[:5024]).hexdigest() == case["state_sha256"]
     assert bool(state[5040]) == case["has_normal"]
 
@@ -104,13 +104,13 @@ def test_a_state_goes_on_where_it_was_taken(before):
     generator = Generator().manual_seed(21)
     generator.words(before)
     samplers.normal(generator, (3,), F32)
-    state = generator.get_state()
+    state = generator.state_bytes()
     assert state.shape == (5056,) and state.dtype == np.uint8
     copies = [Generator().set_state(state), generator.clone_state(), copy.deepcopy(generator),
               pickle.loads(pickle.dumps(generator))]
     expected = samplers.normal(generator, (7,), F64)
     for other in copies:
-        np.testing.assert_array_equal(other.get_state(), state)
+        np.testing.assert_array_equal(other.state_bytes(), state)
         np.testing.assert_array_equal(samplers.normal(other, (7,), F64), expected)
         assert other.initial_seed() == 21
 
@@ -159,7 +159,7 @@ def test_rejection_leaves_the_generator_behind_the_last_word_used():
     other = Generator().manual_seed(1)
     pieces = [rejection.poisson(other, np.full(n, 3.0)) for n in (1, 20, 29)]
     np.testing.assert_array_equal(np.concatenate(pieces), whole)
-    np.testing.assert_array_equal(one.get_state(), other.get_state())
+    np.testing.assert_array_equal(one.state_bytes(), other.state_bytes())
 
 
 def test_choices_without_replacement_are_distinct_and_possible():
@@ -229,3 +229,25 @@ def test_many_normals_do_not_depend_on_the_number_of_threads(monkeypatch):
         drawn.append(samplers.normal(Generator(), (300_007,), F32, 0.5, 2.0))
     for more in drawn[1:]:
         np.testing.assert_array_equal(more, drawn[0])
+
+
+def test_binomial_takes_shapes_that_broadcast():
+    found = rejection.binomial(Generator().manual_seed(0), np.full((2, 1), 40, F32), np.full(3, 0.4, F32))
+    assert found.tolist() == [[17, 13, 17], [16, 15, 16]]
+    with pytest.raises(EngineError, match="The size of tensor a"):
+        rejection.binomial(None, np.ones(3, F32), np.ones(2, F32))
+
+
+@pytest.mark.parametrize("count", [1 << 18, 300_001, 400_016])
+def test_normals_are_the_same_with_any_number_of_threads(count, monkeypatch):
+    found = []
+    for n in (1, 2, 4):
+        monkeypatch.setattr(threads, "get_num_threads", lambda n=n: n)
+        generator = Generator().manual_seed(5)
+        found.append((samplers.normal(generator, (count,), np.dtype(np.float32), 1.0, 2.0), generator.random()))
+    in_parts = Generator().manual_seed(5)
+    first = samplers.normal(in_parts, (4096,), np.dtype(np.float32), 1.0, 2.0)
+    for values, following in found:
+        assert np.array_equal(values, found[0][0])
+        assert following == found[0][1]
+        assert np.array_equal(values[:4096], first)

@@ -8,7 +8,7 @@ import warnings
 from tcli.lang.parser import parse
 from tcli.source import Source
 
-FOREIGN = (ast.AsyncFunctionDef, ast.Await, ast.Match, ast.AsyncFor, ast.AsyncWith)
+FOREIGN = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
 def cpython(text):

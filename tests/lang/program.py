@@ -65,6 +65,10 @@ class Run:
     def attributes(self, instance):
         return vars(instance)
 
+    def match_class(self, *classes):
+        self.calls.append(("match", *classes))
+        return False
+
     def strformat(self, text, /, *args, **kwargs):
         self.calls.append("format")
         return str.format(text, *args, **kwargs)

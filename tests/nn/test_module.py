@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import blocks, extras, program, tools
+from . import blocks, checks, extras, program, tools
 from .test_layers import TEXT, torch
 
 
@@ -16,7 +16,7 @@ def test_module_says_what_pytorch_says(fn):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("fn", [*tools.TOOLS, *extras.SECTIONS, *blocks.SECTIONS], ids=lambda fn: fn.__name__)
+@pytest.mark.parametrize("fn", [*tools.TOOLS, *extras.SECTIONS, *blocks.SECTIONS, *checks.SECTIONS], ids=lambda fn: fn.__name__)
 def test_tool_gives_pytorchs_numbers(fn):
     want = TEXT["programs"][fn.__name__]
     for got, expected in zip(program.run(fn, torch, torch.nn), want, strict=True):

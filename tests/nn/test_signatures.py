@@ -25,7 +25,7 @@ ABSENT = {
     "nn.utils.parametrizations": "Module Tensor",
     "optim": "SparseAdam swap_in_optimizer_params_and_state", "optim.lr_scheduler": "Optimizer Tensor",
     "optim.swa_utils": "LRScheduler Module Tensor",
-    "func": "debug_unwrap functionalize rearrange replace_all_batch_norm_modules_",
+    "func": "debug_unwrap functionalize",
     "utils.data": """DFIterDataPipe DataChunk IterDataPipe MapDataPipe argument_validation
         functional_datapipe guaranteed_datapipes_determinism non_deterministic runtime_validation
         runtime_validation_disabled""",

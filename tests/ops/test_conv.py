@@ -84,3 +84,19 @@ def test_a_maximum_of_minus_infinity_is_never_in_the_padding():
     x = torch.full((1, 1, 2, 2), float("-inf"))
     _, places = F.max_pool2d(x, 3, 1, 1, return_indices=True)
     assert places.tolist() == [[[[0, 0], [0, 0]]]]
+
+
+@pytest.mark.parametrize(("pool", "shape", "size", "name"), [
+    (F.adaptive_max_pool1d, (2, 3, 8), 4, "SqueezeBackward1"),
+    (F.adaptive_max_pool2d, (2, 3, 8, 6), (4, 2), "AdaptiveMaxPool2DBackward0"),
+    (F.adaptive_max_pool3d, (1, 2, 4, 2, 6), (2, 1, 3), "AdaptiveMaxPool3DBackward0")])
+def test_adaptive_maxima_over_equal_windows(pool, shape, size, name):
+    x = torch.randint(0, 5, shape).double().requires_grad_()
+    y, (wanted, _) = pool(x, size), pool(x, size, True)
+    assert y.grad_fn.name() == name
+    assert torch.equal(y, wanted)
+    g = torch.randn(y.shape).double()
+    first, same = (torch.autograd.grad((v * v * g).sum(), x, create_graph=True)[0] for v in (y, wanted))
+    assert torch.equal(first, same)
+    second, same = (torch.autograd.grad((v * v).sum(), x)[0] for v in (first, same))
+    assert torch.equal(second, same)

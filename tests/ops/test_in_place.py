@@ -22,6 +22,41 @@ def test_answers(name):
     assert repr(tcli.Session(seed=0).run(program)) == expected
 
 
+PART = "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location."
+SEVERAL = "unsupported operation: more than one element of the written-to tensor refers to a single memory location."
+CHANGED = "one of the variables needed for gradient computation has been modified by an inplace operation: ["
+X, M = "x = torch.arange(4.); ", "x = torch.ones(3, requires_grad=True); m = torch.tensor([True, False, True]); "
+OVERLAPS = {
+    X + "x[1:] += x[:-1]": PART, X + "x[1:].add_(x[:-1])": PART, X + "x[1:].copy_(x[:-1])": PART, X + "x[1:] = x[:-1]": PART,
+    X + "x = x.view(2, 2); x.mul_(x.t())": PART, X + "x.index_add_(0, torch.tensor([0, 1, 2, 3]), x)": PART,
+    X + "x.index_copy_(0, torch.tensor([0]), x[1:2])": PART, X + "x.scatter_(0, torch.tensor([0, 1]), x[1:3])": PART,
+    X + "x[torch.tensor([0, 1])] = x[1:3]": PART, X + "x[:1].expand(3).add_(1)": SEVERAL,
+    X + "x[:1].expand(3)[1:] = 2": SEVERAL,
+    X + "x[:1].expand(3).exp_()": SEVERAL, "torch.ones(3, 1).expand(3, 3).uniform_()": SEVERAL,
+    M + "y = x[m]; m[0] = False; y.sum().backward()": CHANGED + "CPUBoolType [3]] is at version 1",
+    M + "y = torch.masked_select(x, m); m[0] = False; y.sum().backward()": CHANGED + "CPUBoolType [3]] is at version 1",
+    M + "y = x.clone(); y[m] = 2; m[0] = False; y.sum().backward()": CHANGED + "CPUBoolType [3]] is at version 1",
+    M + "i = torch.tensor([0, 1]); y = x[i]; i[0] = 2; y.sum().backward()": CHANGED + "torch.LongTensor [2]] is at version 1"}
+
+
+@pytest.mark.parametrize("program", OVERLAPS)
+def test_shared_memory_and_changed_indices(program):
+    with pytest.raises(RuntimeError) as caught:
+        tcli.Session(seed=0).run(program)
+    assert caught.value.message.startswith(OVERLAPS[program])
+
+
+@pytest.mark.parametrize("program, expected", [
+    ("x = torch.arange(4.); x[:] += x; x += x; x.tolist()", [0.0, 4.0, 8.0, 12.0]),
+    ("x = torch.arange(4.); x[1:3].copy_(x[1:3]); x[::2].add_(x[1::2]); x.tolist()", [1.0, 1.0, 5.0, 3.0]),
+    ("x = torch.ones(3, 1); x.expand(3, 3).zero_(); x[:2].expand(2, 3).fill_(2); x.tolist()", [[2.0], [2.0], [0.0]]),
+    ("x = torch.ones(2, requires_grad=True) * 1; x += torch.ones(2).double(); x.grad_fn.name()", "AddBackward0"),
+    ("x = torch.ones(2, requires_grad=True) * 1; x.div_(torch.ones(2).double().requires_grad_())\n"
+     "[f.name() for f, _ in x.grad_fn.next_functions]", ["MulBackward0", "torch::autograd::AccumulateGrad"])])
+def test_what_may_share_memory(program, expected):
+    assert tcli.Session(seed=0).run(program) == expected
+
+
 LEAF = "w = torch.ones(2, 3, requires_grad=True); "
 ERRORS = {
     LEAF + "w.copy_(torch.ones(4))": "a leaf Variable that requires grad is being used in an in-place operation.",

@@ -54,6 +54,29 @@ REFUSED = [
      "Found dtype ComplexDouble but expected ComplexFloat"),
     (lambda: torch.clamp_min(torch.ones(2), 0, out=torch.zeros(2).double()), RuntimeError,
      "Found dtype Double but expected Float"),
+    (lambda: F.linear(torch.ones(2, 3).half(), torch.ones(4, 3)), RuntimeError,
+     "expected m1 and m2 to have the same dtype, but got: c10::Half != float"),
+    (lambda: F.linear(torch.ones(2, 3), torch.ones(4, 3), torch.ones(4).half()), RuntimeError,
+     "self and mat2 must have the same dtype, but got Half and Float"),
+    (lambda: F.bilinear(torch.ones(2, 3).half(), torch.ones(2, 3), torch.ones(4, 3, 3)), RuntimeError,
+     "All tensors must have the same dtype, got input1: c10::Half, input2: float, weight: float"),
+    (lambda: F.embedding_bag(none.new_zeros(1), dot, none.new_zeros(1)), ValueError, "weight has to be a 2D Tensor"),
+    (lambda: F.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 2, 2), dilation=-1), RuntimeError,
+     "dilation should be greater than zero"),
+    (lambda: F.conv1d(torch.ones(1, 1, 4), torch.ones(1, 1, 2), dilation=0), RuntimeError, "zero, but got [1, 0]"),
+    (lambda: F.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 0, 2)), RuntimeError,
+     "kernel size should be greater than zero, but got kernel_height: 0 kernel_width: 2"),
+    (lambda: F.adaptive_avg_pool2d(dot, 2), RuntimeError, "adaptive_avg_pool2d(): Expected 3D or 4D tensor, but got []"),
+    (lambda: F.avg_pool2d(dot, 2), IndexError, "Dimension specified as -3 but tensor has no dimensions"),
+    (lambda: torch.fft.ihfft2(torch.ones(3, 4), out=torch.zeros(3, 3)), RuntimeError,
+     "ihfftn expects a complex output tensor, but got Float"),
+    (lambda: F.dropout1d(torch.ones(1, 2, 3, 4)), RuntimeError, "dropout1d: Expected 2D or 3D input, but received a 4D input."),
+    (lambda: F.dropout(torch.ones(2), float("nan")), RuntimeError,
+     "dropout probability has to be between 0 and 1, but got nan"),
+    (lambda: torch.ones(2, requires_grad=True).set_(torch.ones(1)), RuntimeError, "a leaf Variable that requires grad"),
+    (lambda: torch.ones(3).set_(torch.ones(6).untyped_storage(), 1, (7,)), RuntimeError,
+     "are out of bounds for storage of size"),
+    (lambda: torch.nn.utils.rnn.pack_padded_sequence(torch.ones(3), [2, 2]), IndexError, "Dimension out of range"),
     (lambda: F.glu(dot, 5), RuntimeError, "glu does not support scalars because halving size must be even"),
     (lambda: F.dropout2d(torch.ones(3)), RuntimeError, "Feature dropout requires at least 2 dimensions in the input"),
     (lambda: F.interpolate(dot, size=(3,)), ValueError, "must have the same number of spatial dimensions"),
@@ -106,5 +129,7 @@ def test_what_creates_resizes_without_a_word():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         assert torch.linspace(0, 2, 3, out=torch.zeros(1)).tolist() == [0.0, 1.0, 2.0]
+    with pytest.warns(UserWarning, match="The number of elements in the out tensor of shape"):
+        assert torch.arange(3, out=torch.zeros(1)).tolist() == [0.0, 1.0, 2.0]
     with pytest.warns(UserWarning, match="was resized"):
         torch.add(torch.ones(2), 1, out=torch.zeros(1))

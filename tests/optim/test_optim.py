@@ -149,3 +149,35 @@ def test_optimisers_say_what_pytorch_says(fn):
         (words, numbers), (expected_words, expected) = sections.parts(got), sections.parts(want)
         assert words == expected_words
         assert numbers == pytest.approx(expected, rel=2e-4, abs=2e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+def test_large_parameters_of_a_step_are_updated_as_one_by_one(dtype):
+    def parameters():
+        rng = np.random.default_rng(0)
+        made = [torch.tensor(rng.standard_normal(n).astype(dtype)) for n in (700_001, 40_000, 300_000, 5)]
+        for p in made:
+            p.requires_grad_()
+            p.grad = torch.tensor(rng.standard_normal(p.shape).astype(dtype))
+        return made
+    together, alone = parameters(), parameters()
+    in_one = optim.Adam(together, lr=0.1)
+    one_by_one = [optim.Adam([p], lr=0.1) for p in alone]
+    for _ in range(2):
+        in_one.step()
+        for each in one_by_one:
+            each.step()
+    for p, q in zip(together, alone, strict=True):
+        assert np.array_equal(p._a, q._a)
+    assert not np.array_equal(together[0]._a, parameters()[0]._a)
+
+
+def test_parameters_that_share_memory_are_updated_in_turn():
+    n = 600_000
+    memory = torch.tensor(np.zeros(n, np.float32))
+    parts = [memory, memory.view(n)]
+    for p in parts:
+        p.requires_grad_()
+        p.grad = torch.tensor(np.ones(n, np.float32))
+    optim.SGD(parts, lr=1.0).step()
+    assert (memory._a == -2).all()

@@ -23,7 +23,7 @@ def text_of(program):
      "A  x=f32[3]  n=list of 9"), ("class A: pass\nA()", "A object"),
     ("class A:\n    def __repr__(self): return 'me'\nA()", "me"), ("torch.float32", "torch.float32"), ("'a'", "'a'"),
     ("open", "open(path,"), ("exit", "exit(code=None)"),
-    ("range(3)", "range(0, 3)"), ("{1}", "{1}"), ("torch.autocast('cpu')", "autocast(), which does nothing"),
+    ("range(3)", "range(0, 3)"), ("{1}", "{1}"), ("torch.autocast('cpu')", "autocast  device='cpu'"),
     ("torch.no_grad()", "no_grad()"), ("torch.inference_mode()", "inference_mode(True)"),
     ("torch.Generator().manual_seed(3)", "<torch.Generator device=cpu seed=3>"),
 ])

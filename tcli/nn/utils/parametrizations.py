@@ -176,7 +176,7 @@ def _is_orthogonal(Q, eps: float | None = None) -> bool:
 def _make_orthogonal(A):
     """The Q of a QR decomposition with signs that make it unique."""
     Q, R = _linalg("qr")(A)
-    return Q * T.sign(T.diagonal(R, 0, -2, -1)).unsqueeze(-2)
+    return Q * T.sgn(T.diagonal(R, 0, -2, -1)).unsqueeze(-2)
 
 
 def orthogonal(module, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True):

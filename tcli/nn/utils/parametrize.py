@@ -58,7 +58,8 @@ class ParametrizationList(ModuleList):
                 raise BadValue("When `right_inverse` outputs one tensor, it may not change the dtype.\n"
                                f"original.dtype: {original.dtype}\nright_inverse(original).dtype: {new.dtype}")
             if new is not original:
-                original.set_(new.detach())
+                with no_grad():
+                    original.set_(new.detach())
             _keep(self, "original", original)
         else:
             self._keep_several(new, original)
@@ -106,7 +107,8 @@ class ParametrizationList(ModuleList):
             if t.dtype is not original.dtype:
                 raise BadValue(f"The tensor returned by `right_inverse` has dtype {t.dtype} while `original` has "
                                f"dtype {original.dtype}")
-            original.set_(t.detach())
+            with no_grad():
+                original.set_(t.detach())
 
     def forward(self):
         x = None
@@ -162,14 +164,34 @@ def _give_property(module, name: str) -> None:
     setattr(type(module), name, property(read, write))
 
 
+def _check_right_inverse(parametrization, changed, now, tensor_name: str) -> None:
+    """A further parametrization, run the other way, keeps dtype and shape too."""
+    if not hasattr(parametrization, "right_inverse"):
+        return
+    try:
+        found = parametrization.right_inverse(changed)
+    except NotImplementedError:
+        return
+    if not isinstance(found, Tensor):
+        raise BadValue(f"parametrization.right_inverse must return a tensor. Got: {type(found).__name__}")
+    for word in ("dtype", "shape"):
+        want, got = getattr(now, word), getattr(found, word)
+        if want != got:
+            raise BadValue(f"The tensor returned by parametrization.right_inverse must have the same {word} as "
+                           f"module.{tensor_name}, unless the `unsafe` flag is enabled.\nmodule.{tensor_name}.{word}: {want}\n"
+                           f"returned {word}: {got}")
+
+
 def register_parametrization(module, tensor_name: str, parametrization, *, unsafe: bool = False):
     """Makes `module.<tensor_name>` the result of `parametrization(original)`; returns the module."""
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
         if not unsafe:
             now = getattr(module, tensor_name)
-            _check_same(parametrization(now), "the tensor", f"module.{tensor_name}",
+            changed = parametrization(now)
+            _check_same(changed, "the tensor", f"module.{tensor_name}",
                         f"parametrization(module.{tensor_name})", now.dtype, now.shape, "the `unsafe`")
+            _check_right_inverse(parametrization, changed, now, tensor_name)
         module.parametrizations[tensor_name].append(parametrization)
         module.parametrizations[tensor_name].unsafe |= unsafe
     elif tensor_name in module._buffers or tensor_name in module._parameters:

@@ -116,10 +116,10 @@ def pack_padded_sequence(input, lengths, batch_first: bool = False, enforce_sort
         lengths, order = T.sort(lengths, descending=True)
         input = T.index_select(input, 0 if batch_first else 1, order)
     counts = np.asarray(lengths.cpu()._a)
-    if counts.ndim != 1:
-        raise EngineError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {counts.ndim}D cpu Long tensor")
     if not input.numel():
         raise EngineError("Cannot pack empty tensors.")
+    if counts.ndim != 1:
+        raise EngineError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {counts.ndim}D cpu Long tensor")
     _check_lengths(input, counts, batch_first)
     sizes = (counts[None, :] > np.arange(counts[0])[:, None]).sum(1)
     steps, rows = (wrap(a) for a in _places(sizes))
@@ -128,7 +128,7 @@ def pack_padded_sequence(input, lengths, batch_first: bool = False, enforce_sort
 
 
 def _check_lengths(input, counts: np.ndarray, batch_first: bool) -> None:
-    batch = input.shape[0 if batch_first else 1]
+    batch = input.size(0 if batch_first else 1)
     if len(counts) != batch:
         raise EngineError(f"Expected `len(lengths)` to be equal to batch_size, but got {len(counts)} "
                           f"(batch_size={batch})")

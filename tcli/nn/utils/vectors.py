@@ -29,15 +29,11 @@ def skip_init(module_cls, *args, **kwargs):
     """A module whose parameters have memory but no initial values; the random stream stays where it is."""
     from inspect import signature
 
-    from ...engine.random import default_generator
     from ..module import Module
 
     if not issubclass(module_cls, Module):
         raise EngineError(f"Expected a Module; got {module_cls}")
     if "device" not in signature(module_cls).parameters:
         raise EngineError("Module must support a 'device' arg to skip initialization")
-    before = default_generator.get_state()
-    try:
-        return module_cls(*args, **kwargs)
-    finally:
-        default_generator.set_state(before)
+    device = kwargs.pop("device", "cpu")
+    return module_cls(*args, **kwargs, device="meta").to_empty(device=device)

@@ -85,6 +85,36 @@ def _check_fresh(module, kind: type, name: str, what: str) -> None:
         raise EngineError(f"Cannot register two {what} hooks on the same parameter {name}")
 
 
+def _check_sized(weight, kind: str, what: str) -> None:
+    if getattr(weight, "is_lazy", False):
+        raise BadValue(f"The module passed to `{kind}` can't have uninitialized parameters. Make sure to run the dummy forward "
+                       f"before applying {what}")
+
+
+class _FromOldVersion:
+    """A hook that works out v for state dicts of the time when the weight itself was saved instead."""
+
+    def __init__(self, hook: SpectralNorm):
+        self.hook = hook
+
+    def __call__(self, tensors, prefix: str, metadata: dict, strict: bool, missing: list, *_others) -> None:
+        hook = self.hook
+        version = metadata.get("spectral_norm", {}).get(hook.name + ".version")
+        key = prefix + hook.name
+        new = version is None and all(key + part in tensors for part in ("_orig", "_u", "_v")) and key not in tensors
+        if new or version is not None and version >= 1:
+            return
+        lacking = [key + part for part in ("_orig", "", "_u") if key + part not in tensors]
+        if lacking:
+            missing.extend(lacking if strict else ())
+            return
+        with no_grad():
+            original, weight = tensors[key + "_orig"], tensors.pop(key)
+            matrix, u = as_matrix(original, hook.dim), tensors[key + "_u"]
+            v = T.mv(T.pinverse(T.matmul(matrix.t(), matrix)), T.mv(matrix.t(), u))
+            tensors[key + "_v"] = v * ((original / weight).mean() / T.dot(u, T.mv(matrix, v)))
+
+
 def weight_norm(module, name: str = "weight", dim: int | None = 0):
     """Splits a weight into length and direction; returns the module."""
     import warnings
@@ -95,6 +125,7 @@ def weight_norm(module, name: str = "weight", dim: int | None = 0):
     _check_fresh(module, WeightNorm, name, "weight_norm")
     hook = WeightNorm(name, dim)
     weight = getattr(module, name)
+    _check_sized(weight, "WeightNorm", "weight normalization")
     del module._parameters[name]
     with no_grad():
         module.register_parameter(name + "_g", Parameter(norm_except_dim(weight, hook.dim).data))
@@ -125,6 +156,7 @@ def spectral_norm(module, name: str = "weight", n_power_iterations: int = 1, eps
     weight = module._parameters[name]
     if weight is None:
         raise BadValue(f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
+    _check_sized(weight, "SpectralNorm", "spectral normalization")
     with no_grad():
         rows, columns = as_matrix(weight, hook.dim).shape
         u = F.normalize(weight.new_empty(rows).normal_(0, 1), dim=0, eps=eps)
@@ -136,6 +168,7 @@ def spectral_norm(module, name: str = "weight", n_power_iterations: int = 1, eps
     module.register_buffer(name + "_v", v)
     module.register_forward_pre_hook(hook)
     module._register_state_dict_hook(_note_version(hook))
+    module._register_load_state_dict_pre_hook(_FromOldVersion(hook))
     return module
 
 
