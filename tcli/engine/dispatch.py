@@ -17,7 +17,7 @@ from .meta import NeedsValue
 from .named_results import struct
 from .registry import Op, T, missing_argument, plan_for
 from .storage import by_rows, root_of, thaw
-from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
+from .tape import NODES, OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
 from .waiting import before_write
 
 new = object.__new__
@@ -379,7 +379,7 @@ def _run_composite(o: Op, values: list):
 
 def name_composite(o: Op, result, values):
     """The result of a composite under the op's own name: that of its node, and the class of named results."""
-    if o.grad_name_ is not None and type(result) in TENSORS and type(result._node) is Node and all(
+    if o.grad_name_ is not None and type(result) in TENSORS and type(result._node) in NODES and all(
             result is not v for v in values):
         result._node._name = o.grad_name_
     if o.fields and type(result) is tuple:
@@ -776,7 +776,7 @@ def _into_first(o: Op, values: list):
     array = result._a
     _keep_original(node, x)
     assign(x, result)
-    if type(node) is Node and node.saved and array.dtype == x._a.dtype and array.shape == x._a.shape:
+    if type(node) in NODES and node.saved and array.dtype == x._a.dtype and array.shape == x._a.shape:
         _share_output(node, array, x)
     return x
 

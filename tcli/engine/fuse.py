@@ -25,10 +25,9 @@ import numpy as np
 
 from ..errors import ArgumentError, EngineError
 from . import blocks, dispatch, dtypes, tape, waiting
-from . import tensor as _tensor
 from .args import Size
 from .device import CPU, backend
-from .dispatch import Tensor
+from .tensor import Tensor
 from .registry import plan_for
 from .storage import address, by_rows, root_of
 from .symbols import COPY, FINAL, Expr, NotFusable, Reduction, symbols
@@ -112,6 +111,11 @@ class Pending(Tensor):
         array_of(self)
         return Tensor.as_subclass(self, cls)
 
+    def __getattr__(self, name: str):
+        if name == "_a":
+            return array_of(self)
+        raise AttributeError(f"'Tensor' object has no attribute '{name}'", name=name, obj=self)
+
     def __setattr__(self, name: str, value) -> None:
         if name == "_a":
             _settle(self, value)
@@ -133,9 +137,9 @@ def pending(e: Expr):
 
 
 def _settle(t, array) -> None:
-    t.__dict__.pop("_p", None)
+    t.__dict__["_a"] = array  # before it is a `Tensor`: other threads may look
     t.__class__ = Tensor
-    t._a = array
+    t.__dict__.pop("_p", None)
 
 
 # ---------------------------------------------------------------- the switch
@@ -517,7 +521,6 @@ def own_copy(g):
 
 
 dispatch.bind_fusion(Pending, wanted, defer, write_into, peek)
-_tensor.bind_fusion(array_of)
 waiting.bind_evaluate(evaluate)
 tape.bind_fusion(Pending, pending, own_copy, compute_together)
 _publish()

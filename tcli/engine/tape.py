@@ -91,9 +91,6 @@ class Node:
     def __class__(self) -> type:  # what programs see: type() knows better
         return node_view.class_named(self.name())
 
-    def __getattr__(self, name: str):
-        return node_view.saved_value(self, name)
-
     @property
     def metadata(self) -> dict:
         try:
@@ -160,6 +157,25 @@ class Node:
 
     def __str__(self) -> str:
         return self.__repr__()
+
+
+class ShownNode(Node):
+    """A node that a program has looked at: `grad_fn._saved_self`. In `Node` such a `__getattr__` would slow down all reads."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str):
+        return node_view.saved_value(self, name)
+
+
+NODES = frozenset((Node, ShownNode))
+
+
+def shown(node):
+    """`node` as programs see it."""
+    if type(node) is Node:
+        object.__dict__["__class__"].__set__(node, ShownNode)  # the property of that name says what programs read
+    return node
 
 
 class Pick:
@@ -398,7 +414,7 @@ def run_scalar(t, retain_graph) -> bool:
     False where `t` is something else.
     """
     node, a = t._node, t._a if type(t) is not Pending else None
-    if type(node) is not Node or type(a) is not ndarray or a.shape or state.trace:
+    if type(node) not in NODES or type(a) is not ndarray or a.shape or state.trace:
         return False
     one = ONES.get(a.dtype)
     if one is None:
@@ -433,7 +449,7 @@ def _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, w
         nearest = None
         g = gradients.pop(node)
         values = None
-        if type(g) is ndarray and type(node) is Node and on_arrays and (stop is None or node not in stop):
+        if type(g) is ndarray and type(node) in NODES and on_arrays and (stop is None or node not in stop):
             saved = node.saved
             values = _arrays_for(node) if saved or saved is None or node.hooks is not None or node.plan.raw is None else saved
         if values is None:
@@ -513,7 +529,7 @@ def _step(node, g, queue, create_graph: bool, stop, captured, wanted) -> None:
     elif node.after:
         for edge, r in node_view.through_hooks(node, g, node.apply(g, create_graph, wanted), sum_to):
             _send(queue, edge, r)
-    elif type(node) is Node:
+    elif type(node) in NODES:
         _run_rules(node, g, create_graph, wanted, queue)
     else:
         for edge, r in node.apply(g, create_graph, wanted):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError, UnknownAttribute
+from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError
 from . import device as devices
 from . import dispatch, dtypes, tape
 from .args import Size, size_of, sizes, to_dim, type_name
@@ -45,7 +45,10 @@ def is_tensor(value: object) -> bool:
 
 
 class Tensor:
-    """A multi-dimensional array that remembers how it was made."""
+    """A multi-dimensional array that remembers how it was made.
+
+    It has no `__getattr__`: with one, CPython would look up every attribute and method the slow way.
+    """
 
     _node = None
     _rg = False
@@ -122,7 +125,7 @@ class Tensor:
     @property
     def grad_fn(self):
         node = self._node
-        return node.parent if type(node) is tape.Pick else node
+        return tape.shown(node.parent if type(node) is tape.Pick else node)
 
     @property
     def is_leaf(self) -> bool:
@@ -331,13 +334,6 @@ class Tensor:
         return text_of(self)
 
     __str__ = __repr__
-
-    def __getattr__(self, name: str):
-        if name == "_a" and "_p" in self.__dict__:
-            return array_of(self)
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise UnknownAttribute(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __reduce_ex__(self, protocol):
         kind = type(self) if type(self) not in (Tensor, Parameter) else type(self).__name__  # renamed below
@@ -650,12 +646,6 @@ def _legacy(d, args, kwargs):
 
 
 # ---------------------------------------------------------------- joining with the tape and the registry
-
-def bind_fusion(value_function) -> None:
-    """Called once by `fuse.py`."""
-    global array_of
-    array_of = value_function
-
 
 dispatch.bind_classes(Tensor, (Tensor, Parameter), as_tensor)
 tape.bind(Tensor, T, RAW, sum_to, restore_dtype)
