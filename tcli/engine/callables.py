@@ -17,13 +17,12 @@ from .dispatch import (
     TENSORS,
     Tensor,
     _into_first,
-    _keep,
+    keep,
     bind,
     bump,
     call,
     describe_operands,
     new,
-    note_view,
     record,
     wrap,
 )
@@ -61,6 +60,8 @@ def make_function(o: Op):
         fn = _binary_function(o, operator_for(o))
     elif o in _operators:
         fn = _binary_function(o, _operators[o])
+    elif o in _makers:
+        fn = _makers[o](o, _long_road(o))
     elif o in _shortcuts:
         fn = _with_shortcut(o, _shortcuts[o])
     elif is_single(o):
@@ -88,6 +89,21 @@ def shortcut(name: str):
         _shortcuts[ops[name]] = fn
         return fn
     return declare
+
+
+_makers: dict[Op, object] = {}
+
+
+def short_way(name: str):
+    """`shortcut` for where a call counts: a maker of the op's function from (op, the function of the long road)."""
+    def declare(maker):
+        _makers[ops[name]] = maker
+        return maker
+    return declare
+
+
+def _long_road(o: Op):
+    return lambda *args, **kwargs: call(o, args, kwargs)
 
 
 def _with_shortcut(o: Op, quick):
@@ -150,37 +166,15 @@ def _record_one(o: Op, values, t) -> None:
         if what == "shape" and type(value) in READY:
             saved.append(value._a.shape)
         elif what == "dtype" or what == "shape":
-            saved.append(_keep(fetch, values, (t,), node))
+            saved.append(keep(fetch, values, (t,), node))
         elif type(value) in READY:
             saved.append(saved_as_is(value, OUT if value is t else value._node or edge_of(value)))
         else:
-            saved.append(_keep(fetch, values, (t,), node))
+            saved.append(keep(fetch, values, (t,), node))
     if o.grad_name_ is not None and type(o.grad_name_) is not str:
         node._name = o.grad_name_(*values)
     t._node = node
     t._rg = True
-
-
-def finish_view(o: Op, x, options: tuple, r):
-    """`finish` for a view of `x`, a small tensor: the result of `o` with (x, *options)."""
-    t = new(Tensor)
-    t._a = r
-    t._v = None
-    note_view(o, x, options, t)
-    if t._v is None:
-        t._v = [0]
-    if state.grad:
-        if x._rg:
-            values = (x, *options)
-            record_single(o, plan_for(o, FIRST_ALONE), x, values, t)
-            if o.grad_name_ is not None and type(o.grad_name_) is not str:
-                t._node._name = o.grad_name_(*values)
-    elif state.inference:
-        t._inference = True
-    return t
-
-
-FIRST_ALONE = (True, False)
 
 
 def is_small(t) -> bool:
@@ -352,7 +346,7 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
         node.saved = saves
     elif odd:
         values = (x, other, *extras)
-        node.saved = [_keep(fetch, values, (t,), node) for fetch in saves]
+        node.saved = [keep(fetch, values, (t,), node) for fetch in saves]
     else:
         node.saved = saved = []
         for fetch in saves:
@@ -364,7 +358,7 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
                 value, edge = t, OUT
             else:
                 what, i = fetch
-                saved.append(extras[i - 2] if what == "arg" else _keep(fetch, (x, other, *extras), (t,), node))
+                saved.append(extras[i - 2] if what == "arg" else keep(fetch, (x, other, *extras), (t,), node))
                 continue
             if type(value) in READY:  # `saved_as_is`, written out
                 s = new(Saved)

@@ -351,7 +351,7 @@ def _execute_single(o: Op, values: list, x):
         if o.grad_name_ is not None and type(o.grad_name_) is not str:
             node._name = o.grad_name_(*values)
         if t._a.dtype.kind in "fcV":
-            node.saved = [_keep(fetch, values, (t,), node) for fetch in plan.saves]
+            node.saved = [keep(fetch, values, (t,), node) for fetch in plan.saves]
             t._node, t._rg = node, True
     return t
 
@@ -427,7 +427,7 @@ def _tensors_of(o: Op, values: list) -> list:
 _kernels: dict[Op, object] = {}
 
 
-def _kernel(o: Op):
+def kernel_of(o: Op):
     """The op's kernel with its keyword-only parameters made positional: every call passes them all."""
     found = _kernels.get(o)
     if found is None:
@@ -445,8 +445,8 @@ def _guarded(o: Op, xp, kernel_values: list):
     """Runs the kernel (xp None: not on the CPU alone); no message of the array module gets out as it is."""
     try:
         if xp is None:
-            return placement.run(o, _kernel(o), kernel_values, _arrays_of(o, kernel_values))
-        raw = _kernel(o)(xp, *kernel_values)
+            return placement.run(o, kernel_of(o), kernel_values, _arrays_of(o, kernel_values))
+        raw = kernel_of(o)(xp, *kernel_values)
         return by_rows(raw, kernel_values) if o.rows else raw
     except TcliError:
         raise
@@ -528,7 +528,7 @@ def record(o: Op, values, outs: tuple, picks: bool = False) -> None:
         elif what == "shape" and type(values[i]) in TENSORS:
             saved.append(values[i]._a.shape)
         else:
-            saved.append(_keep(fetch, values, outs, node))
+            saved.append(keep(fetch, values, outs, node))
     if o.grad_name_ is not None and type(o.grad_name_) is not str:
         node._name = o.grad_name_(*values)
     if not picks:
@@ -548,7 +548,7 @@ class outs_count(tuple):
         return tuple.__new__(cls, (None,) * n)
 
 
-def _keep(fetch: tuple, values: list, outs: tuple, node):
+def keep(fetch: tuple, values: list, outs: tuple, node):
     what, i = fetch
     if what == "arg":
         value = values[i]
@@ -588,7 +588,7 @@ def saved_value(value, edge) -> Saved:
 
 # ---------------------------------------------------------------- views
 
-_PRUNED_AT = frozenset(1 << n for n in range(6, 40))  # lengths at which dead views are thrown out
+PRUNED_AT = frozenset(1 << n for n in range(6, 40))  # lengths at which dead views are thrown out
 
 
 def note_view(o: Op, x, options, t) -> None:
@@ -608,7 +608,7 @@ def note_view(o: Op, x, options, t) -> None:
     views = root._views
     if views is None:
         views = root._views = []
-    elif len(views) in _PRUNED_AT:
+    elif len(views) in PRUNED_AT:
         views[:] = [v for v in views if v() is not None]
     views.append(ref(t))
 

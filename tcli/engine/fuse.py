@@ -187,7 +187,7 @@ def _publish() -> None:
     dispatch.LARGE = settings.minimum if settings.on else 1 << 62
     # The shortcuts for small tensors end where waiting begins.
     tape.SMALL = min(_SMALL, dispatch.LARGE - 1)
-    for name in (".callables", ".options"):
+    for name in (".callables", ".options", ".quick_views"):
         shortcuts = sys.modules.get(__package__ + name)
         if hasattr(shortcuts, "SMALL"):
             shortcuts.SMALL = tape.SMALL
@@ -263,7 +263,7 @@ def _deferred(o, values: list):
         if not fusable:
             return None
     home = _home([symbolic[i] for i in o.tensor_slots]) if len(arrays) > 1 else None
-    rule = o.fuse if callable(o.fuse) else dispatch._kernel(o)
+    rule = o.fuse if callable(o.fuse) else dispatch.kernel_of(o)
     raw = rule(symbols, *symbolic)
     if type(raw) is not Expr or raw.dtype.kind == "c" or home is not None and not backend(home).covers(raw, symbolic):
         return None
@@ -356,7 +356,7 @@ def _record(o, values: list, t, e: Expr) -> None:
     if not plan.rules:
         return
     node = Node(o, plan, edges, None, e)
-    node.saved = [dispatch._keep(fetch, values, (t,), node) for fetch in plan.saves]
+    node.saved = [dispatch.keep(fetch, values, (t,), node) for fetch in plan.saves]
     if o.grad_name_ is not None and type(o.grad_name_) is not str:
         node._name = o.grad_name_(*values)
     for saved in node.saved:

@@ -81,7 +81,10 @@ class Node:
             self.place = locate()
 
     def name(self) -> str:
-        return self._name or self.op.grad_name
+        name = self._name
+        if type(name) is tuple:  # (how names are made of options, the options)
+            name = self._name = name[0](None, *name[1])
+        return name or self.op.grad_name
 
     @property
     def next_functions(self) -> tuple:

@@ -3,10 +3,10 @@
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes as common_shape
 from ..engine.args import type_name, wrap_dim
-from ..engine.callables import shortcut
+from ..engine.callables import short_way
+from ..engine.quick_views import reshaping
 from ..engine.registry import T, composite, function, op, ops
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
-from .shape import quick_reshape
 
 
 @op("_view_dtype", at="", view=True, samples=[], nograd=True)
@@ -50,14 +50,7 @@ def view(x, size: "any*" = None, *, dtype: "DType?" = None):
     return T._view(x, size if isinstance(size, (tuple, list)) else (size,))
 
 
-@shortcut("view")
-def _quick_view(x, *size):
-    if len(size) == 1 and type(size[0]) is tuple:
-        size, = size
-    return quick_reshape(VIEW, x, size)
-
-
-VIEW = ops["_view"]
+short_way("view")(reshaping(ops["_view"]))
 
 
 @composite("view_as", at="tensor", samples=["r(3, 4), r(2, 6)"], out=False)
