@@ -17,11 +17,11 @@ from .dispatch import (
     TENSORS,
     Tensor,
     _into_first,
-    keep,
     bind,
     bump,
     call,
     describe_operands,
+    keep,
     new,
     record,
     wrap,
@@ -247,8 +247,7 @@ def operator_for(o: Op):
 
 def _binary(o: Op, ufunc):
     extras = tuple(o.defaults[2:])
-    plans = {mask: plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True))} \
-        if o.rules else None
+    plans = plans_of_two(o) if o.rules else None
     others = frozenset() if o.promote == "float" else ANY_DTYPE if ufunc in OF_TRUTH else PLAIN
     compares = o.promote == "compare"
 
@@ -282,8 +281,9 @@ def _binary(o: Op, ufunc):
                     if a.dtype is not d or d is not FLOAT32 and d is not FLOAT64 and d not in others or both > SMALL:
                         return slow(x, other)
                     needs = x._rg or other._rg
-                elif ((kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64) or kind is int and fits(d, x)) \
-                        and b.size <= SMALL:
+                elif (kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64) and b.size <= SMALL:
+                    a, needs, both = constant(x, b, d), other._rg, SMALL
+                elif kind is int and fits(d, x) and b.size <= SMALL:
                     a, needs, both = x, other._rg, SMALL
                 else:
                     b = as_floats(b, x) if kind is float or kind is int else None
@@ -291,21 +291,28 @@ def _binary(o: Op, ufunc):
                         return slow(x, other)
                     a, needs, both = x, False, SMALL
             elif (kind2 is float or kind2 is int) and kind in READY:
-                a, b, needs, both = x._a, other, x._rg, SMALL
+                a, needs, both = x._a, x._rg, SMALL
                 d = a.dtype
-                if d is not FLOAT32 and d is not FLOAT64 and (kind2 is float or not fits(d, b)) or a.size > SMALL:
-                    a = as_floats(a, b)
-                    if a is None:
-                        return slow(x, other)
+                if (d is FLOAT32 or d is FLOAT64) and a.size <= SMALL:
+                    b = constant(other, a, d)
+                else:
+                    b = other
+                    if kind2 is float or not fits(d, b) or a.size > SMALL:
+                        a = as_floats(a, b)
+                        if a is None:
+                            return slow(x, other)
             else:
                 return slow(x, other)
             r = ufunc(a, b)
         except (ValueError, TypeError, OverflowError, AttributeError, MemoryError):
             return slow(x, other)
-        if type(r) is MetaArray:
-            return slow(x, other)  # the long road looks at devices
         t = new(Tensor)
-        t._a = r if type(r) is ndarray else wrap(r)._a
+        if type(r) is ndarray:
+            t._a = r
+        elif type(r) is MetaArray:
+            return slow(x, other)  # the long road looks at devices
+        else:
+            t._a = wrap(r)._a
         t._v = [0]
         if r.size > both:
             note_expansion(x, other, t)
@@ -318,18 +325,36 @@ def _binary(o: Op, ufunc):
     return fn
 
 
-def record_binary(o: Op, plans, x, other, t, extras) -> None:
+_constants: dict = {FLOAT32: {}, FLOAT64: {}}  # by dtype and value: arrays without dims
+_constants32, _constants64 = _constants.values()
+
+
+def constant(number, a, d):
+    """A number beside `a`, an array of dtype `d`, as NumPy takes it up quickest: as an array of that dtype."""
+    if number == 0 and type(number) is float or type(a) is not ndarray:
+        return number  # 0.0 == -0.0
+    known = _constants32 if d is FLOAT32 else _constants64
+    found = known.get(number)
+    if found is None:
+        if len(known) > 200:
+            known.clear()
+        found = known[number] = asarray(number, d)
+    return found
+
+
+def plans_of_two(o: Op) -> tuple:
+    """The plans of an op on two tensors where the first, the second or both need a gradient."""
+    return None, *(plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True)))
+
+
+def record_binary(o: Op, plans: tuple, x, other, t, extras) -> None:
+    """Makes the node of an op on two operands, of which one is a tensor that needs a gradient."""
     e1 = e2 = None
-    odd = state.saved_hooks
-    if type(x) in READY:
-        odd = odd or x._inference
-        if x._rg:
-            e1 = x._node or x._leaf or edge_of(x)
-    if type(other) in READY:
-        odd = odd or other._inference
-        if other._rg:
-            e2 = other._node or other._leaf or edge_of(other)
-    plan = plans[e1 is not None, e2 is not None]
+    if type(x) in READY and x._rg:
+        e1 = x._node or x._leaf or edge_of(x)
+    if type(other) in READY and other._rg:
+        e2 = other._node or other._leaf or edge_of(other)
+    plan = plans[1 if e2 is None else 2 if e1 is None else 3]
     node = new(Node)
     a = t._a
     node.op = o
@@ -344,7 +369,7 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
     saves = plan.saves
     if not saves:
         node.saved = saves
-    elif odd:
+    elif state.odd and (state.saved_hooks or _is_inferred(x) or _is_inferred(other)):
         values = (x, other, *extras)
         node.saved = [keep(fetch, values, (t,), node) for fetch in saves]
     else:
@@ -374,6 +399,10 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
     t._rg = True
 
 
+def _is_inferred(value) -> bool:
+    return type(value) in READY and value._inference
+
+
 def _binary_function(o: Op, operator):
     number, number2 = (kind in NUMBER_KINDS for kind in o.kinds[:2])
 
@@ -401,7 +430,7 @@ def _write_binary(o: Op, ufunc):
             if other._rg and state.grad or b.dtype is not d or type(b) is not ndarray or a.shape != b.shape:
                 return False
         elif kind is float or kind is int:
-            b = other
+            b = constant(other, a, d)
         else:
             return False
         flags = a.flags

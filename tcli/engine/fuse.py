@@ -24,14 +24,14 @@ from weakref import ref
 import numpy as np
 
 from ..errors import ArgumentError, EngineError
-from . import blocks, dispatch, dtypes, tape, waiting
+from . import backward, blocks, dispatch, dtypes, tape, waiting
 from .args import Size
 from .device import CPU, backend
-from .tensor import Tensor
 from .registry import plan_for
 from .storage import address, by_rows, root_of
 from .symbols import COPY, FINAL, Expr, NotFusable, Reduction, symbols
 from .tape import Node, Saved, edge_of, state
+from .tensor import Tensor
 from .waiting import arrays, exposed, is_owned, leaf, note_reader, note_small, reads_exposed
 
 MOST_STEPS = 192  # an expression of more steps than this is computed at once
@@ -187,7 +187,7 @@ def _publish() -> None:
     dispatch.LARGE = settings.minimum if settings.on else 1 << 62
     # The shortcuts for small tensors end where waiting begins.
     tape.SMALL = min(_SMALL, dispatch.LARGE - 1)
-    for name in (".callables", ".options", ".quick_views"):
+    for name in (".callables", ".options", ".quick_views", ".backward"):
         shortcuts = sys.modules.get(__package__ + name)
         if hasattr(shortcuts, "SMALL"):
             shortcuts.SMALL = tape.SMALL
@@ -522,5 +522,6 @@ def own_copy(g):
 
 dispatch.bind_fusion(Pending, wanted, defer, write_into, peek)
 waiting.bind_evaluate(evaluate)
-tape.bind_fusion(Pending, pending, own_copy, compute_together)
+tape.bind_fusion(pending)
+backward.bind_fusion(Pending, own_copy, compute_together)
 _publish()

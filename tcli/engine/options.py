@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import TcliError
-from . import dtypes
 from . import fuse as _fuse  # noqa: F401  binds the classes that dispatch hands out below
 from .args import NUMBER_KINDS
 from .dispatch import (
@@ -126,7 +125,7 @@ def record_single(o: Op, plan, x, values, t) -> None:
     if state.where:
         node.place = locate()
     saves = plan.saves
-    if state.saved_hooks or x._inference:
+    if state.odd and (state.saved_hooks or x._inference):
         node.saved = [keep(fetch, values, (t,), node) for fetch in saves]
     else:
         node.saved = saved = []

@@ -153,7 +153,7 @@ def record_view(o: Op, x, options: tuple, t) -> None:
             saved.append(x._a.shape)
         elif fetch[0] == "arg" and fetch[1]:
             saved.append(options[fetch[1] - 1])
-        elif fetch is FIRST and not state.saved_hooks and not x._inference:
+        elif fetch is FIRST and not (state.odd and (state.saved_hooks or x._inference)):
             saved.append(saved_as_is(x, edge))
         else:
             saved.append(keep(fetch, (x, *options), (t,), node))

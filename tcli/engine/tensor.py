@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError, BadIndex, BadValue, DTypeError, EngineError, GradError
+from . import backward, dispatch, dtypes, tape
 from . import device as devices
-from . import dispatch, dtypes, tape
 from .args import Size, size_of, sizes, to_dim, type_name
 from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
@@ -382,7 +382,7 @@ class Tensor:
     def backward(self, gradient=None, retain_graph: bool | None = None, create_graph: bool = False, inputs=None,
                  trace: bool = False):
         """Computes the gradient of this tensor w.r.t. graph leaves and adds it to their `.grad`."""
-        if gradient is None and inputs is None and not (create_graph or trace) and tape.run_scalar(self, retain_graph):
+        if gradient is None and inputs is None and not (create_graph or trace) and backward.run_scalar(self, retain_graph):
             return
         from . import autograd
 
@@ -648,5 +648,6 @@ def _legacy(d, args, kwargs):
 # ---------------------------------------------------------------- joining with the tape and the registry
 
 dispatch.bind_classes(Tensor, (Tensor, Parameter), as_tensor)
-tape.bind(Tensor, T, RAW, sum_to, restore_dtype)
+tape.bind(Tensor, T)
+backward.bind(Tensor, T, RAW, sum_to, restore_dtype)
 Tensor.__module__, Parameter.__module__ = "torch", "torch.nn.parameter"
