@@ -12,9 +12,9 @@ import numpy as np
 
 from . import fuse as _fuse  # noqa: F401  binds the classes that dispatch hands out below
 from .args import Size
-from .dispatch import PRUNED_AT, READY, Tensor, call, keep, kernel_of, new, note_view
+from .dispatch import PRUNED_AT, READY, Tensor, call, keep, kernel_of, new, note_view, outs_count
 from .registry import FIRST, SHAPE, Op, plan_for
-from .tape import SMALL, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
+from .tape import SMALL, Node, Pick, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .ways import MISSING, LongRoad, remember, way_of, worked_out
 
 FIRST_ALONE = (True, False)
@@ -122,6 +122,53 @@ def view_of(o: Op, x, options: tuple, r):
     elif state.inference:
         t._inference = True
     return t
+
+
+def parts_of(o: Op, values: tuple, name: str, view_op: Op, options: list, arrays) -> tuple:
+    """Tensors around `arrays`, all the parts of a split: the results of op `o`, recorded as one node.
+
+    `values` are the arguments of `o`; part i is the view that `view_op` gives of the first with `options[i]`.
+    """
+    x = values[0]
+    node, version, root = None, x._v, x._base
+    if root is None:
+        root = x
+    views = root._views
+    if views is None:
+        views = root._views = []
+    elif (len(views) + len(options)).bit_length() != len(views).bit_length() > 6:
+        views[:] = [v for v in views if v() is not None]
+    if state.grad and x._rg:
+        plan = plan_for(o, FIRST_ALONE)
+        node = Node(o, plan, (x._node or edge_of(x),), None, arrays[0])
+        node.saved = [keep(fetch, values, (), node) for fetch in plan.saves]
+        node.saved.append(outs_count(len(options)))
+        if o.grad_name_ is not None and type(o.grad_name_) is not str:
+            node._name = o.grad_name_(*values)
+    found = []
+    for i, r in enumerate(arrays):
+        t = new(Tensor)
+        t._a = r
+        t._v = version
+        t._base = root
+        t._view = x, view_op, options[i]
+        t._several = name, i
+        if node is not None:
+            t._node = Pick(node, i, r)
+            t._rg = True
+        elif state.inference:
+            t._inference = True
+        views.append(ref(t))
+        found.append(t)
+    return tuple(found)
+
+
+def is_splittable(x, dim) -> bool:
+    """Whether `parts_of` may take the parts of `x` along `dim`."""
+    if type(x) not in READY or type(dim) is not int:
+        return False
+    a = x._a
+    return type(a) is ndarray and 0 < a.size <= SMALL and -a.ndim <= dim < a.ndim and not x._half_complex
 
 
 def record_view(o: Op, x, options: tuple, t) -> None:
