@@ -6,6 +6,8 @@ from `a + b` to NumPy and the tape. Everything else, errors included, takes the 
 
 from __future__ import annotations
 
+from math import copysign
+
 import numpy as np
 
 from ..errors import TcliError
@@ -331,8 +333,12 @@ _constants32, _constants64 = _constants.values()
 
 def constant(number, a, d):
     """A number beside `a`, an array of dtype `d`, as NumPy takes it up quickest: as an array of that dtype."""
-    if number == 0 and type(number) is float or type(a) is not ndarray:
-        return number  # 0.0 == -0.0
+    if number == 0:
+        if copysign(1.0, number) < 0:
+            return number
+        number = 0  # -0.0 == 0.0, and one array stands for the latter alone
+    if type(a) is not ndarray:
+        return number
     known = _constants32 if d is FLOAT32 else _constants64
     found = known.get(number)
     if found is None:

@@ -20,6 +20,11 @@ from .ways import MISSING, LongRoad, remember, way_of, worked_out
 FIRST_ALONE = (True, False)
 
 
+def is_plain(x) -> bool:
+    """Whether `view_of` may be given a view of `x`."""
+    return type(x) in READY and type(x._a) is ndarray and x._a.size <= SMALL and not x._half_complex
+
+
 def viewing(o: Op):
     """The function of an op that gives a view of its one tensor."""
     kernel, memory, small = None, {}, o.small

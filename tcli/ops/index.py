@@ -361,7 +361,10 @@ def getitem(x, index):
     if type(x) in READY and type(x._a) is np.ndarray and x._a.size <= SMALL and not x._half_complex:
         kind = type(index)
         if kind is int:
-            t = _taken(x, (index,))
+            try:
+                return view_of(BASIC, x, ((index,),), x._a[index, ...])
+            except IndexError:
+                t = None
         elif kind is tuple:
             t = _taken(x, index) if _is_plain(index) else None
         elif kind is slice:

@@ -60,6 +60,9 @@ def cat(tensors: "Tensors", dim: "int" = 0):
     return T._cat([cast(t, common) if t.dtype is not common else t for t in real], dim)
 
 
+concatenate = np.concatenate
+
+
 @short_way("cat")
 def _quick_cat(o, slow):
     def fn(tensors=MISSING, dim=MISSING, **named):
@@ -70,31 +73,16 @@ def _quick_cat(o, slow):
             return slow(*given(tensors, dim))
         try:
             if dim is MISSING or dim == 0:
-                dim = 0
-                r = _rows(arrays)
+                dim, r = 0, concatenate(arrays)
             else:
-                r = by_rows(np.concatenate(arrays, dim), ())
+                r = concatenate(arrays, dim)
                 dim %= r.ndim
+            if not r.flags.c_contiguous:
+                r = by_rows(r, ())
         except ValueError:  # AxisError is one
             return slow(*given(tensors, dim))
         return joined(CAT, tensors, dim, r, needs)
     return fn
-
-
-def _rows(arrays: list):
-    """Arrays one below the other; what NumPy says to arrays that do not fit, where they do not."""
-    rest, n = arrays[0].shape[1:], 0
-    for a in arrays:
-        shape = a.shape
-        if not shape or shape[1:] != rest:
-            return np.concatenate(arrays, 0)
-        n += shape[0]
-    r, start = np.empty((n, *rest), arrays[0].dtype), 0
-    for a in arrays:
-        end = start + len(a)
-        r[start:end] = a
-        start = end
-    return r
 
 
 def _small_arrays(tensors) -> tuple:

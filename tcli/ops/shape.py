@@ -11,6 +11,7 @@ from ..engine.quick_views import reshaping
 from ..engine.registry import T, composite, op, ops, raw_helper, rule_helper
 from ..engine.storage import channels_last, channels_last_3d, contiguous_format, preserve_format
 from ..engine.symbols import NotFusable
+from ..engine.ways import LongRoad
 from ..errors import EngineError, GradError, ShapeError
 from .blocks import is_large, row_major_copy
 
@@ -164,7 +165,26 @@ def _view(xp, x, shape: "Shape*"):
 short_way("reshape")(reshaping(ops["reshape"]))
 
 
-@op("expand", at="tensor", also=["torch.broadcast_to", "tensor.broadcast_to"], view=True,
+def _small_expand(ndim: int, size: tuple, implicit):
+    """What shape and strides an expansion gives depends on the shape and strides alone."""
+    known: dict = {}
+
+    def run(x):
+        flags = x.flags
+        if not flags.c_contiguous or not flags.writeable or not x.size:
+            raise LongRoad
+        key = x.shape, x.itemsize
+        found = known.get(key)
+        if found is None:
+            if len(known) > 64:
+                known.clear()
+            r = expand(np, x, size)
+            found = known[key] = r.shape, r.strides
+        return np.ndarray(found[0], x.dtype, x, 0, found[1])
+    return run
+
+
+@op("expand", at="tensor", also=["torch.broadcast_to", "tensor.broadcast_to"], view=True, small=_small_expand,
     samples=["r(3, 1), (3, 4)", "r(3), (2, 3)", "r(1), (-1,)"],
     vjp={"x": lambda k, g: g}, raw_vjp=True)
 def expand(xp, x, size: "Shape*", *, implicit: "any" = False):

@@ -4,8 +4,9 @@ from ..engine import dtypes
 from ..engine.args import broadcast_shapes as common_shape
 from ..engine.args import type_name, wrap_dim
 from ..engine.callables import short_way
-from ..engine.quick_views import reshaping
+from ..engine.quick_views import is_plain, reshaping, view_of
 from ..engine.registry import T, composite, function, op, ops
+from ..engine.ways import MISSING
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 
 
@@ -166,6 +167,19 @@ def flatten(x, start_dim: "Dim" = 0, end_dim: "Dim" = -1):
     for n in shape[start_dim:end_dim + 1]:
         joined *= n
     return T.reshape(x, shape[:start_dim] + (joined,) + shape[end_dim + 1:])
+
+
+@short_way("flatten")
+def _quick_flatten(o, slow):
+    def fn(x=MISSING, /, *args, **kwargs):
+        if args or kwargs or not is_plain(x) or not x._a.ndim or not x._a.size or not x._a.flags.c_contiguous:
+            return slow(*args, **kwargs) if x is MISSING else slow(x, *args, **kwargs)
+        a = x._a
+        if a.ndim == 1:
+            return x
+        r = a.reshape(-1)
+        return view_of(ops["reshape"], x, (r.shape,), r)
+    return fn
 
 
 @composite("unflatten", at="torch tensor", samples=["r(2, 6), 1, (2, 3)", "r(6), 0, (-1, 2)"], out=False)
@@ -335,11 +349,14 @@ def _matrix_transpose(x, name: str = "mT"):
 
 def _reversed(x):
     if x._a.ndim == 2:
-        t = T.t(x)
+        t = view_of(TRANSPOSED, x, (), x._a.T) if is_plain(x) else T.t(x)
         if t._node is not None:
             t._node._name = "PermuteBackward0"
         return t
     return T.permute(x, tuple(range(x.ndim))[::-1])
+
+
+TRANSPOSED = ops["t"]
 
 
 def _adjoint(x, name: str = "mH"):
