@@ -1,4 +1,4 @@
-"""Gives `Tensor` its methods and operators from the registry; called once, when all ops are declared."""
+"""Gives `Tensor` its methods and operators from the registry."""
 
 from __future__ import annotations
 
@@ -11,38 +11,55 @@ REFLECTED_NAMES = {"__rsub__": "RsubBackward1", "__rtruediv__": "MulBackward0"}
 
 
 def install() -> None:
-    """Gives the class its methods: everything the registry declares at `tensor.`."""
-    for path, o in registry.paths.items():
-        space, _, name = path.partition(".")
-        if space != "tensor":
-            continue
-        if name.endswith("_") and not name.endswith("__") and o.name != name:
-            setattr(Tensor, name, callables.make_inplace(o))
-        elif name.startswith("__"):
-            _install_operator(name, o)
-        else:
-            setattr(Tensor, name, o.function)
-    for path, fn in registry.functions.items():
-        space, _, name = path.partition(".")
-        if space == "tensor":
-            setattr(Tensor, name, fn)
+    """Gives the class its methods: everything the registry declares at `tensor.`, each made when it is first used."""
+    for table in (registry.paths, registry.functions):
+        for path in table:
+            space, _, name = path.partition(".")
+            if space == "tensor":
+                setattr(Tensor, name, OnDemand(name))
 
 
-def _install_operator(name: str, o) -> None:
+class OnDemand:
+    """Stands for a method or property of Tensor until somebody asks for it; then its family is loaded."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def _make(self) -> None:
+        path = "tensor." + self.name
+        found = registry.functions.get(path)
+        setattr(Tensor, self.name, _method(self.name, registry.paths[path]) if found is None else found)
+
+    def __get__(self, tensor, owner):
+        self._make()
+        return getattr(owner if tensor is None else tensor, self.name)
+
+    def __set__(self, tensor, value):
+        self._make()
+        setattr(tensor, self.name, value)
+
+
+def _method(name: str, o):
+    """What the class gets for an op: its function, its in-place form or an operator."""
+    if name.endswith("_") and not name.endswith("__") and o.name != name:
+        return callables.make_inplace(o)
+    return _operator(name, o) if name.startswith("__") else o.function
+
+
+def _operator(name: str, o):
     if name.startswith("__i") and name[3:-2] in ("add", "sub", "mul", "truediv") and o.ufunc:
-        setattr(Tensor, name, callables.make_inplace_operator(o))
-    elif name.startswith("__i") and name not in ("__invert__",):
-        setattr(Tensor, name, callables.make_inplace(o))
-    elif name[2:-2] in OPERATORS and (o.ufunc or o in callables._operators) and len(o.tensor_slots) >= 2:
-        setattr(Tensor, name, guarded_operator(callables.operator_for(o), name))
-    elif name.startswith("__r") and name[3:-2] in OPERATORS:
+        return callables.make_inplace_operator(o)
+    if name.startswith("__i") and name != "__invert__":
+        return callables.make_inplace(o)
+    if name[2:-2] in OPERATORS and (o.ufunc or o in callables._operators) and len(o.tensor_slots) >= 2:
+        return guarded_operator(callables.operator_for(o), name)
+    if name.startswith("__r") and name[3:-2] in OPERATORS:
         base = callables.operator_for(o) if o.ufunc or o in callables._operators else o.function
-        if name == "__radd__":  # PyTorch does not turn the operands round, which shows where complex numbers are infinite
-            setattr(Tensor, name, base)
-            return
-        setattr(Tensor, name, callables.reflected(base, REFLECTED_NAMES.get(name)))
-    else:
-        setattr(Tensor, name, operands_only(o.function) if name[2:-2] in OPERATORS else o.function)
+        # For + PyTorch does not turn the operands round, which shows where complex numbers are infinite.
+        return base if name == "__radd__" else callables.reflected(base, REFLECTED_NAMES.get(name))
+    return operands_only(o.function) if name[2:-2] in OPERATORS else o.function
 
 
 def operands_only(function):

@@ -44,6 +44,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from .args import CONVERTERS, TENSOR_KINDS
+from .declared import Declared
 
 NAMESPACES = ("torch", "tensor", "F", "special", "linalg", "fft", "nested", "init", "masked")
 PROMOTIONS = (None, "same", "float", "compare")
@@ -87,9 +88,9 @@ class Op:
         return f"<op {self.name}>"
 
 
-ops: dict[str, Op] = {}
-paths: dict[str, Op] = {}  # "torch.exp", "tensor.exp", "tensor.exp_"
-functions: dict[str, object] = {}  # plain functions on tensors that are no ops: "torch.is_tensor"
+ops = Declared()
+paths = Declared()  # "torch.exp", "tensor.exp", "tensor.exp_"
+functions = Declared()  # plain functions on tensors that are no ops: "torch.is_tensor"
 function_samples: dict[str, tuple[str, ...]] = {}  # calls that show them, by the same paths
 
 
@@ -141,7 +142,7 @@ def _out_words(o: Op, out, apart: bool) -> None:
     o.takes_out, o.out_rule, o.out_apart = bool(out), None if isinstance(out, bool) else out, apart
 
 
-rule_helpers: dict[str, object] = {}
+rule_helpers = Declared()
 
 
 def rule_helper(fn):
@@ -150,7 +151,7 @@ def rule_helper(fn):
     return fn
 
 
-raw_helpers: dict[str, object] = {}
+raw_helpers = Declared()
 
 
 def raw_helper(fn, name: str | None = None):
@@ -170,7 +171,7 @@ def function(*where: str, samples=()):
 
 
 def _declare(name: str, fn, at: str, also, samples, grad_name, skip: int) -> Op:
-    if name in ops:
+    if ops.is_declared(name):
         raise ValueError(f"op {name!r} is declared twice")
     o = Op()
     o.name, o.fn, o.at, o.grad_name_ = name, fn, at.split(), grad_name
@@ -180,7 +181,7 @@ def _declare(name: str, fn, at: str, also, samples, grad_name, skip: int) -> Op:
     _schema(o, fn, skip)
     o.paths = _paths(o, name, also)
     for path in o.paths:
-        if path in paths:
+        if paths.is_declared(path):
             raise ValueError(f"{path} is taken by op {paths[path].name!r}, {name!r} wants it too")
         paths[path] = o
     ops[name] = o
@@ -370,6 +371,17 @@ def _kernel_on_arrays(name: str):
 
 
 RAW = RawNamespace()
+
+
+TABLES = {"ops": ops, "paths": paths, "functions": functions, "rule_helpers": rule_helpers, "raw_helpers": raw_helpers}
+
+
+def know(index: dict[str, dict[str, str]]) -> None:
+    """Takes the index: for each table and family the names that the family declares there."""
+    for table, families in index.items():
+        where = TABLES[table].families
+        for family, names in families.items():
+            where.update(dict.fromkeys(names.split(), family))
 
 
 def find(name: str) -> Op | None:

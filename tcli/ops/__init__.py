@@ -1,7 +1,11 @@
-"""All ops. Importing this package declares every family and gives `Tensor` its methods."""
+"""All ops. Importing this package tells the registry which family declares what and gives `Tensor` its methods.
 
+A family is loaded when one of its names is first asked for.
+"""
+
+from ..engine import registry
 from ..engine.methods import install
-from . import families
+from . import _index
 
-families.load()
+registry.know(_index.TABLES)
 install()
