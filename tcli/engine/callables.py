@@ -118,36 +118,38 @@ def _with_shortcut(o: Op, quick):
     return fn
 
 
-def finish(o: Op, values, r, needs: bool):
-    """The tensor around a kernel's result, recorded where an operand needs a gradient: the end of a shortcut."""
+def finish(o: Op, values, r, needs: bool, name: str | None = None):
+    """The tensor around a kernel's result, recorded where an operand needs a gradient: the end of a shortcut.
+
+    `name` of the node, where the op's depends on the arguments and the caller knows it.
+    """
     t = new(Tensor)
     t._a = r if type(r) is ndarray else asarray(r)
     t._v = [0]
     if state.grad:
         if needs:
-            if state.saved_hooks or o.list_slot is not None:
+            if o.list_slot is not None or state.odd and (state.saved_hooks or any(map(_is_inferred, values))):
                 record(o, values, (t,))
             else:
-                _record_one(o, values, t)
+                _record_one(o, values, t, name)
     elif state.inference:
         t._inference = True
     return t
 
 
-def _record_one(o: Op, values, t) -> None:
+def _record_one(o: Op, values, t, name: str | None) -> None:
     """`record` for one float result of READY tensors, numbers and None, without hooks for what is saved."""
-    edges, odd = [], False
+    edges = []
     for i in o.tensor_slots:
         value = values[i]
-        if type(value) in READY:
-            odd = odd or value._inference
-            edges.append((value._node or value._leaf or edge_of(value)) if value._rg else None)
-        else:
-            edges.append(None)
-    if odd:
-        record(o, values, (t,))
-        return
-    plan = plan_for(o, (*[edge is not None for edge in edges], False))
+        edges.append((value._node or value._leaf or edge_of(value)) if type(value) in READY and value._rg else None)
+    if len(edges) == 1:
+        mask: tuple = FIRST_ALONE
+    elif len(edges) == 2:
+        mask = edges[0] is not None, edges[1] is not None, False
+    else:
+        mask = (*[edge is not None for edge in edges], False)
+    plan = o.plans.get(mask) or plan_for(o, mask)
     if not plan.rules:
         return
     node = new(Node)
@@ -157,7 +159,7 @@ def _record_one(o: Op, values, t) -> None:
     node.shape = a.shape
     node.dtype = a.dtype
     node.seq = next_sequence()
-    node._name = None
+    node._name = name
     node.edges = edges
     if state.where:
         node.place = locate()
@@ -165,18 +167,24 @@ def _record_one(o: Op, values, t) -> None:
     for fetch in plan.saves:
         what, i = fetch
         value = values[i] if what != "out" else t
-        if what == "shape" and type(value) in READY:
-            saved.append(value._a.shape)
-        elif what == "dtype" or what == "shape":
-            saved.append(keep(fetch, values, (t,), node))
-        elif type(value) in READY:
-            saved.append(saved_as_is(value, OUT if value is t else value._node or edge_of(value)))
+        if type(value) in READY:
+            if what == "shape":
+                saved.append(value._a.shape)
+            elif what == "dtype":
+                saved.append(keep(fetch, values, (t,), node))
+            else:
+                saved.append(saved_as_is(value, OUT if value is t else value._node or edge_of(value)))
+        elif what == "arg" and type(value) is not list:
+            saved.append(value)
         else:
             saved.append(keep(fetch, values, (t,), node))
-    if o.grad_name_ is not None and type(o.grad_name_) is not str:
+    if name is None and o.grad_name_ is not None and type(o.grad_name_) is not str:
         node._name = o.grad_name_(*values)
     t._node = node
     t._rg = True
+
+
+FIRST_ALONE = (True, False)
 
 
 def is_small(t) -> bool:
@@ -263,7 +271,23 @@ def _binary(o: Op, ufunc):
             return a.astype(get_default_dtype().numpy)
         return None
 
+    def of_two_dtypes(x, other):
+        """Small float tensors of two dtypes, neither of them a number without dims, which would not count."""
+        if type(x) not in READY or type(other) not in READY or state.grad and (x._rg or other._rg) or state.inference:
+            return None
+        a, b = x._a, other._a
+        if type(a) is not ndarray or type(b) is not ndarray or a.dtype not in _constants or b.dtype not in _constants or (
+                not a.ndim or not b.ndim or a.shape != b.shape or a.size > SMALL):
+            return None
+        try:
+            return wrap(ufunc(a, b))
+        except TypeError:
+            return None
+
     def slow(x, other):
+        t = of_two_dtypes(x, other)
+        if t is not None:
+            return t
         if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):
             result = call(o, (x, other), {})
             if isinstance(x, Tensor) and isinstance(other, Tensor):

@@ -91,10 +91,11 @@ class Tensor:
 
     @property
     def dtype(self) -> dtypes.dtype:
-        if self._half_complex:
-            return dtypes.complex32
         d = self._a.dtype
-        return known_dtypes.get(d) or dtypes.of_numpy(d)
+        if d is tape.FLOAT32:
+            return dtypes.float32
+        found = known_dtypes.get(d) or dtypes.of_numpy(d)
+        return dtypes.complex32 if found is dtypes.complex64 and self._half_complex else found
 
     @property
     def device(self) -> Device:

@@ -151,7 +151,7 @@ def _quick_clamp(o, slow):
             high = constant(INFINITY if max is None else max, a, a.dtype)
         except OverflowError:
             return slow(x, min, max)
-        return finish(o, (x, min, max), CLIP(a, low, high), x._rg)
+        return finish(o, (x, min, max), CLIP(a, low, high), x._rg, "ClampBackward1")
     return fn
 
 

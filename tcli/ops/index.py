@@ -308,15 +308,20 @@ def _taken(x, index: tuple):
 def _quick(x, index):
     """x[index] of a small tensor for one index tensor or a mask; None where it is something else."""
     a = x._a
-    if type(index) not in READY:
+    if type(index) is list:
+        if not index or len(index) > 64 or any(type(i) is not int for i in index):
+            return None
+        i = np.array(index)
+    elif type(index) in READY:
+        i = index._a
+    else:
         return None
-    i = index._a
     if type(i) is not np.ndarray or i.size > SMALL:
         return None
     if i.dtype is INT64 and i.ndim and a.ndim:
         try:
             r = a.take(i, 0)
-        except IndexError:
+        except (IndexError, OverflowError):
             return None
     elif i.dtype is BOOL and i.shape == a.shape and i.ndim:
         r = a[i]

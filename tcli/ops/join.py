@@ -6,9 +6,9 @@ from ..engine.args import wrap_dim
 from ..engine.callables import short_way
 from ..engine.dispatch import READY, new, record
 from ..engine.quick_views import given
-from ..engine.registry import T, composite, function, op, ops
+from ..engine.registry import T, composite, function, op, ops, plan_for
 from ..engine.storage import by_rows
-from ..engine.tape import FLOAT32, FLOAT64, SMALL, state
+from ..engine.tape import FLOAT32, FLOAT64, SMALL, Node, edge_of, state
 from ..engine.tensor import Tensor
 from ..engine.ways import MISSING
 from ..errors import BadValue, EngineError, ShapeError
@@ -114,14 +114,19 @@ def joined(o, tensors, dim: int, r, needs: bool):
     t._a = r
     t._v = [0]
     if state.grad:
-        if needs:
+        if needs and state.odd:
             record(o, [list(tensors), dim], (t,))
+        elif needs:
+            edges = [(each._node or each._leaf or edge_of(each)) if each._rg else None for each in tensors]
+            node = t._node = Node(o, plan_for(o, LIST_ALONE), edges, None, r)
+            node.saved = [dim if what == "arg" else [each._a.shape for each in tensors] for what, _ in node.plan.saves]
+            t._rg = True
     elif state.inference:
         t._inference = True
     return t
 
 
-CAT = ops["_cat"]
+CAT, LIST_ALONE = ops["_cat"], (True,)
 
 
 def _check_cat(model, t, i: int, dim: int) -> None:
