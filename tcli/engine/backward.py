@@ -32,7 +32,7 @@ from .tape import (
     state,
     unpack,
 )
-from .waiting import before_write
+from .waiting import before_write, readers
 
 asarray, add = np.asarray, np.add
 
@@ -386,7 +386,8 @@ def _added(grad, g) -> bool:
     a = grad._a
     if type(a) is not ndarray or a.dtype is not g.dtype or a.shape != g.shape:
         return False
-    before_write(a)
+    if readers:
+        before_write(a)
     try:
         add(a, g, a)
     except ValueError:  # the memory is read-only

@@ -219,7 +219,11 @@ def make_inplace(o: Op):
 
 
 def _unary(o: Op, ufunc):
-    plan = plan_for(o, (True, False)) if o.rules else None
+    plan = plan_for(o, FIRST_ALONE) if o.rules else None
+    saves = plan.saves if plan is not None else ()
+    # Whether one saved value, the operand or the result, is all that the gradient asks for.
+    alone = len(saves) == 1 and saves[0] in (FIRST, RESULT)
+    of_result = alone and saves[0] is RESULT
 
     def fn(x=None, *args, **kwargs):
         if type(x) in READY and not args and not kwargs:
@@ -231,7 +235,33 @@ def _unary(o: Op, ufunc):
                 t._v = [0]
                 if state.grad:
                     if x._rg and plan is not None:
-                        record_single(o, plan, x, (x,), t)
+                        if not alone or state.odd or state.where:
+                            record_single(o, plan, x, (x,), t)
+                            return t
+                        node = new(Node)
+                        node.op = o
+                        node.plan = plan
+                        node.shape = a.shape
+                        node.dtype = a.dtype
+                        node.seq = next_sequence()
+                        node._name = None
+                        edge = x._node or x._leaf or edge_of(x)
+                        node.edges = (edge,)
+                        s = new(Saved)
+                        if of_result:
+                            s.array = t._a
+                            s.versions = t._v
+                            s.version = 0
+                            s.edge = OUT
+                        else:
+                            s.array = a
+                            v = s.versions = x._v
+                            s.version = v[0]
+                            s.edge = edge
+                        s.hooked = None
+                        node.saved = [s]
+                        t._node = node
+                        t._rg = True
                 elif state.inference:
                     t._inference = True
                 return t

@@ -197,6 +197,11 @@ def _mean_rule(k, g, x_shape, dim, keepdim):
     return spread(k, g / n if n else g * float("nan"), x_shape, dim, keepdim)
 
 
+def _raw_mean_rule(k, g, x_shape, dim, keepdim):
+    n = math.prod(x_shape) if dim is None else count_of(x_shape, dim)
+    return spread(k, np.asarray(g / g.dtype.type(n)) if n else g * g.dtype.type(math.nan), x_shape, dim, keepdim)
+
+
 def _small_mean(ndim: int, dim, keepdim: bool, dtype):
     add = _small_sum(ndim, dim, keepdim, dtype)
     if add is None:
@@ -212,7 +217,8 @@ def _small_mean(ndim: int, dim, keepdim: bool, dtype):
 
 
 @op("mean", out=_mean_out, fuse=True, small=_small_mean, at="torch tensor", grad_name=numbered("Mean"),
-    samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule}, raw_vjp=True)
+    samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule},
+    raw_vjp={"x": _raw_mean_rule})
 def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The mean of all elements, or along dims.
 

@@ -58,8 +58,18 @@ def _plain_copy(xp, x, memory_format):
     return x.copy()
 
 
-@op("clone", at="torch tensor", samples=["r(3, 4)", "r()", "r(3, 4).t()", "r(3).expand(2, 3)"], half=False, raw_vjp=True,
-    fuse=_plain_copy,
+def _small_clone(ndim: int, memory_format):
+    return _contiguous_copy if memory_format is None or memory_format is preserve_format else None
+
+
+def _contiguous_copy(x):
+    if not x.flags.c_contiguous:
+        raise LongRoad
+    return x.copy()
+
+
+@op("clone", at="torch tensor", small=_small_clone, samples=["r(3, 4)", "r()", "r(3, 4).t()", "r(3).expand(2, 3)"],
+    half=False, raw_vjp=True, fuse=_plain_copy,
     vjp={"x": lambda k, g: g})
 def clone(xp, x, *, memory_format: "any" = None):
     """A copy with its own memory; gradients flow through.
