@@ -15,14 +15,14 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .memory import pool
+from .memory import aligned, pool
 from .plan import Group, Plan, plan_of
 from .sums import block_dot, block_sum, column_best, line_best, line_sums
 from .symbols import Expr, Reduction, Rows
-from .threads import spread
+from .threads import parallel, spread
 
-BLOCK_BYTES = 1 << 20  # of one buffer
-CACHE_BYTES = 1 << 21  # of all buffers that are written
+BLOCK = 1 << 16  # elements: so that three buffers fit the second cache, and threads do not meet too often
+SUMMED = 1 << 17  # where blocks are reduced, which takes more calls
 READ_BYTES = 1 << 21  # of a block that is only read once
 LONGEST_ROW = 1 << 20  # elements of a row that is reduced within one block
 FEWEST_ROWS = 8  # a block adds up at least so many rows into one
@@ -98,12 +98,6 @@ class Geometry:
         return (*np.unravel_index(outer, self.before), slice(start, stop)), stop - start
 
 
-def block_size(n_buffers: int, itemsize: int) -> int:
-    """Elements per block: as many as fit the cache, a power of two."""
-    budget = min(BLOCK_BYTES, CACHE_BYTES // max(n_buffers, 1)) // itemsize
-    return max(1 << (budget.bit_length() - 1), 1 << 14)
-
-
 # ---------------------------------------------------------------- running
 
 _local = local()
@@ -116,7 +110,7 @@ def scratch(dtype, n: int, number: int) -> np.ndarray:
         buffers = _local.buffers = {}
     found = buffers.get((dtype, number))
     if found is None or found.size < n:
-        found = buffers[dtype, number] = np.empty(n, dtype)
+        found = buffers[dtype, number] = aligned(n, dtype)
     return found[:n]
 
 
@@ -144,7 +138,7 @@ def run(outputs: list, reduced: list, shape: tuple, into: list | None = None) ->
     flat = [_reshaped(a, sizes, s) for a, s in zip(arrays, strides, strict=True)]
     n = len(leaves)
     once = not plan.steps and not outputs and all(type(e.fn) is Reduction for e in reduced)
-    geometry = _geometry(plan, flat[:n], flat[n:], sizes, ahead - 1 if barrier > 0 else None, once)
+    geometry = _geometry(plan, flat[:n], sizes, ahead - 1 if barrier > 0 else None, once)
     finals = _finals(plan, reduced, factors, geometry, sizes, ahead, len(shape))
     if finals is None:
         return None
@@ -154,15 +148,40 @@ def run(outputs: list, reduced: list, shape: tuple, into: list | None = None) ->
         f.result().reshape(e.shape) for f, e in zip(finals, reduced, strict=True)]
 
 
+def run_alone(e: Expr) -> np.ndarray | None:
+    """The value of one ufunc of arrays that lie alike, which needs no plan; None where it is more than that."""
+    operands = []
+    for a in e.args:
+        if type(a) is Expr:
+            a = a.array
+            if a is None or a.shape != e.shape or not a.flags.c_contiguous:
+                return None
+        operands.append(a)
+    fn, result = e.fn, pool.empty(e.shape, e.dtype)
+    n = result.size
+    if n <= 4 * BLOCK:
+        fn(*operands, out=result)
+        return result
+    flat, out = [a.reshape(-1) if a.ndim else a for a in operands], result.reshape(-1)
+
+    def one(i: int) -> None:
+        piece = slice(i * BLOCK, (i + 1) * BLOCK)
+        fn(*[a[piece] if a.ndim else a for a in flat], out=out[piece])
+
+    parallel(-(-n // BLOCK), one)
+    return result
+
+
 def _reshaped(a, sizes: list, strides: list) -> np.ndarray:
     if a.flags.c_contiguous:
         return a.reshape(sizes)
     return as_strided(a, sizes, strides)
 
 
-def _geometry(plan: Plan, leaves: list, outs: list, sizes: list, highest: int | None, once: bool) -> Geometry:
-    itemsize = max([a.dtype.itemsize for a in (*outs, *leaves)] + [d.itemsize for d in plan.scratch], default=8)
-    return Geometry(sizes, READ_BYTES // itemsize if once else block_size(len(outs) + len(plan.scratch), itemsize), highest)
+def _geometry(plan: Plan, arrays: list, sizes: list, highest: int | None, once: bool) -> Geometry:
+    if not once:
+        return Geometry(sizes, SUMMED if plan.finals else BLOCK, highest)
+    return Geometry(sizes, READ_BYTES // max([a.itemsize for a in arrays], default=8), highest)
 
 
 def _pass(plan: Plan, leaves: list, numbers: list, outs: list, geometry: Geometry, finals: list) -> None:

@@ -11,7 +11,7 @@ from math import copysign
 import numpy as np
 
 from ..errors import TcliError
-from . import fuse as _fuse  # noqa: F401  binds the classes that dispatch hands out below
+from . import fuse  # first: it binds the classes that dispatch hands out below
 from .args import NUMBER_KINDS
 from .dispatch import (
     PLAIN,
@@ -36,7 +36,7 @@ from .registry import FIRST, RESULT, SECOND, Op, T, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
 
-asarray = np.asarray
+asarray, defer_one, defer_pair = np.asarray, fuse.defer_one, fuse.defer_pair
 
 OF_TRUTH = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.equal, np.not_equal)  # ufuncs that do on bools what PyTorch does
 INTEGERS = PLAIN - {FLOAT32, FLOAT64}
@@ -218,52 +218,62 @@ def make_inplace(o: Op):
     return fn
 
 
+def record_alone(o: Op, plan, x, t, of_result: bool) -> None:
+    """`record_single` where one value, the result or the operand, is all that the gradient asks for."""
+    node = new(Node)
+    a = t._a
+    node.op = o
+    node.plan = plan
+    node.shape = a.shape
+    node.dtype = a.dtype
+    node.seq = next_sequence()
+    node._name = None
+    edge = x._node or x._leaf or edge_of(x)
+    node.edges = (edge,)
+    s = new(Saved)
+    if of_result:
+        s.array = a
+        s.versions = t._v
+        s.version = 0
+        s.edge = OUT
+    else:
+        s.array = x._a
+        v = s.versions = x._v
+        s.version = v[0]
+        s.edge = edge
+    s.hooked = None
+    node.saved = [s]
+    t._node = node
+    t._rg = True
+
+
 def _unary(o: Op, ufunc):
     plan = plan_for(o, FIRST_ALONE) if o.rules else None
     saves = plan.saves if plan is not None else ()
     # Whether one saved value, the operand or the result, is all that the gradient asks for.
     alone = len(saves) == 1 and saves[0] in (FIRST, RESULT)
     of_result = alone and saves[0] is RESULT
+    fuses = o.fuse is True and o.promote in ("same", "float") and isinstance(o.ufunc, str)
 
     def fn(x=None, *args, **kwargs):
-        if type(x) in READY and not args and not kwargs:
-            a = x._a
-            if (a.dtype is FLOAT32 or a.dtype is FLOAT64) and a.size <= SMALL and type(a) is ndarray:
-                r = ufunc(a)
-                t = new(Tensor)
-                t._a = r if type(r) is ndarray else asarray(r)
-                t._v = [0]
-                if state.grad:
-                    if x._rg and plan is not None:
-                        if not alone or state.odd or state.where:
-                            record_single(o, plan, x, (x,), t)
-                            return t
-                        node = new(Node)
-                        node.op = o
-                        node.plan = plan
-                        node.shape = a.shape
-                        node.dtype = a.dtype
-                        node.seq = next_sequence()
-                        node._name = None
-                        edge = x._node or x._leaf or edge_of(x)
-                        node.edges = (edge,)
-                        s = new(Saved)
-                        if of_result:
-                            s.array = t._a
-                            s.versions = t._v
-                            s.version = 0
-                            s.edge = OUT
-                        else:
-                            s.array = a
-                            v = s.versions = x._v
-                            s.version = v[0]
-                            s.edge = edge
-                        s.hooked = None
-                        node.saved = [s]
-                        t._node = node
-                        t._rg = True
-                elif state.inference:
-                    t._inference = True
+        if not args and not kwargs:
+            if type(x) in READY:
+                a = x._a
+                if (a.dtype is FLOAT32 or a.dtype is FLOAT64) and a.size <= SMALL and type(a) is ndarray:
+                    r = ufunc(a)
+                    t = new(Tensor)
+                    t._a = r if type(r) is ndarray else asarray(r)
+                    t._v = [0]
+                    if state.grad:
+                        if x._rg and plan is not None:
+                            if not alone or state.odd or state.where:
+                                record_single(o, plan, x, (x,), t)
+                            else:
+                                record_alone(o, plan, x, t, of_result)
+                    elif state.inference:
+                        t._inference = True
+                    return t
+            if fuses and (t := defer_one(o, ufunc, x)) is not None:
                 return t
         return call(o, (x, *args) if x is not None else args, kwargs)
     return fn
@@ -290,6 +300,7 @@ def _binary(o: Op, ufunc):
     plans = plans_of_two(o) if o.rules else None
     others = frozenset() if o.promote == "float" else ANY_DTYPE if ufunc in OF_TRUTH else PLAIN
     compares = o.promote == "compare"
+    fuses = o.fuse is True and o.promote in ("same", "float")
 
     def fits(d, number: int) -> bool:
         # Out of range NumPy's arithmetic raises, which leads to the slow way; its comparisons do not.
@@ -315,7 +326,9 @@ def _binary(o: Op, ufunc):
             return None
 
     def slow(x, other):
-        t = of_two_dtypes(x, other)
+        t = defer_pair(o, ufunc, x, other) if fuses else None
+        if t is None:
+            t = of_two_dtypes(x, other)
         if t is not None:
             return t
         if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):

@@ -29,13 +29,14 @@ from .args import Size
 from .device import CPU, backend
 from .registry import plan_for
 from .storage import address, by_rows, root_of
-from .symbols import COPY, FINAL, Expr, NotFusable, Reduction, symbols
-from .tape import Node, Saved, edge_of, state
+from .symbols import COPY, FINAL, Expr, NotFusable, Reduction, build, symbols
+from .tape import FLOAT32, FLOAT64, Node, Saved, edge_of, state
 from .tensor import Tensor
 from .waiting import arrays, exposed, is_owned, leaf, note_reader, note_small, reads_exposed
 
 MOST_STEPS = 192  # an expression of more steps than this is computed at once
 _SMALL = tape.SMALL
+MOST = 1 << 53  # integers up to here are floats, too
 DEAR = 9  # a value that the tape keeps is stored rather than computed anew from this price on
 _lock = RLock()
 _ndarray = np.ndarray
@@ -247,6 +248,58 @@ def defer(o, values: list):
         return None
 
 
+def defer_pair(o, ufunc, x, other):
+    """`defer` for what most binary ops are called with: tensors of one plain float type and shape, or one and a number."""
+    if not settings.on or len(arrays) > 1:
+        return None
+    a, b = _operand(x), _operand(other)
+    if type(a) is Expr:
+        if type(b) is not Expr:
+            b = None if b is None else np.array(b, a.dtype)
+        elif a.shape != b.shape or a.dtype is not b.dtype:
+            return None
+        first = a
+    else:
+        first = b
+        a = None if a is None or type(b) is not Expr else np.array(a, b.dtype)
+    if a is None or b is None:
+        return None
+    return _finished(o, (x, other, *o.defaults[2:]), Expr(ufunc, (a, b), first.dtype, first.shape))
+
+
+def defer_one(o, ufunc, x):
+    """`defer` for an op of one tensor of a plain float type."""
+    if not settings.on or len(arrays) > 1:
+        return None
+    a = _operand(x)
+    return _finished(o, (x, *o.defaults[1:]), Expr(ufunc, (a,), a.dtype, a.shape)) if type(a) is Expr else None
+
+
+def _operand(t):
+    """The expression of a tensor that waits or is large; a number as it is; None for anything else."""
+    kind = type(t)
+    if kind is Pending:
+        e = t.__dict__["_p"]
+        return e if e.dtype is FLOAT32 or e.dtype is FLOAT64 else None
+    if kind in dispatch.READY:
+        a = t._a
+        large = type(a) is np.ndarray and a.size >= dispatch.LARGE and (a.dtype is FLOAT32 or a.dtype is FLOAT64)
+        return leaf(a) if large else None
+    return t if kind is float or kind is int and -MOST <= t <= MOST else None
+
+
+def _finished(o, values: tuple, e: Expr):
+    if state.grad and o.rules and any(type(v) in dispatch.TENSORS and v._rg for v in values):
+        with _Peek():
+            return _tensor_for(o, values, e)
+    t = pending(e)
+    if state.inference:
+        t._inference = True
+    if e.weight > MOST_STEPS or exposed and reads_exposed(e):
+        evaluate(e)
+    return t
+
+
 def _deferred(o, values: list):
     symbolic = _plain_operands(o, values)
     plain = symbolic is not None
@@ -263,8 +316,11 @@ def _deferred(o, values: list):
         if not fusable:
             return None
     home = _home([symbolic[i] for i in o.tensor_slots]) if len(arrays) > 1 else None
-    rule = o.fuse if callable(o.fuse) else dispatch.kernel_of(o)
-    raw = rule(symbols, *symbolic)
+    if plain and o.fuse is True and type(o.ufunc) is str:
+        raw = build(getattr(symbols, o.ufunc), [symbolic[i] for i in o.tensor_slots])
+    else:
+        rule = o.fuse if callable(o.fuse) else dispatch.kernel_of(o)
+        raw = rule(symbols, *symbolic)
     if type(raw) is not Expr or raw.dtype.kind == "c" or home is not None and not backend(home).covers(raw, symbolic):
         return None
     if any(raw is s for s in symbolic):
@@ -383,6 +439,11 @@ def evaluate(e: Expr, into=None) -> None:
 
 
 def _evaluate(e: Expr, into) -> None:
+    if into is None and e.batch is None and e.home is None and type(e.fn) is np.ufunc:
+        found = blocks.run_alone(e)
+        if found is not None:
+            _found(e, found)
+            return
     inner, shape = _prepare(e), _pass_shape(e)
     if e.array is not None:  # with what it was prepared with
         if into is not None:

@@ -21,6 +21,16 @@ SMALLEST = 1 << 20
 STEP = 1 << 21  # sizes are whole huge pages
 
 
+LINE = 64  # bytes of a cache line; what starts within one is written at half the speed
+
+
+def aligned(n: int, dtype) -> np.ndarray:
+    """Like `np.empty(n, dtype)`, from the start of a cache line on."""
+    memory = np.empty(n * dtype.itemsize + LINE, np.uint8)
+    start = -memory.__array_interface__["data"][0] % LINE
+    return memory[start:start + n * dtype.itemsize].view(dtype)
+
+
 class Memory(np.ndarray):
     """What is lent; being no plain array it keeps NumPy from taking it for the base of what lies in it."""
 
@@ -53,9 +63,9 @@ class Pool:
         memory = self._find(-(-size // STEP) * STEP)
         lease = memory.view(Lease)
         lease.pool = self
-        self.lent += memory.nbytes
+        self.lent += memory.nbytes - LINE
         self.peak = max(self.peak, self.lent)
-        return np.ndarray(shape, dtype, lease)
+        return np.ndarray(shape, dtype, lease, -memory.__array_interface__["data"][0] % LINE)
 
     def _find(self, size: int) -> np.ndarray:
         """Memory of `size` bytes, or a quarter more where that is free already."""
@@ -67,10 +77,10 @@ class Pool:
                 self.hits += 1
                 return memory
         self.misses += 1
-        return Memory(size, np.uint8)
+        return Memory(size + LINE, np.uint8)
 
     def take_back(self, memory: np.ndarray) -> None:
-        n = memory.nbytes
+        n = memory.nbytes - LINE
         self.lent -= n
         if n > self.limit:
             return

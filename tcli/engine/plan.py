@@ -28,25 +28,25 @@ class Group:
 
     def _collect(self, roots: list) -> None:
         """Orders the steps so that inputs come first; equal steps become one."""
-        known: dict = {}
-        stack = [(root, False) for root in reversed(roots)]
+        index, known, stack, stored = self.index, {}, roots[::-1], {id(e) for e in self.outputs}
         while stack:
-            e, ready = stack.pop()
-            if id(e) in self.index:
-                continue
-            if e.array is not None:
-                self.index[id(e)] = self._leaf(e, known)
-            elif not ready:
-                stack.append((e, True))
-                stack.extend((a, False) for a in reversed(e.args) if type(a) is Expr and id(a) not in self.index)
-            else:
-                self._step(e, known)
-        outs = [self.index[id(e)] for e in self.outputs + self.finals]
-        self.key = (tuple(self.steps), tuple(a.dtype.num for a in self.leaves),
-                    tuple(c.dtype.num for c in self.constants), tuple(outs), len(self.outputs))
+            e = stack[-1]
+            key = id(e)
+            if key not in index:
+                if e.array is not None:
+                    index[key] = self._leaf(e.array, known)
+                else:
+                    ahead = [a for a in e.args if type(a) is Expr and id(a) not in index]
+                    if ahead:
+                        stack += ahead[::-1]
+                        continue
+                    index[key] = self._step(e, known, key in stored)
+            stack.pop()
+        outs = [index[id(e)] for e in self.outputs + self.finals]
+        self.key = (tuple(self.steps), tuple([a.dtype.num for a in self.leaves]),
+                    tuple([c.dtype.num for c in self.constants]), tuple(outs), len(self.outputs))
 
-    def _leaf(self, e: Expr, known: dict) -> tuple:
-        a = e.array
+    def _leaf(self, a, known: dict) -> tuple:
         place = known.get(id(a))
         if place is None:
             if type(a) is np.ndarray and (not any(a.strides) or a.size == 1):
@@ -61,22 +61,24 @@ class Group:
         self.constants.append(np.asarray(value, dtype))
         return ("number", len(self.constants) - 1)
 
-    def _step(self, e: Expr, known: dict) -> None:
-        places = tuple(self._place(a, known) for a in e.args)
-        if e.fn is COPY and len(places) == 1 and type(e.args[0]) is Expr and not any(e is o for o in self.outputs):
-            self.index[id(e)] = places[0]
-            return
-        if e.fn is np.multiply and (one := self._factor(places)) is not None and not any(e is o for o in self.outputs):
-            self.index[id(e)] = one
-            return
-        if e.fn is np.multiply or e.fn is np.add:
-            places = tuple(sorted(places))
-        step = (e.fn, places, e.dtype)
-        place = known.get(step)
-        if place is None or any(e is o for o in self.outputs):
+    def _step(self, e: Expr, known: dict, stored: bool) -> tuple:
+        """Where the value of a step is found: a step of its own, unless another one gives it and `e` need not be stored."""
+        index = self.index
+        places = tuple([index[id(a)] if type(a) is Expr else self._number(a, known) for a in e.args])
+        fn = e.fn
+        if not stored:
+            if fn is COPY and type(e.args[0]) is Expr and len(places) == 1:
+                return places[0]
+            if fn is np.multiply and (one := self._factor(places)) is not None:
+                return one
+        if (fn is np.multiply or fn is np.add) and places[1] < places[0]:
+            places = places[::-1]
+        step = (fn, places, e.dtype)
+        place = None if stored else known.get(step)
+        if place is None:
             place = known[step] = ("step", len(self.steps))
             self.steps.append(step)
-        self.index[id(e)] = place
+        return place
 
     def _factor(self, places: tuple):
         """What is multiplied by 1 in a product of two places; None where nothing is."""
@@ -86,9 +88,7 @@ class Group:
                 return places[1 - i]
         return None
 
-    def _place(self, a, known: dict) -> tuple:
-        if type(a) is Expr:
-            return self.index[id(a)]
+    def _number(self, a, known: dict) -> tuple:
         key = (a.dtype, a.tobytes())
         place = known.get(key)
         if place is None:

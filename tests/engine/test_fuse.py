@@ -84,15 +84,15 @@ def test_an_op_gives_the_same_fused_and_unfused(o, variant):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("o", FUSABLE, ids=lambda o: o.name)
 def test_an_op_that_says_it_fuses_does(o, everything, monkeypatch):
-    deferred, ordinary = [], fuse._deferred
+    deferred = []
+    for name in ("_deferred", "_finished"):
+        def noting(op, *rest, ordinary=getattr(fuse, name)):
+            result = ordinary(op, *rest)
+            if result is not None:
+                deferred.append(op)
+            return result
 
-    def noting(op, values):
-        result = ordinary(op, values)
-        if result is not None:
-            deferred.append(op)
-        return result
-
-    monkeypatch.setattr(fuse, "_deferred", noting)
+        monkeypatch.setattr(fuse, name, noting)
     _outcome(o, "float32")
     assert o in deferred
 
@@ -111,7 +111,8 @@ LAYOUTS = {
 @pytest.mark.parametrize("second", [None, *LAYOUTS])
 @pytest.mark.parametrize("first", LAYOUTS)
 def test_layouts(first, second, block, monkeypatch):
-    monkeypatch.setattr(blocks, "block_size", lambda n, itemsize: block)
+    monkeypatch.setattr(blocks, "BLOCK", block)
+    monkeypatch.setattr(blocks, "SUMMED", block)
     a, b = LAYOUTS[first](_numbers(24, 30)), LAYOUTS[second or first](_numbers(24, 30, seed=1))
     if second and a.ndim != b.ndim:
         pytest.skip("these do not broadcast")
@@ -233,6 +234,37 @@ def test_what_looks_gets_the_value(look, everything):
     look(y)
     assert y._a.tolist() == [[3 if look(wrap(np.zeros((3, 3), np.float32))) is None else y._a[0, 0]] * 3] * 3
     assert y._a[0, 0] in (2, 3)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("other", [2, 2.5, True, -(1 << 53), (1 << 53) + 1, 10**30, 1e39, -0.0, float("nan"), float("inf"), 1j],
+                         ids=repr)
+@pytest.mark.parametrize("dtype", [T.float, T.double, T.half, T.long])
+def test_a_number_beside_a_tensor_is_what_it_is_without_fusion(dtype, other):
+    x = dtype(wrap(_numbers(3, 4) * 4))
+    outcomes = []
+    for on in (False, True):
+        fuse.set_fusion(on, 1)
+        outcomes.append([_result(lambda f=f: f(x)) for f in (
+            lambda x: x + other, lambda x: other - x, lambda x: x * other * other, lambda x: x / other, lambda x: x >= other)])
+    assert outcomes[0] == outcomes[1]
+
+
+def _result(call):
+    try:
+        t = call()
+        return t.dtype, repr(t.tolist())
+    except Exception as error:
+        return type(error), str(error)
+
+
+def test_one_op_on_one_tensor_needs_no_plan(everything, monkeypatch):
+    monkeypatch.setattr(blocks, "run", None)
+    monkeypatch.setattr(blocks, "BLOCK", 16)
+    x, y = wrap(_numbers(40, 5)), wrap(_numbers(40, 5, seed=1))
+    for found, wanted in ((x + y, x._a + y._a), (x * 2, x._a * 2), (T.exp(x), np.exp(x._a)), (1 / y, 1 / y._a)):
+        assert _waits(found)
+        np.testing.assert_array_equal(found._a, wanted)
 
 
 def test_errors_come_at_once(everything):
