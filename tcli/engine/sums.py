@@ -20,6 +20,11 @@ _few_ones: dict = {np.dtype(kind): {} for kind in "fd"}  # by dtype and length
 _BEST = {np.maximum: (np.argmax, np.fmax), np.minimum: (np.argmin, np.fmin)}
 
 
+def ones_of(dtype: np.dtype) -> dict:
+    """The arrays of ones that `small_sum` multiplies with, by length; it makes them."""
+    return _few_ones[dtype]
+
+
 def small_sum(x: np.ndarray, dim: int | None, keepdim: bool = False):
     """The sum of a small NumPy array, or along one dim that is not negative; of any other array what NumPy gives.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..engine import hooks, tape
+from ..engine import backward, hooks, tape
 from ..engine.autograd import saved_tensors_hooks
 from ..engine.node_view import GraphNode
 from ..engine.tape import state
@@ -99,7 +99,7 @@ def register_multi_grad_hook(tensors: Any, fn: Callable, *, mode: str = "all") -
     def note(place: int, gradient: Tensor) -> None:
         key = id(state.roots)
         if key not in waiting:
-            reached = tape.reached_from(state.roots)
+            reached = backward.reached_from(state.roots)
             if state.wanted is not None:
                 reached &= state.wanted
             waiting.clear()
