@@ -331,7 +331,8 @@ def _quick(x, index):
         r = a[i]
     else:
         return None
-    return finish(GATHER, (x, watched(i, index) if x._rg and state.grad else (i,)), r, x._rg)
+    kept = watched(i, index) if x._rg and state.grad and type(index) is not list else (i,)
+    return finish(GATHER, (x, kept), r, x._rg)
 
 
 def _written(x, index, value) -> bool:

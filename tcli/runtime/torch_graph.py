@@ -64,7 +64,8 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
 
 def increment_version(tensor: Any) -> None:
     """Counts a write to the memory of a tensor, or of several."""
-    for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
+    tensors: Any = (tensor,) if isinstance(tensor, Tensor) else tensor
+    for t in tensors:
         t._v[0] += 1
 
 
