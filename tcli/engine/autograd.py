@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError, BadValue, EngineError, GradError, Unsupported
 from . import dispatch, tape
+from .backward import run
 from .device import filled_like
 from .dispatch import wrap
 from .mapping import check_function, is_inside
@@ -40,9 +41,9 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph: bool =
         traced_backward(roots, nodes, seeds, keep, create_graph)
         return
     if inputs is None:
-        tape.run(nodes, seeds, retain_graph=keep, create_graph=create_graph)
+        run(nodes, seeds, retain_graph=keep, create_graph=create_graph)
         return
-    found = tape.run(nodes, seeds, retain_graph=keep, create_graph=create_graph, inputs=[edge_of(t) for t in inputs])
+    found = run(nodes, seeds, retain_graph=keep, create_graph=create_graph, inputs=[edge_of(t) for t in inputs])
     for t in inputs:
         g = found.get(edge_of(t))
         if g is not None:
@@ -82,7 +83,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bo
     seeds = [_seed(t, g) for t, g in zip(outputs, gradients, strict=True)]
     keep = create_graph if retain_graph is None else retain_graph
     edges = [edge_of(t) for t in inputs]
-    found = tape.run([edge_of(t) for t in outputs], seeds, retain_graph=keep, create_graph=create_graph, inputs=edges)
+    found = run([edge_of(t) for t in outputs], seeds, retain_graph=keep, create_graph=create_graph, inputs=edges)
     result = [found.get(e) for e in edges]
     if materialize_grads:
         return tuple(_zeros_for(t, create_graph) if g is None else g for t, g in zip(inputs, result, strict=True))
@@ -259,7 +260,7 @@ class inference_mode(_Mode):
 
     def _set(self) -> None:
         if self.mode:
-            state.grad, state.inference = False, True
+            state.grad, state.inference, state.odd = False, True, True
         else:
             state.grad, state.inference = True, False
 
@@ -284,6 +285,7 @@ class saved_tensors_hooks:
         if self.refusal is not None:
             raise EngineError(self.refusal)
         state.saved_hooks.append(self.pair)
+        state.odd = True
         return self
 
     def __exit__(self, *_exc) -> None:

@@ -6,6 +6,8 @@ from `a + b` to NumPy and the tape. Everything else, errors included, takes the 
 
 from __future__ import annotations
 
+from math import copysign
+
 import numpy as np
 
 from ..errors import TcliError
@@ -17,14 +19,13 @@ from .dispatch import (
     TENSORS,
     Tensor,
     _into_first,
-    _keep,
     bind,
     bump,
     call,
     describe_operands,
+    keep,
     new,
     normalise,
-    note_view,
     overridden,
     record,
     wrap,
@@ -65,6 +66,8 @@ def make_function(o: Op):
         fn = _binary_function(o, operator_for(o))
     elif o in _operators:
         fn = _binary_function(o, _operators[o])
+    elif o in _makers:
+        fn = _makers[o](o, _long_road(o))
     elif o in _shortcuts:
         fn = _with_shortcut(o, _shortcuts[o])
     elif is_single(o):
@@ -94,6 +97,21 @@ def shortcut(name: str):
     return declare
 
 
+_makers: dict[Op, object] = {}
+
+
+def short_way(name: str):
+    """`shortcut` for where a call counts: a maker of the op's function from (op, the function of the long road)."""
+    def declare(maker):
+        _makers[ops[name]] = maker
+        return maker
+    return declare
+
+
+def _long_road(o: Op):
+    return lambda *args, **kwargs: call(o, args, kwargs)
+
+
 def _with_shortcut(o: Op, quick):
     def fn(*args, **kwargs):
         try:
@@ -104,36 +122,38 @@ def _with_shortcut(o: Op, quick):
     return fn
 
 
-def finish(o: Op, values, r, needs: bool):
-    """The tensor around a kernel's result, recorded where an operand needs a gradient: the end of a shortcut."""
+def finish(o: Op, values, r, needs: bool, name: str | None = None):
+    """The tensor around a kernel's result, recorded where an operand needs a gradient: the end of a shortcut.
+
+    `name` of the node, where the op's depends on the arguments and the caller knows it.
+    """
     t = new(Tensor)
     t._a = r if type(r) is ndarray else asarray(r)
     t._v = [0]
     if state.grad:
         if needs:
-            if state.saved_hooks or o.list_slot is not None:
+            if o.list_slot is not None or state.odd and (state.saved_hooks or any(map(_is_inferred, values))):
                 record(o, values, (t,))
             else:
-                _record_one(o, values, t)
+                _record_one(o, values, t, name)
     elif state.inference:
         t._inference = True
     return t
 
 
-def _record_one(o: Op, values, t) -> None:
+def _record_one(o: Op, values, t, name: str | None) -> None:
     """`record` for one float result of READY tensors, numbers and None, without hooks for what is saved."""
-    edges, odd = [], False
+    edges = []
     for i in o.tensor_slots:
         value = values[i]
-        if type(value) in TENSORS:
-            odd = odd or value._inference
-            edges.append((value._node or value._leaf or edge_of(value)) if value._rg else None)
-        else:
-            edges.append(None)
-    if odd:
-        record(o, values, (t,))
-        return
-    plan = plan_for(o, (*[edge is not None for edge in edges], False))
+        edges.append((value._node or value._leaf or edge_of(value)) if type(value) in TENSORS and value._rg else None)
+    if len(edges) == 1:
+        mask: tuple = FIRST_ALONE
+    elif len(edges) == 2:
+        mask = edges[0] is not None, edges[1] is not None, False
+    else:
+        mask = (*[edge is not None for edge in edges], False)
+    plan = o.plans.get(mask) or plan_for(o, mask)
     if not plan.rules:
         return
     node = new(Node)
@@ -143,7 +163,7 @@ def _record_one(o: Op, values, t) -> None:
     node.shape = a.shape
     node.dtype = a.dtype
     node.seq = next_sequence()
-    node._name = None
+    node._name = name
     node.edges = edges
     if state.where:
         node.place = locate()
@@ -151,37 +171,21 @@ def _record_one(o: Op, values, t) -> None:
     for fetch in plan.saves:
         what, i = fetch
         value = values[i] if what != "out" else t
-        if what == "shape" and type(value) in READY:
-            saved.append(value._a.shape)
-        elif what == "dtype" or what == "shape":
-            saved.append(_keep(fetch, values, (t,), node))
-        elif type(value) in READY:
-            saved.append(saved_as_is(value, OUT if value is t else value._node or edge_of(value)))
+        if type(value) in READY:
+            if what == "shape":
+                saved.append(value._a.shape)
+            elif what == "dtype":
+                saved.append(keep(fetch, values, (t,), node))
+            else:
+                saved.append(saved_as_is(value, OUT if value is t else value._node or edge_of(value)))
+        elif what == "arg" and type(value) is not list:
+            saved.append(value)
         else:
-            saved.append(_keep(fetch, values, (t,), node))
-    if o.grad_name_ is not None and type(o.grad_name_) is not str:
+            saved.append(keep(fetch, values, (t,), node))
+    if name is None and o.grad_name_ is not None and type(o.grad_name_) is not str:
         node._name = o.grad_name_(*values)
     t._node = node
     t._rg = True
-
-
-def finish_view(o: Op, x, options: tuple, r):
-    """`finish` for a view of `x`, a small tensor: the result of `o` with (x, *options)."""
-    t = new(Tensor)
-    t._a = r
-    t._v = None
-    note_view(o, x, options, t)
-    if t._v is None:
-        t._v = [0]
-    if state.grad:
-        if x._rg:
-            values = (x, *options)
-            record_single(o, plan_for(o, FIRST_ALONE), x, values, t)
-            if o.grad_name_ is not None and type(o.grad_name_) is not str:
-                t._node._name = o.grad_name_(*values)
-    elif state.inference:
-        t._inference = True
-    return t
 
 
 FIRST_ALONE = (True, False)
@@ -223,8 +227,41 @@ def make_inplace(o: Op):
     return fn
 
 
+def record_alone(o: Op, plan, x, t, of_result: bool) -> None:
+    """`record_single` where one value, the result or the operand, is all that the gradient asks for."""
+    node = new(Node)
+    a = t._a
+    node.op = o
+    node.plan = plan
+    node.shape = a.shape
+    node.dtype = a.dtype
+    node.seq = next_sequence()
+    node._name = None
+    edge = x._node or x._leaf or edge_of(x)
+    node.edges = (edge,)
+    s = new(Saved)
+    if of_result:
+        s.array = a
+        s.versions = t._v
+        s.version = 0
+        s.edge = OUT
+    else:
+        s.array = x._a
+        v = s.versions = x._v
+        s.version = v[0]
+        s.edge = edge
+    s.hooked = None
+    node.saved = [s]
+    t._node = node
+    t._rg = True
+
+
 def _unary(o: Op, ufunc):
-    plan = plan_for(o, (True, False)) if o.rules else None
+    plan = plan_for(o, FIRST_ALONE) if o.rules else None
+    saves = plan.saves if plan is not None else ()
+    # Whether one saved value, the operand or the result, is all that the gradient asks for.
+    alone = len(saves) == 1 and saves[0] in (FIRST, RESULT)
+    of_result = alone and saves[0] is RESULT
     fuses = o.fuse is True and o.promote in ("same", "float") and isinstance(o.ufunc, str) and "d->d" in ufunc.types
 
     def fn(x=None, *args, **kwargs):
@@ -238,7 +275,10 @@ def _unary(o: Op, ufunc):
                     t._v = [0]
                     if state.grad:
                         if x._rg and plan is not None:
-                            record_single(o, plan, x, (x,), t)
+                            if not alone or state.odd or state.where:
+                                record_single(o, plan, x, (x,), t)
+                            else:
+                                record_alone(o, plan, x, t, of_result)
                     elif state.inference:
                         t._inference = True
                     return t
@@ -266,8 +306,7 @@ def operator_for(o: Op):
 
 def _binary(o: Op, ufunc):
     extras = tuple(o.defaults[2:])
-    plans = {mask: plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True))} \
-        if o.rules else None
+    plans = plans_of_two(o) if o.rules else None
     others = frozenset() if o.promote == "float" else ANY_DTYPE if ufunc in OF_TRUTH else PLAIN
     compares = o.promote == "compare"
     fuses = o.fuse is True and o.promote in ("same", "float") and "dd->d" in ufunc.types
@@ -282,8 +321,23 @@ def _binary(o: Op, ufunc):
             return a.astype(get_default_dtype().numpy)
         return None
 
+    def of_two_dtypes(x, other):
+        """Small float tensors of two dtypes, neither of them a number without dims, which would not count."""
+        if type(x) not in READY or type(other) not in READY or state.grad and (x._rg or other._rg) or state.inference:
+            return None
+        a, b = x._a, other._a
+        if type(a) is not ndarray or type(b) is not ndarray or a.dtype not in _constants or b.dtype not in _constants or (
+                not a.ndim or not b.ndim or a.shape != b.shape or a.size > SMALL):
+            return None
+        try:
+            return wrap(ufunc(a, b))
+        except TypeError:
+            return None
+
     def slow(x, other):
         t = defer_pair(o, ufunc, x, other) if fuses else None
+        if t is None:
+            t = of_two_dtypes(x, other)
         if t is not None:
             return t
         if isinstance(x, (Tensor, *OPERANDS)) and isinstance(other, (Tensor, *OPERANDS)):
@@ -307,8 +361,9 @@ def _binary(o: Op, ufunc):
                     if a.dtype is not d or d is not FLOAT32 and d is not FLOAT64 and d not in others or both > SMALL:
                         return slow(x, other)
                     needs = x._rg or other._rg
-                elif ((kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64) or kind is int and fits(d, x)) \
-                        and b.size <= SMALL:
+                elif (kind is float or kind is int) and (d is FLOAT32 or d is FLOAT64) and b.size <= SMALL:
+                    a, needs, both = constant(x, b, d), other._rg, SMALL
+                elif kind is int and fits(d, x) and b.size <= SMALL:
                     a, needs, both = x, other._rg, SMALL
                 else:
                     b = as_floats(b, x) if kind is float or kind is int else None
@@ -316,21 +371,28 @@ def _binary(o: Op, ufunc):
                         return slow(x, other)
                     a, needs, both = x, False, SMALL
             elif (kind2 is float or kind2 is int) and kind in READY:
-                a, b, needs, both = x._a, other, x._rg, SMALL
+                a, needs, both = x._a, x._rg, SMALL
                 d = a.dtype
-                if d is not FLOAT32 and d is not FLOAT64 and (kind2 is float or not fits(d, b)) or a.size > SMALL:
-                    a = as_floats(a, b)
-                    if a is None:
-                        return slow(x, other)
+                if (d is FLOAT32 or d is FLOAT64) and a.size <= SMALL:
+                    b = constant(other, a, d)
+                else:
+                    b = other
+                    if kind2 is float or not fits(d, b) or a.size > SMALL:
+                        a = as_floats(a, b)
+                        if a is None:
+                            return slow(x, other)
             else:
                 return slow(x, other)
             r = ufunc(a, b)
         except (ValueError, TypeError, OverflowError, AttributeError, MemoryError):
             return slow(x, other)
-        if type(r) is MetaArray:
-            return slow(x, other)  # the long road looks at devices
         t = new(Tensor)
-        t._a = r if type(r) is ndarray else wrap(r)._a
+        if type(r) is ndarray:
+            t._a = r
+        elif type(r) is MetaArray:
+            return slow(x, other)  # the long road looks at devices
+        else:
+            t._a = wrap(r)._a
         t._v = [0]
         if r.size > both:
             note_expansion(x, other, t)
@@ -343,18 +405,40 @@ def _binary(o: Op, ufunc):
     return fn
 
 
-def record_binary(o: Op, plans, x, other, t, extras) -> None:
+_constants: dict = {FLOAT32: {}, FLOAT64: {}}  # by dtype and value: arrays without dims
+_constants32, _constants64 = _constants.values()
+
+
+def constant(number, a, d):
+    """A number beside `a`, an array of dtype `d`, as NumPy takes it up quickest: as an array of that dtype."""
+    if number == 0:
+        if copysign(1.0, number) < 0:
+            return number
+        number = 0  # -0.0 == 0.0, and one array stands for the latter alone
+    if type(a) is not ndarray:
+        return number
+    known = _constants32 if d is FLOAT32 else _constants64
+    found = known.get(number)
+    if found is None:
+        if len(known) > 200:
+            known.clear()
+        found = known[number] = asarray(number, d)
+    return found
+
+
+def plans_of_two(o: Op) -> tuple:
+    """The plans of an op on two tensors where the first, the second or both need a gradient."""
+    return None, *(plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True)))
+
+
+def record_binary(o: Op, plans: tuple, x, other, t, extras) -> None:
+    """Makes the node of an op on two operands, of which one is a tensor that needs a gradient."""
     e1 = e2 = None
-    odd = state.saved_hooks
-    if type(x) in READY:
-        odd = odd or x._inference
-        if x._rg:
-            e1 = x._node or x._leaf or edge_of(x)
-    if type(other) in READY:
-        odd = odd or other._inference
-        if other._rg:
-            e2 = other._node or other._leaf or edge_of(other)
-    plan = plans[e1 is not None, e2 is not None]
+    if type(x) in READY and x._rg:
+        e1 = x._node or x._leaf or edge_of(x)
+    if type(other) in READY and other._rg:
+        e2 = other._node or other._leaf or edge_of(other)
+    plan = plans[1 if e2 is None else 2 if e1 is None else 3]
     node = new(Node)
     a = t._a
     node.op = o
@@ -369,9 +453,9 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
     saves = plan.saves
     if not saves:
         node.saved = saves
-    elif odd:
+    elif state.odd and (state.saved_hooks or _is_inferred(x) or _is_inferred(other)):
         values = (x, other, *extras)
-        node.saved = [_keep(fetch, values, (t,), node) for fetch in saves]
+        node.saved = [keep(fetch, values, (t,), node) for fetch in saves]
     else:
         node.saved = saved = []
         for fetch in saves:
@@ -383,7 +467,7 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
                 value, edge = t, OUT
             else:
                 what, i = fetch
-                saved.append(extras[i - 2] if what == "arg" else _keep(fetch, (x, other, *extras), (t,), node))
+                saved.append(extras[i - 2] if what == "arg" else keep(fetch, (x, other, *extras), (t,), node))
                 continue
             if type(value) in READY:  # `saved_as_is`, written out
                 s = new(Saved)
@@ -397,6 +481,10 @@ def record_binary(o: Op, plans, x, other, t, extras) -> None:
                 saved.append(value)
     t._node = node
     t._rg = True
+
+
+def _is_inferred(value) -> bool:
+    return type(value) in READY and value._inference
 
 
 def _binary_function(o: Op, operator):
@@ -430,7 +518,7 @@ def _write_binary(o: Op, ufunc):
             if related(a, b):
                 return False  # may overlap in part
         elif kind is float or kind is int:
-            b = other
+            b = constant(other, a, d)
         else:
             return False
         flags = a.flags

@@ -21,7 +21,7 @@ from .overlap import REPEATED, check_history, check_operands, repeats
 from .overrides import Overridden, answer, answers, operands_that_answer
 from .registry import Op, T, plan_for
 from .storage import by_rows, in_format, root_of, thaw
-from .tape import OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
+from .tape import NODES, OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
 from .waiting import before_write
 
 new = object.__new__
@@ -349,7 +349,7 @@ def _execute_single(o: Op, values: list, x):
         if o.grad_name_ is not None and type(o.grad_name_) is not str:
             node._name = o.grad_name_(*values)
         if t._a.dtype.kind in "fcV":
-            node.saved = [_keep(fetch, values, (t,), node) for fetch in plan.saves]
+            node.saved = [keep(fetch, values, (t,), node) for fetch in plan.saves]
             t._node, t._rg = node, True
     return t
 
@@ -377,7 +377,7 @@ def _run_composite(o: Op, values: list):
 
 def name_composite(o: Op, result, values):
     """The result of a composite under the op's own name: that of its node, and the class of named results."""
-    if o.grad_name_ is not None and type(result) in TENSORS and type(result._node) is Node and all(
+    if o.grad_name_ is not None and type(result) in TENSORS and type(result._node) in NODES and all(
             result is not v for v in values):
         result._node._name = o.grad_name_
     if o.fields and type(result) is tuple:
@@ -428,7 +428,7 @@ def _tensors_of(o: Op, values: list) -> list:
 _kernels: dict[Op, object] = {}
 
 
-def _kernel(o: Op):
+def kernel_of(o: Op):
     """The op's kernel with its keyword-only parameters made positional: every call passes them all."""
     found = _kernels.get(o)
     if found is None:
@@ -446,8 +446,8 @@ def _guarded(o: Op, xp, kernel_values: list):
     """Runs the kernel (xp None: not on the CPU alone); no message of the array module gets out as it is."""
     try:
         if xp is None:
-            return placement.run(o, _kernel(o), kernel_values, _arrays_of(o, kernel_values))
-        raw = _kernel(o)(xp, *kernel_values)
+            return placement.run(o, kernel_of(o), kernel_values, _arrays_of(o, kernel_values))
+        raw = kernel_of(o)(xp, *kernel_values)
         if o.rows == "format":
             return in_format(raw, kernel_values)
         return by_rows(raw, kernel_values) if o.rows else raw
@@ -531,7 +531,7 @@ def record(o: Op, values, outs: tuple, picks: bool = False) -> None:
         elif what == "shape" and type(values[i]) in TENSORS:
             saved.append(values[i]._a.shape)
         else:
-            saved.append(_keep(fetch, values, outs, node))
+            saved.append(keep(fetch, values, outs, node))
     if o.grad_name_ is not None and type(o.grad_name_) is not str:
         node._name = o.grad_name_(*values)
     if not picks:
@@ -551,7 +551,7 @@ class outs_count(tuple):
         return tuple.__new__(cls, (None,) * n)
 
 
-def _keep(fetch: tuple, values: list, outs: tuple, node):
+def keep(fetch: tuple, values: list, outs: tuple, node):
     what, i = fetch
     if what == "arg":
         value = values[i]
@@ -590,7 +590,7 @@ def saved_value(value, edge) -> Saved:
 
 # ---------------------------------------------------------------- views
 
-_PRUNED_AT = frozenset(1 << n for n in range(6, 40))  # lengths at which dead views are thrown out
+PRUNED_AT = frozenset(1 << n for n in range(6, 40))  # lengths at which dead views are thrown out
 
 
 def note_view(o: Op, x, options, t) -> None:
@@ -610,7 +610,7 @@ def note_view(o: Op, x, options, t) -> None:
     views = root._views
     if views is None:
         views = root._views = []
-    elif len(views) in _PRUNED_AT:
+    elif len(views) in PRUNED_AT:
         views[:] = [v for v in views if v() is not None]
     views.append(ref(t))
 
@@ -776,7 +776,7 @@ def _into_first(o: Op, values: list):
     array = result._a
     _keep_original(node, x)
     assign(x, result)
-    if type(node) is Node and node.saved and array.dtype == x._a.dtype and array.shape == x._a.shape:
+    if type(node) in NODES and node.saved and array.dtype == x._a.dtype and array.shape == x._a.shape:
         _share_output(node, array, x)
     return x
 

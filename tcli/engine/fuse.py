@@ -24,15 +24,14 @@ from weakref import ref
 import numpy as np
 
 from ..errors import ArgumentError, EngineError
-from . import blocks, dispatch, dtypes, overrides, tape, waiting
-from . import tensor as _tensor
+from . import backward, blocks, dispatch, dtypes, overrides, tape, waiting
 from .args import Size
 from .device import CPU, backend
-from .dispatch import Tensor
 from .registry import plan_for
 from .storage import address, by_rows, root_of
 from .symbols import COPY, FINAL, Expr, NotFusable, Reduction, build, symbols
 from .tape import FLOAT32, FLOAT64, Node, Saved, edge_of, state
+from .tensor import Tensor
 from .waiting import arrays, exposed, is_owned, leaf, note_reader, note_small, reads_exposed
 
 MOST_STEPS = 192  # an expression of more steps than this is computed at once
@@ -115,6 +114,11 @@ class Pending(Tensor):
         array_of(self)
         return Tensor.as_subclass(self, cls)
 
+    def __getattr__(self, name: str):
+        if name == "_a":
+            return array_of(self)
+        raise AttributeError(f"'Tensor' object has no attribute '{name}'", name=name, obj=self)
+
     def __setattr__(self, name: str, value) -> None:
         if name == "_a":
             _settle(self, value)
@@ -136,9 +140,9 @@ def pending(e: Expr):
 
 
 def _settle(t, array) -> None:
-    t.__dict__.pop("_p", None)
+    t.__dict__["_a"] = array  # before it is a `Tensor`: other threads may look
     t.__class__ = Tensor
-    t._a = array
+    t.__dict__.pop("_p", None)
 
 
 # ---------------------------------------------------------------- the switch
@@ -186,7 +190,7 @@ def _publish() -> None:
     dispatch.LARGE = settings.minimum if settings.on else 1 << 62
     # The shortcuts for small tensors end where waiting begins.
     tape.SMALL = min(_SMALL, dispatch.LARGE - 1)
-    for name in (".callables", ".options"):
+    for name in (".callables", ".options", ".quick_views", ".backward"):
         shortcuts = sys.modules.get(__package__ + name)
         if hasattr(shortcuts, "SMALL"):
             shortcuts.SMALL = tape.SMALL
@@ -317,7 +321,7 @@ def _deferred(o, values: list):
     if plain and o.fuse is True and type(o.ufunc) is str:
         raw = build(getattr(symbols, o.ufunc), [symbolic[i] for i in o.tensor_slots])
     else:
-        rule = o.fuse if callable(o.fuse) else dispatch._kernel(o)
+        rule = o.fuse if callable(o.fuse) else dispatch.kernel_of(o)
         raw = rule(symbols, *symbolic)
     if type(raw) is not Expr or raw.dtype.kind == "c" or home is not None and not backend(home).covers(raw, symbolic):
         return None
@@ -410,7 +414,7 @@ def _record(o, values: list, t, e: Expr) -> None:
     if not plan.rules:
         return
     node = Node(o, plan, edges, None, e)
-    node.saved = [dispatch._keep(fetch, values, (t,), node) for fetch in plan.saves]
+    node.saved = [dispatch.keep(fetch, values, (t,), node) for fetch in plan.saves]
     if o.grad_name_ is not None and type(o.grad_name_) is not str:
         node._name = o.grad_name_(*values)
     for saved in node.saved:
@@ -580,7 +584,7 @@ def own_copy(g):
 
 
 dispatch.bind_fusion(Pending, wanted, defer, write_into, peek)
-_tensor.bind_fusion(array_of)
 waiting.bind_evaluate(evaluate)
-tape.bind_fusion(Pending, pending, own_copy, compute_together)
+tape.bind_fusion(pending)
+backward.bind_fusion(Pending, own_copy, compute_together)
 _publish()

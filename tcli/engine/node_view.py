@@ -53,10 +53,12 @@ class Passage:
 
 def as_input(edge) -> tuple:
     """An edge as `next_functions` lists it: the node and which of its outputs."""
+    from .tape import shown
+
     while getattr(edge, "inner", False):
         edge = edge.edges[0]
     parent = getattr(edge, "parent", None)
-    return (edge, 0) if parent is None else (parent, edge.index)
+    return (shown(edge), 0) if parent is None else (shown(parent), edge.index)
 
 
 def transposed(edge) -> tuple:

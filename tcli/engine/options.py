@@ -11,91 +11,32 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import TcliError
-from . import dtypes
 from . import fuse as _fuse  # noqa: F401  binds the classes that dispatch hands out below
-from .args import NUMBER_KINDS, Size
-from .device import Device
+from .args import NUMBER_KINDS
 from .dispatch import (
     PLAIN,
     READY,
     Tensor,
     _is_single,
-    _keep,
-    _kernel,
     bind,
     call,
+    keep,
+    kernel_of,
     name_composite,
     new,
     normalise,
-    note_view,
     wrap,
 )
-from .registry import FIRST, RESULT, Op, plan_for
+from .quick_views import viewing
+from .registry import FIRST, RESULT, SHAPE, Op, plan_for
 from .storage import by_rows, in_format
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
+from .ways import MISSING, LongRoad, _add_part, is_memorable, remember, way_of, worked_out
 
-MISSING = object()
-SEQUENCES = (tuple, list, Size)
-MEMORABLE = frozenset({int, bool, str, float, type(None), dtypes.dtype, Device})
+asarray, generic = np.asarray, np.generic
 ANY_DTYPE = PLAIN | {np.dtype(bool)}
 KERNEL_ERRORS = (TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
-MOST = 256  # ways of calling one op that are remembered
-
-
-class LongRoad(Exception):
-    """A call has no short way. Raised, so that the long one runs outside of what catches its errors, and runs once."""
-
-
-def way_of(ndim: int, args: tuple, kwargs: dict) -> tuple:
-    """What tells one way of calling an op from another: values and their types, for 1 == True == 1.0."""
-    if len(kwargs) == 1 and not args:
-        (name, value), = kwargs.items()
-        if type(value) is int:
-            return ndim, name, value
-    parts: list = [ndim]
-    for value in args:
-        _add_part(parts, value)
-    for name, value in kwargs.items():
-        parts.append(name)
-        _add_part(parts, value)
-    return tuple(parts)
-
-
-def _add_part(parts: list, value) -> None:
-    kind = type(value)
-    parts.append(kind)
-    if kind is float and value == 0:
-        parts.append(str(value))  # 0.0 == -0.0
-    elif kind in SEQUENCES:
-        parts.append(tuple(value))
-        parts.extend(map(type, value))
-    else:
-        parts.append(value)
-
-
-def _is_memorable(value) -> bool:
-    kind = type(value)
-    return kind in MEMORABLE or kind in SEQUENCES and all(type(v) is int for v in value)
-
-
-def _worked_out(o: Op, args: tuple, kwargs: dict, skip: int) -> tuple | None:
-    """The options of a call in normal form, after the first `skip` arguments; None for a call of another kind."""
-    if not all(_is_memorable(v) for v in (*args[skip:], *kwargs.values())):
-        return None
-    values = bind(o, args, kwargs)
-    if skip and values[0] is not args[0]:
-        return None
-    normalise(o, values)
-    found = tuple(values[skip:])
-    # A list may be changed; what complex32 stands for takes the long road.
-    return None if any(type(v) is list or v is dtypes.complex32 for v in found) else found
-
-
-def _remember(memory: dict, key, found) -> None:
-    if len(memory) > MOST:
-        memory.clear()
-    memory[key] = found
 
 
 def plain_target(x):
@@ -122,7 +63,9 @@ def is_single(o: Op) -> bool:
 
 def single(o: Op):
     """The function of an op on one tensor with options."""
-    kernel, memory, names, view, small, in_rows = None, {}, {}, o.view, o.small, o.rows
+    if o.view:
+        return viewing(o)
+    kernel, memory, small, in_rows = None, {}, o.small, o.rows
     plan = plan_for(o, (True, False)) if o.rules else None
     named = o.grad_name_ if callable(o.grad_name_) else None
     others = ANY_DTYPE if o.promote is None else frozenset()
@@ -136,19 +79,17 @@ def single(o: Op):
         if d is not FLOAT32 and d is not FLOAT64 and d not in others or a.size > SMALL or type(a) is not ndarray:
             return call(o, (x, *args), kwargs)
         try:
-            if not args and not kwargs:
-                key = a.ndim
-            elif len(args) == 1 and not kwargs and type(args[0]) is int:
-                key = a.ndim, args[0]
+            if not kwargs and (not args or len(args) == 1 and type(args[0]) is int):
+                key = (a.ndim, args[0]) if args else a.ndim
             else:
                 key = way_of(a.ndim, args, kwargs)
             known = memory.get(key)
             if known is None:
-                options = _worked_out(o, (x, *args), kwargs, 1)
+                options = worked_out(o, (x, *args), kwargs, 1)
                 if options is not None:
-                    kernel = _kernel(o)
+                    kernel = kernel_of(o)
                     known = options, small(a.ndim, *options) if small is not None else None
-                    _remember(memory, key, known)
+                    remember(memory, key, known)
             options, run = known
             r = kernel(np, a, *options) if run is None else run(a)
         except Exception:
@@ -156,32 +97,17 @@ def single(o: Op):
         if in_rows and a.ndim > 1 and not a.flags.c_contiguous:
             r = in_format(r, (a,)) if in_rows == "format" else by_rows(r, (a,))
         t = new(Tensor)
-        t._a = r if type(r) is ndarray else wrap(r)._a
-        if view:
-            t._v = None
-            note_view(o, x, options, t)
-            if t._v is None:
-                t._v = [0]
-        else:
-            t._v = [0]
+        t._a = r if type(r) is ndarray else asarray(r) if isinstance(r, generic) else wrap(r)._a
+        t._v = [0]
         if state.grad:
             if x._rg and plan is not None and t._a.dtype.kind in "fcV":  # V: bfloat16
-                values = (x, *options)
-                record_single(o, plan, x, values, t)
+                record_single(o, plan, x, (x, *options), t)
                 if named is not None:
-                    t._node._name = names.get(key) or _name_of(named, values, names, key)
+                    t._node._name = (named, options) if hasattr(named, "by_options") else named(x, *options)
         elif state.inference:
             t._inference = True
         return t
     return fn
-
-
-def _name_of(named, values, names: dict, key) -> str:
-    """What the node of a call is called; remembered where it depends on the options alone."""
-    found = named(*values)
-    if getattr(named, "by_options", False):
-        _remember(names, key, found)
-    return found
 
 
 def record_single(o: Op, plan, x, values, t) -> None:
@@ -199,8 +125,8 @@ def record_single(o: Op, plan, x, values, t) -> None:
     if state.where:
         node.place = locate()
     saves = plan.saves
-    if state.saved_hooks or x._inference:
-        node.saved = [_keep(fetch, values, (t,), node) for fetch in saves]
+    if state.odd and (state.saved_hooks or x._inference):
+        node.saved = [keep(fetch, values, (t,), node) for fetch in saves]
     else:
         node.saved = saved = []
         for fetch in saves:
@@ -208,9 +134,11 @@ def record_single(o: Op, plan, x, values, t) -> None:
                 saved.append(saved_as_is(x, edge))
             elif fetch is RESULT:
                 saved.append(saved_as_is(t, OUT))
+            elif fetch is SHAPE:
+                saved.append(x._a.shape)
             else:
                 what, i = fetch
-                saved.append(values[i] if what == "arg" else _keep(fetch, values, (t,), node))
+                saved.append(values[i] if what == "arg" else keep(fetch, values, (t,), node))
     t._node = node
     t._rg = True
 
@@ -225,7 +153,7 @@ def is_multiple(o: Op) -> bool:
 
 def multiple(o: Op, finish):
     """The function of an op on several small tensors, of one dtype where it has them brought to one, with options."""
-    memory, run, slots, named = {}, _kernel(o), o.tensor_slots, o.composite and (o.grad_name_ is not None or o.fields)
+    memory, run, slots, named = {}, kernel_of(o), o.tensor_slots, o.composite and (o.grad_name_ is not None or o.fields)
     alike = frozenset(i for i in slots if o.kinds[i][:5] != "Index") if o.promote is not None else frozenset()
     numbers = frozenset(i for i in alike if o.kinds[i] in NUMBER_KINDS)
 
@@ -257,7 +185,7 @@ def multiple(o: Op, finish):
                 values = _without_tensors(o, args, tensors)
                 if values is None:
                     raise LongRoad
-                _remember(memory, key, values)
+                remember(memory, key, values)
             values = values[:]
             for i in tensors:
                 values[i] = args[i]
@@ -282,7 +210,7 @@ def multiple(o: Op, finish):
 
 def _without_tensors(o: Op, args: tuple, tensors: list) -> list | None:
     """The values of a call in normal form, None in the place of tensors; None for a call of another kind."""
-    if not all(_is_memorable(v) for i, v in enumerate(args) if i not in tensors):
+    if not all(is_memorable(v) for i, v in enumerate(args) if i not in tensors):
         return None
     values = bind(o, args, {})
     if any(values[i] is not args[i] for i in tensors):
@@ -309,7 +237,7 @@ def composed(o: Op):
 
 
 def _of_one(o: Op):
-    memory, run, named = {}, _kernel(o), o.grad_name_ is not None or o.fields
+    memory, run, named = {}, kernel_of(o), o.grad_name_ is not None or o.fields
 
     def fn(x=MISSING, /, *args, **kwargs):
         if type(x) not in READY:
@@ -326,10 +254,10 @@ def _of_one(o: Op):
                 key = way_of(a.ndim, args, kwargs)
             options = memory.get(key)
             if options is None:
-                options = _worked_out(o, (x, *args), kwargs, 1)
+                options = worked_out(o, (x, *args), kwargs, 1)
                 if options is None:
                     raise LongRoad
-                _remember(memory, key, options)
+                remember(memory, key, options)
             result = run(x, *options)
         except (TcliError, LongRoad, *KERNEL_ERRORS):
             return call(o, (x, *args), kwargs)
@@ -338,17 +266,17 @@ def _of_one(o: Op):
 
 
 def _of_none(o: Op):
-    memory, run = {}, _kernel(o)
+    memory, run = {}, kernel_of(o)
 
     def fn(*args, **kwargs):
         try:
             key = way_of(0, args, kwargs)
             options = memory.get(key)
             if options is None:
-                options = _worked_out(o, args, kwargs, 0)
+                options = worked_out(o, args, kwargs, 0)
                 if options is None:
                     raise LongRoad
-                _remember(memory, key, options)
+                remember(memory, key, options)
             return run(*options)
         except (TcliError, LongRoad, *KERNEL_ERRORS):
             return call(o, args, kwargs)

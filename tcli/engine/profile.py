@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import source
-from . import callables, cost, dispatch, fuse, options, symbols, tape
+from . import callables, cost, dispatch, fuse, options, quick_views, symbols, tape
 from .device import CPU, Device, backend, device_of
 
 # What the shortcuts ask before they go their own way, and the answer that sends every call down the long road.
@@ -91,7 +91,7 @@ class Recorder:
             raise EngineError("a profiler is running already")
         Recorder._active = self
         for module in list(sys.modules.values()):
-            if getattr(module, "__name__", "").startswith("tcli.ops") or module in (callables, options):
+            if getattr(module, "__name__", "").startswith("tcli.ops") or module in (callables, options, quick_views):
                 self._before += [(module, name, getattr(module, name)) for name in _ASKED
                                  if getattr(module, name, None) in (tape.SMALL, callables.is_small)]
         for module, name, _ in self._before:

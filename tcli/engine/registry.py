@@ -280,7 +280,8 @@ def _meaning(o: Op, name: str) -> tuple:
     raise ValueError(f"op {o.name!r}: a vjp asks for {name!r}; the op has {', '.join(o.names)}, out")
 
 
-FIRST, SECOND, RESULT = (_fetches.setdefault(fetch, fetch) for fetch in (("arg", 0), ("arg", 1), ("out", 0)))
+FIRST, SECOND, RESULT, SHAPE = (_fetches.setdefault(fetch, fetch)
+                                for fetch in (("arg", 0), ("arg", 1), ("out", 0), ("shape", 0)))
 
 
 class Plan:

@@ -20,6 +20,11 @@ _few_ones: dict = {np.dtype(kind): {} for kind in "fd"}  # by dtype and length
 _BEST = {np.maximum: (np.argmax, np.fmax), np.minimum: (np.argmin, np.fmin)}
 
 
+def ones_of(dtype: np.dtype) -> dict:
+    """The arrays of ones that `small_sum` multiplies with, by length; it makes them."""
+    return _few_ones[dtype]
+
+
 def small_sum(x: np.ndarray, dim: int | None, keepdim: bool = False):
     """The sum of a small NumPy array, or along one dim that is not negative; of any other array what NumPy gives.
 
@@ -107,7 +112,14 @@ def line_dots(x: np.ndarray) -> np.ndarray:
     """The sums of squares along dim 1, which keeps size 1, of (n, length) or (n, length, m)."""
     if x.ndim > 2 or x.dtype.char not in "fd":
         return np.add.reduce(x * x, 1, None, None, True)
-    return np.einsum("ij,ij->i", x, x)[:, None] if x.shape[1] <= LINE else row_dots(x, x)[:, None]
+    return row_dots(x, x)[:, None]
+
+
+def far_line_dots(x: np.ndarray) -> np.ndarray:
+    """`line_dots` of lines that come from memory: slower than the other in the cache, but it lets other threads run."""
+    if x.ndim > 2 or x.dtype.char not in "fd" or x.shape[1] > LINE:
+        return line_dots(x)
+    return np.einsum("ij,ij->i", x, x)[:, None]
 
 
 def row_dots(a: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:

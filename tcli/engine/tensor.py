@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import ArgumentError, BadIndex, BadValue, EngineError, GradError, UnknownAttribute
+from ..errors import ArgumentError, BadIndex, BadValue, EngineError, GradError
+from . import backward, dispatch, dtypes, half_complex, hooks, overrides, registry, tape
 from . import device as devices
-from . import dispatch, dtypes, half_complex, hooks, overrides, registry, tape
 from .args import Size, size_of, sizes, to_dim, type_name
 from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
@@ -45,7 +45,10 @@ def is_tensor(value: object) -> bool:
 
 
 class Tensor:
-    """A multi-dimensional array that remembers how it was made."""
+    """A multi-dimensional array that remembers how it was made.
+
+    It has no `__getattr__`: with one, CPython would look up every attribute and method the slow way.
+    """
 
     _node = None
     _rg = False
@@ -105,10 +108,11 @@ class Tensor:
 
     @property
     def dtype(self) -> dtypes.dtype:
-        if self._half_complex:
-            return dtypes.complex32
         d = self._a.dtype
-        return known_dtypes.get(d) or dtypes.of_numpy(d)
+        if d is tape.FLOAT32:
+            return dtypes.float32
+        found = known_dtypes.get(d) or dtypes.of_numpy(d)
+        return dtypes.complex32 if found is dtypes.complex64 and self._half_complex else found
 
     @property
     def device(self) -> Device:
@@ -139,7 +143,7 @@ class Tensor:
     @property
     def grad_fn(self):
         node = self._node
-        return node.parent if type(node) is tape.Pick else node
+        return tape.shown(node.parent if type(node) is tape.Pick else node)
 
     @property
     def is_leaf(self) -> bool:
@@ -387,13 +391,6 @@ class Tensor:
 
     __str__ = __repr__
 
-    def __getattr__(self, name: str):
-        if name == "_a" and "_p" in self.__dict__:
-            return array_of(self)
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise UnknownAttribute(f"'{type(self).__name__}' object has no attribute '{name}'")
-
     def __reduce_ex__(self, protocol):
         kind = type(self) if type(self) not in (Tensor, Parameter) else type(self).__name__  # renamed below
         return (_rebuild, (kind, np.ascontiguousarray(_host(self)) if self._a.ndim else _host(self).copy(),
@@ -441,7 +438,7 @@ class Tensor:
     def backward(self, gradient=None, retain_graph: bool | None = None, create_graph: bool = False, inputs=None,
                  trace: bool = False):
         """Computes the gradient of this tensor w.r.t. graph leaves and adds it to their `.grad`."""
-        if gradient is None and inputs is None and not (create_graph or trace) and tape.run_scalar(self, retain_graph):
+        if gradient is None and inputs is None and not (create_graph or trace) and backward.run_scalar(self, retain_graph):
             return
         from . import autograd
 
@@ -748,12 +745,7 @@ def legacy_tensor(d, args, kwargs):
 
 # ---------------------------------------------------------------- joining with the tape and the registry
 
-def bind_fusion(value_function) -> None:
-    """Called once by `fuse.py`."""
-    global array_of
-    array_of = value_function
-
-
 dispatch.bind_classes(Tensor, (Tensor, Parameter), as_tensor)
-tape.bind(Tensor, T, RAW, sum_to, restore_dtype)
+tape.bind(Tensor, T)
+backward.bind(Tensor, T, RAW, sum_to, restore_dtype)
 Tensor.__module__, Parameter.__module__ = "torch", "torch.nn.parameter"

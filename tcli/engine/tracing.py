@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import dtypes, tape
+from . import backward, dtypes, tape
 from .device import CPU, move
 from .tape import AccumulateGrad, Saved
 from .trace_order import inputs_of, tree_walk
@@ -102,7 +102,7 @@ def trace_rows(loss, gradient=None) -> list[TraceRow]:
     measured = _Measured()
     leaves = _leaves([root])
     with measured:
-        captured = tape.run([root], [seed], retain_graph=True, create_graph=False, inputs=leaves)
+        captured = backward.run([root], [seed], retain_graph=True, create_graph=False, inputs=leaves)
     return _rows([root], measured, captured)
 
 
@@ -116,7 +116,7 @@ def traced_backward(roots, nodes, seeds, retain_graph: bool, create_graph: bool)
         leaf.variable.grad = None
     try:
         with measured:
-            tape.run(nodes, seeds, retain_graph=retain_graph, create_graph=create_graph)
+            backward.run(nodes, seeds, retain_graph=retain_graph, create_graph=create_graph)
     finally:
         fresh = {leaf: leaf.variable.grad for leaf in leaves}
         for leaf in leaves:

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from ..engine.callables import OPERANDS, finish, is_small, record_binary, set_operator
+from ..engine.callables import OPERANDS, finish, is_small, plans_of_two, record_binary, set_operator
 from ..engine.dispatch import TENSORS, call, is_half
 from ..engine.node_view import as_input, graph_of
 from ..engine.notes import note_expansion
 from ..engine.overrides import answers
 from ..engine.placement import holds
-from ..engine.registry import T, composite, op, ops, plan_for
+from ..engine.registry import T, composite, op, ops
 from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import EngineError
@@ -316,7 +316,7 @@ def pow(xp, x: "Operand", exponent: "Operand"):
 
 def _power_operator():
     o = ops["pow"]
-    plans = {mask: plan_for(o, (*mask, False)) for mask in ((True, False), (False, True), (True, True))}
+    plans = plans_of_two(o)
 
     def operator(x, exponent):
         """`x ** exponent` for a float tensor and a number or a tensor of the same dtype."""

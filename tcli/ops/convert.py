@@ -5,12 +5,12 @@ import numpy as np
 from ..engine import dtypes, half_complex
 from ..engine.callables import is_small
 from ..engine.device import device_of, move
-from ..engine.dispatch import assign, bump, cast, check_writable
-from ..engine.options import plain_target
+from ..engine.dispatch import READY, assign, bump, cast, check_writable, new
+from ..engine.options import ANY_DTYPE, plain_target
 from ..engine.overlap import check_operand, collapsed, related, repeats
 from ..engine.registry import T, function, op
 from ..engine.storage import contiguous_format, preserve_format
-from ..engine.tape import state
+from ..engine.tape import SMALL, state
 from ..engine.tensor import Tensor, as_tensor, warn_of_imaginary
 from ..errors import ArgumentError, EngineError, ShapeError
 from .fits import check_fits
@@ -19,6 +19,13 @@ from .fits import check_fits
 def _to(name: str, d) -> None:
     @function("tensor." + name)
     def method(x, memory_format=None):
+        plain = type(x) in READY and memory_format is None and not (x._rg or state.inference or d is dtypes.bfloat16)
+        a = x._a if plain else None
+        if type(a) is np.ndarray and a.size <= SMALL and a.dtype in ANY_DTYPE and a.dtype is not d.numpy:
+            t = new(Tensor)
+            t._a = a.astype(d.numpy)
+            t._v = [0]
+            return t
         if x.dtype is not d:
             warn_of_imaginary(x, d)
         t = x if x.dtype is d else T._cast(x, d)

@@ -7,14 +7,16 @@ import numpy as np
 from ..engine import device as device_module
 from ..engine import dtypes
 from ..engine.args import check_numel, type_name
-from ..engine.callables import shortcut
+from ..engine.callables import short_way
 from ..engine.device import CPU, as_device, backend, default_device, move
-from ..engine.dispatch import wrap
+from ..engine.dispatch import READY, new, wrap
 from ..engine.overlap import repeats
 from ..engine.registry import composite
 from ..engine.storage import contiguous_format, preserve_format, shaped
+from ..engine.tape import SMALL
 from ..engine.tensor import FLOATS_ONLY, Tensor
 from ..engine.warn import warn
+from ..engine.ways import MISSING
 from ..errors import ArgumentError, BadValue, EngineError, GradError, Unsupported
 from .fits import check_fits
 
@@ -96,21 +98,64 @@ def _shaped(shape: tuple, memory_format, dtype=np.float32) -> np.ndarray:
     return shaped(np.empty(math.prod(shape), dtype), shape, memory_format)
 
 
-def _quick(name: str, make):
-    @shortcut(name)
-    def quick(*size):
-        if default_device() is not CPU or device_module.sketch:
-            return NotImplemented
-        if len(size) == 1 and type(size[0]) is tuple:
-            size, = size
-        for n in size:
-            if type(n) is not int or n < 0:
-                return NotImplemented
-        return made(make(size, dtypes.get_default_dtype().numpy)) if size else NotImplemented
+def _is_plain() -> bool:
+    """Whether new tensors lie in NumPy's memory and nothing else has to be looked at."""
+    return default_device() is CPU and not device_module.sketch
 
 
-_quick("zeros", np.zeros)
-_quick("ones", np.ones)
+def _of_size(fill):
+    """The maker of the short way of `zeros` and `ones`: sizes alone, all of them integers."""
+    def make_way(o, slow):
+        def fn(*size, **named):
+            if named or not _is_plain():
+                return slow(*size, **named)
+            shape = size
+            if len(size) == 1 and type(size[0]) is tuple:
+                shape, = size
+            for n in shape:
+                if type(n) is not int or n < 0:
+                    return slow(*size)
+            if not size:
+                return slow()
+            try:
+                return fresh(fill(shape, dtypes.get_default_dtype().numpy))
+            except (ValueError, MemoryError):
+                return slow(*size)
+        return fn
+    return make_way
+
+
+def _filled_with_ones(shape: tuple, target):
+    r = np.empty(shape, target)
+    r.fill(1)
+    return r
+
+
+def fresh(array):
+    """A tensor around an array of NumPy that nothing else has."""
+    t = new(Tensor)
+    t._a = array
+    t._v = [0]
+    return t
+
+
+short_way("zeros")(_of_size(np.zeros))
+short_way("ones")(_of_size(_filled_with_ones))
+
+
+def _as(value: int):
+    """The maker of the short way of `zeros_like` and `ones_like` for contiguous tensors."""
+    def make_way(o, slow):
+        def fn(x=MISSING, **named):
+            if named or type(x) not in READY or type(x._a) is not np.ndarray or x._a.size > SMALL or x._half_complex or \
+                    not x._a.flags.c_contiguous or x._a.dtype.kind not in "fiub":
+                return slow(**named) if x is MISSING else slow(x, **named)
+            a = x._a
+            r = np.empty(a.shape, a.dtype)
+            r.fill(value)
+            return fresh(r)
+        return fn
+    return make_way
 
 
 @composite("zeros_like", at="torch", nograd=True, samples=["r(2, 3)"])
@@ -133,6 +178,10 @@ def ones_like(x, *, dtype: "DType?" = None, layout: "Layout?" = None, device: "a
     tensor([1., 1.])
     """
     return _like(x, dtype, device, requires_grad, memory_format, lambda xp, a, d: xp.ones_like(a, d))
+
+
+short_way("zeros_like")(_as(0))
+short_way("ones_like")(_as(1))
 
 
 @composite("arange", at="torch", also=[], nograd=True, samples=["5", "1, 4", "0, 1, 0.25", "5, 0, -2"])
@@ -169,6 +218,15 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
     if dtype.category >= dtypes.FLOAT:
         return make(lambda xp: _steps(xp, start, step, count, dtype.numpy), device, requires_grad)
     return make(lambda xp: _whole_steps(xp, start, step, count, dtype.numpy), device, requires_grad)
+
+
+@short_way("arange")
+def _quick_arange(o, slow):
+    def fn(*args, **named):
+        if named or len(args) != 1 or type(args[0]) is not int or not 0 <= args[0] <= SMALL or not _is_plain():
+            return slow(*args, **named)
+        return fresh(np.arange(args[0]))
+    return fn
 
 
 def _whole_steps(xp, start: int, step: int, count: int, target: np.dtype):
@@ -226,6 +284,28 @@ def full(size: "Shape", fill_value: "any", *, dtype: "DType?" = None, layout: "L
     """
     target = _filled_type(fill_value, dtype)
     return filled(checked(size), fill_value, target, device, requires_grad)
+
+
+@short_way("full")
+def _quick_full(o, slow):
+    kinds = {int: dtypes.int64, bool: dtypes.bool_}
+
+    def fn(size=MISSING, value=MISSING, **named):
+        kind = type(value)
+        if named or not (type(size) is tuple or type(size) is list) or not (kind is float or kind in kinds) or not _is_plain():
+            return slow(*[each for each in (size, value) if each is not MISSING], **named)
+        if kind is float and not -1e4 < value < 1e4:
+            return slow(size, value)  # might not fit
+        for n in size:
+            if type(n) is not int or n < 0:
+                return slow(size, value)
+        try:
+            r = np.empty(size, (kinds.get(kind) or dtypes.get_default_dtype()).numpy)
+            r.fill(value)
+        except (ValueError, OverflowError, MemoryError):
+            return slow(size, value)
+        return fresh(r)
+    return fn
 
 
 def filled(size: tuple, fill_value, target, device, requires_grad: bool):
@@ -328,6 +408,18 @@ def eye(n: "int", m: "int?" = None, *, dtype: "DType?" = None, layout: "Layout?"
         raise EngineError(f"n must be greater or equal to 0, got {n}" if n < 0 else
                           f"m must be greater or equal to 0, got {m}")
     return make(lambda xp: xp.eye(n, m, dtype=_type(dtype)), device, requires_grad)
+
+
+@short_way("eye")
+def _quick_eye(o, slow):
+    def fn(*args, **named):
+        if named or len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= 64 or not _is_plain():
+            return slow(*args, **named)
+        n = args[0]
+        r = np.zeros((n, n), dtypes.get_default_dtype().numpy)
+        r.reshape(-1)[::n + 1] = 1
+        return fresh(r)
+    return fn
 
 
 def _ends(name: str, start, end) -> list:

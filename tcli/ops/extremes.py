@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ..engine.callables import finish, is_small, shortcut
+from ..engine.callables import constant, finish, is_small, short_way
 from ..engine.placement import holds
-from ..engine.registry import op, ops
+from ..engine.registry import op
 from ..errors import EngineError, Unsupported
-from .arrays import bounded, gate, kind_of, named, refuse
+from .arrays import CLIP, bounded, gate, kind_of, named, refuse
 
 PAIRS = ["r(3, 4), r(3, 4)", "r(3, 4), r(4)", "r(), r(3)", "r(0, 3), r(3)", "torch.ones(2), torch.ones(2)",
          "r(4, 3).t(), r(3, 4)", "ints(3, 4), ints(4)"]
@@ -135,14 +135,30 @@ def clamp(xp, x, min: "Operand?" = None, max: "Operand?" = None):
     return _bounded(xp, x, min, max)
 
 
-@shortcut("clamp")
-def _quick_clamp(x, min=None, max=None):
-    if not is_small(x) or type(min) not in BOUNDS or type(max) not in BOUNDS or min is max:
-        return NotImplemented
-    return finish(CLAMP, (x, min, max), _bounded(np, x._a, min, max), x._rg)
+@short_way("clamp")
+def _quick_clamp(o, slow):
+    def fn(*args, **named):
+        if len(args) + len(named) > 3:
+            return slow(*args, **named)
+        return quick(*args, **named) if args and named.keys() <= NAMES else slow(*args, **named)
+
+    def quick(x, min=None, max=None):
+        if not is_small(x) or type(min) not in BOUNDS or type(max) not in BOUNDS or min is max:
+            return slow(x, min, max)
+        a = x._a
+        try:
+            low = constant(-INFINITY if min is None else min, a, a.dtype)
+            high = constant(INFINITY if max is None else max, a, a.dtype)
+        except OverflowError:
+            return slow(x, min, max)
+        return finish(o, (x, min, max), CLIP(a, low, high), x._rg, "ClampBackward1")
+    return fn
 
 
-BOUNDS, CLAMP = frozenset({int, float, type(None)}), ops["clamp"]
+NAMES, INFINITY = frozenset({"min", "max"}), float("inf")
+
+
+BOUNDS = frozenset({int, float, type(None)})
 
 
 def _out_of_clamp(x, limit):

@@ -4,14 +4,19 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes, wrap_dim
+from ..engine.callables import finish, short_way
+from ..engine.dispatch import READY
 from ..engine.meta import MetaArray
+from ..engine.options import ANY_DTYPE
 from ..engine.placement import has_values, values_of
-from ..engine.registry import T, composite, op
+from ..engine.registry import T, composite, op, ops
+from ..engine.tape import SMALL
 from ..engine.tensor import Tensor
+from ..engine.ways import MISSING
 from ..errors import EngineError
 from .arrays import refuse
 from .blocks import own_copy
-from .places import combine_along, in_range, take_along, write_along
+from .places import combine_along, flat_lead, in_range, take_along, write_along
 
 
 def _check_index(name: str, index) -> None:
@@ -54,6 +59,38 @@ def gather(xp, x, dim: "Dim", index: "Index", *, sparse_grad: "bool" = False):
     if not index.size:
         return xp.empty(index.shape, x.dtype)
     return take_along(x, index, dim) if xp is np else x[_places(xp, index, dim)]
+
+
+@short_way("gather")
+def _quick_gather(o, slow):
+    """Small tensors: by flat places, whose part that does not depend on the index is remembered."""
+    leads: dict = {}
+
+    def fn(x=MISSING, dim=MISSING, index=MISSING, **named):
+        if named or type(x) not in READY or type(index) not in READY or type(dim) is not int:
+            return slow(*[value for value in (x, dim, index) if value is not MISSING], **named)
+        a, i = x._a, index._a
+        if type(a) is not np.ndarray or type(i) is not np.ndarray or not 0 < a.size <= SMALL or not 0 < i.size <= SMALL or (
+                i.dtype is not INT64 or a.dtype not in ANY_DTYPE or a.ndim != i.ndim or not -a.ndim <= dim < a.ndim):
+            return slow(x, dim, index)
+        dim %= a.ndim
+        known = leads.get((a.shape, i.shape, dim))
+        if known is None:
+            if any(m > n for d, (m, n) in enumerate(zip(i.shape, a.shape, strict=True)) if d != dim):
+                return slow(x, dim, index)
+            if len(leads) > 64:
+                leads.clear()
+            known = leads[a.shape, i.shape, dim] = flat_lead(a.shape, i.shape, dim)
+        step, lead = known
+        unsigned = i.view(UINT64).ravel()
+        if unsigned[unsigned.argmax()] >= a.shape[dim]:
+            return slow(x, dim, index)
+        places = i * step if step != 1 else i
+        return finish(GATHER, (x, dim, index, False), a.take(places + lead), x._rg)
+    return fn
+
+
+GATHER, INT64, UINT64 = ops["gather"], np.dtype(np.int64), np.dtype(np.uint64)
 
 
 def _check_gather(x, index, dim: int) -> None:

@@ -9,11 +9,12 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
-from ..engine.callables import finish, finish_view
+from ..engine.callables import finish
 from ..engine.dispatch import READY, assign, bump, cast, check_history, check_writable
 from ..engine.options import ANY_DTYPE, plain_target
 from ..engine.overlap import check_operand, check_repeats, related
 from ..engine.placement import beside, has_values, outside, values_of
+from ..engine.quick_views import view_of
 from ..engine.registry import T, function, op, ops
 from ..engine.tape import SMALL, state
 from ..engine.tensor import Tensor, as_tensor, tensor
@@ -28,16 +29,27 @@ from .places import FLATTEN_FROM, add_rows, flattened, take_rows
 FULL = slice(None)
 
 
-def _basic_name(x, index: tuple) -> str:
+def _basic_name(x, index: tuple, shape: tuple | None = None) -> str:
     """PyTorch takes one view after the other: the last one gives the name."""
+    sizes = list(x._a.shape if shape is None else shape)
+    dim = sum(item is not None for item in index)
     for item in reversed(index):
         if item is None:
             return "UnsqueezeBackward0"
+        dim -= 1
         if type(item) is not slice:
             return "SelectBackward0"
-        if item != FULL:
+        if not _is_whole(item, sizes[dim]):
             return "SliceBackward0"
     return "AliasBackward0"
+
+
+def _is_whole(s: slice, size: int) -> bool:
+    return s.step in (None, 1) and s.start in (None, 0) and (s.stop is None or s.stop >= size)
+
+
+_basic_name.by_options = True
+_basic_name.by_shape = True
 
 
 @op("_basic_index", at="", view=True, samples=["r(3, 4), (0,)", "r(3, 4), (slice(1, 3), None, 2)"], grad_name=_basic_name,
@@ -216,9 +228,8 @@ def _checked_slice(s: slice, size: int) -> slice:
     start, stop, step = parts
     if step is not None and step <= 0:
         raise BadValue("slice step cannot be zero" if step == 0 else "step must be greater than zero")
-    if step in (None, 1) and start in (None, 0) and (stop is None or stop >= size):
-        return FULL
-    return slice(start, stop, step)
+    found = slice(start, stop, step)
+    return FULL if _is_whole(found, size) else found
 
 
 def _fitting(plain: list, gather: list, shape: tuple) -> tuple:
@@ -281,73 +292,52 @@ def _check_bounds(a, size: int, j: int) -> None:
 
 # ---------------------------------------------------------------- the short ways
 
-def _plain_index(a, index) -> tuple | None:
-    """`index` as a tuple of integers in range, slices with positive steps and None; None where it is of another kind."""
-    kind = type(index)
-    shape = a.shape
-    if kind is int:
-        return (index,) if shape and -shape[0] <= index < shape[0] else None
-    if kind is slice:
-        index = (index,)
-    elif kind is not tuple:
-        return None
-    plain, dim, ndim = [], 0, len(shape)
+def _is_plain(index: tuple) -> bool:
+    """Whether all entries are integers, None and slices whose steps are positive; NumPy looks at ranges."""
     for item in index:
-        if item is None:
-            plain.append(None)
-            continue
-        if dim == ndim:
-            return None
-        size, kind = shape[dim], type(item)
-        dim += 1
-        if kind is int:
-            if not -size <= item < size:
-                return None
-            plain.append(item)
-        elif kind is slice:
+        kind = type(item)
+        if kind is slice:
             start, stop, step = item.start, item.stop, item.step
-            if not (start is None or type(start) is int) or not (stop is None or type(stop) is int) or not (
-                    step is None or type(step) is int and step > 0):
-                return None
-            whole = (step is None or step == 1) and not start and (stop is None or stop >= size)
-            plain.append(FULL if whole else item)
-        else:
-            return None
-    return tuple(plain)
+            if (start is not None and type(start) is not int or stop is not None and type(stop) is not int
+                    or step is not None and (type(step) is not int or step <= 0)):
+                return False
+        elif kind is not int and item is not None:
+            return False
+    return True
 
 
-def _taken(x, plain: tuple, sliced: bool):
-    """x[plain], a view."""
-    r = x._a[plain]
-    if type(r) is not np.ndarray:
-        r = x._a[(*plain, Ellipsis)]
-    t = finish_view(BASIC, x, (plain,), r)
-    if sliced and t._node is not None:
-        t._node._name = "SliceBackward0"
-    return t
+def _taken(x, index: tuple):
+    """x[index], a view, for plain entries; None where they do not fit."""
+    try:
+        return view_of(BASIC, x, (index,), x._a[(*index, Ellipsis)])
+    except IndexError:
+        return None
 
 
 def _quick(x, index):
-    """x[index] of a small tensor for plain indices, one index tensor or a mask; None where it is something else."""
+    """x[index] of a small tensor for one index tensor or a mask; None where it is something else."""
     a = x._a
-    plain = _plain_index(a, index)
-    if plain is not None:
-        return _taken(x, plain, type(index) is slice)
-    if type(index) not in READY:
+    if type(index) is list:
+        if not index or len(index) > 64 or any(type(i) is not int for i in index):
+            return None
+        i = np.array(index)
+    elif type(index) in READY:
+        i = index._a
+    else:
         return None
-    i = index._a
     if type(i) is not np.ndarray or i.size > SMALL:
         return None
     if i.dtype is INT64 and i.ndim and a.ndim:
         try:
             r = a.take(i, 0)
-        except IndexError:
+        except (IndexError, OverflowError):
             return None
     elif i.dtype is BOOL and i.shape == a.shape and i.ndim:
         r = a[i]
     else:
         return None
-    return finish(GATHER, (x, watched(i, index) if x._rg and state.grad else (i,)), r, x._rg)
+    kept = watched(i, index) if x._rg and state.grad and type(index) is not list else (i,)
+    return finish(GATHER, (x, kept), r, x._rg)
 
 
 def _written(x, index, value) -> bool:
@@ -365,12 +355,11 @@ def _written(x, index, value) -> bool:
         b = value
     else:
         return False
-    plain = _plain_index(a, index)
-    if plain is None:
+    if type(index) is not int and not _is_plain(index if type(index) is tuple else (index,)):
         return False
     try:
-        a[plain] = b
-    except (ValueError, OverflowError):
+        a[index] = b
+    except (ValueError, OverflowError, IndexError):
         return False
     bump(x)
     return True
@@ -385,8 +374,21 @@ INT64, BOOL = np.dtype(np.int64), np.dtype(bool)
 @function("tensor.__getitem__")
 def getitem(x, index):
     """x[index]: a view for integers, slices, None and `...`; a copy for tensors, masks and lists."""
-    if type(x) in READY and type(x._a) is np.ndarray and x._a.dtype in ANY_DTYPE and x._a.size <= SMALL:
-        t = _quick(x, index)
+    if type(x) in READY and type(x._a) is np.ndarray and x._a.size <= SMALL and not x._half_complex:
+        kind = type(index)
+        if kind is int:
+            try:
+                return view_of(BASIC, x, ((index,),), x._a[index, ...])
+            except IndexError:
+                t = None
+        elif kind is tuple:
+            t = _taken(x, index) if _is_plain(index) else None
+        elif kind is slice:
+            t = _taken(x, (index,)) if _is_plain((index,)) else None
+            if t is not None and t._node is not None:
+                t._node._name = "SliceBackward0"
+        else:
+            t = _quick(x, index) if x._a.dtype in ANY_DTYPE else None
         if t is not None:
             return t
     plain, gather = parse_index(x, index)

@@ -3,9 +3,14 @@
 import numpy as np
 
 from ..engine.args import wrap_dim
-from ..engine.callables import finish, is_small, shortcut
-from ..engine.registry import T, composite, function, op, ops
+from ..engine.callables import short_way
+from ..engine.dispatch import READY, new, record
+from ..engine.quick_views import given
+from ..engine.registry import T, composite, function, op, ops, plan_for
 from ..engine.storage import by_rows, in_format
+from ..engine.tape import FLOAT32, FLOAT64, SMALL, Node, edge_of, state
+from ..engine.tensor import Tensor
+from ..engine.ways import MISSING
 from ..errors import BadValue, EngineError, ShapeError
 
 
@@ -63,29 +68,73 @@ def cat(tensors: "Tensors", dim: "int" = 0):
     return T._cat([cast(t, common) if t.dtype is not common else t for t in real], dim)
 
 
-@shortcut("cat")
-def _quick_cat(tensors, dim=0):
-    arrays, needs = _small_arrays(tensors)
-    if arrays is None or type(dim) is not int or arrays[0].ndim > 3 and not arrays[0].flags.c_contiguous:
-        return NotImplemented
-    r = in_format(np.concatenate(arrays, dim), [arrays])
-    return finish(CAT, [list(tensors), dim % r.ndim], r, needs)
+concatenate = np.concatenate
+
+
+@short_way("cat")
+def _quick_cat(o, slow):
+    def fn(tensors=MISSING, dim=MISSING, **named):
+        if named or tensors is MISSING or dim is not MISSING and type(dim) is not int:
+            return slow(*given(tensors, dim), **named)
+        arrays, needs = _small_arrays(tensors)
+        if arrays is None or arrays[0].ndim > 3 and not arrays[0].flags.c_contiguous:
+            return slow(*given(tensors, dim))
+        try:
+            if dim is MISSING or dim == 0:
+                dim, r = 0, concatenate(arrays)
+            else:
+                r = concatenate(arrays, dim)
+                dim %= r.ndim
+            if not r.flags.c_contiguous:
+                r = in_format(r, [arrays])
+        except ValueError:  # AxisError is one
+            return slow(*given(tensors, dim))
+        return joined(CAT, tensors, dim, r, needs)
+    return fn
 
 
 def _small_arrays(tensors) -> tuple:
-    """The arrays of small tensors of one dtype (None of others) and whether one of them needs a gradient."""
-    arrays, needs = [], False
+    """The arrays of small tensors of one float dtype (None of others) and whether one of them needs a gradient."""
+    if type(tensors) is not list and type(tensors) is not tuple or len(tensors) > 64:
+        return None, False
+    arrays, needs, dtype, size = [], False, None, 0
     for t in tensors:
-        if not is_small(t):
+        if type(t) not in READY:
             return None, False
-        arrays.append(t._a)
-        if arrays[-1].dtype is not arrays[0].dtype:
+        a = t._a
+        d = a.dtype
+        if d is not dtype:
+            if dtype is not None or d is not FLOAT32 and d is not FLOAT64:
+                return None, False
+            dtype = d
+        size += a.size
+        if type(a) is not np.ndarray or size > SMALL:
             return None, False
-        needs = needs or t._rg
+        arrays.append(a)
+        if t._rg:
+            needs = True
     return arrays or None, needs
 
 
-CAT = ops["_cat"]
+def joined(o, tensors, dim: int, r, needs: bool):
+    """The result of joining tensors, recorded."""
+    t = new(Tensor)
+    t._a = r
+    t._v = [0]
+    if state.grad:
+        if needs and state.odd:
+            record(o, [list(tensors), dim], (t,))
+        elif needs:
+            edges = [(each._node or each._leaf or edge_of(each)) if each._rg else None for each in tensors]
+            node = t._node = Node(o, plan_for(o, LIST_ALONE), edges, None, r)
+            node.saved = [dim if what == "arg" else [each._a.shape for each in tensors] for what, _ in node.plan.saves]
+            t._rg = True
+    elif state.inference:
+        t._inference = True
+    return t
+
+
+CAT, LIST_ALONE = ops["_cat"], (True,)
 
 
 def _check_cat(model, t, i: int, dim: int) -> None:
@@ -123,21 +172,30 @@ def stack(tensors: "Tensors", dim: "int" = 0):
     return T._stack(tensors, wrap_dim(dim, len(first) + 1))
 
 
-@shortcut("stack")
-def _quick_stack(tensors, dim=0):
-    arrays, needs = _small_arrays(tensors)
-    if arrays is None or type(dim) is not int:
-        return NotImplemented
-    shape = arrays[0].shape
-    if dim == 0:
-        r = np.empty((len(arrays), *shape), arrays[0].dtype)
-        for i, a in enumerate(arrays):
-            if a.shape != shape:
-                return NotImplemented
-            r[i] = a
-    else:
-        r = by_rows(np.stack(arrays, dim), ())
-    return finish(STACK, [list(tensors), dim % r.ndim], r, needs)
+@short_way("stack")
+def _quick_stack(o, slow):
+    def fn(tensors=MISSING, dim=MISSING, **named):
+        if named or tensors is MISSING or dim is not MISSING and type(dim) is not int:
+            return slow(*given(tensors, dim), **named)
+        arrays, needs = _small_arrays(tensors)
+        if arrays is None:
+            return slow(*given(tensors, dim))
+        shape = arrays[0].shape
+        if dim is MISSING or dim == 0:
+            dim = 0
+            r = np.empty((len(arrays), *shape), arrays[0].dtype)
+            for i, a in enumerate(arrays):
+                if a.shape != shape:
+                    return slow(tensors, dim)
+                r[i] = a
+        else:
+            try:
+                r = by_rows(np.stack(arrays, dim), ())
+            except ValueError:
+                return slow(tensors, dim)
+            dim %= r.ndim
+        return joined(STACK, tensors, dim, r, needs)
+    return fn
 
 
 STACK = ops["_stack"]

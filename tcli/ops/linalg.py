@@ -15,7 +15,7 @@ from ..engine import blas, callables, dispatch, dtypes, overrides
 from ..engine.cost import matrix_product
 from ..engine.dispatch import FLOATS, TENSORS, new, wrap
 from ..engine.memory import pool
-from ..engine.registry import T, op, ops, plan_for, raw_helper, rule_helper
+from ..engine.registry import T, op, ops, raw_helper, rule_helper
 from ..engine.tape import FLOAT32, FLOAT64, SMALL, state
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, ShapeError, Unsupported
@@ -297,13 +297,10 @@ def mm(xp, x, mat2):
 
 
 SIDES = (Tensor, *(kind for kind in callables.OPERANDS if kind not in (int, float, complex)))
-_MASKS = ((True, False), (False, True), (True, True))
-
-
 def short_way(name: str, dims: tuple, plans_of: str | None = None):
     """`fn(x, other)` of a product op for tensors of these dims and one float dtype: straight to BLAS."""
     o = ops[name]
-    plans = {mask: plan_for(ops[plans_of or name], (*mask, False)) for mask in _MASKS}
+    plans = callables.plans_of_two(ops[plans_of or name])
     node_name, (n, m), ready = _FLAT_NAMES[dims], dims, dispatch.READY
 
     def fn(x, other):
@@ -336,7 +333,7 @@ def _matmul_operator():
     ways = {dims: short_way("matmul", dims, "mm" if dims == (2, 2) else None) for dims in _FLAT_NAMES}
     ways[3, 3] = _stacks
     matmul, ready = ops["matmul"], dispatch.READY
-    plans = {mask: plan_for(ops["mm"], (*mask, False)) for mask in _MASKS}
+    plans = callables.plans_of_two(ops["mm"])
 
     def operator(x, other):
         """`x @ other`, by the dims of both: two small matrices at once, the rest by way of a function each."""

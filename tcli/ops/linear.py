@@ -7,11 +7,12 @@ import numpy as np
 
 from ..engine import blas, dtypes
 from ..engine.args import wrap_dim
-from ..engine.callables import finish, is_small, shortcut
+from ..engine.callables import finish, is_small, short_way
 from ..engine.cost import matrix_product
 from ..engine.dispatch import READY
 from ..engine.node_view import Passage, as_input, graph_of, transposed
-from ..engine.registry import T, composite, op, ops
+from ..engine.registry import T, composite, op
+from ..engine.ways import MISSING
 from ..errors import BadIndex, DTypeError, EngineError, ShapeError
 from .arrays import refuse
 from .windows import c_name
@@ -140,27 +141,27 @@ def linear(xp, x, weight, bias: "Tensor?" = None):
     return y
 
 
-@shortcut("linear")
-def _quick_linear(x, weight, bias=None):
-    if not (is_small(x) and is_small(weight)):
-        return NotImplemented
-    a, w = x._a, weight._a
-    shape, ndim = w.shape, a.ndim
-    if a.dtype is not w.dtype or len(shape) != 2 or not 0 < ndim < 3 or a.shape[-1] != shape[1]:
-        return NotImplemented
-    if bias is None:
-        return finish(LINEAR, (x, weight, None), a.dot(w.T), x._rg or weight._rg)
-    if type(bias) not in READY:
-        return NotImplemented
-    b = bias._a
-    if b.dtype is not a.dtype or b.shape != shape[:1] or type(b) is not np.ndarray:
-        return NotImplemented
-    y = a.dot(w.T)
-    np.add(y, b, y)
-    return finish(LINEAR, (x, weight, bias), y, x._rg or weight._rg or bias._rg)
+@short_way("linear")
+def _quick_linear(o, slow):
+    def fn(x=MISSING, weight=MISSING, bias=None, **named):
+        if named or not is_small(x) or not is_small(weight):
+            return slow(*[value for value in (x, weight) if value is not MISSING], bias=bias, **named)
+        a, w = x._a, weight._a
+        shape, ndim = w.shape, a.ndim
+        if a.dtype is not w.dtype or len(shape) != 2 or not 0 < ndim < 3 or a.shape[-1] != shape[1]:
+            return slow(x, weight, bias)
+        if bias is None:
+            return finish(o, (x, weight, None), a.dot(w.T), x._rg or weight._rg, "MmBackward0" if ndim == 2 else None)
+        b = bias._a if type(bias) in READY else None
+        if type(b) is not np.ndarray or b.dtype is not a.dtype or b.shape != shape[:1]:
+            return slow(x, weight, bias)
+        y = a.dot(w.T)
+        add(y, b, y)
+        return finish(o, (x, weight, bias), y, x._rg or weight._rg or bias._rg, "AddmmBackward0" if ndim == 2 else None)
+    return fn
 
 
-LINEAR = ops["linear"]
+add = np.add
 
 
 def _linear_graph(node) -> tuple | None:

@@ -60,6 +60,11 @@ def _in_lines(index: np.ndarray, shape: tuple, dim: int) -> bool:
     return index.ndim > 1 and dim % len(shape) == len(shape) - 1 and index.shape[:-1] == shape[:-1]
 
 
+def flat_lead(shape: tuple, index_shape: tuple, dim: int) -> tuple:
+    """(step, lead): `index * step + lead` are the flat places in an array of `shape` of an index along `dim`."""
+    return _steps(shape)[dim], np.array(_elsewhere(shape, index_shape, dim))
+
+
 def _over_places(index: np.ndarray, shape: tuple, dim: int, fn, several: bool = True) -> None:
     """`fn(start, stop, places)` for blocks of rows of the index, on several threads or in order.
 

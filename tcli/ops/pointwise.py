@@ -21,8 +21,28 @@ UNIT = ("unit(3, 4)", "unit()", "unit(0, 2)", "c(2, 3)")
 AWAY = ("away(3, 4)", "away()", "away(0, 2)")
 
 
+multiply, subtract, ndarray = np.multiply, np.subtract, np.ndarray
+
 # As an array: quicker than the Python number.
 _ONES = {np.dtype(d): np.ones((), d) for d in ("float32", "float64")}
+
+
+def _tanh_gradient(k, g, out):
+    """g * (1 - out * out), in one array."""
+    r = multiply(out, out)
+    if type(r) is not ndarray:
+        return g * (1 - r)
+    subtract(_ONES[r.dtype], r, r)
+    return multiply(g, r, r)
+
+
+def _sigmoid_gradient(k, g, out):
+    """g * (1 - out) * out, in one array."""
+    r = subtract(_ONES[out.dtype], out)
+    if type(r) is not ndarray:
+        return g * (r * out)
+    multiply(r, out, r)
+    return multiply(g, r, r)
 
 
 def unary(name: str, ufunc: str, what: str, example: str, shown: str, gradient, samples=PLAIN, also=(),
@@ -98,7 +118,7 @@ unary("cosh", "cosh", "The hyperbolic cosine", "cosh(tensor([0., 1.]))", "tensor
       lambda k, g, x: g * k.conj_of(k.sinh(x)))
 unary("tanh", "tanh", "The hyperbolic tangent", "tanh(tensor([0., 1.]))", "tensor([0.0000, 0.7616])",
       lambda k, g, out: k._tanh_adjoint(g, out), also=["F.tanh"],
-      raw_vjp={"x": lambda k, g, out: g * np.subtract(_ONES[out.dtype], out * out)})
+      raw_vjp={"x": _tanh_gradient})
 unary("asin", "arcsin", "The angle whose sine is x", "asin(tensor([0., 1.]))", "tensor([0.0000, 1.5708])",
       lambda k, g, x: g * k.conj_of(k.rsqrt(1 - x * x)), UNIT, also=["arcsin"])
 unary("acos", "arccos", "The angle whose cosine is x", "acos(tensor([0., 1.]))", "tensor([1.5708, 0.0000])",
@@ -195,7 +215,7 @@ def _logistic(x):
 
 @op("sigmoid", at=EVERYWHERE, also=["F.sigmoid", "special.expit"], promote="float", samples=PLAIN, ufunc=_logistic,
     vjp={"x": lambda k, g, out: k._sigmoid_adjoint(g, out)},
-    raw_vjp={"x": lambda k, g, out: g * (np.subtract(_ONES[out.dtype], out) * out)})
+    raw_vjp={"x": _sigmoid_gradient})
 def sigmoid(xp, x):
     """1 / (1 + exp(-x)), elementwise: the real line squeezed into (0, 1).
 

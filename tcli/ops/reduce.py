@@ -11,9 +11,9 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, rule_helper
-from ..engine.sums import small_sum
+from ..engine.sums import ones_of, small_sum
 from ..engine.symbols import NotFusable, rows
-from ..engine.tape import state
+from ..engine.tape import FLOAT32, FLOAT64, state
 from ..errors import DTypeError, EngineError, ShapeError
 from .blocks import is_large, is_one_line, reduced
 from .row_kernels import logsumexp, logsumexp_of_all, logsumexp_of_lines
@@ -106,8 +106,17 @@ def _small_sum(ndim: int, dim, keepdim: bool, dtype):
         dim, = dim
 
     def run(x):
-        return small_sum(x, dim, keepdim) if x.dtype.kind == "f" else np.add.reduce(x, dim, np.int64, None, keepdim)
+        d = x.dtype
+        if dim is None and not keepdim and (d is FLOAT32 or d is FLOAT64) and x.size <= 512:
+            ones = (_ones32 if d is FLOAT32 else _ones64).get(x.size)
+            if ones is not None:
+                return x.ravel().dot(ones)
+        return small_sum(x, dim, keepdim) if d.kind == "f" else np.add.reduce(x, dim, np.int64, None, keepdim)
     return run
+
+
+# The ones of `small_sum` by length, there once it has been asked.
+_ones32, _ones64 = ones_of(FLOAT32), ones_of(FLOAT64)
 
 
 @op("sum", out="of dtype", fuse=True, small=_small_sum, at="torch tensor", grad_name=numbered("Sum"),
@@ -188,6 +197,11 @@ def _mean_rule(k, g, x_shape, dim, keepdim):
     return spread(k, g / n if n else g * float("nan"), x_shape, dim, keepdim)
 
 
+def _raw_mean_rule(k, g, x_shape, dim, keepdim):
+    n = math.prod(x_shape) if dim is None else count_of(x_shape, dim)
+    return spread(k, np.asarray(g / g.dtype.type(n)) if n else g * g.dtype.type(math.nan), x_shape, dim, keepdim)
+
+
 def _small_mean(ndim: int, dim, keepdim: bool, dtype):
     add = _small_sum(ndim, dim, keepdim, dtype)
     if add is None:
@@ -203,7 +217,8 @@ def _small_mean(ndim: int, dim, keepdim: bool, dtype):
 
 
 @op("mean", out=_mean_out, fuse=True, small=_small_mean, at="torch tensor", grad_name=numbered("Mean"),
-    samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule}, raw_vjp=True)
+    samples=[*DIMS, *MORE_DIMS, "ints(3), dtype=torch.float32"], vjp={"x": _mean_rule},
+    raw_vjp={"x": _raw_mean_rule})
 def mean(xp, x, dim: "Dims?" = None, keepdim: "bool" = False, *, dtype: "DType?" = None):
     """The mean of all elements, or along dims.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..engine.memory import pool
-from ..engine.sums import block_dot, block_sum, line_dots, line_sums
+from ..engine.sums import block_dot, block_sum, far_line_dots, line_dots, line_sums
 from .blocks import BLOCK, LONG, in_columns, in_order, is_one_line, over_rows, over_slabs, reduced, several_threads, slabs
 
 RUN = 1 << 16  # elements of a block of running sums
@@ -290,7 +290,7 @@ def squares_of_rows(x: np.ndarray) -> np.ndarray:
     out = np.empty((len(rows), 1), x.dtype)
 
     def some(start: int, stop: int) -> None:
-        out[start:stop] = line_dots(rows[start:stop])
+        out[start:stop] = far_line_dots(rows[start:stop])
     over_rows(len(rows), x.shape[-1], some, LONG)
     return out.reshape(x.shape[:-1])
 

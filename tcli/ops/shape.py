@@ -4,12 +4,14 @@ import numpy as np
 
 from ..engine import dispatch, dtypes
 from ..engine.args import wrap_dim
-from ..engine.callables import finish_view, is_small, shortcut
+from ..engine.callables import short_way
 from ..engine.device import as_device, move
 from ..engine.dispatch import assign, execute
+from ..engine.quick_views import reshaping
 from ..engine.registry import T, composite, op, ops, raw_helper, rule_helper
 from ..engine.storage import channels_last, channels_last_3d, contiguous_format, preserve_format
 from ..engine.symbols import NotFusable
+from ..engine.ways import LongRoad
 from ..errors import EngineError, GradError, ShapeError
 from .blocks import is_large, row_major_copy
 
@@ -56,8 +58,18 @@ def _plain_copy(xp, x, memory_format):
     return x.copy()
 
 
-@op("clone", at="torch tensor", samples=["r(3, 4)", "r()", "r(3, 4).t()", "r(3).expand(2, 3)"], half=False, raw_vjp=True,
-    fuse=_plain_copy,
+def _small_clone(ndim: int, memory_format):
+    return _contiguous_copy if memory_format is None or memory_format is preserve_format else None
+
+
+def _contiguous_copy(x):
+    if not x.flags.c_contiguous:
+        raise LongRoad
+    return x.copy()
+
+
+@op("clone", at="torch tensor", small=_small_clone, samples=["r(3, 4)", "r()", "r(3, 4).t()", "r(3).expand(2, 3)"],
+    half=False, raw_vjp=True, fuse=_plain_copy,
     vjp={"x": lambda k, g: g})
 def clone(xp, x, *, memory_format: "any" = None):
     """A copy with its own memory; gradients flow through.
@@ -160,30 +172,29 @@ def _view(xp, x, shape: "Shape*"):
     return out
 
 
-def quick_reshape(o, x, shape):
-    """A small contiguous tensor in another shape; anything that needs a look goes the long road."""
-    if not is_small(x):
-        return NotImplemented
-    a = x._a
-    if not a.size or not a.flags.c_contiguous:
-        return NotImplemented
-    for n in shape:
-        if type(n) is not int or n < -1:
-            return NotImplemented
-    return finish_view(o, x, (shape,), a.reshape(shape))
+short_way("reshape")(reshaping(ops["reshape"]))
 
 
-@shortcut("reshape")
-def _quick_reshape(x, *shape):
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
-        shape = tuple(shape[0])
-    return quick_reshape(RESHAPE, x, shape)
+def _small_expand(ndim: int, size: tuple, implicit):
+    """What shape and strides an expansion gives depends on the shape and strides alone."""
+    known: dict = {}
+
+    def run(x):
+        flags = x.flags
+        if not flags.c_contiguous or not flags.writeable or not x.size:
+            raise LongRoad
+        key = x.shape, x.itemsize
+        found = known.get(key)
+        if found is None:
+            if len(known) > 64:
+                known.clear()
+            r = expand(np, x, size)
+            found = known[key] = r.shape, r.strides
+        return np.ndarray(found[0], x.dtype, x, 0, found[1])
+    return run
 
 
-RESHAPE = ops["reshape"]
-
-
-@op("expand", at="tensor", also=["torch.broadcast_to", "tensor.broadcast_to"], view=True,
+@op("expand", at="tensor", also=["torch.broadcast_to", "tensor.broadcast_to"], view=True, small=_small_expand,
     samples=["r(3, 1), (3, 4)", "r(3), (2, 3)", "r(1), (-1,)"],
     vjp={"x": lambda k, g: g}, raw_vjp=True)
 def expand(xp, x, size: "Shape*", *, implicit: "any" = False):
@@ -248,7 +259,11 @@ def _inverse(dims: tuple) -> tuple:
     return tuple(wrapped.index(i) for i in range(n))
 
 
-@op("transpose", at="torch tensor", view=True,
+def _small_transpose(ndim: int, dim0: int, dim1: int):
+    return (lambda x: x.swapaxes(dim0, dim1)) if ndim else None
+
+
+@op("transpose", at="torch tensor", view=True, small=_small_transpose,
     samples=["r(2, 3), 0, 1", "r(2, 3, 4), -1, 0"],
     vjp={"x": lambda k, g, dim0, dim1: k.transpose(g, dim0, dim1)}, raw_vjp=True)
 def transpose(xp, x, dim0: "Dim", dim1: "Dim"):
@@ -283,7 +298,8 @@ def swapdims(x, dim0: "Dim", dim1: "Dim"):
     return T.transpose(x, dim0, dim1)
 
 
-@op("t", at="torch tensor", view=True, samples=["r(2, 3)", "r(3)"], grad_name="TBackward0",
+@op("t", at="torch tensor", view=True, small=lambda ndim: np.ndarray.transpose if ndim == 2 else None,
+    samples=["r(2, 3)", "r(3)"], grad_name="TBackward0",
     vjp={"x": lambda k, g: k.t(g)}, raw_vjp={"x": lambda k, g: g.T})
 def t(xp, x):
     """The transpose of a matrix; vectors and 0-d tensors as they are.
@@ -317,6 +333,9 @@ def unsqueeze(xp, x, dim: "int"):
 
 def _squeeze_name(x, dim=None) -> str:
     return "SqueezeBackward" + ("0" if dim is None else "1" if len(dim) == 1 else "2")
+
+
+_squeeze_name.by_options = True
 
 
 def _squeezed(x):

@@ -6,9 +6,12 @@ where gradients are recorded; they carry (name, index) for that.
 """
 
 from ..engine.args import type_name, wrap_dim
+from ..engine.callables import short_way
 from ..engine.dispatch import note_view
+from ..engine.quick_views import is_splittable, parts_of
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.tensor import Tensor
+from ..engine.ways import MISSING
 from ..errors import ArgumentError, BadIndex, EngineError
 
 
@@ -65,6 +68,33 @@ def unbind(x, dim: "Dim" = 0):
     if not x.shape[dim]:
         return ()
     return _several(x, T._unbind(x, dim), "Unbind", ops["select"], ((dim, i) for i in range(x.shape[dim])))
+
+
+@short_way("unbind")
+def _quick_unbind(o, slow):
+    unbind_op, select = ops["_unbind"], ops["select"]
+
+    def fn(x=MISSING, dim=0, **named):
+        if named or not is_splittable(x, dim):
+            return slow(x, dim, **named) if x is not MISSING else slow(dim=dim, **named)
+        a = x._a
+        dim %= a.ndim
+        before = (slice(None),) * dim
+        n = a.shape[dim]
+        arrays = list(a) if not dim and a.ndim > 1 else [a[(*before, i, Ellipsis)] for i in range(n)]
+        return parts_of(unbind_op, (x, dim), "Unbind", select, [(dim, i) for i in range(n)], arrays)
+    return fn
+
+
+def _quick_split(x, size: int, dim: int) -> tuple:
+    """Parts of `size` along a dim of a tensor that `is_splittable`."""
+    a = x._a
+    dim %= a.ndim
+    before, n = (slice(None),) * dim, a.shape[dim]
+    starts = range(0, n, size)
+    arrays = [a[(*before, slice(i, i + size))] for i in starts]
+    values = x, [min(size, n - i) for i in starts], dim, "SplitBackward0"
+    return parts_of(ops["_split"], values, "Split", ops["_slice"], [(dim, i, min(i + size, n), 1) for i in starts], arrays)
 
 
 def _split_at(x, sizes: list, dim: int, name: str) -> tuple:
@@ -140,6 +170,16 @@ def split_with_sizes(x, split_sizes: "any", dim: "int" = 0):
     return _split_at(x, _given_sizes(x, split_sizes, dim), dim, "SplitWithSizes")
 
 
+@short_way("split")
+def _quick_split_by(o, slow):
+    def fn(x=MISSING, size=MISSING, dim=0, **named):
+        if not named and type(size) is int and size > 0 and is_splittable(x, dim):
+            return _quick_split(x, size, dim)
+        given = [value for value in (x, size) if value is not MISSING]
+        return slow(*given, dim, **named) if len(given) == 2 else slow(*given, dim=dim, **named)
+    return fn
+
+
 def _chunk_size(x, chunks: int, dim: int) -> int:
     if chunks <= 0:
         raise EngineError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
@@ -156,6 +196,16 @@ def chunk(x, chunks: "int", dim: "int" = 0):
     dim = _along(x, dim, "chunk expects")
     size = _chunk_size(x, chunks, dim)
     return T.split(x, size, dim) if size else T.split_with_sizes(x, [0] * chunks, dim)
+
+
+@short_way("chunk")
+def _quick_chunk(o, slow):
+    def fn(x=MISSING, chunks=MISSING, dim=0, **named):
+        if not named and type(chunks) is int and chunks > 0 and is_splittable(x, dim):
+            return _quick_split(x, -(-x._a.shape[dim] // chunks), dim)
+        given = [value for value in (x, chunks) if value is not MISSING]
+        return slow(*given, dim, **named) if len(given) == 2 else slow(*given, dim=dim, **named)
+    return fn
 
 
 @function("torch.unsafe_split", "tensor.unsafe_split", samples=["r(4, 3), 2"])

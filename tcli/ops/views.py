@@ -3,12 +3,13 @@
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes as common_shape
 from ..engine.args import type_name, wrap_dim
-from ..engine.callables import shortcut
+from ..engine.callables import short_way
+from ..engine.quick_views import is_plain, reshaping, view_of
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.storage import address, root_of
 from ..engine.warn import warn_once
+from ..engine.ways import MISSING
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
-from .shape import quick_reshape
 
 
 @op("_view_dtype", at="", view=True, samples=[], nograd=True)
@@ -65,14 +66,7 @@ def view(x, size: "any*" = None, *, dtype: "DType?" = None):
     return T._view(x, size if isinstance(size, (tuple, list)) else (size,))
 
 
-@shortcut("view")
-def _quick_view(x, *size):
-    if len(size) == 1 and type(size[0]) is tuple:
-        size, = size
-    return quick_reshape(VIEW, x, size)
-
-
-VIEW = ops["_view"]
+short_way("view")(reshaping(ops["_view"]))
 
 
 @composite("view_as", at="tensor", samples=["r(3, 4), r(2, 6)"], out=False)
@@ -188,6 +182,19 @@ def flatten(x, start_dim: "Dim" = 0, end_dim: "Dim" = -1):
     for n in shape[start_dim:end_dim + 1]:
         joined *= n
     return T.reshape(x, shape[:start_dim] + (joined,) + shape[end_dim + 1:])
+
+
+@short_way("flatten")
+def _quick_flatten(o, slow):
+    def fn(x=MISSING, /, *args, **kwargs):
+        if args or kwargs or not is_plain(x) or not x._a.ndim or not x._a.size or not x._a.flags.c_contiguous:
+            return slow(*args, **kwargs) if x is MISSING else slow(x, *args, **kwargs)
+        a = x._a
+        if a.ndim == 1:
+            return x
+        r = a.reshape(-1)
+        return view_of(ops["reshape"], x, (r.shape,), r)
+    return fn
 
 
 @composite("unflatten", at="torch tensor", samples=["r(2, 6), 1, (2, 3)", "r(6), 0, (-1, 2)"], out=False)
@@ -357,7 +364,7 @@ def _matrix_transpose(x, name: str = "mT"):
 
 def _reversed(x):
     if x._a.ndim == 2:
-        t = T.t(x)
+        t = view_of(TRANSPOSED, x, (), x._a.T) if is_plain(x) else T.t(x)
         if t._node is not None:
             t._node._name = "PermuteBackward0"
         return t
@@ -365,6 +372,9 @@ def _reversed(x):
               "error in a future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim "
               "- 1, -1, -1))` to reverse the dimensions of a tensor.")
     return T.permute(x, tuple(range(x.ndim))[::-1])
+
+
+TRANSPOSED = ops["t"]
 
 
 def _adjoint(x, name: str = "mH"):

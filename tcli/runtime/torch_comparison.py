@@ -153,7 +153,7 @@ def _default_tolerances(*kinds) -> tuple[float, float]:
 
 def _values(t: Tensor) -> np.ndarray:
     if t.dtype.itemsize < 4 and t.is_floating_point():
-        t = t.float()
+        t = t.to(dtypes.float32)
     a = t.cpu().numpy()
     return a.astype(np.int64) if a.dtype.kind in "biu" and a.dtype != np.uint64 else a
 

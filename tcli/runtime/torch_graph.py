@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..engine import hooks, tape
+from ..engine import backward, hooks, tape
 from ..engine.autograd import saved_tensors_hooks
 from ..engine.node_view import GraphNode
 from ..engine.tape import state
@@ -64,7 +64,8 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
 
 def increment_version(tensor: Any) -> None:
     """Counts a write to the memory of a tensor, or of several."""
-    for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
+    tensors: Any = (tensor,) if isinstance(tensor, Tensor) else tensor
+    for t in tensors:
         t._v[0] += 1
 
 
@@ -99,7 +100,7 @@ def register_multi_grad_hook(tensors: Any, fn: Callable, *, mode: str = "all") -
     def note(place: int, gradient: Tensor) -> None:
         key = id(state.roots)
         if key not in waiting:
-            reached = tape.reached_from(state.roots)
+            reached = backward.reached_from(state.roots)
             if state.wanted is not None:
                 reached &= state.wanted
             waiting.clear()

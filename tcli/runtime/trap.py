@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine import fuse
 from ..engine.registry import Op
-from ..engine.tape import Node
+from ..engine.tape import NODES, Node
 from ..engine.tensor import Tensor
 from ..errors import EngineError
 from ..source import is_program_code, span_of_instruction
@@ -116,7 +116,7 @@ class Trap:
         while frame is not None and frame is not program:
             for value in frame.f_locals.values():
                 op = value if op is None and isinstance(value, Op) else op
-                node = value if node is None and type(value) is Node and frame.f_code.co_name != "_record" else node
+                node = value if node is None and type(value) in NODES and frame.f_code.co_name != "_record" else node
                 given += value if isinstance(value, (list, tuple)) else (value,)
             frame = frame.f_back
         tensors = [value for value in given if isinstance(value, Tensor) and _SLOT in value.__dict__

@@ -315,3 +315,67 @@ print(F.batch_norm(x, None, None, training=True), y.real)
         shown.append(capsys.readouterr().out)
         assert all(o.grad_name for o in ops.values())
     assert shown[0] == shown[1]
+
+
+# ---------------------------------------------------------------- views, parts and numbers
+
+@pytest.mark.parametrize("index, name", [("0", "Select"), ("-1", "Select"), (":", "Alias"), ("0:2", "Alias"), ("0:1", "Slice"),
+                                         ("0, 1:", "Slice"), ("None", "Unsqueeze"), (":, None, 1", "Select"),
+                                         (":, 0:9", "Alias")])
+def test_a_view_by_index_is_named_after_its_last_step(session, index, name):
+    session.run(f"w = randn(2, 3, requires_grad=True); y = w[{index}]")
+    want = "Slice" if index in (":", "0:2") else name  # a slice alone
+    assert session.eval("y.grad_fn.name()") == want + "Backward0"
+    session.run("y.sum().backward()")
+    assert session.eval(f"w.grad[{index}].sum().item() == y.numel() == w.grad.sum().item()")
+
+
+def test_a_write_into_a_base_gives_its_short_views_a_history(session):
+    session.run("b = zeros(2, 3); v = b[0]; t = b.t(); f = b.view(6); p, q = b.unbind(0); w = ones(3, requires_grad=True)")
+    session.run("b[0] = w * 2")
+    assert session.eval("[x.requires_grad for x in (v, t, f)]") == [True, True, True]
+    session.run("(v.sum() + t.sum() + f.sum()).backward()")
+    assert session.eval("w.grad.tolist()") == [6.0, 6.0, 6.0]
+
+
+def test_parts_share_a_node_and_refuse_writes(session):
+    session.run("w = arange(6.).view(3, 2).requires_grad_(); a, b, c = (w * 1).unbind(0)")
+    assert session.eval("a.grad_fn is b.grad_fn and (a.output_nr, c.output_nr) == (0, 2)")
+    with pytest.raises(tcli.TcliError, match="Output 0 of Unbind"):
+        session.run("a.add_(1)")
+    session.run("(a * 2 + c).sum().backward()")
+    assert session.eval("w.grad.tolist()") == [[2.0, 2.0], [0.0, 0.0], [1.0, 1.0]]
+    assert session.eval("[p.shape[1] for p in ones(2, 5).chunk(3, -1)]") == [2, 2, 1]
+    assert session.eval("[p.tolist() for p in arange(3).split(2)]") == [[0, 1], [2]]
+
+
+def test_a_number_keeps_its_sign_of_zero_however_often_it_is_met(session):
+    assert session.eval("[str((zeros(1) * k).item()) for k in (0, 0.0, -0.0, 0, True)]") == ["0.0", "0.0", "-0.0", "0.0", "0.0"]
+    assert session.eval("[str((tensor([-0.0]) + k).item()) for k in (-0.0, 0, -0.0, 0.0)]") == ["-0.0", "0.0", "-0.0", "0.0"]
+
+
+@pytest.mark.parametrize("call", ["ones(2, 3).gather(1, tensor([[3]]))", "ones(2, 3).gather(1, tensor([[-1]]))",
+                                  "ones(2, 3).gather(0, tensor([[0, 0, 0, 0]]))", "ones(2, 3)[[0, 2]]", "ones(2, 3)[2]",
+                                  "ones(2, 3).view(4)", "ones(2, 3).flatten(2)",
+                                  "torch.cat([ones(2), ones(1, 2)])", "torch.stack([ones(2), ones(3)])", "zeros(-1)",
+                                  "torch.full((2, -1), 1.0)", "torch.arange(-1)", "torch.eye(-1)", "ones(3).chunk(0)",
+                                  "ones(2, 3)[:, ::0]", "ones(()).unbind(0)"])
+def test_what_does_not_fit_fails_in_the_words_of_the_long_road(session, call):
+    with pytest.raises(tcli.TcliError) as short:
+        session.eval(call)
+    session.run("torch.set_fusion(True, 1)")  # no short ways
+    try:
+        with pytest.raises(tcli.TcliError) as long:
+            session.eval(call)
+    finally:
+        session.run("torch.set_fusion(True, 262144)")
+    assert str(short.value) == str(long.value)
+
+
+def test_a_node_that_was_looked_at_takes_part_as_before(session):
+    session.run("w = tensor([0.5], requires_grad=True); y = torch.tanh(w); n = y.grad_fn; r = n._saved_result.item()")
+    assert session.eval("abs(r - math.tanh(0.5)) < 1e-6 and type(n).__name__ == 'TanhBackward0' and n is y.grad_fn")
+    with pytest.raises(tcli.TcliError, match="'TanhBackward0' object has no attribute '_saved_self'"):
+        session.eval("n._saved_self")
+    session.run("y.sum().backward()")
+    assert abs(session.eval("w.grad.item()") - (1 - np.tanh(0.5) ** 2)) < 1e-6

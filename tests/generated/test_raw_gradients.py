@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tcli.ops  # noqa: F401
-from tcli.engine import autograd, tape
+from tcli.engine import autograd, backward
 from tcli.engine.registry import ops
 
 from .local import LIBRARY, callable_of, is_tensor
@@ -34,8 +34,8 @@ def test_rules_on_arrays_agree_with_rules_on_tensors(name, number, dtype, monkey
     if not values or not leaves:
         return
     on_the_long_road = []
-    step = tape._step
-    monkeypatch.setattr(tape, "_step", lambda node, *rest: on_the_long_road.append(node) or step(node, *rest))
+    step = backward._step
+    monkeypatch.setattr(backward, "_step", lambda node, *rest: on_the_long_road.append(node) or step(node, *rest))
     on_arrays = autograd.grad(values, leaves, _seeds(values), retain_graph=True, allow_unused=True)
     assert not [node for node in on_the_long_road if node.op is ops[name]]
     on_tensors = autograd.grad(values, leaves, _seeds(values), create_graph=True, allow_unused=True)
