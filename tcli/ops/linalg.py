@@ -218,14 +218,14 @@ def check_matrices(a, b) -> None:
 
 def check_stacks(a, b, kernel: str = "bmm") -> None:
     """Both are stacks of one size, apart from broadcasting."""
-    if a.dtype != b.dtype:
-        raise DTypeError(f"expected scalar type {scalar(a)} but found {scalar(b)}")
     n = max(prod(a.shape[:-2]), prod(b.shape[:-2]))
     if a.shape[-1] != b.shape[-2] or kernel != "matmul" and a.shape[0] != b.shape[0]:
         size = n if kernel == "matmul" else a.shape[0]
         got = n if kernel == "matmul" else b.shape[0]
         raise ShapeError(f"Expected size for first two dimensions of batch2 tensor to be: [{size}, {a.shape[-1]}] "
                          f"but got: [{got}, {b.shape[-2]}].")
+    if a.dtype != b.dtype:
+        raise DTypeError(f"expected scalar type {scalar(a)} but found {scalar(b)}")
     no_bool(a, "bmm" if kernel == "matmul" else kernel)
 
 
