@@ -30,7 +30,7 @@ SMALL = 1 << 14  # elements: above that a tensor costs nothing beside the arithm
 class _State:
     """Modes that the hot path reads: recording, inference, and whether to note program positions."""
 
-    __slots__ = ("anomaly", "grad", "inference", "odd", "roots", "saved_hooks", "trace", "wanted", "where")
+    __slots__ = ("anomaly", "deterministic", "grad", "inference", "odd", "roots", "saved_hooks", "trace", "wanted", "where")
 
     def __init__(self):
         self.grad = True
@@ -39,6 +39,7 @@ class _State:
         self.where = False
         self.trace = False  # every backward pass is traced
         self.anomaly = False
+        self.deterministic = (0, False)  # see deterministic.py
         self.saved_hooks: list = []
         self.roots: tuple | list = ()  # where the backward pass that runs began
         self.wanted: set | None = None  # the nodes that it needs, where not all

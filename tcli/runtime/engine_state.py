@@ -27,6 +27,7 @@ class EngineState:
         if where != "cpu":
             device.backend(self.devices[0])  # a device that is not here fails now
         self.modes = (True, False)
+        self.deterministic = (0, False)
         # Whether tensors note their place in the program, and whether every backward pass is traced.
         self.positions = self.trace = trace
         self.on_trace = [show_trace]
@@ -47,6 +48,7 @@ class EngineState:
         self.dtype, dtypes._default = dtypes._default, self.dtype
         self.devices, device._default_stack[:] = device._default_stack[:], self.devices
         self.modes, (state.grad, state.inference) = (state.grad, state.inference), self.modes
+        self.deterministic, state.deterministic = state.deterministic, self.deterministic
         self.positions, state.where = state.where, self.positions
         self.trace, state.trace = state.trace, self.trace
         self.expanded, notes.expanded = notes.expanded, self.expanded

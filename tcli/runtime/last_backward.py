@@ -7,7 +7,7 @@ numbers of a node are worked out at once instead, so that no large gradient is h
 
 from __future__ import annotations
 
-from ..engine import tape
+from ..engine.broadcasting import sum_to
 from ..engine.tape import AccumulateGrad
 from ..engine.trace_order import inputs_of, tree_walk
 from ..engine.tracing import TraceRow, saved_bytes
@@ -68,8 +68,7 @@ class LastBackward:
 
 def _total(parts: list, shape: tuple) -> Any:
     """The sum of what reached a leaf, in the leaf's shape."""
-    fitted = [part if part._a.shape == shape else tape.sum_to(part, shape)  # type: ignore[attr-defined]
-              for part in parts]
+    fitted = [part if part._a.shape == shape else sum_to(part, shape) for part in parts]
     total = fitted[0]
     for part in fitted[1:]:
         total = total + part

@@ -45,6 +45,7 @@ REFUSED = [
     (lambda: torch.tensor([1]).byte() ** -3, RuntimeError, "Integers to negative integer powers are not allowed."),
     (lambda: torch.div(torch.ones(2).half(), 1j), NotImplementedError, "\"div_cpu\" not implemented for 'ComplexHalf'"),
     (lambda: torch.pow(torch.ones(2).half(), 1j), NotImplementedError, "\"pow\" not implemented for 'ComplexHalf'"),
+    (lambda: torch.eye(2, dtype=torch.complex32), NotImplementedError, "\"eye\" not implemented for 'ComplexHalf'"),
     (lambda: torch.cat([nothing, torch.ones(2)], out=nothing), RuntimeError, "refer to a single memory location"),
     (lambda: torch.mean(torch.tensor([1j]), out=torch.zeros(())), RuntimeError,
      "mean.dtype_out(): input types can't be cast to the desired output type Float"),

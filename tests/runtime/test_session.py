@@ -347,3 +347,10 @@ def test_type_tells_and_checks_but_makes_no_classes(session):
 ])
 def test_no_object_of_a_known_module_leads_out(session, text):
     failure(session, text)
+
+
+def test_a_session_keeps_its_word_on_deterministic_ops():
+    strict = tcli.Session()
+    strict.run("torch.use_deterministic_algorithms(True)")
+    assert tcli.Session().run("torch.are_deterministic_algorithms_enabled()") is False
+    assert strict.run("torch.are_deterministic_algorithms_enabled()") is True
