@@ -123,7 +123,9 @@ def agrees(want: str, got: str) -> bool:
 
 def _normal(text: str) -> str:
     # A longer time moves the head of its column too.
-    lines = [re.sub(r" +time$", " time", _TIME.sub(" (time)", line).rstrip()) for line in text.rstrip().split("\n")]
+    lines = [_TIME.sub(" (time)", line).rstrip() for line in text.rstrip().split("\n")]
+    if any(line.endswith("(time)") for line in lines):  # the column of times is as wide as the longest
+        lines = [re.sub(r" +(\S+)$", r" \1", line) for line in lines]
     return "\n".join(lines)
 
 
