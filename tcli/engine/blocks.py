@@ -21,8 +21,7 @@ from .sums import block_dot, block_sum, column_best, line_best, line_sums
 from .symbols import Expr, Reduction, Rows
 from .threads import parallel, spread
 
-BLOCK = 1 << 16  # elements: so that three buffers fit the second cache, and threads do not meet too often
-SUMMED = 1 << 17  # where blocks are reduced, which takes more calls
+BLOCK = 1 << 17  # elements: so that a few buffers nearly fit the second cache, and threads seldom meet
 READ_BYTES = 1 << 21  # of a block that is only read once
 LONGEST_ROW = 1 << 20  # elements of a row that is reduced within one block
 FEWEST_ROWS = 8  # a block adds up at least so many rows into one
@@ -180,7 +179,7 @@ def _reshaped(a, sizes: list, strides: list) -> np.ndarray:
 
 def _geometry(plan: Plan, arrays: list, sizes: list, highest: int | None, once: bool) -> Geometry:
     if not once:
-        return Geometry(sizes, SUMMED if plan.finals else BLOCK, highest)
+        return Geometry(sizes, BLOCK, highest)
     return Geometry(sizes, READ_BYTES // max([a.itemsize for a in arrays], default=8), highest)
 
 

@@ -118,7 +118,6 @@ LAYOUTS = {
 @pytest.mark.parametrize("first", LAYOUTS)
 def test_layouts(first, second, block, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK", block)
-    monkeypatch.setattr(blocks, "SUMMED", block)
     a, b = LAYOUTS[first](_numbers(24, 30)), LAYOUTS[second or first](_numbers(24, 30, seed=1))
     if second and a.ndim != b.ndim:
         pytest.skip("these do not broadcast")
