@@ -40,6 +40,7 @@ RULES = {
     "take": "take(): self and out expected to have the same dtype, but got self.dtype = {Want} and out.dtype = {Have}",
     "quantile": "quantile() out tensor must be same dtype as the input tensor",
     "tensordot": "tensordot: Expected the output tensor to have dtype {Want}, but got an output tensor with dtype {Have}",
+    "hashed": "Expected result to be of dtype uint64, but got {Have}",
     "choice": "Expected out type to be {Want} but got {Have}",
     "nonzero": "nonzero: Expected out tensor to have scalar type {Want} but got scalar type{Have}",
     "multinomial": "multinomial expects {Want} tensor out, got: {Have}",

@@ -20,8 +20,8 @@ TABLES: dict[str, dict[str, str]] = {
         "binary":
             "atan2 copysign float_power fmod frexp heaviside hypot isclose ldexp logaddexp logaddexp2 nextafter remainder",
         "bitwise":
-            "_invert bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor gcd lcm "
-            "logical_and logical_not logical_or logical_xor",
+            "_invert bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor gcd hash_tensor "
+            "lcm logical_and logical_not logical_or logical_xor",
         "cholesky": "_cholesky cholesky cholesky_inverse cholesky_solve linalg_cholesky linalg_cholesky_ex",
         "choose": "_method_where _where addcdiv addcmul lerp masked_fill where",
         "complex":
@@ -201,10 +201,11 @@ TABLES: dict[str, dict[str, str]] = {
             "tensor.__rrshift__ tensor.__rshift__ tensor.__rxor__ tensor.__xor__ tensor.bitwise_and tensor.bitwise_and_ "
             "tensor.bitwise_left_shift tensor.bitwise_left_shift_ tensor.bitwise_not tensor.bitwise_not_ tensor.bitwise_or "
             "tensor.bitwise_or_ tensor.bitwise_right_shift tensor.bitwise_right_shift_ tensor.bitwise_xor tensor.bitwise_xor_ "
-            "tensor.gcd tensor.gcd_ tensor.lcm tensor.lcm_ tensor.logical_and tensor.logical_and_ tensor.logical_not "
-            "tensor.logical_not_ tensor.logical_or tensor.logical_or_ tensor.logical_xor tensor.logical_xor_ "
-            "torch.bitwise_and torch.bitwise_left_shift torch.bitwise_not torch.bitwise_or torch.bitwise_right_shift "
-            "torch.bitwise_xor torch.gcd torch.lcm torch.logical_and torch.logical_not torch.logical_or torch.logical_xor",
+            "tensor.gcd tensor.gcd_ tensor.hash_tensor tensor.lcm tensor.lcm_ tensor.logical_and tensor.logical_and_ "
+            "tensor.logical_not tensor.logical_not_ tensor.logical_or tensor.logical_or_ tensor.logical_xor "
+            "tensor.logical_xor_ torch.bitwise_and torch.bitwise_left_shift torch.bitwise_not torch.bitwise_or "
+            "torch.bitwise_right_shift torch.bitwise_xor torch.gcd torch.hash_tensor torch.lcm torch.logical_and "
+            "torch.logical_not torch.logical_or torch.logical_xor",
         "cholesky":
             "linalg.cholesky linalg.cholesky_ex tensor.cholesky tensor.cholesky_inverse tensor.cholesky_solve torch.cholesky "
             "torch.cholesky_inverse torch.cholesky_solve",

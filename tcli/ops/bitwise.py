@@ -1,7 +1,9 @@
 """Bits and truth values: and, or, xor, not, shifts, gcd and lcm."""
 
+import numpy as np
+
 from ..engine.registry import T, composite, op
-from ..errors import ArgumentError
+from ..errors import ArgumentError, BadIndex, EngineError
 from .arrays import refuse
 
 EVERYWHERE = "torch tensor tensor_"
@@ -151,3 +153,40 @@ def lcm(xp, x, other):
     """
     refuse(x, "bfc", "lcm_cpu")
     return xp.lcm(x, other)
+
+
+def _hashed_shape(xp, x, dim, keepdim, mode):
+    return xp.add.reduce(x.astype(np.uint64), _hashed_axes(x, dim), np.uint64, None, keepdim)
+
+
+def _hashed_axes(x, dim):
+    return None if dim in (None, ()) or not x.ndim else dim
+
+
+@op("hash_tensor", out="hashed", at="torch tensor", nograd=True, half=False, host=True, shape=_hashed_shape,
+    samples=["r(3, 4)", "r(3, 4), 1", "r(2, 3, 4), (0, -1), keepdim=True", "ints(4, 3).t(), 0", "b(5)", "r()", "r(0, 2), 1",
+             "torch.tensor([math.nan, -0.0, math.inf])", "torch.tensor([-1, 2], dtype=torch.int8)", "r(3).bfloat16()"],
+    errors=["r(0)", "r(0, 2), 0", "r(2) * 1j", "r(2), mode=1", "r(2), 3"])
+def hash_tensor(xp, x, dim: "Dims?" = None, *, keepdim: "bool" = False, mode: "int" = 0):
+    """The xor of the bits of all elements, or of those along dims, as float64 or int64; uint64.
+
+    >>> hash_tensor(tensor([1, 2, 4]))
+    tensor(7, dtype=torch.uint64)
+    """
+    if mode != 0:
+        raise EngineError(f"Unknown hash_tensor mode: {mode}")
+    refuse(x, "c", "xor_sum_cpu")
+    if not x.size:
+        _check_hashed(x.shape, dim)
+    wide = np.float64 if x.dtype.kind in "fV" else np.uint64 if x.dtype.kind in "ub" else np.int64
+    bits = np.ascontiguousarray(x.astype(wide)).view(np.uint64).reshape(x.shape)
+    return np.bitwise_xor.reduce(bits, axis=_hashed_axes(x, dim), keepdims=keepdim)
+
+
+def _check_hashed(shape: tuple, dim) -> None:
+    if dim in (None, ()):
+        raise EngineError("hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                          "dim with the 'dim' argument.")
+    for d in dim if type(dim) is tuple else (dim,):
+        if not shape[d]:
+            raise BadIndex(f"hash_tensor: Expected reduction dim {d} to have non-zero size.")
