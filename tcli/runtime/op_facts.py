@@ -62,7 +62,9 @@ def all_facts(pattern: str = "", probe: bool = True) -> list[Facts]:
     groups: dict[str, list] = {}
     for each in _declared():
         groups.setdefault(each[0], []).append(each)
-    return [_facts(name, groups[name], probe) for name in sorted(groups) if pattern in name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the samples
+        return [_facts(name, groups[name], probe) for name in sorted(groups) if pattern in name]
 
 
 def _declared() -> Iterator[tuple[str, list[str], Any, tuple, Any]]:

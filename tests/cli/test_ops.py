@@ -1,6 +1,7 @@
 """`tcli ops`: the list of operators says what is true of them."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -58,6 +59,13 @@ def test_a_listed_dtype_works_and_one_left_out_is_refused(listed):
             else:
                 with pytest.raises(tcli.TcliError):
                     getattr(torch, name)(x)
+
+
+def test_samples_warn_nobody():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert json.loads(listing("stft", as_json=True)) and json.loads(listing("_cast", as_json=True)) is not None
+        assert json.loads(listing("conj", as_json=True))
 
 
 def test_a_pattern_narrows_the_table():
