@@ -172,7 +172,8 @@ def function(*where: str, samples=()):
 
 
 def _declare(name: str, fn, at: str, also, samples, grad_name, skip: int) -> Op:
-    if ops.is_declared(name):
+    # Names of the index were checked when it was made: they come again if Ctrl-C fell into the loading of their family.
+    if ops.is_declared(name) and name not in ops.families:
         raise ValueError(f"op {name!r} is declared twice")
     o = Op()
     o.name, o.fn, o.at, o.grad_name_ = name, fn, at.split(), grad_name
@@ -182,7 +183,7 @@ def _declare(name: str, fn, at: str, also, samples, grad_name, skip: int) -> Op:
     _schema(o, fn, skip)
     o.paths = _paths(o, name, also)
     for path in o.paths:
-        if paths.is_declared(path):
+        if paths.is_declared(path) and path not in paths.families:
             raise ValueError(f"{path} is taken by op {paths[path].name!r}, {name!r} wants it too")
         paths[path] = o
     ops[name] = o

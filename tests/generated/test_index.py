@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *(p for p in sys.path if p)])}
 
@@ -88,3 +90,33 @@ def test_a_property_can_be_set_before_it_was_read():
         "session.run('x = torch.ones(2, dtype=torch.complex64); x.real = torch.zeros(2)')\n"
         "assert session['x'].tolist() == [0j, 0j]\n"
         "session.run('y = torch.ones(2); y.softmax = 3')\nassert session['y'].softmax == 3")
+
+
+INTERRUPTED = """
+import numpy, tcli
+from tcli.engine import registry
+
+session, validate, calls = tcli.Session(), registry._validate, []
+
+def interrupted(o):
+    calls.append(o)
+    if len(calls) == 3:
+        raise KeyboardInterrupt
+    validate(o)
+
+registry._validate = interrupted
+try:
+    session.run("x = torch.ones(2, 2)\\ntorch.fft.fft(x)")
+except BaseException as error:
+    assert isinstance(error, KeyboardInterrupt), error
+else:
+    raise AssertionError("nothing was interrupted")
+registry._validate = validate
+session.run("y = torch.fft.fft(torch.ones(2)); z = torch.ones(2, 2).softmax(0); w = torch.ones(2) + 1; v = w.sum()")
+assert session["y"].tolist() == [2, 0] and session["v"].item() == 4
+"""
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_an_interrupt_while_a_family_is_loaded_does_no_harm(call):
+    run("-c", INTERRUPTED.replace("== 3", f"== {call}"))
