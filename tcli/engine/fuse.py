@@ -291,6 +291,7 @@ def _operand(t):
 
 
 def _finished(o, values: tuple, e: Expr):
+    """`_tensor_for` where most often nothing is recorded."""
     if state.grad and o.rules and any(type(v) in dispatch.TENSORS and v._rg for v in values):
         with _Peek():
             return _tensor_for(o, values, e)

@@ -32,7 +32,7 @@ from .registry import FIRST, RESULT, SHAPE, Op, plan_for
 from .storage import by_rows, in_format
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
-from .ways import MISSING, LongRoad, _add_part, is_memorable, remember, way_of, worked_out
+from .ways import MISSING, LongRoad, _add_part, is_memorable, learnt, remember, way_of, worked_out
 
 asarray, generic = np.asarray, np.generic
 ANY_DTYPE = PLAIN | {np.dtype(bool)}
@@ -65,7 +65,7 @@ def single(o: Op):
     """The function of an op on one tensor with options."""
     if o.view:
         return viewing(o)
-    kernel, memory, small, in_rows = None, {}, o.small, o.rows
+    kernel, memory, in_rows = None, {}, o.rows
     plan = plan_for(o, (True, False)) if o.rules else None
     named = o.grad_name_ if callable(o.grad_name_) else None
     others = ANY_DTYPE if o.promote is None else frozenset()
@@ -85,11 +85,7 @@ def single(o: Op):
                 key = way_of(a.ndim, args, kwargs)
             known = memory.get(key)
             if known is None:
-                options = worked_out(o, (x, *args), kwargs, 1)
-                if options is not None:
-                    kernel = kernel_of(o)
-                    known = options, small(a.ndim, *options) if small is not None else None
-                    remember(memory, key, known)
+                kernel, known = kernel_of(o), learnt(o, memory, key, a.ndim, (x, *args), kwargs)
             options, run = known
             r = kernel(np, a, *options) if run is None else run(a)
         except Exception:

@@ -15,7 +15,7 @@ from .args import Size
 from .dispatch import PRUNED_AT, READY, Tensor, call, keep, kernel_of, new, note_view, outs_count
 from .registry import FIRST, SHAPE, Op, plan_for
 from .tape import SMALL, Node, Pick, edge_of, locate, ndarray, next_sequence, saved_as_is, state
-from .ways import MISSING, LongRoad, remember, way_of, worked_out
+from .ways import MISSING, learnt, way_of
 
 FIRST_ALONE = (True, False)
 
@@ -27,7 +27,7 @@ def is_plain(x) -> bool:
 
 def viewing(o: Op):
     """The function of an op that gives a view of its one tensor."""
-    kernel, memory, small = None, {}, o.small
+    kernel, memory = None, {}
 
     def fn(x=MISSING, /, first=MISSING, second=MISSING, *rest, **kwargs):
         nonlocal kernel
@@ -45,12 +45,7 @@ def viewing(o: Op):
                 key = way_of(a.ndim, given(x, first, second, rest)[1:], kwargs)
             known = memory.get(key)
             if known is None:
-                options = worked_out(o, given(x, first, second, rest), kwargs, 1)
-                if options is None:
-                    raise LongRoad
-                kernel = kernel_of(o)
-                known = options, small(a.ndim, *options) if small is not None else None
-                remember(memory, key, known)
+                kernel, known = kernel_of(o), learnt(o, memory, key, a.ndim, given(x, first, second, rest), kwargs)
             options, run = known
             r = kernel(np, a, *options) if run is None else run(a)
         except Exception:
@@ -101,6 +96,7 @@ def view_of(o: Op, x, options: tuple, r):
     t._a = r
     base, a = r.base, x._a
     if base is a or base is a.base and base is not None:
+        # `note_view`, written out: a call more is felt in every view.
         t._v = x._v
         root = x._base
         if root is None:

@@ -67,3 +67,13 @@ def remember(memory: dict, key, found) -> None:
     if len(memory) > MOST:
         memory.clear()
     memory[key] = found
+
+
+def learnt(o: Op, memory: dict, key, ndim: int, args: tuple, kwargs: dict) -> tuple:
+    """(options, what does it to small arrays or None) of a way of calling an op on one tensor, which is remembered."""
+    options = worked_out(o, args, kwargs, 1)
+    if options is None:
+        raise LongRoad
+    found = options, o.small(ndim, *options) if o.small is not None else None
+    remember(memory, key, found)
+    return found

@@ -379,3 +379,23 @@ def test_a_node_that_was_looked_at_takes_part_as_before(session):
         session.eval("n._saved_self")
     session.run("y.sum().backward()")
     assert abs(session.eval("w.grad.item()") - (1 - np.tanh(0.5) ** 2)) < 1e-6
+
+
+@pytest.mark.parametrize("call", [
+    "t.t()", "t.T", "t.view(4)", "t.view(2, -1)", "t.reshape((4,))", "t.transpose(0, 1)", "t.permute(1, 0)", "t.unsqueeze(0)",
+    "t.unsqueeze(0).squeeze(0)", "t.flatten()", "t[0].expand(3, 2)", "t[0]", "t[:, 1]", "t[1:]", "t.sum(1)", "t.amax(dim=0)",
+    "t.mean(1, keepdim=True)", "t.clone()", "t.tril()", "t.exp()", "t + 1", "t @ t", "t.float()", "t.chunk(2)", "t.unbind(0)"])
+def test_small_tensors_take_the_short_way(session, call, monkeypatch):
+    from tcli.engine import callables, dispatch, options, quick_views
+
+    session.run("t = ones(2, 2)")
+    wanted = session.eval(f"repr({call})")
+
+    def long_road(*args):
+        raise AssertionError("the long road")
+
+    for module in (callables, dispatch, options, quick_views):
+        monkeypatch.setattr(module, "call", long_road)
+    result = session.eval(call)
+    monkeypatch.undo()
+    assert repr(result) == wanted
