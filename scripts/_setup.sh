@@ -28,5 +28,8 @@ setup_venv() {
     # Compiled once here, so that the first start is as fast as every other.
     .venv/bin/python -m compileall -q tcli >/dev/null || true
     echo "$want" > "$stamp"
+  elif ! .venv/bin/python tcli/native/build.py --check; then
+    # The C files have changed, or an installation found no compiler that is there now.
+    .venv/bin/python tcli/native/build.py >&2 || true
   fi
 }

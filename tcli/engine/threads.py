@@ -18,6 +18,7 @@ import os
 from _thread import allocate_lock  # `threading` waits until there is a helper: programs start without it
 from collections.abc import Callable, Iterator
 
+from .. import native
 from ..errors import EngineError
 from . import blas
 
@@ -163,6 +164,7 @@ def get_num_threads() -> int:
     n = _count[0]
     if n is None:
         n = _count[0] = _default_count()
+        native.set_threads(n)
     return n
 
 
@@ -178,6 +180,7 @@ def set_num_threads(n: int) -> None:
     if type(n) is not int or n < 1:
         raise EngineError("set_num_threads expects a positive integer")
     _count[0] = n
+    native.set_threads(n)
     blas.settled()
     try:
         from threadpoolctl import threadpool_limits

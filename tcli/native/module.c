@@ -1,0 +1,35 @@
+/* The module of kernels. It is compiled for several levels of one processor; MODULE is the name of this one.
+   This file alone is compiled for any processor: it refuses to load where the others would crash. */
+#define NATIVE_MODULE
+#include "native.h"
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define TEXT_(a) #a
+#define TEXT(a) TEXT_(a)
+
+static bool runs_here(void) {
+#if defined(LEVEL) && LEVEL == 4
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+#elif defined(LEVEL) && LEVEL == 3
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+#else
+    return true;
+#endif
+}
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, TEXT(MODULE), "Compiled kernels of tcli; see native.h.", -1, NULL, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
+    if (!runs_here()) return PyErr_Format(PyExc_ImportError, "this processor is not one that %s is compiled for", TEXT(MODULE));
+    import_array();
+    PyMethodDef *tables[] = {pool_methods, reduce_methods};
+    PyObject *m = PyModule_Create(&module);
+    if (!m || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (PyModule_AddFunctions(m, tables[i]) < 0) return NULL;
+    return m;
+}

@@ -1,0 +1,129 @@
+/* A pool of threads: the caller of `run_blocks` and its helpers take blocks from one counter.
+
+   A helper that has nothing to do looks for work for some microseconds before it sleeps, since kernels often follow each
+   other closely. Who has not woken up by the time the caller is out of blocks is not waited for: the caller takes the
+   tickets back that nobody has drawn. While another Python thread uses the pool, blocks run in the caller alone. */
+#include "native.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+#define MOST 64
+#define LOOKS 4000 /* for work before a helper sleeps: about 20 us */
+
+int native_threads = 1;
+
+static struct {
+    block_fn fn;
+    void *context;
+    isize n;
+} job;
+static _Atomic isize next_block;
+static atomic_int tickets;  /* helpers that may still join the job */
+static atomic_int finished; /* helpers that have left it */
+static atomic_int sleepers;
+static atomic_flag busy = ATOMIC_FLAG_INIT;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t bell = PTHREAD_COND_INITIALIZER;
+static int helpers;
+
+static void pause_a_little(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void take_blocks(void) {
+    isize i;
+    while ((i = atomic_fetch_add(&next_block, 1)) < job.n) job.fn(job.context, i);
+}
+
+static bool draw_ticket(void) {
+    int left = atomic_load(&tickets);
+    while (left > 0)
+        if (atomic_compare_exchange_weak(&tickets, &left, left - 1)) return true;
+    return false;
+}
+
+static void *help(void *nothing) {
+    (void)nothing;
+    for (;;) {
+        bool joined = false;
+        for (int i = 0; i < LOOKS && !(joined = draw_ticket()); i++) pause_a_little();
+        if (!joined) {
+            pthread_mutex_lock(&lock);
+            atomic_fetch_add(&sleepers, 1);
+            while (!(joined = draw_ticket())) pthread_cond_wait(&bell, &lock);
+            atomic_fetch_sub(&sleepers, 1);
+            pthread_mutex_unlock(&lock);
+        }
+        take_blocks();
+        atomic_fetch_add(&finished, 1);
+    }
+    return NULL;
+}
+
+static void start_helpers(int wanted) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    if (helpers >= wanted) return;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    while (helpers < wanted && pthread_create(&thread, &attributes, help, NULL) == 0) helpers++;
+    pthread_attr_destroy(&attributes);
+}
+
+void run_blocks(block_fn fn, void *context, isize n_blocks) {
+    int wanted = (int)min_of(min_of(native_threads, MOST), n_blocks) - 1;
+    if (wanted < 1 || atomic_flag_test_and_set(&busy)) {
+        for (isize i = 0; i < n_blocks; i++) fn(context, i);
+        return;
+    }
+    start_helpers(wanted);
+    wanted = (int)min_of(wanted, helpers);
+    job.fn = fn, job.context = context, job.n = n_blocks;
+    atomic_store(&next_block, 0);
+    atomic_store(&finished, 0);
+    atomic_store(&tickets, wanted);
+    if (atomic_load(&sleepers)) {
+        pthread_mutex_lock(&lock);
+        pthread_cond_broadcast(&bell);
+        pthread_mutex_unlock(&lock);
+    }
+    take_blocks();
+    int joined = wanted - atomic_exchange(&tickets, 0);
+    for (int looks = 0; atomic_load(&finished) < joined; looks++) {
+        pause_a_little();
+        if (looks > LOOKS) sched_yield();
+    }
+    atomic_flag_clear(&busy);
+}
+
+/* A forked child has none of its parent's threads. */
+static void forget_helpers(void) {
+    helpers = 0;
+    atomic_store(&tickets, 0);
+    atomic_store(&sleepers, 0);
+    atomic_flag_clear(&busy);
+    pthread_mutex_init(&lock, NULL);
+    pthread_cond_init(&bell, NULL);
+}
+
+static PyObject *set_threads(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self;
+    if (n != 1) return PyErr_Format(PyExc_TypeError, "set_threads(n)");
+    long count = PyLong_AsLong(args[0]);
+    if (count == -1 && PyErr_Occurred()) return NULL;
+    native_threads = (int)max_of(1, min_of(count, MOST));
+    static bool watched = false;
+    if (!watched) watched = pthread_atfork(NULL, NULL, forget_helpers) == 0;
+    Py_RETURN_NONE;
+}
+
+PyMethodDef pool_methods[] = {
+    KERNEL(set_threads, "set_threads(n): how many threads a kernel may use."),
+    {0},
+};

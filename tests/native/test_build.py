@@ -1,0 +1,70 @@
+"""The compiled kernels belong to the sources, load or do without, and are told how many threads to use."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tcli import native
+from tcli.engine import threads
+from tcli.native import build
+
+compiled = pytest.mark.skipif(native.kernels is None, reason="no compiled kernels here")
+
+
+@compiled
+def test_what_is_loaded_was_compiled_from_these_sources():
+    assert native.kernels.sources == build.sources_hash()
+    assert build.is_built()
+
+
+@compiled
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 65536, 65537, 300_001])
+def test_a_sum_does_not_depend_on_the_number_of_threads(n, dtype):
+    x = np.random.default_rng(n).standard_normal(n).astype(dtype)
+    count = threads.get_num_threads()
+    try:
+        found = []
+        for k in (1, 2, 4):
+            threads.set_num_threads(k)
+            found += [native.sum_of(x) for _ in range(20)]
+    finally:
+        threads.set_num_threads(count)
+    assert len(set(found)) == 1
+    assert found[0] == pytest.approx(x.sum(dtype="d"), rel=1e-5, abs=1e-3)
+
+
+def test_what_a_kernel_does_not_take_it_leaves_to_numpy():
+    for a in (np.arange(4), np.ones((4, 4), "f")[:, ::2], [1.0], None, np.ones(3, ">f4")):
+        assert native.sum_of(a) is False
+
+
+def run(program: str, **environment: str) -> str:
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **environment}, capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_tcli_is_complete_without_kernels():
+    program = "from tcli import native; print(native.kernels, native.sum_of(1), native.set_threads(2))"
+    assert run(program, TCLI_NATIVE="0") == "None False False\n"
+
+
+@compiled
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_starts_threads_of_its_own():
+    program = """if True:
+        import os, numpy as np
+        from tcli import native
+        native.set_threads(2)
+        x = np.ones(1 << 20, 'f')
+        assert native.sum_of(x) == 1 << 20
+        child = os.fork()
+        if not child:
+            os._exit(native.sum_of(x) != 1 << 20)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"""
+    assert run(program) == "0\n"
