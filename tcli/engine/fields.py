@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from itertools import count
-from types import MemberDescriptorType
+from types import FunctionType, MemberDescriptorType
 
 from .. import native
 
@@ -28,8 +28,10 @@ class PlainFields:
 
 if native.kernels is not None:
     Fields, new, next_sequence = native.Fields, native.new_object, native.next_sequence
+    FUNCTIONS: tuple = (FunctionType, native.Way)  # what the function of an op is
 else:
     Fields, new, next_sequence = PlainFields, object.__new__, count(1).__next__
+    FUNCTIONS = (FunctionType,)
 
 stored_array = Fields._a  # the descriptor: what a subclass makes of `_a` does not count
 _members = [member for member in vars(Fields).values() if type(member) is MemberDescriptorType]

@@ -50,7 +50,6 @@ static PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, NULL}, {0}};
 static PyMemberDef members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Way, call), READONLY, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(Way, dict), READONLY, NULL},
-    {"__wrapped__", T_OBJECT_EX, offsetof(Way, slow), READONLY, NULL},
     {0},
 };
 
