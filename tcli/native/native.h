@@ -71,6 +71,8 @@ extern PyMethodDef pool_methods[];
 extern PyMethodDef reduce_methods[];
 extern PyMethodDef fields_methods[];
 extern PyMethodDef pointwise_methods[];
+extern PyMethodDef options_methods[];
+extern PyMethodDef views_methods[];
 bool add_fields(PyObject *module);
 bool add_ways(PyObject *module);
 
