@@ -442,8 +442,8 @@ def evaluate(e: Expr, into=None) -> None:
 
 
 def _evaluate(e: Expr, into) -> None:
-    if into is None and e.batch is None and e.home is None and type(e.fn) is np.ufunc:
-        found = blocks.run_alone(e)
+    if into is None and e.batch is None and e.home is None and (type(e.fn) is np.ufunc or type(e.fn) is Reduction):
+        found = blocks.run_alone(e) if type(e.fn) is np.ufunc else blocks.reduce_alone(e)
         if found is not None:
             _found(e, found)
             return

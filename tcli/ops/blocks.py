@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from ..engine.memory import pool
-from ..engine.sums import block_dot, block_sum, column_best, line_best, line_sums, small_sum
+from ..engine.sums import SMALL, at_once, block_dot, block_sum, column_best, line_best, line_sums, small_sum
 
 BLOCK = 1 << 17  # elements
 LONG = 1 << 19  # elements of a block that is read once
@@ -131,6 +131,11 @@ def own_copy(xp, x):
 
 def reduced(ufunc: np.ufunc, x, dim, dtype=None, keepdim: bool = False):
     """`ufunc.reduce` along one dim or all (None), in blocks where the array is large."""
+    if type(x) is np.ndarray and x.size > SMALL and type(dim) is not tuple and dtype in (None, x.dtype):
+        first = 0 if dim is None else dim % x.ndim
+        found = at_once(ufunc, x, first, x.ndim if dim is None else first + 1, keepdim)
+        if found is not None:
+            return found
     if not is_large(x) or type(dim) is tuple:
         if ufunc is np.add and dtype is None and type(x) is np.ndarray and type(dim) is not tuple:
             return small_sum(x, dim if dim is None or dim >= 0 else dim + x.ndim, keepdim)
