@@ -23,6 +23,7 @@ from weakref import ref
 
 import numpy as np
 
+from .. import native
 from ..errors import ArgumentError, EngineError
 from . import backward, blocks, dispatch, dtypes, overrides, tape, waiting
 from .args import Size
@@ -38,6 +39,8 @@ MOST_STEPS = 192  # an expression of more steps than this is computed at once
 _SMALL = tape.SMALL
 MOST = 1 << 53  # integers up to here are floats, too
 DEAR = 9  # a value that the tape keeps is stored rather than computed anew from this price on
+AT_ONCE = frozenset(("sum", "mean", "amax", "amin", "_max_all", "_min_all", "_vector_norm"))  # as soon done as deferred
+WORTH = 1 << 18  # elements
 _lock = RLock()
 _ndarray = np.ndarray
 
@@ -233,12 +236,23 @@ def wanted(o, values: list) -> bool:
     if not settings.on:
         return False
     minimum = dispatch.LARGE
+    if o.name in AT_ONCE and native.kernels is not None and _is_at_once(values):
+        return False
     for i in o.tensor_slots:
         t = values[i]
         kind = type(t)
         if kind is Pending or kind in dispatch.READY and type(t._a) in arrays and t._a.size >= minimum:
             return True
     return False
+
+
+def _is_at_once(values: list) -> bool:
+    """Whether a reduction reads an array that is there, for no gradient: then nothing is won by waiting."""
+    x = values[0]
+    if type(x) not in dispatch.READY or state.grad and x._rg:
+        return False
+    a = x._a
+    return type(a) is np.ndarray and a.size >= WORTH and a.dtype in dispatch.FLOATS and a.flags.c_contiguous
 
 
 def defer(o, values: list):

@@ -59,7 +59,7 @@ def at_once(ufunc: np.ufunc | None, x: np.ndarray, first: int, last: int, keepdi
     if kind is None or x.dtype.char not in "fd":
         return None
     behind = x.shape[last:]
-    out = np.empty(x.shape[:first] + (1,) * (keepdim and last - first) + behind, x.dtype)
+    out = np.empty(x.shape[:first] + (1,) * (last - first if keepdim else 0) + behind, x.dtype)
     return out if native.reduce(kind, x, out, prod(behind)) else None
 
 
