@@ -11,19 +11,25 @@ static N(Row) N(row_of)(const Plan *p, isize phase, isize first) {
     return (N(Row)){lo, max_of(lo, min_of(p->row, left < 0 ? 0 : left / s + 1)), ahead};
 }
 
-INLINE void N(pack_row)(const N(Row) *r, isize width, isize s, T *RESTRICT to, const T *RESTRICT from) {
+/* Rows are packed in their order, so that one may spill over into the next as long as neither the buffer ends (`room`
+   places further on) nor the numbers do (at `end`). */
+INLINE void N(pack_row)(const N(Row) *r, isize width, isize s, T *to, const T *from, isize room, const T *end) {
+    isize n = r->hi - r->lo, spill = blocks_of(n, WIDTH) * WIDTH;
+    from += s * r->lo - r->ahead;
     for (isize q = 0; q < r->lo; q++) to[q] = 0;
-    if (s == 1)
-        N(copy)(to + r->lo, from + r->lo - r->ahead, r->hi - r->lo);
+    if (s == 1 && r->lo + spill <= room && spill <= end - from)
+        for (isize q = 0; q < n; q += WIDTH) N(store)(to + r->lo + q, N(load)(from + q));
+    else if (s == 1)
+        N(copy)(to + r->lo, from, n);
     else if (s == 2)
-        for (isize q = r->lo; q < r->hi; q++) to[q] = from[2 * q - r->ahead];
+        for (isize q = 0; q < n; q++) to[r->lo + q] = from[2 * q];
     else
-        for (isize q = r->lo; q < r->hi; q++) to[q] = from[s * q - r->ahead];
+        for (isize q = 0; q < n; q++) to[r->lo + q] = from[s * q];
     for (isize q = r->hi; q < width; q++) to[q] = 0;
 }
 
 /* One channel: `first` is where the band begins along each dim. */
-static void N(pack_channel)(const Plan *p, T *to, const T *from, const isize *first) {
+static void N(pack_channel)(const Plan *p, T *to, const T *from, const T *from_end, const isize *first) {
     T *end = to + p->channel;
     for (isize phase = 0; phase < p->split[0] * p->split[1] * p->split[2]; phase++) {
         isize p2 = phase % p->split[2], p1 = phase / p->split[2] % p->split[1], p0 = phase / p->split[2] / p->split[1];
@@ -34,7 +40,7 @@ static void N(pack_channel)(const Plan *p, T *to, const T *from, const isize *fi
                 if (a < 0 || a >= p->in[0] || b < 0 || b >= p->in[1])
                     memset(to, 0, p->row * sizeof(T));
                 else
-                    N(pack_row)(&row, p->row, p->split[2], to, from + (a * p->in[1] + b) * p->in[2]);
+                    N(pack_row)(&row, p->row, p->split[2], to, from + (a * p->in[1] + b) * p->in[2], end - to, from_end);
             }
     }
     memset(to, 0, (char *)end - (char *)to);
@@ -45,7 +51,7 @@ static const T *N(pack)(const Plan *p, T *memory, const T *image, isize band, is
     isize first[3] = {0}, size = p->in[0] * p->in[1] * p->in[2];
     first[p->banded] = band * p->band;
     if (p->direct) return image + first[0] * p->plane + first[1] * p->row + first[2];
-    for (isize c = 0; c < channels; c++) N(pack_channel)(p, memory + c * p->channel, image + c * size, first);
+    for (isize c = 0; c < channels; c++) N(pack_channel)(p, memory + c * p->channel, image + c * size, image + channels * size, first);
     memset(memory + channels * p->channel, 0, SLACK * sizeof(T));
     return memory;
 }

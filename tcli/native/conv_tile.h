@@ -84,16 +84,24 @@ typedef struct {
     bool whole;                   /* whether rows follow each other in the output */
 } N(Run);
 
-/* n results with `step` between them. What lies behind them may be overwritten up to `room`. */
-INLINE void N(put)(T *to, const T *from, isize n, isize room, isize step) {
-    if (step == 1 && blocks_of(n, WIDTH) * WIDTH <= room)
-        for (isize i = 0; i < n; i += WIDTH) N(store)(to + i, N(load)(from + i));
+/* A piece of a row for `oc` channels: n results with `step` between them. What lies behind them may be overwritten up to
+   `room` places from the first. */
+static void N(put)(const N(Run) *r, T *to, const T *from, isize oc, isize found_n, isize n, isize room) {
+    isize vecs = blocks_of(n, WIDTH), step = r->step;
+    if (step == 1 && vecs == 1 && WIDTH <= room)
+        for (isize o = 0; o < oc; o++) N(store)(to + o * r->channel, N(load)(from + o * found_n));
+    else if (step == 1 && vecs * WIDTH <= room)
+        for (isize o = 0; o < oc; o++)
+            for (isize v = 0; v < vecs; v++) N(store)(to + o * r->channel + v * WIDTH, N(load)(from + o * found_n + v * WIDTH));
     else if (step == 1)
-        N(copy)(to, from, n);
-    else if (step == 2)
-        for (isize i = 0; i < n; i++) to[2 * i] = from[i];
+        for (isize o = 0; o < oc; o++) N(copy)(to + o * r->channel, from + o * found_n, n);
     else
-        for (isize i = 0; i < n; i++) to[i * step] = from[i];
+        for (isize o = 0; o < oc; o++, to += r->channel, from += found_n) {
+            if (step == 2)
+                for (isize i = 0; i < n; i++) to[2 * i] = from[i];
+            else
+                for (isize i = 0; i < n; i++) to[i * step] = from[i];
+        }
 }
 
 /* Stores the places f .. f + n of `oc` channels, of each of which a tile has found `found_n`. Rows are stored in their
@@ -102,10 +110,7 @@ static void N(put_tile)(const N(Run) *r, T *y, const T *found, isize oc, isize f
     isize row = f / r->row, column = f % r->row;
     for (isize done = 0; done < n; done += r->row - column, column = 0, row++) {
         isize here = min_of(n - done, r->places - column), at = row * r->line + column * r->step;
-        if (here <= 0) continue;
-        for (isize o = 0; o < oc; o++)
-            N(put)(y + o * r->channel + at, found + o * found_n + done, here, r->whole ? r->last - at : here,
-                   r->step);
+        if (here > 0) N(put)(r, y + at, found + done, oc, found_n, here, r->whole ? r->last - at : here);
     }
 }
 
