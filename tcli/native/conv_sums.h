@@ -16,7 +16,7 @@ INLINE void N(sum_tile)(isize taps, isize vecs, const T *const *from, const T *g
             N(vec) own[2];
             UNROLL for (isize v = 0; v < vecs; v++) own[v] = N(load)(g + v * WIDTH);
             UNROLL for (isize k = 0; k < taps; k++) {
-                N(vec) factor = (N(vec)){0} + x[k][j];
+                N(vec) factor = N(every)(x[k][j]);
                 UNROLL for (isize v = 0; v < vecs; v++) sum[k * vecs + v] += factor * own[v];
             }
         }

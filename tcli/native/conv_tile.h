@@ -8,7 +8,7 @@
 INLINE void N(tile)(isize oc, isize pv, const Plan *p, const Pass *s, const T *b, const T *w, const T *bias, T *RESTRICT out) {
     N(vec) sum[24];
     UNROLL for (isize o = 0; o < oc; o++)
-        UNROLL for (isize v = 0; v < pv; v++) sum[o * pv + v] = (N(vec)){0} + (bias ? bias[o] : 0);
+        UNROLL for (isize v = 0; v < pv; v++) sum[o * pv + v] = N(every)(bias ? bias[o] : 0);
     const isize n_taps = s->n_taps, channels = p->ci, step = p->channel;
     const isize *at = s->at;
     for (isize c = 0; c < channels; c++, b += step)
@@ -17,7 +17,7 @@ INLINE void N(tile)(isize oc, isize pv, const Plan *p, const Pass *s, const T *b
             N(vec) seen[8];
             UNROLL for (isize v = 0; v < pv; v++) seen[v] = N(load)(x + v * WIDTH);
             UNROLL for (isize o = 0; o < oc; o++) {
-                N(vec) factor = (N(vec)){0} + w[o];
+                N(vec) factor = N(every)(w[o]);
                 UNROLL for (isize v = 0; v < pv; v++) sum[o * pv + v] += factor * seen[v];
             }
         }

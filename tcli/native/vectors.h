@@ -31,6 +31,7 @@
     typedef T vec_##T __attribute__((vector_size(VECTOR_BYTES)));                                                 \
     typedef T loose_##T __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));                \
     typedef I bits_##T __attribute__((vector_size(VECTOR_BYTES)));                                                \
+    INLINE vec_##T every_##T(T x) { return x - (vec_##T){0}; /* the compiler sees that nothing is subtracted */ }  \
     INLINE vec_##T load_##T(const T *p) { return *(const loose_##T *)p; }                                         \
     INLINE void store_##T(T *p, vec_##T v) { *(loose_##T *)p = v; }                                               \
     INLINE void copy_##T(T *RESTRICT to, const T *RESTRICT from, isize n) {                                       \
