@@ -69,6 +69,8 @@ extern int native_threads; /* how many threads a kernel may use */
 
 extern PyMethodDef pool_methods[];
 extern PyMethodDef reduce_methods[];
+extern PyMethodDef conv_methods[];
+extern PyMethodDef conv_weight_methods[];
 extern PyMethodDef fields_methods[];
 extern PyMethodDef pointwise_methods[];
 extern PyMethodDef options_methods[];

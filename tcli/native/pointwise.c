@@ -15,7 +15,7 @@ static const int NUMBERS[] = {NPY_FLOAT32, NPY_FLOAT64, NPY_INT64};
         const T *x = (const T *)args[0];                                                   \
         T *out = (T *)args[1];                                                             \
         (void)steps, (void)data;                                                           \
-        for (npy_intp i = 0; i < *n; i++) out[i] = x[i] > 0 || x[i] != x[i] ? x[i] : 0;    \
+        for (npy_intp i = 0; i < *n; i++) out[i] = x[i] < 0 ? 0 : x[i];                  \
     }
 RELU(float)
 RELU(double)
