@@ -38,6 +38,8 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         pointwise_methods,
         options_methods,
         views_methods,
+        record_methods,
+        backward_methods,
     };
     PyObject *m = PyModule_Create(&module);
     if (!m || !add_fields(m) || !add_ways(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;

@@ -75,6 +75,8 @@ extern PyMethodDef fields_methods[];
 extern PyMethodDef pointwise_methods[];
 extern PyMethodDef options_methods[];
 extern PyMethodDef views_methods[];
+extern PyMethodDef record_methods[];
+extern PyMethodDef backward_methods[];
 bool add_fields(PyObject *module);
 bool add_ways(PyObject *module);
 

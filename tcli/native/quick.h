@@ -33,7 +33,7 @@ extern PyTypeObject Fields_Type;
 
 /* What the engine tells of itself, once (`bind_engine`). */
 typedef struct {
-    PyTypeObject *tensor, *node, *saved;
+    PyTypeObject *tensor, *node, *shown, *saved, *accumulate, *op;
     PyObject *ready;   /* the set of classes that short ways take; empty while they are closed */
     PyObject *classes; /* the same as a tuple, always */
     PyObject *state, *first, *second, *result, *shape, *out;
@@ -42,7 +42,10 @@ typedef struct {
     PyObject *one, *sizes, *size_of; /* 1; {shape: Size}, and what makes a Size */
     PyObject *numpy, *dtype; /* the module, and the class of dtypes */
     isize small; /* elements of the largest small tensor */
-    isize saves; /* where it lies in a plan */
+    PyObject *raw_names, *send_raw, *sum_array, *joint_raw, *walk_on, *finish; /* of engine/backward.py */
+    isize saves, raw, rules, variable; /* where they lie in a plan, and in the end of a path */
+    struct { isize hooks, before, post_hooks; } of_leaf;
+    struct { isize tensor_slots, plans, grad_name, list_slot, frees; } of_op;
     struct { isize grad, inference, odd, where; } of_state; /* where the slots lie */
     struct { isize op, plan, edges, saved, seq, shape, dtype, name; } of_node;
     struct { isize array, versions, version, edge, hooked; } of_saved;
