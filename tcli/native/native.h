@@ -66,6 +66,7 @@ extern int native_threads; /* how many threads a kernel may use */
 /* ---------------------------------------------------------------- the functions of each file */
 
 extern PyMethodDef pool_methods[];
+extern PyMethodDef norms_methods[];
 extern PyMethodDef reduce_methods[];
 extern PyMethodDef rows_methods[];
 
