@@ -185,7 +185,7 @@ def _cross_entropy_gradient(xp, g, x, top, total, target: "Index", weight: "Inde
         xp.subtract(x[b], top[b], out=part)
         xp.exp(part, out=part)
         part *= by[b]
-    if axis != x.ndim - 1 or not native.scaled_exponentials(x, top, np.ascontiguousarray(by), d, x.shape[axis] or 1):
+    if axis != x.ndim - 1 or not native.scaled_exponentials(x, top, xp.ascontiguousarray(by), d, x.shape[axis] or 1):
         _over_samples(xp, x, block)
     at = xp.take_along_axis(d, t, axis) - scaled
     xp.put_along_axis(d, t, at.astype(d.dtype, copy=False), axis)
