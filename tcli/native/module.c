@@ -41,6 +41,9 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         record_methods,
         products_methods,
         backward_methods,
+        norms_methods,
+        optim_methods,
+        rows_methods,
     };
     PyObject *m = PyModule_Create(&module);
     if (!m || !add_fields(m) || !add_ways(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;
