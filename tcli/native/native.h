@@ -71,6 +71,7 @@ extern PyMethodDef pool_methods[];
 extern PyMethodDef reduce_methods[];
 extern PyMethodDef conv_methods[];
 extern PyMethodDef conv_weight_methods[];
+extern PyMethodDef pooling_methods[];
 extern PyMethodDef fields_methods[];
 extern PyMethodDef pointwise_methods[];
 bool add_fields(PyObject *module);
