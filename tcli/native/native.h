@@ -74,6 +74,8 @@ extern PyMethodDef conv_weight_methods[];
 extern PyMethodDef pooling_methods[];
 extern PyMethodDef fields_methods[];
 extern PyMethodDef pointwise_methods[];
+extern PyMethodDef options_methods[];
+extern PyMethodDef views_methods[];
 bool add_fields(PyObject *module);
 bool add_ways(PyObject *module);
 
