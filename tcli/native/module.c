@@ -34,6 +34,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         reduce_methods,
         conv_methods,
         conv_weight_methods,
+        pooling_methods,
         fields_methods,
         pointwise_methods,
         options_methods,
