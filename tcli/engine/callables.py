@@ -10,6 +10,7 @@ from math import copysign
 
 import numpy as np
 
+from .. import native
 from ..errors import TcliError
 from . import fuse  # first: it binds the classes that dispatch hands out below
 from .args import NUMBER_KINDS
@@ -36,13 +37,15 @@ from .notes import note_expansion, shortcuts
 from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
 from .overlap import related
 from .overrides import Overridden, answers
-from .registry import FIRST, RESULT, SECOND, Op, T, ops, plan_for
+from .registry import FIRST, RESULT, SECOND, SHAPE, Op, T, ops, plan_for
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
 
 asarray, defer_one, defer_pair = np.asarray, fuse.defer_one, fuse.defer_pair
 
 OF_TRUTH = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.equal, np.not_equal)  # ufuncs that do on bools what PyTorch does
+EXACT = frozenset((np.add, np.subtract, np.multiply, np.equal, np.not_equal, np.less, np.less_equal, np.greater,
+                   np.greater_equal, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.maximum, np.minimum))  # of int64
 INTEGERS = PLAIN - {FLOAT32, FLOAT64}
 INT64, WIDEST = np.dtype(np.int64), 1 << 63
 
@@ -56,6 +59,14 @@ def __getattr__(name: str):
 
 # what can stand beside a tensor in an operator
 OPERANDS = (int, float, complex, list, tuple, range, np.ndarray, np.generic)
+
+
+if native.kernels is not None:
+    native.bind_engine({
+        "tensor": Tensor, "classes": tuple(READY), "ready": READY, "node": Node, "saved": Saved, "state": state, "first": FIRST,
+        "second": SECOND, "result": RESULT, "shape": SHAPE, "out": OUT, "edge_of": edge_of, "locate": locate,
+        "note_expansion": note_expansion})
+    native.set_small(SMALL)
 
 
 def make_function(o: Op):
@@ -285,7 +296,7 @@ def _unary(o: Op, ufunc):
             if fuses and (t := defer_one(o, ufunc, x)) is not None:
                 return t
         return call(o, (x, *args) if x is not None else args, kwargs)
-    return fn
+    return native.unary(o, ufunc, plan, fn) or fn
 
 
 _operators: dict[Op, object] = {}
@@ -402,7 +413,7 @@ def _binary(o: Op, ufunc):
         elif state.inference:
             t._inference = True
         return t
-    return fn
+    return native.binary(o, ufunc, plans, fn, ufunc in EXACT) or fn
 
 
 _constants: dict = {FLOAT32: {}, FLOAT64: {}}  # by dtype and value: arrays without dims

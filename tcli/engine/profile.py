@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import source
+from .. import native, source
 from . import callables, cost, dispatch, fuse, options, quick_views, symbols, tape
 from .device import CPU, Device, backend, device_of
 
@@ -96,6 +96,7 @@ class Recorder:
                                  if getattr(module, name, None) in (tape.SMALL, callables.is_small)]
         for module, name, _ in self._before:
             setattr(module, name, _ASKED[name])
+        native.set_small(-1)
         tape.observers.append(_nothing)
         self._guarded, dispatch._guarded = dispatch._guarded, self._timed
         self._pass, fuse._run = fuse._run, self._timed_pass
@@ -107,6 +108,7 @@ class Recorder:
         dispatch._guarded, fuse._run = self._guarded, self._pass
         for module, name, value in self._before:
             setattr(module, name, value)
+        native.set_small(tape.SMALL)
         self._before = []
         tape.observers.remove(_nothing)
         Recorder._active = None

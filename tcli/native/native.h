@@ -12,8 +12,10 @@
 #define PY_SSIZE_T_CLEAN
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
 #define PY_ARRAY_UNIQUE_SYMBOL tcli_native_array_api
+#define PY_UFUNC_UNIQUE_SYMBOL tcli_native_ufunc_api
 #ifndef NATIVE_MODULE
 #define NO_IMPORT_ARRAY
+#define NO_IMPORT_UFUNC
 #endif
 #include <Python.h>
 #include <numpy/arrayobject.h>
@@ -89,6 +91,10 @@ extern PyMethodDef along_methods[];
 extern PyMethodDef index_methods[];
 extern PyMethodDef copies_methods[];
 extern PyMethodDef reduce_methods[];
+extern PyMethodDef fields_methods[];
+extern PyMethodDef pointwise_methods[];
+bool add_fields(PyObject *module);
+bool add_ways(PyObject *module);
 
 #define KERNEL(name, doc) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, doc}
 
