@@ -30,7 +30,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
     import_array();
     import_umath();
     PyMethodDef *tables[] = {pool_methods,   reduce_methods, fields_methods, pointwise_methods,
-                             along_methods, index_methods,  copies_methods};
+                             along_methods, index_methods,  copies_methods, random_methods};
     PyObject *m = PyModule_Create(&module);
     if (!m || !add_fields(m) || !add_ways(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)

@@ -90,6 +90,7 @@ extern PyMethodDef pool_methods[];
 extern PyMethodDef along_methods[];
 extern PyMethodDef index_methods[];
 extern PyMethodDef copies_methods[];
+extern PyMethodDef random_methods[];
 extern PyMethodDef reduce_methods[];
 extern PyMethodDef fields_methods[];
 extern PyMethodDef pointwise_methods[];
