@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from textwrap import indent
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep
 
 ROOT = Path(__file__).parent.parent
 CONTESTANTS = ("tcli", "numpy", "torch", "jax")
 MODULES = ("elementwise", "small", "language", "reductions", "linalg", "gather", "nn", "steps", "memory", "start")
+PAUSE = 0.03  # before a sample: threads of the contestant before look for work for some time before they sleep
 SAMPLE_SECONDS = 0.03  # a sample repeats its call until it took about this long
 
 
@@ -129,6 +130,7 @@ def _obey(command: str, rest: list, module, contestant: str, calls: dict, tiny: 
         return max(1, min(1000, int(SAMPLE_SECONDS / max(took, 1e-7))))
     if command == "sample":
         repeats, busy = rest
+        sleep(PAUSE)
         return sample(calls["call"], repeats, process_time if busy else perf_counter)
     return versions(contestant, module)
 

@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 from .. import native
 from .memory import aligned, pool
 from .plan import Group, Plan, plan_of
-from .sums import block_dot, block_sum, column_best, line_best, line_sums
+from .sums import at_once, block_dot, block_sum, column_best, line_best, line_sums
 from .symbols import Expr, Reduction, Rows
 from .threads import parallel, spread
 
@@ -175,6 +175,17 @@ def run_alone(e: Expr) -> np.ndarray | None:
 
     parallel(-(-n // BLOCK), one)
     return result
+
+
+def reduce_alone(e: Expr) -> np.ndarray | None:
+    """The value of a reduction of an array by a compiled kernel; None where there is none."""
+    how, x = e.fn, e.args[0].array
+    axes = how.axes
+    if type(x) is not np.ndarray or x.shape != e.args[0].shape or how.dtype != x.dtype or not axes or (
+            axes[-1] - axes[0] != len(axes) - 1):
+        return None
+    found = at_once(how.ufunc, x, axes[0], axes[-1] + 1)
+    return found if found is None else found.reshape(e.shape)
 
 
 def _reshaped(a, sizes: list, strides: list) -> np.ndarray:

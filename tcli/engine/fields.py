@@ -7,6 +7,7 @@ from itertools import count
 from types import FunctionType, MemberDescriptorType
 
 from .. import native
+from .args import Size, size_of, sizes
 
 
 class PlainFields:
@@ -24,6 +25,12 @@ class PlainFields:
     _inference = False
     _half_complex = False
     grad = None
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the dims."""
+        shape = self._a.shape
+        return sizes.get(shape) or size_of(shape)
 
 
 if native.kernels is not None:

@@ -40,6 +40,8 @@ MOST_STEPS = 192  # an expression of more steps than this is computed at once
 _SMALL = tape.SMALL
 MOST = 1 << 53  # integers up to here are floats, too
 DEAR = 9  # a value that the tape keeps is stored rather than computed anew from this price on
+AT_ONCE = frozenset(("sum", "mean", "amax", "amin", "_max_all", "_min_all", "_vector_norm"))  # as soon done as deferred
+WORTH = 1 << 18  # elements
 _lock = RLock()
 _ndarray = np.ndarray
 
@@ -235,12 +237,23 @@ def wanted(o, values: list) -> bool:
     if not settings.on:
         return False
     minimum = dispatch.LARGE
+    if o.name in AT_ONCE and native.kernels is not None and _is_at_once(values):
+        return False
     for i in o.tensor_slots:
         t = values[i]
         kind = type(t)
         if kind is Pending or kind in dispatch.READY and type(t._a) in arrays and t._a.size >= minimum:
             return True
     return False
+
+
+def _is_at_once(values: list) -> bool:
+    """Whether a reduction reads an array that is there, for no gradient: then nothing is won by waiting."""
+    x = values[0]
+    if type(x) not in dispatch.READY or state.grad and x._rg:
+        return False
+    a = x._a
+    return type(a) is np.ndarray and a.size >= WORTH and a.dtype in dispatch.FLOATS and a.flags.c_contiguous
 
 
 def defer(o, values: list):
@@ -444,8 +457,8 @@ def evaluate(e: Expr, into=None) -> None:
 
 
 def _evaluate(e: Expr, into) -> None:
-    if into is None and e.batch is None and e.home is None and type(e.fn) is np.ufunc:
-        found = blocks.run_alone(e)
+    if into is None and e.batch is None and e.home is None and (type(e.fn) is np.ufunc or type(e.fn) is Reduction):
+        found = blocks.run_alone(e) if type(e.fn) is np.ufunc else blocks.reduce_alone(e)
         if found is not None:
             _found(e, found)
             return

@@ -8,8 +8,11 @@ up by place: a reduction costs NumPy two to four times as much to start.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 
 import numpy as np
+
+from .. import native
 
 LINE = 1 << 11  # elements that one product adds up
 PIECE = 1 << 17  # elements of two blocks whose products BLAS adds up at once
@@ -17,6 +20,8 @@ TOGETHER = 4  # lines that BLAS adds up side by side
 FEW = 32  # elements of a row that is as well added up one by one
 SMALL = 512  # elements of an array that is added up as a whole by a product
 _few_ones: dict = {np.dtype(kind): {} for kind in "fd"}  # by dtype and length
+_KINDS = {np.add: 0, np.maximum: 2, np.minimum: 3}  # what `native.reduce` calls them
+SQUARES = 1
 _BEST = {np.maximum: (np.argmax, np.fmax), np.minimum: (np.argmin, np.fmin)}
 
 
@@ -43,6 +48,19 @@ def small_sum(x: np.ndarray, dim: int | None, keepdim: bool = False):
         ones = known[n] = np.ones(n, x.dtype)
     found = x.dot(ones)
     return found if not keepdim else found[:, None]
+
+
+def at_once(ufunc: np.ufunc | None, x: np.ndarray, first: int, last: int, keepdim: bool = False) -> np.ndarray | None:
+    """`ufunc.reduce` over the dims from `first` to before `last` by a compiled kernel; None where none does it.
+
+    Without a ufunc squares are added up.
+    """
+    kind = SQUARES if ufunc is None else _KINDS.get(ufunc)
+    if kind is None or x.dtype.char not in "fd":
+        return None
+    behind = x.shape[last:]
+    out = np.empty(x.shape[:first] + (1,) * (last - first if keepdim else 0) + behind, x.dtype)
+    return out if native.reduce(kind, x, out, prod(behind)) else None
 
 
 def sum_by(xp, x, dim: int | None, keepdim: bool = False):

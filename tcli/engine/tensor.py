@@ -85,11 +85,6 @@ class Tensor(Fields):
 
     # ------------------------------------------------------------ what it is
 
-    @property
-    def shape(self) -> Size:
-        shape = self._a.shape
-        return sizes.get(shape) or size_of(shape)
-
     def size(self, dim: int | None = None):
         shape = self._a.shape
         if dim is None:

@@ -29,7 +29,21 @@ static PyMemberDef members[] = {
     {0},
 };
 
+/* The shape as a `Size`, the same one for equal shapes. */
+static PyObject *get_shape(PyObject *self, void *nothing) {
+    PyObject *a = ((Fields *)self)->a;
+    (void)nothing;
+    if (!a || !engine.sizes) return PyErr_Format(PyExc_AttributeError, "shape");
+    PyObject *shape = PyArray_CheckExact(a) ? shape_of((PyArrayObject *)a) : PyObject_GetAttrString(a, "shape");
+    PyObject *size = shape ? PyDict_GetItemWithError(engine.sizes, shape) : NULL;
+    if (size) Py_INCREF(size);
+    else if (shape && !PyErr_Occurred()) size = PyObject_CallOneArg(engine.size_of, shape);
+    Py_XDECREF(shape);
+    return size;
+}
+
 static PyGetSetDef properties[] = {
+    {"shape", get_shape, NULL, "The sizes of the dims.", NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {0},
 };
@@ -89,9 +103,35 @@ PyTypeObject Fields_Type = {
     .tp_weaklistoffset = offsetof(Fields, weak),
 };
 
+/* ---------------------------------------------------------------- sizes */
+
+/* size[i] of a `Size`: slices are of the same class. */
+static PyObject *size_item(PyObject *self, PyObject *index) {
+    if (PyLong_CheckExact(index)) {
+        Py_ssize_t i = PyLong_AsSsize_t(index), n = PyTuple_GET_SIZE(self);
+        if (i >= -n && i < n && !(i == -1 && PyErr_Occurred())) return Py_NewRef(PyTuple_GET_ITEM(self, i < 0 ? i + n : i));
+        PyErr_Clear();
+    }
+    PyObject *found = PyTuple_Type.tp_as_mapping->mp_subscript(self, index);
+    if (!found || !PySlice_Check(index)) return found;
+    PyObject *size = PyObject_CallOneArg((PyObject *)Py_TYPE(self), found);
+    Py_DECREF(found);
+    return size;
+}
+
+static PyMappingMethods size_items = {.mp_subscript = size_item};
+
+static PyTypeObject SizeItems_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "tcli.native.SizeItems",
+    .tp_doc = "A tuple whose slices are of its class.",
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_as_mapping = &size_items,
+};
+
 /* ---------------------------------------------------------------- tensors, nodes, saved values */
 
-static void put(PyObject **slot, PyObject *value) {
+void put(PyObject **slot, PyObject *value) {
     PyObject *old = *slot;
     *slot = value;
     Py_XDECREF(old);
@@ -123,7 +163,7 @@ PyObject *edge_to(Fields *t) {
     return edge != Py_None ? with_reference(edge) : PyObject_CallOneArg(engine.edge_of, (PyObject *)t);
 }
 
-static PyObject *shape_of(PyArrayObject *a) {
+PyObject *shape_of(PyArrayObject *a) {
     int n = PyArray_NDIM(a);
     PyObject *shape = PyTuple_New(n);
     for (int i = 0; shape && i < n; i++) {
@@ -172,16 +212,30 @@ PyObject *saved_of(Fields *t, PyObject *edge) {
     return s;
 }
 
-PyObject *saved_values(PyObject *saves, PyObject *x, PyObject *edge_x, PyObject *y, PyObject *edge_y, Fields *t) {
-    isize n = PySequence_Fast_GET_SIZE(saves);
+/* The option that ("arg", i) asks for; NULL for anything else. */
+PyObject *option_of(PyObject *fetch, PyObject *options) {
+    if (!options || !PyTuple_CheckExact(fetch) || PyTuple_GET_SIZE(fetch) != 2) return NULL;
+    PyObject *what = PyTuple_GET_ITEM(fetch, 0), *place = PyTuple_GET_ITEM(fetch, 1);
+    if (!PyUnicode_CheckExact(what) || !PyLong_CheckExact(place) || PyUnicode_CompareWithASCIIString(what, "arg") != 0) return NULL;
+    long i = PyLong_AsLong(place);
+    return i >= 1 && i <= PyTuple_GET_SIZE(options) ? with_reference(PyTuple_GET_ITEM(options, i - 1)) : NULL;
+}
+
+static PyObject *saved_value(PyObject *fetch, PyObject *x, PyObject *edge_x, PyObject *y, PyObject *edge_y, PyObject *options,
+                             Fields *t) {
+    if (fetch == engine.result) return saved_of(t, engine.out);
+    if (fetch == engine.shape) return shape_of(array_of(x));
+    if (fetch == engine.first) return is_ready(x) ? saved_of((Fields *)x, edge_x) : with_reference(x);
+    if (fetch == engine.second && y) return is_ready(y) ? saved_of((Fields *)y, edge_y) : with_reference(y);
+    return option_of(fetch, options);
+}
+
+PyObject *saved_values(PyObject *plan, PyObject *x, PyObject *edge_x, PyObject *y, PyObject *edge_y, PyObject *options, Fields *t) {
+    PyObject *saves = SLOT(plan, engine.saves);
+    isize n = PyList_GET_SIZE(saves);
     PyObject *list = PyList_New(n);
     for (isize i = 0; list && i < n; i++) {
-        PyObject *fetch = PySequence_Fast_GET_ITEM(saves, i), *value = NULL;
-        PyObject *of = fetch == engine.first ? x : fetch == engine.second ? y : fetch == engine.result ? (PyObject *)t : NULL;
-        if (fetch == engine.shape) value = shape_of(array_of(x));
-        else if (of && (of == (PyObject *)t || is_ready(of)))
-            value = saved_of((Fields *)of, of == (PyObject *)t ? engine.out : of == x ? edge_x : edge_y);
-        else if (of && of == y) value = with_reference(of);
+        PyObject *value = saved_value(PyList_GET_ITEM(saves, i), x, edge_x, y, edge_y, options, t);
         if (!value) Py_CLEAR(list);
         else PyList_SET_ITEM(list, i, value);
     }
@@ -236,15 +290,32 @@ static PyObject *bind_engine(PyObject *self, PyObject *words) {
     if (!PyDict_CheckExact(words)) return PyErr_Format(PyExc_TypeError, "bind_engine(words)");
     PyObject **objects[] = {(PyObject **)&engine.node, (PyObject **)&engine.saved, &engine.ready, &engine.classes, &engine.state,
                             &engine.first, &engine.second, &engine.result, &engine.shape, &engine.out, &engine.edge_of,
-                            &engine.locate, &engine.note_expansion, (PyObject **)&engine.tensor};
+                            &engine.locate, &engine.note_expansion, &engine.kernel_of, &engine.record_single, &engine.view_of,
+                            &engine.record_view, &engine.readers, &engine.sizes, &engine.size_of, &engine.numpy, &engine.dtype, (PyObject **)&engine.shown,
+                            (PyObject **)&engine.accumulate, (PyObject **)&engine.op, &engine.raw_names, &engine.send_raw,
+                            &engine.sum_array, &engine.joint_raw, &engine.walk_on, &engine.finish, (PyObject **)&engine.tensor};
     const char *names[] = {"node", "saved", "ready", "classes", "state", "first", "second", "result", "shape", "out", "edge_of",
-                           "locate", "note_expansion", "tensor"};
+                           "locate", "note_expansion", "kernel_of", "record_single", "view_of", "record_view", "readers", "sizes", "size_of", "numpy", "dtype",
+                           "shown", "accumulate", "op", "raw_names", "send_raw", "sum_array", "joint_raw", "walk_on", "finish",
+                           "tensor"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!(*objects[i] = taken(words, names[i]))) return NULL;
-    if (!PyTuple_CheckExact(engine.classes) || !PyAnySet_CheckExact(engine.ready) ||
+    if (!PyTuple_CheckExact(engine.classes) || !PyDict_CheckExact(engine.readers) || !PyDict_CheckExact(engine.sizes) || !PyAnySet_CheckExact(engine.ready) ||
         !PyType_IsSubtype(engine.tensor, &Fields_Type))
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "bind_engine() got something else");
     PyTypeObject *state = Py_TYPE(engine.state), *node = engine.node, *saved = engine.saved;
+    PyObject *plan = taken(words, "plan");
+    if (!plan || (engine.saves = offset_of((PyTypeObject *)plan, "saves")) < 0 ||
+        (engine.raw = offset_of((PyTypeObject *)plan, "raw")) < 0 ||
+        (engine.rules = offset_of((PyTypeObject *)plan, "rules")) < 0 ||
+        (engine.variable = offset_of(engine.accumulate, "variable")) < 0)
+        return NULL;
+    PyTypeObject *op = engine.op, *leaf = engine.accumulate;
+    if (OFFSET(of_leaf, leaf, hooks, "hooks") || OFFSET(of_leaf, leaf, before, "before") ||
+        OFFSET(of_leaf, leaf, post_hooks, "post_hooks") || OFFSET(of_op, op, tensor_slots, "tensor_slots") || OFFSET(of_op, op, plans, "plans") ||
+        OFFSET(of_op, op, grad_name, "grad_name_") || OFFSET(of_op, op, list_slot, "list_slot") ||
+        OFFSET(of_op, op, frees, "frees"))
+        return NULL;
     if (OFFSET(of_state, state, grad, "grad") || OFFSET(of_state, state, inference, "inference") ||
         OFFSET(of_state, state, odd, "odd") || OFFSET(of_state, state, where, "where") || OFFSET(of_node, node, op, "op") ||
         OFFSET(of_node, node, plan, "plan") || OFFSET(of_node, node, edges, "edges") ||
@@ -266,6 +337,9 @@ PyMethodDef fields_methods[] = {
 };
 
 bool add_fields(PyObject *module) {
-    return (zero = PyLong_FromLong(0)) && PyType_Ready(&Fields_Type) == 0 &&
+    SizeItems_Type.tp_base = &PyTuple_Type;
+    if (PyType_Ready(&SizeItems_Type) < 0 || PyModule_AddObjectRef(module, "SizeItems", (PyObject *)&SizeItems_Type) < 0)
+        return false;
+    return (zero = PyLong_FromLong(0)) && (engine.one = PyLong_FromLong(1)) && PyType_Ready(&Fields_Type) == 0 &&
            PyModule_AddObjectRef(module, "Fields", (PyObject *)&Fields_Type) == 0;
 }

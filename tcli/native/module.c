@@ -29,8 +29,22 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
     if (!runs_here()) return PyErr_Format(PyExc_ImportError, "this processor is not one that %s is compiled for", TEXT(MODULE));
     import_array();
     import_umath();
-    PyMethodDef *tables[] = {pool_methods,   reduce_methods, fields_methods, pointwise_methods,
-                             along_methods, index_methods,  copies_methods, random_methods};
+    PyMethodDef *tables[] = {
+        pool_methods,
+        reduce_methods,
+        conv_methods,
+        conv_weight_methods,
+        fields_methods,
+        pointwise_methods,
+        options_methods,
+        views_methods,
+        record_methods,
+        backward_methods,
+        along_methods,
+        index_methods,
+        copies_methods,
+        random_methods,
+    };
     PyObject *m = PyModule_Create(&module);
     if (!m || !add_fields(m) || !add_ways(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)

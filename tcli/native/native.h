@@ -92,8 +92,14 @@ extern PyMethodDef index_methods[];
 extern PyMethodDef copies_methods[];
 extern PyMethodDef random_methods[];
 extern PyMethodDef reduce_methods[];
+extern PyMethodDef conv_methods[];
+extern PyMethodDef conv_weight_methods[];
 extern PyMethodDef fields_methods[];
 extern PyMethodDef pointwise_methods[];
+extern PyMethodDef options_methods[];
+extern PyMethodDef views_methods[];
+extern PyMethodDef record_methods[];
+extern PyMethodDef backward_methods[];
 bool add_fields(PyObject *module);
 bool add_ways(PyObject *module);
 

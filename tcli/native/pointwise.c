@@ -8,9 +8,57 @@
 enum { OF_FLOAT32, OF_FLOAT64, OF_INT64 };
 static const int NUMBERS[] = {NPY_FLOAT32, NPY_FLOAT64, NPY_INT64};
 
+/* ---------------------------------------------------------------- loops */
+
+#define RELU(T)                                                                            \
+    static void relu_##T(char **args, const npy_intp *n, const npy_intp *steps, void *data) { \
+        const T *x = (const T *)args[0];                                                   \
+        T *out = (T *)args[1];                                                             \
+        (void)steps, (void)data;                                                           \
+        for (npy_intp i = 0; i < *n; i++) out[i] = x[i] < 0 ? 0 : x[i];                  \
+    }
+RELU(float)
+RELU(double)
+
+static Loop exp_loops[2];
+
+#define SIGMOID(T, kind)                                                                      \
+    static void sigmoid_##T(char **args, const npy_intp *n, const npy_intp *steps, void *data) { \
+        const T *x = (const T *)args[0];                                                      \
+        T *out = (T *)args[1];                                                                \
+        char *in_place[] = {args[1], args[1]};                                                \
+        (void)data;                                                                           \
+        for (npy_intp i = 0; i < *n; i++) out[i] = -x[i];                                     \
+        exp_loops[kind].fn(in_place, n, steps, exp_loops[kind].data);                         \
+        for (npy_intp i = 0; i < *n; i++) out[i] = 1 / (1 + out[i]);                          \
+    }
+SIGMOID(float, OF_FLOAT32)
+SIGMOID(double, OF_FLOAT64)
+
+/* The loops of ops that NumPy has no ufunc for, by the names of the ops: of flat arrays alone. */
+static const struct {
+    const char *name;
+    PyUFuncGenericFunction of_float32, of_float64;
+} own_loops[] = {{"relu", relu_float, relu_double}, {"sigmoid", sigmoid_float, sigmoid_double}};
+
+static void find_own_loops(Way *way) {
+    PyObject *name = PyObject_GetAttrString(way->op, "name");
+    for (size_t i = 0; name && PyUnicode_Check(name) && i < sizeof own_loops / sizeof *own_loops; i++)
+        if (PyUnicode_CompareWithASCIIString(name, own_loops[i].name) == 0) {
+            way->loops[OF_FLOAT32] = (Loop){own_loops[i].of_float32, NULL, NPY_FLOAT32};
+            way->loops[OF_FLOAT64] = (Loop){own_loops[i].of_float64, NULL, NPY_FLOAT64};
+        }
+    PyErr_Clear();
+    Py_XDECREF(name);
+}
+
 static void find_loops(Way *way) {
     PyUFuncObject *u = (PyUFuncObject *)way->ufunc;
-    if (!PyObject_TypeCheck(way->ufunc, &PyUFunc_Type) || u->nout != 1 || u->nin > 2) return;
+    if (!PyObject_TypeCheck(way->ufunc, &PyUFunc_Type)) {
+        find_own_loops(way);
+        return;
+    }
+    if (u->nout != 1 || u->nin > 2) return;
     for (int d = 0; d < 3; d++)
         for (int i = 0; i < u->ntypes; i++) {
             const char *types = u->types + i * u->nargs;
@@ -18,6 +66,13 @@ static void find_loops(Way *way) {
             way->loops[d] = (Loop){u->functions[i], u->data ? u->data[i] : NULL, types[u->nin]};
             break;
         }
+}
+
+/* Takes note of the loops of `exp` when it is made: others are built on them. */
+static void keep_exp_loops(PyObject *ufunc) {
+    Way way = {.ufunc = ufunc};
+    find_loops(&way);
+    memcpy(exp_loops, way.loops, sizeof exp_loops);
 }
 
 /* Which of the loops an array asks for; -1 for another dtype, or an array that is not small. */
@@ -54,11 +109,9 @@ static PyObject *apply_one(Way *way, PyArrayObject *a, int kind) {
 }
 
 static bool record_one(Way *way, PyObject *x, PyObject *t) {
-    PyObject *saves = PyObject_GetAttrString(way->plan, "saves");
-    PyObject *edge = saves ? edge_to((Fields *)x) : NULL;
-    PyObject *saved = edge ? saved_values(saves, x, edge, NULL, NULL, (Fields *)t) : NULL;
+    PyObject *edge = edge_to((Fields *)x);
+    PyObject *saved = edge ? saved_values(way->plan, x, edge, NULL, NULL, NULL, (Fields *)t) : NULL;
     PyObject *edges = saved ? PyTuple_Pack(1, edge) : NULL;
-    Py_XDECREF(saves);
     Py_XDECREF(edge);
     if (edges) return record_node((Fields *)t, way->op, way->plan, edges, saved, Py_None);
     Py_XDECREF(saved);
@@ -181,12 +234,11 @@ static PyObject *call_two(PyObject *function, PyObject *x, PyObject *y, PyObject
 
 static bool record_two(Way *way, PyObject *x, bool of_x, PyObject *y, bool of_y, PyObject *t) {
     PyObject *plan = PyTuple_GET_ITEM(way->plan, of_x + 2 * of_y);
-    PyObject *saves = PyObject_GetAttrString(plan, "saves");
-    PyObject *e1 = saves && of_x ? edge_to((Fields *)x) : Py_NewRef(Py_None);
-    PyObject *e2 = e1 && of_y ? edge_to((Fields *)y) : Py_NewRef(Py_None);
-    PyObject *saved = saves && e1 && e2 ? saved_values(saves, x, e1, y, e2, (Fields *)t) : NULL;
+    PyObject *e1 = of_x ? edge_to((Fields *)x) : Py_NewRef(Py_None);
+    PyObject *e2 = of_y ? edge_to((Fields *)y) : Py_NewRef(Py_None);
+    PyObject *saved = e1 && e2 ? saved_values(plan, x, e1, y, e2, way->memory, (Fields *)t) : NULL;
     PyObject *edges = saved ? PyTuple_Pack(2, e1, e2) : NULL;
-    Py_XDECREF(saves), Py_XDECREF(e1), Py_XDECREF(e2);
+    Py_XDECREF(e1), Py_XDECREF(e2);
     if (edges) return record_node((Fields *)t, way->op, plan, edges, saved, Py_None);
     Py_XDECREF(saved);
     return false;
@@ -229,18 +281,59 @@ static PyObject *call_binary(PyObject *self, PyObject *const *args, size_t nargs
     return go_on_after_error(way, args, nargsf, names);
 }
 
+/* ---------------------------------------------------------------- in place */
+
+static bool records(Fields *t) { return t->rg == Py_True && is_set(engine.of_state.grad); }
+
+/* Whether the memory of b reaches into that of a, in part or in another order. */
+static bool overlap(PyArrayObject *a, PyArrayObject *b) {
+    char *from = PyArray_BYTES(a), *other = PyArray_BYTES(b);
+    return from != other && from < other + PyArray_NBYTES(b) && other < from + PyArray_NBYTES(a);
+}
+
+static bool may_be_written(Fields *x) {
+    return !records(x) && x->inference == Py_False && (x->base == Py_None || !records((Fields *)x->base)) &&
+           !is_set(engine.of_state.where) && !PyDict_GET_SIZE(engine.readers);
+}
+
+/* The one version more that a write makes. */
+static bool count_write(Fields *x) {
+    PyObject *version = PyList_GET_SIZE(x->v) ? PyNumber_Add(PyList_GET_ITEM(x->v, 0), engine.one) : NULL;
+    return version && PyList_SetItem(x->v, 0, version) == 0;
+}
+
+/* x += other, for a number or a tensor of the same shape and dtype. */
+static PyObject *call_write(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Way *way = (Way *)self;
+    if (PyVectorcall_NARGS(nargsf) != 2 || names || !is_ready(args[0]) || !may_be_written((Fields *)args[0]))
+        return go_on(way, args, nargsf, names);
+    PyArrayObject *a = array_of(args[0]), *b = NULL;
+    int kind = a ? kind_of(a) : -1;
+    Number number;
+    bool fits = kind >= 0 && kind != OF_INT64 && way->loops[kind].fn && PyArray_ISCARRAY(a) &&
+                way->loops[kind].out == PyArray_TYPE(a);
+    if (fits && is_ready(args[1])) {
+        b = array_of(args[1]);
+        fits = b && !records((Fields *)args[1]) && kind_of(b) == kind && is_flat(b) && same_shape(a, b) && !overlap(a, b);
+    } else fits = fits && as_number(args[1], kind, false, &number);
+    if (!fits) return go_on(way, args, nargsf, names);
+    npy_intp n = PyArray_SIZE(a), size = PyArray_ITEMSIZE(a), steps[] = {size, b ? size : 0, size};
+    char *data[] = {PyArray_BYTES(a), b ? PyArray_BYTES(b) : (char *)&number, PyArray_BYTES(a)};
+    if (n) way->loops[kind].fn(data, &n, steps, way->loops[kind].data);
+    return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
+}
+
 /* ---------------------------------------------------------------- what Python calls */
 
-/* Whether all that plans keep is what `saved_values` knows. */
-static bool keeps_plain(PyObject *plan) {
-    if (plan == Py_None) return true;
-    PyObject *saves = PyObject_GetAttrString(plan, "saves");
-    bool plain = saves && (PyList_Check(saves) || PyTuple_Check(saves));
-    for (isize i = 0; plain && i < PySequence_Fast_GET_SIZE(saves); i++) {
-        PyObject *fetch = PySequence_Fast_GET_ITEM(saves, i);
-        plain = fetch == engine.first || fetch == engine.second || fetch == engine.result;
+/* Whether a plan keeps but what `saved_values` knows, beside `options`. */
+static bool keeps_plain(PyObject *plan, PyObject *options) {
+    PyObject *saves = SLOT(plan, engine.saves);
+    bool plain = PyList_CheckExact(saves);
+    for (isize i = 0; plain && i < PyList_GET_SIZE(saves); i++) {
+        PyObject *fetch = PyList_GET_ITEM(saves, i), *option = option_of(fetch, options);
+        plain = fetch == engine.first || fetch == engine.second || fetch == engine.result || fetch == engine.shape || option;
+        Py_XDECREF(option);
     }
-    Py_XDECREF(saves);
     return plain;
 }
 
@@ -251,6 +344,12 @@ static PyObject *make_pointwise(PyObject *const *args, vectorcallfunc call) {
     way->ufunc = args[1], way->plan = args[2];
     way->alone = true;
     find_loops(way);
+    if (!exp_loops[0].fn) {
+        PyObject *ufunc = PyObject_GetAttrString(engine.numpy, "exp");
+        if (ufunc) keep_exp_loops(ufunc);
+        Py_XDECREF(ufunc);
+        if (!exp_loops[0].fn || !exp_loops[1].fn) memset(way->loops, 0, sizeof way->loops);
+    }
     return (PyObject *)way;
 }
 
@@ -258,23 +357,33 @@ static PyObject *unary(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
     if (n != 4) return PyErr_Format(PyExc_TypeError, "unary(op, ufunc, plan, slow)");
     Way *way = (Way *)make_pointwise(args, call_unary);
-    if (way) way->alone = keeps_plain(way->plan);
+    if (way && way->plan != Py_None) way->alone = keeps_plain(way->plan, NULL);
     return (PyObject *)way;
 }
 
 static PyObject *binary(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
-    if (n != 5 || (args[2] != Py_None && (!PyTuple_CheckExact(args[2]) || PyTuple_GET_SIZE(args[2]) != 4)))
-        return PyErr_Format(PyExc_TypeError, "binary(op, ufunc, plans, slow, integers)");
+    if (n != 6 || !PyTuple_CheckExact(args[5]) || (args[2] != Py_None && (!PyTuple_CheckExact(args[2]) || PyTuple_GET_SIZE(args[2]) != 4)))
+        return PyErr_Format(PyExc_TypeError, "binary(op, ufunc, plans, slow, integers, options)");
     Way *way = (Way *)make_pointwise(args, call_binary);
     if (!way) return NULL;
     way->integers = args[4] == Py_True;
-    for (int i = 1; i < 4 && way->plan != Py_None; i++) way->alone = way->alone && keeps_plain(PyTuple_GET_ITEM(way->plan, i));
+    way->memory = Py_NewRef(args[5]);
+    for (int i = 1; i < 4 && way->plan != Py_None; i++)
+        way->alone = way->alone && keeps_plain(PyTuple_GET_ITEM(way->plan, i), args[5]);
     return (PyObject *)way;
 }
 
+static PyObject *writing(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self;
+    if (n != 3) return PyErr_Format(PyExc_TypeError, "writing(op, ufunc, slow)");
+    PyObject *all[] = {args[0], args[1], Py_None, args[2]};
+    return make_pointwise(all, call_write);
+}
+
 PyMethodDef pointwise_methods[] = {
+    KERNEL(writing, "writing(op, ufunc, slow): (x, other) that writes the result of an op on two operands into x."),
     KERNEL(unary, "unary(op, ufunc, plan, slow): the function of an op on one tensor."),
-    KERNEL(binary, "binary(op, ufunc, plans, slow, integers): (x, other) of an op on two operands."),
+    KERNEL(binary, "binary(op, ufunc, plans, slow, integers, options): (x, other) of an op on two operands."),
     {0},
 };

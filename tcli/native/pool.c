@@ -1,4 +1,7 @@
-/* A pool of threads: the caller of `run_blocks` and its helpers take blocks from one counter.
+/* A pool of threads: the caller of `run_blocks` and its helpers share the blocks of a job.
+
+   Each has a share of neighbouring blocks, the same in every job of that many blocks, so that what one job left in the
+   cache of a processor is there for the next; who is done with its own share goes on with those of others.
 
    A helper that has nothing to do looks for work for some microseconds before it sleeps, since kernels often follow each
    other closely. Who has not woken up by the time the caller is out of blocks is not waited for: the caller takes the
@@ -17,9 +20,12 @@ int native_threads = 1;
 static struct {
     block_fn fn;
     void *context;
-    isize n;
 } job;
-static _Atomic isize next_block;
+static struct {
+    _Alignas(64) _Atomic isize next;
+    isize stop;
+} shares[MOST];
+static int n_shares;
 static atomic_int tickets;  /* helpers that may still join the job */
 static atomic_int finished; /* helpers that have left it */
 static atomic_int sleepers;
@@ -36,9 +42,21 @@ static void pause_a_little(void) {
 #endif
 }
 
-static void take_blocks(void) {
+/* Who is the `me`-th begins with the `me`-th share. */
+static void take_blocks(int me) {
     isize i;
-    while ((i = atomic_fetch_add(&next_block, 1)) < job.n) job.fn(job.context, i);
+    for (int k = 0; k < n_shares; k++) {
+        int share = (me + k) % n_shares;
+        while ((i = atomic_fetch_add(&shares[share].next, 1)) < shares[share].stop) job.fn(job.context, i);
+    }
+}
+
+static void share_out(isize n_blocks, int parts) {
+    n_shares = parts;
+    for (int k = 0; k < parts; k++) {
+        atomic_store(&shares[k].next, n_blocks * k / parts);
+        shares[k].stop = n_blocks * (k + 1) / parts;
+    }
 }
 
 static bool draw_ticket(void) {
@@ -48,8 +66,8 @@ static bool draw_ticket(void) {
     return false;
 }
 
-static void *help(void *nothing) {
-    (void)nothing;
+static void *help(void *number) {
+    int me = (int)(intptr_t)number;
     for (;;) {
         bool joined = false;
         for (int i = 0; i < LOOKS && !(joined = draw_ticket()); i++) pause_a_little();
@@ -60,7 +78,7 @@ static void *help(void *nothing) {
             atomic_fetch_sub(&sleepers, 1);
             pthread_mutex_unlock(&lock);
         }
-        take_blocks();
+        take_blocks(me);
         atomic_fetch_add(&finished, 1);
     }
     return NULL;
@@ -72,7 +90,7 @@ static void start_helpers(int wanted) {
     if (helpers >= wanted) return;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    while (helpers < wanted && pthread_create(&thread, &attributes, help, NULL) == 0) helpers++;
+    while (helpers < wanted && pthread_create(&thread, &attributes, help, (void *)(intptr_t)(helpers + 1)) == 0) helpers++;
     pthread_attr_destroy(&attributes);
 }
 
@@ -84,8 +102,8 @@ void run_blocks(block_fn fn, void *context, isize n_blocks) {
     }
     start_helpers(wanted);
     wanted = (int)min_of(wanted, helpers);
-    job.fn = fn, job.context = context, job.n = n_blocks;
-    atomic_store(&next_block, 0);
+    job.fn = fn, job.context = context;
+    share_out(n_blocks, wanted + 1);
     atomic_store(&finished, 0);
     atomic_store(&tickets, wanted);
     if (atomic_load(&sleepers)) {
@@ -93,7 +111,7 @@ void run_blocks(block_fn fn, void *context, isize n_blocks) {
         pthread_cond_broadcast(&bell);
         pthread_mutex_unlock(&lock);
     }
-    take_blocks();
+    take_blocks(0);
     int joined = wanted - atomic_exchange(&tickets, 0);
     for (int looks = 0; atomic_load(&finished) < joined; looks++) {
         pause_a_little();

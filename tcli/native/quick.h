@@ -33,12 +33,19 @@ extern PyTypeObject Fields_Type;
 
 /* What the engine tells of itself, once (`bind_engine`). */
 typedef struct {
-    PyTypeObject *tensor, *node, *saved;
+    PyTypeObject *tensor, *node, *shown, *saved, *accumulate, *op;
     PyObject *ready;   /* the set of classes that short ways take; empty while they are closed */
     PyObject *classes; /* the same as a tuple, always */
     PyObject *state, *first, *second, *result, *shape, *out;
-    PyObject *edge_of, *locate, *note_expansion;
+    PyObject *edge_of, *locate, *note_expansion, *kernel_of, *record_single, *view_of, *record_view;
+    PyObject *readers; /* {id: what waits on an array} */
+    PyObject *one, *sizes, *size_of; /* 1; {shape: Size}, and what makes a Size */
+    PyObject *numpy, *dtype; /* the module, and the class of dtypes */
     isize small; /* elements of the largest small tensor */
+    PyObject *raw_names, *send_raw, *sum_array, *joint_raw, *walk_on, *finish; /* of engine/backward.py */
+    isize saves, raw, rules, variable; /* where they lie in a plan, and in the end of a path */
+    struct { isize hooks, before, post_hooks; } of_leaf;
+    struct { isize tensor_slots, plans, grad_name, list_slot, frees; } of_op;
     struct { isize grad, inference, odd, where; } of_state; /* where the slots lie */
     struct { isize op, plan, edges, saved, seq, shape, dtype, name; } of_node;
     struct { isize array, versions, version, edge, hooked; } of_saved;
@@ -78,9 +85,15 @@ bool record_node(Fields *t, PyObject *op, PyObject *plan, PyObject *edges, PyObj
 /* A saved value: of the tensor `t`, whose own gradient goes to `edge`. */
 PyObject *saved_of(Fields *t, PyObject *edge);
 
-/* What a node keeps of `plan.saves` where the result is t and the operands are x and y (NULL: there is one), numbers
-   included; NULL without an error where it takes more. */
-PyObject *saved_values(PyObject *saves, PyObject *x, PyObject *edge_x, PyObject *y, PyObject *edge_y, Fields *t);
+/* What a node keeps, a list; NULL without an error where it takes more than is known here. The operands are x and either y,
+   which may be a number, or the options (NULL for what there is not); the result is t. */
+PyObject *saved_values(PyObject *plan, PyObject *x, PyObject *edge_x, PyObject *y, PyObject *edge_y, PyObject *options, Fields *t);
+
+/* The option that ("arg", i) asks for, of (the first one, ...): a new reference; NULL without an error for anything else. */
+PyObject *option_of(PyObject *fetch, PyObject *options);
+
+PyObject *shape_of(PyArrayObject *a);
+void put(PyObject **slot, PyObject *value); /* takes over `value`, lets go of what was there */
 
 /* ---------------------------------------------------------------- ufuncs (pointwise.c) */
 
@@ -99,12 +112,15 @@ typedef struct Way {
     PyObject *slow;    /* the Python function for all other cases */
     PyObject *op;
     PyObject *plan;    /* of one operand, or the plans of two; None where nothing is recorded */
-    PyObject *memory;  /* {way of calling: (options, kernel)} */
-    PyObject *named;   /* what names the node, or None */
-    PyObject *ufunc;
+    PyObject *memory;  /* {way of calling: (options, kernel)}; of an op on two operands (the second, further options) */
+    PyObject *named;   /* a function that names the node, or None */
+    PyObject *ufunc;   /* or the kernel */
     Loop loops[3];     /* of float32, float64 and int64 */
     bool alone;        /* one value is all that the gradient keeps */
     bool integers;
+    bool any_dtype;    /* of numbers and bools */
+    bool in_rows;      /* results lie in row-major memory */
+    bool by_options, by_shape; /* what `named` is called with, when somebody asks */
 } Way;
 
 extern PyTypeObject Way_Type;
@@ -120,5 +136,19 @@ INLINE PyObject *go_on_after_error(Way *way, PyObject *const *args, size_t nargs
     PyErr_Clear();
     return go_on(way, args, nargsf, names);
 }
+
+/* ---------------------------------------------------------------- options and views (options.c, views.c) */
+
+/* The options and the kernel, None or a function of the array, of a call that was made before: a new reference to the pair.
+   NULL, without an error, for all other calls. */
+PyObject *known_way(Way *way, PyArrayObject *a, PyObject *const *args, isize n, PyObject *names);
+
+/* What the kernel makes of an array with these options. */
+PyObject *run_kernel(Way *way, PyArrayObject *a, PyObject *known);
+
+/* The name of the node of (x, *options), a new reference; None where the op has one name. */
+PyObject *name_of_node(Way *way, PyObject *x, PyObject *options);
+
+PyObject *call_view(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names);
 
 #endif

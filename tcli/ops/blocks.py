@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import native
 from ..engine.memory import pool
-from ..engine.sums import block_dot, block_sum, column_best, line_best, line_sums, small_sum
+from ..engine.sums import SMALL, at_once, block_dot, block_sum, column_best, line_best, line_sums, small_sum
 
 BLOCK = 1 << 17  # elements
 LONG = 1 << 19  # elements of a block that is read once
@@ -145,6 +145,11 @@ def zeros(xp, shape: tuple, dtype):
 
 def reduced(ufunc: np.ufunc, x, dim, dtype=None, keepdim: bool = False):
     """`ufunc.reduce` along one dim or all (None), in blocks where the array is large."""
+    if type(x) is np.ndarray and x.size > SMALL and dtype in (None, x.dtype):
+        span = neighbours(x.ndim, dim)
+        found = None if span is None else at_once(ufunc, x, *span, keepdim)
+        if found is not None:
+            return found
     if not is_large(x) or type(dim) is tuple:
         if ufunc is np.add and dtype is None and type(x) is np.ndarray and type(dim) is not tuple:
             return small_sum(x, dim if dim is None or dim >= 0 else dim + x.ndim, keepdim)
@@ -156,6 +161,14 @@ def reduced(ufunc: np.ufunc, x, dim, dtype=None, keepdim: bool = False):
     found = _along(ufunc, x, dim, dtype)
     shape = x.shape[:dim] + (1,) * keepdim + x.shape[dim + 1:]
     return found.reshape(shape)
+
+
+def neighbours(ndim: int, dim) -> tuple[int, int] | None:
+    """The first of the dims in `dim` (one, several, all if None) and the one behind the last; None if some lie between."""
+    if dim is None:
+        return 0, ndim
+    dims = sorted(d % ndim for d in dim) if type(dim) is tuple else [dim % ndim]
+    return (dims[0], dims[-1] + 1) if dims and dims[-1] - dims[0] == len(dims) - 1 else None
 
 
 def _whole(ufunc: np.ufunc, flat: np.ndarray, dtype):

@@ -14,7 +14,7 @@ from ..engine.dispatch import READY, assign, bump, cast, check_history, check_wr
 from ..engine.options import ANY_DTYPE, plain_target
 from ..engine.overlap import check_operand, check_repeats, related
 from ..engine.placement import beside, has_values, outside, values_of
-from ..engine.quick_views import view_of
+from ..engine.quick_views import in_c, view_of
 from ..engine.registry import T, function, op, ops
 from ..engine.tape import SMALL, state
 from ..engine.tensor import Tensor, as_tensor, tensor
@@ -372,8 +372,7 @@ INT64, BOOL = np.dtype(np.int64), np.dtype(bool)
 
 # ---------------------------------------------------------------- the two entry points
 
-@function("tensor.__getitem__")
-def getitem(x, index):
+def _getitem(x, index):
     """x[index]: a view for integers, slices, None and `...`; a copy for tensors, masks and lists."""
     if type(x) in READY and type(x._a) is np.ndarray and x._a.size <= SMALL and not x._half_complex:
         kind = type(index)
@@ -403,6 +402,9 @@ def getitem(x, index):
     while gather and type(gather[-1]) is slice:
         gather = gather[:-1]
     return T._gather_index(x, watching(gather, index, x))
+
+
+getitem = function("tensor.__getitem__")(in_c("indexing", BASIC, {}, _getitem) or _getitem)
 
 
 def _value(x, value):

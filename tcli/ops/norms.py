@@ -6,12 +6,15 @@ Norms of matrices stand with the linear algebra.
 
 import math
 
+import numpy as np
+
 from ..engine import dtypes
 from ..engine.args import wrap_dim
 from ..engine.registry import T, composite, op
+from ..engine.sums import SMALL, at_once
 from ..engine.tensor import Tensor
 from ..errors import EngineError
-from .blocks import in_columns, is_large, sum_of_products
+from .blocks import in_columns, is_large, neighbours, sum_of_products
 from .reduce import axes, kept
 from .row_kernels import squares_of_rows, sum_of_squares
 
@@ -23,6 +26,11 @@ P_SAMPLES = ["r(3, 4), 1", "r(3, 4), math.inf", "r(3, 4), -math.inf", "r(3, 4), 
 
 def _two(xp, x, dim, keepdim):
     """The Euclidean norm in one pass where the memory allows."""
+    if type(x) is np.ndarray and x.size > SMALL:
+        span = neighbours(x.ndim, dim or None)
+        squares = None if span is None else at_once(None, x, *span, keepdim)
+        if squares is not None:
+            return np.sqrt(squares, squares if squares.ndim else None)
     if x.dtype.kind != "c" and x.flags.c_contiguous:
         if dim is None or dim == ():
             flat = x.reshape(-1)
