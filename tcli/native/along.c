@@ -62,7 +62,7 @@ struct Along {
         } else if (packed && inner.index == sizeof(int64_t) && !inner.x && step == sizeof(T)) {       \
             const int64_t *RESTRICT indices = (const int64_t *)index;                                 \
             T *RESTRICT to = (T *)x, *RESTRICT from = (T *)other;                                     \
-            UNROLL                                                                                    \
+            UNROLL_4                                                                                    \
             for (isize j = 0; j < n; j++) {                                                           \
                 int64_t i = indices[j];                                                               \
                 if ((uint64_t)i >= size) return false;                                                \
@@ -70,7 +70,7 @@ struct Along {
                 MOVE;                                                                                 \
             }                                                                                         \
         } else {                                                                                      \
-            UNROLL                                                                                    \
+            UNROLL_4                                                                                    \
             for (isize j = 0; j < n; j++) {                                                           \
                 int64_t i = *(const int64_t *)(index + j * inner.index);                              \
                 if ((uint64_t)i >= size) return false;                                                \
@@ -306,7 +306,7 @@ static PyObject *along(PyObject *x_, PyObject *index_, PyObject *dim_, PyObject 
     if (dim == -1 && PyErr_Occurred()) return NULL;
     Along a = {0};
     if (!dims_of(&a, x, index, other, (int)dim) || !same_dtype(x, other)) Py_RETURN_FALSE;
-    if (!PyArray_ISCARRAY(written) || overlap(written, index) || overlap(written, writes ? other : x)) Py_RETURN_FALSE;
+    if (!PyArray_ISCARRAY(written) || touches(written, index) || touches(written, writes ? other : x)) Py_RETURN_FALSE;
     isize item = PyArray_ITEMSIZE(x);
     a.line = how == 't' || how == '=' ? mover(writes, item) : combiner(how, PyArray_TYPE(x));
     if (!a.line) Py_RETURN_FALSE;

@@ -14,7 +14,7 @@ static Stretch stretch_of(PyArrayObject *a) {
     return s;
 }
 
-bool overlap(PyArrayObject *a, PyArrayObject *b) {
+bool touches(PyArrayObject *a, PyArrayObject *b) {
     if (!PyArray_SIZE(a) || !PyArray_SIZE(b)) return false;
     Stretch s = stretch_of(a), t = stretch_of(b);
     return s.start < t.end && t.start < s.end;

@@ -144,7 +144,7 @@ static isize size_of(isize step) { return step < 0 ? -step : step; }
 static PyObject *copy(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
     PyArrayObject *out = n == 2 ? strided_array(args[0]) : NULL, *x = n == 2 ? strided_array(args[1]) : NULL;
-    if (!out || !x || !PyArray_ISCARRAY(out) || !same_dtype(out, x) || !PyArray_SAMESHAPE(out, x) || overlap(out, x)) {
+    if (!out || !x || !PyArray_ISCARRAY(out) || !same_dtype(out, x) || !PyArray_SAMESHAPE(out, x) || touches(out, x)) {
         Py_RETURN_FALSE;
     }
     if (PyArray_IS_C_CONTIGUOUS(x)) {
@@ -229,7 +229,7 @@ static void widen_block(void *context, isize block) {
 static PyObject *convert_half(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
     PyArrayObject *x = n == 2 ? flat_array(args[0]) : NULL, *out = n == 2 ? flat_array(args[1]) : NULL;
-    if (!x || !out || !PyArray_ISWRITEABLE(out) || !PyArray_SAMESHAPE(x, out) || overlap(x, out)) Py_RETURN_FALSE;
+    if (!x || !out || !PyArray_ISWRITEABLE(out) || !PyArray_SAMESHAPE(x, out) || touches(x, out)) Py_RETURN_FALSE;
     int from = PyArray_TYPE(x), to = PyArray_TYPE(out);
     bool narrows = from == NPY_FLOAT32 && to == NPY_FLOAT16;
     if (!narrows && !(from == NPY_FLOAT16 && to == NPY_FLOAT32)) Py_RETURN_FALSE;
@@ -288,7 +288,7 @@ static PyObject *compare(PyObject *self, PyObject *const *args, Py_ssize_t n) {
         return PyErr_Format(PyExc_TypeError, "compare(how, a, b, out): how is one of < <= == !=");
     }
     PyArrayObject *a = flat_array(args[1]), *b = flat_array(args[2]), *out = output_of(args[3], NPY_BOOL);
-    if (!a || !b || !out || PyArray_TYPE(a) != PyArray_TYPE(b) || overlap(a, out) || overlap(b, out)) Py_RETURN_FALSE;
+    if (!a || !b || !out || PyArray_TYPE(a) != PyArray_TYPE(b) || touches(a, out) || touches(b, out)) Py_RETURN_FALSE;
     Compared c = {PyArray_BYTES(a), PyArray_BYTES(b), PyArray_SIZE(a) == 1, PyArray_SIZE(b) == 1, PyArray_DATA(out), PyArray_SIZE(out)};
     if ((!c.one_a && !PyArray_SAMESHAPE(a, out)) || (!c.one_b && !PyArray_SAMESHAPE(b, out))) Py_RETURN_FALSE;
     block_fn fn = comparison(PyArray_TYPE(a), how);

@@ -83,7 +83,7 @@ static PyObject *flat_places(PyObject *self, PyObject *const *args, Py_ssize_t n
         PyArrayObject *index = flat_of(PyTuple_GET_ITEM(args[0], d), NPY_INT64);
         look.size[d] = PyLong_AsLongLong(PyTuple_GET_ITEM(args[1], d));
         if (PyErr_Occurred()) return NULL;
-        if (!index || !PyArray_SAMESHAPE(index, out) || overlap(index, out) || look.size[d] < 0) Py_RETURN_FALSE;
+        if (!index || !PyArray_SAMESHAPE(index, out) || touches(index, out) || look.size[d] < 0) Py_RETURN_FALSE;
         look.index[d] = PyArray_DATA(index);
     }
     return PyBool_FromLong(look_at(&look, flat_block));

@@ -30,9 +30,9 @@ typedef Py_ssize_t isize;
 #define SIMD_SUM(s) SIMD_REDUCE(omp simd reduction(+ : s)) /* its sum may be taken in any order */
 #define SIMD_REDUCE(clause) _Pragma(#clause)
 #ifdef __clang__
-#define UNROLL _Pragma("unroll 4")
+#define UNROLL_4 _Pragma("unroll 4")
 #else
-#define UNROLL _Pragma("GCC unroll 4")
+#define UNROLL_4 _Pragma("GCC unroll 4")
 #endif
 
 INLINE isize min_of(isize a, isize b) { return a < b ? a : b; }
@@ -72,7 +72,7 @@ INLINE bool same_dtype(PyArrayObject *a, PyArrayObject *b) {
 }
 
 /* Whether the stretches of memory in which two arrays lie have bytes in common. */
-bool overlap(PyArrayObject *a, PyArrayObject *b);
+bool touches(PyArrayObject *a, PyArrayObject *b);
 
 /* ---------------------------------------------------------------- threads (pool.c) */
 

@@ -318,7 +318,7 @@ static PyObject *draw_words(PyObject *self, PyObject *const *args, Py_ssize_t n)
     (void)self;
     Stream *s = n == 2 ? stream_of(args[0]) : NULL;
     PyArrayObject *out = n == 2 ? output_of(args[1], NPY_UINT32) : NULL;
-    if (!s || !out || overlap(out, (PyArrayObject *)args[0])) Py_RETURN_FALSE;
+    if (!s || !out || touches(out, (PyArrayObject *)args[0])) Py_RETURN_FALSE;
     pthread_mutex_lock(&drawing);
     draw(s, PyArray_DATA(out), PyArray_SIZE(out));
     pthread_mutex_unlock(&drawing);
@@ -330,7 +330,7 @@ static bool fill_of(Fill *f, PyObject *const *args, Py_ssize_t n, PyArrayObject 
     if (n < 3) return false;
     f->stream = stream_of(args[0]);
     *out = floats_of(args[1]);
-    if (!f->stream || !*out || overlap(*out, (PyArrayObject *)args[0])) return false;
+    if (!f->stream || !*out || touches(*out, (PyArrayObject *)args[0])) return false;
     f->out = PyArray_DATA(*out), f->n = PyArray_SIZE(*out);
     f->words = PyArray_TYPE(*out) == NPY_FLOAT32 ? 1 : 2;
     f->a = PyFloat_AsDouble(args[2]), f->b = n > 3 ? PyFloat_AsDouble(args[3]) : 0;
@@ -421,7 +421,7 @@ static PyObject *fill_bernoulli(PyObject *self, PyObject *const *args, Py_ssize_
     PyArrayObject *out = flat_array(args[1]);
     Fill f = {.stream = stream_of(args[0]), .words = 2, .a = PyFloat_AsDouble(args[2])};
     if (PyErr_Occurred()) return NULL;
-    if (!f.stream || !out || !PyArray_ISWRITEABLE(out) || overlap(out, (PyArrayObject *)args[0])) Py_RETURN_FALSE;
+    if (!f.stream || !out || !PyArray_ISWRITEABLE(out) || touches(out, (PyArrayObject *)args[0])) Py_RETURN_FALSE;
     int type = PyArray_TYPE(out);
     f.make = type == NPY_FLOAT32 ? make_bernoulli_float : type == NPY_FLOAT64 ? make_bernoulli_double : type == NPY_BOOL ? make_bernoulli_bool : NULL;
     if (!f.make) Py_RETURN_FALSE;
@@ -438,7 +438,7 @@ static PyObject *fill_integers(PyObject *self, PyObject *const *args, Py_ssize_t
     Fill f = {.stream = stream_of(args[0]), .base = PyLong_AsLongLong(args[2]), .make = make_integers};
     uint64_t span = PyLong_AsUnsignedLongLong(args[3]);
     if (PyErr_Occurred()) return NULL;
-    if (!f.stream || !out || !span || overlap(out, (PyArrayObject *)args[0])) Py_RETURN_FALSE;
+    if (!f.stream || !out || !span || touches(out, (PyArrayObject *)args[0])) Py_RETURN_FALSE;
     f.span = (int64_t)span, f.words = span < (1 << 28) ? 1 : 2, f.out = PyArray_DATA(out), f.n = PyArray_SIZE(out);
     fill(&f);
     Py_RETURN_TRUE;
@@ -468,7 +468,7 @@ static PyObject *shuffle(PyObject *self, PyObject *const *args, Py_ssize_t n_arg
     (void)self;
     Stream *s = n_args == 2 ? stream_of(args[0]) : NULL;
     PyArrayObject *out = n_args == 2 ? output_of(args[1], NPY_INT64) : NULL;
-    if (!s || !out || overlap(out, (PyArrayObject *)args[0]) || PyArray_SIZE(out) > INT32_MAX) Py_RETURN_FALSE;
+    if (!s || !out || touches(out, (PyArrayObject *)args[0]) || PyArray_SIZE(out) > INT32_MAX) Py_RETURN_FALSE;
     isize n = PyArray_SIZE(out);
     int64_t *wide = PyArray_DATA(out);
     uint32_t few[STEPS], *order = n <= STEPS ? few : PyMem_RawMalloc(n * sizeof *order);
