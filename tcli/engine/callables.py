@@ -326,9 +326,9 @@ def _unary(o: Op, ufunc):
 _operators: dict[Op, object] = {}
 
 
-def set_operator(o: Op, fn) -> None:
-    """Gives a binary op that is no ufunc its own short way: `fn(x, other)`."""
-    _operators[o] = fn
+def set_operator(o: Op, fn, compiled=False) -> None:
+    """Gives a binary op that is no ufunc its own short way: `fn(x, other)`, or one made of it in compiled code."""
+    _operators[o] = compiled or fn
     shortcuts.add(fn.__code__)
 
 

@@ -39,6 +39,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         options_methods,
         views_methods,
         record_methods,
+        products_methods,
         backward_methods,
         along_methods,
         index_methods,

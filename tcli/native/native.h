@@ -99,6 +99,7 @@ extern PyMethodDef pointwise_methods[];
 extern PyMethodDef options_methods[];
 extern PyMethodDef views_methods[];
 extern PyMethodDef record_methods[];
+extern PyMethodDef products_methods[];
 extern PyMethodDef backward_methods[];
 bool add_fields(PyObject *module);
 bool add_ways(PyObject *module);

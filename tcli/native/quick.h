@@ -95,6 +95,17 @@ PyObject *option_of(PyObject *fetch, PyObject *options);
 PyObject *shape_of(PyArrayObject *a);
 void put(PyObject **slot, PyObject *value); /* takes over `value`, lets go of what was there */
 
+typedef struct Way Way;
+
+/* The node of an op on two operands, whose plans `way` has. (record.c) */
+bool record_two(Way *way, PyObject *x, PyObject *y, PyObject *t);
+
+/* The node of an op of these values. 1: recorded; 0: one for Python, nothing was done; -1: an error. (record.c) */
+int record_values(PyObject *op, PyObject *const *values, isize n, Fields *t, PyObject *name);
+
+/* Whether the op's node has one name, or was told it. */
+bool is_named(PyObject *op, PyObject *name);
+
 /* ---------------------------------------------------------------- ufuncs (pointwise.c) */
 
 typedef struct {
@@ -105,7 +116,7 @@ typedef struct {
 
 /* ---------------------------------------------------------------- the functions of ops (ways.c) */
 
-typedef struct Way {
+struct Way {
     PyObject_HEAD
     vectorcallfunc call;
     PyObject *dict;
@@ -121,7 +132,7 @@ typedef struct Way {
     bool any_dtype;    /* of numbers and bools */
     bool in_rows;      /* results lie in row-major memory */
     bool by_options, by_shape; /* what `named` is called with, when somebody asks */
-} Way;
+};
 
 extern PyTypeObject Way_Type;
 

@@ -51,7 +51,7 @@ static PyObject *kept_list(PyObject *plan, PyObject *slots, PyObject *edges, PyO
 }
 
 /* 1: recorded; 0: something for Python, nothing was done; -1: an error. */
-static int record_values(PyObject *op, PyObject *const *values, isize n, Fields *t, PyObject *name) {
+int record_values(PyObject *op, PyObject *const *values, isize n, Fields *t, PyObject *name) {
     PyObject *slots = SLOT(op, engine.of_op.tensor_slots), *mask = NULL;
     PyObject *edges = edges_of(slots, values, n, &mask);
     PyObject *plan = edges ? PyDict_GetItemWithError(SLOT(op, engine.of_op.plans), mask) : NULL;
@@ -69,7 +69,7 @@ static int record_values(PyObject *op, PyObject *const *values, isize n, Fields 
 }
 
 /* Whether the op's node has one name, or was told it. */
-static bool is_named(PyObject *op, PyObject *name) {
+bool is_named(PyObject *op, PyObject *name) {
     PyObject *own = SLOT(op, engine.of_op.grad_name);
     return name != Py_None || own == Py_None || PyUnicode_Check(own);
 }
@@ -92,24 +92,29 @@ static PyObject *finish(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     return done ? NULL : Py_NewRef(Py_False);
 }
 
+/* The node of an op on two operands, whose plans `way` has. */
+bool record_two(Way *way, PyObject *x, PyObject *y, PyObject *t) {
+    bool of_x = is_ready(x) && ((Fields *)x)->rg == Py_True, of_y = is_ready(y) && ((Fields *)y)->rg == Py_True;
+    PyObject *plan = PyTuple_GET_ITEM(way->plan, of_x + 2 * of_y);
+    PyObject *e1 = of_x ? edge_to((Fields *)x) : Py_NewRef(Py_None), *e2 = of_y ? edge_to((Fields *)y) : Py_NewRef(Py_None);
+    PyObject *saved = e1 && e2 ? saved_values(plan, x, e1, y, e2, way->memory, (Fields *)t) : NULL;
+    PyObject *edges = saved ? PyTuple_Pack(2, e1, e2) : NULL;
+    Py_XDECREF(e1), Py_XDECREF(e2);
+    if (edges) return record_node((Fields *)t, way->op, plan, edges, saved, Py_None);
+    Py_XDECREF(saved);
+    return false;
+}
+
 static PyObject *record_pair(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
     if (n != 6 || !engine.ready || !PyTuple_CheckExact(args[1]) || PyTuple_GET_SIZE(args[1]) != 4 || is_set(engine.of_state.odd) ||
         !is_ready(args[4]) || !array_of(args[4]))
         Py_RETURN_FALSE;
-    PyObject *op = args[0], *x = args[2], *y = args[3], *extras = args[5];
-    bool of_x = is_ready(x) && ((Fields *)x)->rg == Py_True, of_y = is_ready(y) && ((Fields *)y)->rg == Py_True;
-    PyObject *plan = PyTuple_GET_ITEM(args[1], of_x + 2 * of_y);
-    if (plan == Py_None || (PyTuple_CheckExact(extras) && PyTuple_GET_SIZE(extras)) || !PyTuple_CheckExact(extras)) Py_RETURN_FALSE;
-    PyObject *e1 = of_x ? edge_to((Fields *)x) : Py_NewRef(Py_None), *e2 = of_y ? edge_to((Fields *)y) : Py_NewRef(Py_None);
-    PyObject *saved = e1 && e2 ? saved_values(plan, x, e1, y, e2, NULL, (Fields *)args[4]) : NULL;
-    PyObject *edges = saved ? PyTuple_Pack(2, e1, e2) : NULL;
-    Py_XDECREF(e1), Py_XDECREF(e2);
-    if (!edges) {
-        Py_XDECREF(saved);
-        return PyErr_Occurred() ? NULL : Py_NewRef(Py_False);
-    }
-    return record_node((Fields *)args[4], op, plan, edges, saved, Py_None) ? Py_NewRef(Py_True) : NULL;
+    Way way = {.op = args[0], .plan = args[1]};
+    bool needs = (is_ready(args[2]) && ((Fields *)args[2])->rg == Py_True) || (is_ready(args[3]) && ((Fields *)args[3])->rg == Py_True);
+    if (!needs || !PyTuple_CheckExact(args[5]) || PyTuple_GET_SIZE(args[5])) Py_RETURN_FALSE;
+    if (record_two(&way, args[2], args[3], args[4])) Py_RETURN_TRUE;
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_False);
 }
 
 PyMethodDef record_methods[] = {
