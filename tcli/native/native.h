@@ -68,6 +68,7 @@ extern int native_threads; /* how many threads a kernel may use */
 extern PyMethodDef pool_methods[];
 extern PyMethodDef norms_methods[];
 extern PyMethodDef optim_methods[];
+extern PyMethodDef program_methods[];
 extern PyMethodDef reduce_methods[];
 extern PyMethodDef rows_methods[];
 
