@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .symbols import CHOOSE, COPY, GATE, SELECT, Expr, Primitive
+from .symbols import COPY, Expr, Primitive
 
-_CODES = {COPY: 1, GATE: 2, CHOOSE: 3, SELECT: 3}  # what `native.run_program` calls what is no ufunc
 _BY_KEYWORD = (np.maximum, np.minimum)  # these deprecate a third positional argument
 
 
@@ -138,7 +137,7 @@ class Plan:
                 self._release(i, dying, slot_of, steps, output_of, free)
             slot_of[i] = slot
             self.steps.append(_bound(fn, inputs, slot))
-            code = fn if type(fn) is np.ufunc else _CODES.get(fn)
+            code = fn if type(fn) is np.ufunc else fn.code
             if code is None or len(inputs) > 3:
                 self.program = None
             if self.program is not None:
