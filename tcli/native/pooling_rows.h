@@ -68,10 +68,14 @@ INLINE void N(max_columns)(const Pooling *p, const N(Maxima) *m, isize d, isize 
     }
 }
 
+/* Numbers p[0], p[2], p[4] ... as a vector. */
+INLINE N(vec) N(even)(const T *p) { return __builtin_shufflevector(N(load)(p), N(load)(p + WIDTH), N_OF(EVEN, T)); }
+
 /* Numbers p[0], p[s], p[2 s] ... as a vector. */
 INLINE N(vec) N(strided)(const T *p, isize s) {
     if (s == 1) return N(load)(p);
-    if (s == 2) return __builtin_shufflevector(N(load)(p), N(load)(p + WIDTH), N_OF(EVEN, T));
+    if (s == 2) return N(even)(p);
+    if (s == 4) return __builtin_shufflevector(N(even)(p), N(even)(p + 2 * WIDTH), N_OF(EVEN, T));
     N(vec) v = {0};
     for (isize i = 0; i < WIDTH; i++) v[i] = p[i * s];
     return v;
@@ -108,6 +112,7 @@ INLINE void N(max_row)(const Pooling *p, const N(Maxima) *m, isize d, isize i, b
     N(max_columns)(p, m, d, i, coded);
     if (p->stride[2] == 1) N(max_windows)(p, m, 1, coded);
     else if (p->stride[2] == 2) N(max_windows)(p, m, 2, coded);
+    else if (p->stride[2] == 4) N(max_windows)(p, m, 4, coded);
     else N(max_windows)(p, m, p->stride[2], coded);
 }
 
