@@ -50,14 +50,13 @@ static bool has_shape(PyArrayObject *a, int dims, isize d0, isize d1, isize d2, 
     return true;
 }
 
-static bool apart(PyArrayObject *a, PyArrayObject *const *others, int n) {
-    for (int i = 0; i < n; i++) {
-        PyArrayObject *b = others[i];
-        if (b && b != a && PyArray_BYTES(a) < PyArray_BYTES(b) + PyArray_NBYTES(b) &&
-            PyArray_BYTES(b) < PyArray_BYTES(a) + PyArray_NBYTES(a))
-            return false;
-    }
-    return true;
+/* Whether `a`, which is written, has nothing in common with the others among `all`, of which it is one itself. */
+static bool apart(PyArrayObject *a, PyArrayObject *const *all, int n) {
+    int common = 0;
+    for (int i = 0; i < n; i++)
+        common += all[i] && PyArray_BYTES(a) < PyArray_BYTES(all[i]) + PyArray_NBYTES(all[i]) &&
+                  PyArray_BYTES(all[i]) < PyArray_BYTES(a) + PyArray_NBYTES(a);
+    return common == 1;
 }
 
 /* What `args` says of the layer: "lstm" or "gru", whether in reverse, and the sizes of y (T, B, H). */
