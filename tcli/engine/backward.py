@@ -14,8 +14,10 @@ from sys import getrefcount
 
 import numpy as np
 
+from .. import native
 from . import node_view
 from .hooks import run_hooks
+from .memory import Lease
 from .sums import small_sum
 from .tape import (
     FLOAT32,
@@ -145,6 +147,8 @@ def _walk_arrays(node, g, retain_graph) -> None:
     Written out in one piece: a call saved here is saved for every op. The newest node that waits, `nearest`, and its
     gradient are kept out of the heap, so that a chain of ops needs none.
     """
+    if native.walk_arrays(node, g, retain_graph):
+        return
     gradients: dict = {}
     heap: list = []
     leaves: dict = {}
@@ -234,6 +238,12 @@ def _walk_arrays(node, g, retain_graph) -> None:
     _finish(leaves, queue[1], None, None, False)
 
 
+def steps() -> dict:
+    """What `native.walk_arrays` calls, by the names that it knows."""
+    return {"raw_names": raw_names, "send_raw": _send_raw, "sum_array": sum_array, "joint_raw": _joint_raw, "walk_on": _walk_on,
+            "finish": _finish}
+
+
 def _arrays_for(node) -> list | None:
     """What the rules of `node` on arrays need, or None where they cannot run."""
     saved = node.saved
@@ -295,7 +305,7 @@ def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> Non
                 grad = leaf.variable.grad
                 if grad is None:
                     # Where nobody else holds the array, the leaf takes it as it is.
-                    own = getrefcount(g) == 2 and g.base is None and g.flags.carray
+                    own = getrefcount(g) == 2 and g.flags.carray and (g.base is None or _holds_alone(g))
                     leaf.variable.grad = wrapped(g if own else g.copy())
                 elif not _added(grad, g):
                     _accumulate(leaf, wrapped(g), False, False)
@@ -315,6 +325,16 @@ def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> Non
         _accumulate(leaf, g, leaf in owned, create_graph)
     if waiting and stop is None:
         compute_together([variable.grad for variable in waiting])
+
+
+def _holds_alone(a) -> bool:
+    """Whether nothing but `a` holds its memory: of its own, lent by the pool, or that of an array that is otherwise gone."""
+    base = a.base
+    while base is not None and type(base) is not Lease:
+        if type(base) is not ndarray or base.nbytes != a.nbytes or getrefcount(base) != 3:
+            return False
+        base, a = base.base, base
+    return base is None or getrefcount(base) == 3
 
 
 # ---------------------------------------------------------------- gradients as plain arrays
@@ -502,7 +522,11 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
         else:
             fresh = new(Tensor)
             # The gradient may be shared with another leaf or be a view: a leaf owns its own memory.
-            fresh._a = g._a if owned else g._a.copy()
+            a = g._a
+            if not owned and not (getrefcount(g) == 3 and getrefcount(a) == 3 and type(a) is ndarray and a.flags.carray
+                                  and _holds_alone(a)):
+                a = a.copy()
+            fresh._a = a
             fresh._v = [0]
             variable.grad = fresh
     elif create_graph:

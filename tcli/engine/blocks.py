@@ -15,6 +15,7 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .. import native
 from .memory import aligned, pool
 from .plan import Group, Plan, plan_of
 from .sums import at_once, block_dot, block_sum, column_best, line_best, line_sums
@@ -24,6 +25,8 @@ from .threads import parallel, spread
 BLOCK = 1 << 17  # elements: so that a few buffers nearly fit the second cache, and threads seldom meet
 READ_BYTES = 1 << 21  # of a block that is only read once
 LONGEST_ROW = 1 << 20  # elements of a row that is reduced within one block
+_COMPARISONS = {np.less: ("<", 1), np.less_equal: ("<=", 1), np.greater: ("<", -1), np.greater_equal: ("<=", -1),
+                np.equal: ("==", 1), np.not_equal: ("!=", 1)}  # how, and in which order
 FEWEST_ROWS = 8  # a block adds up at least so many rows into one
 
 
@@ -157,6 +160,9 @@ def run_alone(e: Expr) -> np.ndarray | None:
                 return None
         operands.append(a)
     fn, result = e.fn, pool.empty(e.shape, e.dtype)
+    how = _COMPARISONS.get(fn)
+    if how is not None and native.compare(how[0], *operands[::how[1]], result):
+        return result
     n = result.size
     if n <= 4 * BLOCK:
         fn(*operands, out=result)

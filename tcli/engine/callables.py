@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import native
 from ..errors import TcliError
-from . import fuse  # first: it binds the classes that dispatch hands out below
+from . import backward, fuse  # first: it binds the classes that dispatch hands out below
 from .args import NUMBER_KINDS, size_of, sizes
 from .dispatch import (
     PLAIN,
@@ -40,7 +40,22 @@ from .overlap import related
 from .overrides import Overridden, answers
 from .quick_views import record_view, view_of
 from .registry import FIRST, RESULT, SECOND, SHAPE, Op, Plan, T, ops, plan_for
-from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
+from .tape import (
+    FLOAT32,
+    FLOAT64,
+    OUT,
+    SMALL,
+    AccumulateGrad,
+    Node,
+    Saved,
+    ShownNode,
+    edge_of,
+    locate,
+    ndarray,
+    next_sequence,
+    saved_as_is,
+    state,
+)
 from .waiting import before_write, readers
 
 asarray, defer_one, defer_pair = np.asarray, fuse.defer_one, fuse.defer_pair
@@ -69,7 +84,7 @@ if native.kernels is not None:
         "second": SECOND, "result": RESULT, "shape": SHAPE, "out": OUT, "edge_of": edge_of, "locate": locate,
         "note_expansion": note_expansion, "kernel_of": kernel_of, "record_single": record_single, "view_of": view_of,
         "record_view": record_view, "readers": readers, "sizes": sizes, "size_of": size_of, "plan": Plan,
-        "numpy": np, "dtype": dtype})
+        "numpy": np, "dtype": dtype, "shown": ShownNode, "accumulate": AccumulateGrad, "op": Op, **backward.steps()})
     native.set_small(SMALL)
 
 
@@ -142,6 +157,9 @@ def finish(o: Op, values, r, needs: bool, name: str | None = None):
 
     `name` of the node, where the op's depends on the arguments and the caller knows it.
     """
+    t = native.finish(o, values, r, needs, name)
+    if t is not False:
+        return t
     t = new(Tensor)
     t._a = r if type(r) is ndarray else asarray(r)
     t._v = [0]
@@ -308,9 +326,9 @@ def _unary(o: Op, ufunc):
 _operators: dict[Op, object] = {}
 
 
-def set_operator(o: Op, fn) -> None:
-    """Gives a binary op that is no ufunc its own short way: `fn(x, other)`."""
-    _operators[o] = fn
+def set_operator(o: Op, fn, compiled=False) -> None:
+    """Gives a binary op that is no ufunc its own short way: `fn(x, other)`, or one made of it in compiled code."""
+    _operators[o] = compiled or fn
     shortcuts.add(fn.__code__)
 
 
@@ -450,6 +468,8 @@ def plans_of_two(o: Op) -> tuple:
 
 def record_binary(o: Op, plans: tuple, x, other, t, extras) -> None:
     """Makes the node of an op on two operands, of which one is a tensor that needs a gradient."""
+    if native.record_pair(o, plans, x, other, t, extras):
+        return
     e1 = e2 = None
     if type(x) in READY and x._rg:
         e1 = x._node or x._leaf or edge_of(x)

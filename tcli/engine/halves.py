@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import native
+
 _FEWEST = 1 << 10
 _PIECE = 1 << 16  # elements that are converted at once: all passes over them find them in the nearest cache
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
@@ -43,6 +45,8 @@ def as_number(t):
 
 def convert(a: np.ndarray, out: np.ndarray) -> bool:
     """Writes `a` to `out` where one is float32 and the other float16; False where nothing was done."""
+    if native.convert_half(a, out):
+        return True
     if a.size < _FEWEST or not a.flags.c_contiguous or not out.flags.c_contiguous or a.shape != out.shape:
         return False
     if a.dtype == _SINGLE and out.dtype == _HALF:

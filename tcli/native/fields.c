@@ -291,9 +291,12 @@ static PyObject *bind_engine(PyObject *self, PyObject *words) {
     PyObject **objects[] = {(PyObject **)&engine.node, (PyObject **)&engine.saved, &engine.ready, &engine.classes, &engine.state,
                             &engine.first, &engine.second, &engine.result, &engine.shape, &engine.out, &engine.edge_of,
                             &engine.locate, &engine.note_expansion, &engine.kernel_of, &engine.record_single, &engine.view_of,
-                            &engine.record_view, &engine.readers, &engine.sizes, &engine.size_of, &engine.numpy, &engine.dtype, (PyObject **)&engine.tensor};
+                            &engine.record_view, &engine.readers, &engine.sizes, &engine.size_of, &engine.numpy, &engine.dtype, (PyObject **)&engine.shown,
+                            (PyObject **)&engine.accumulate, (PyObject **)&engine.op, &engine.raw_names, &engine.send_raw,
+                            &engine.sum_array, &engine.joint_raw, &engine.walk_on, &engine.finish, (PyObject **)&engine.tensor};
     const char *names[] = {"node", "saved", "ready", "classes", "state", "first", "second", "result", "shape", "out", "edge_of",
                            "locate", "note_expansion", "kernel_of", "record_single", "view_of", "record_view", "readers", "sizes", "size_of", "numpy", "dtype",
+                           "shown", "accumulate", "op", "raw_names", "send_raw", "sum_array", "joint_raw", "walk_on", "finish",
                            "tensor"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!(*objects[i] = taken(words, names[i]))) return NULL;
@@ -302,7 +305,17 @@ static PyObject *bind_engine(PyObject *self, PyObject *words) {
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "bind_engine() got something else");
     PyTypeObject *state = Py_TYPE(engine.state), *node = engine.node, *saved = engine.saved;
     PyObject *plan = taken(words, "plan");
-    if (!plan || (engine.saves = offset_of((PyTypeObject *)plan, "saves")) < 0) return NULL;
+    if (!plan || (engine.saves = offset_of((PyTypeObject *)plan, "saves")) < 0 ||
+        (engine.raw = offset_of((PyTypeObject *)plan, "raw")) < 0 ||
+        (engine.rules = offset_of((PyTypeObject *)plan, "rules")) < 0 ||
+        (engine.variable = offset_of(engine.accumulate, "variable")) < 0)
+        return NULL;
+    PyTypeObject *op = engine.op, *leaf = engine.accumulate;
+    if (OFFSET(of_leaf, leaf, hooks, "hooks") || OFFSET(of_leaf, leaf, before, "before") ||
+        OFFSET(of_leaf, leaf, post_hooks, "post_hooks") || OFFSET(of_op, op, tensor_slots, "tensor_slots") || OFFSET(of_op, op, plans, "plans") ||
+        OFFSET(of_op, op, grad_name, "grad_name_") || OFFSET(of_op, op, list_slot, "list_slot") ||
+        OFFSET(of_op, op, frees, "frees"))
+        return NULL;
     if (OFFSET(of_state, state, grad, "grad") || OFFSET(of_state, state, inference, "inference") ||
         OFFSET(of_state, state, odd, "odd") || OFFSET(of_state, state, where, "where") || OFFSET(of_node, node, op, "op") ||
         OFFSET(of_node, node, plan, "plan") || OFFSET(of_node, node, edges, "edges") ||

@@ -40,6 +40,16 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         pointwise_methods,
         options_methods,
         views_methods,
+        record_methods,
+        products_methods,
+        backward_methods,
+        norms_methods,
+        optim_methods,
+        rows_methods,
+        along_methods,
+        index_methods,
+        copies_methods,
+        random_methods,
     };
     PyObject *m = PyModule_Create(&module);
     if (!m || !add_fields(m) || !add_ways(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;

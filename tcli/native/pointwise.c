@@ -232,18 +232,6 @@ static PyObject *call_two(PyObject *function, PyObject *x, PyObject *y, PyObject
     return PyObject_CallFunctionObjArgs(function, x, y, t, NULL);
 }
 
-static bool record_two(Way *way, PyObject *x, bool of_x, PyObject *y, bool of_y, PyObject *t) {
-    PyObject *plan = PyTuple_GET_ITEM(way->plan, of_x + 2 * of_y);
-    PyObject *e1 = of_x ? edge_to((Fields *)x) : Py_NewRef(Py_None);
-    PyObject *e2 = of_y ? edge_to((Fields *)y) : Py_NewRef(Py_None);
-    PyObject *saved = e1 && e2 ? saved_values(plan, x, e1, y, e2, way->memory, (Fields *)t) : NULL;
-    PyObject *edges = saved ? PyTuple_Pack(2, e1, e2) : NULL;
-    Py_XDECREF(e1), Py_XDECREF(e2);
-    if (edges) return record_node((Fields *)t, way->op, plan, edges, saved, Py_None);
-    Py_XDECREF(saved);
-    return false;
-}
-
 static PyObject *call_binary(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
     if (PyVectorcall_NARGS(nargsf) != 2 || names) return go_on(way, args, nargsf, names);
@@ -266,7 +254,7 @@ static PyObject *call_binary(PyObject *self, PyObject *const *args, size_t nargs
     if (records && (!way->alone || is_set(engine.of_state.odd))) return go_on(way, args, nargsf, names);
     PyObject *r = apply_two(way, &sides[0], &sides[1], kind, args);
     PyObject *t = tensor_around(r);
-    bool well = t && (!records || record_two(way, args[0], needs[0], args[1], needs[1], t));
+    bool well = t && (!records || record_two(way, args[0], args[1], t));
     if (well && sides[0].a && sides[1].a &&
         PyArray_SIZE((PyArrayObject *)r) > PyArray_SIZE(sides[0].a) + PyArray_SIZE(sides[1].a)) {
         PyObject *noted = call_two(engine.note_expansion, args[0], args[1], t);

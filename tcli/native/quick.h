@@ -33,7 +33,7 @@ extern PyTypeObject Fields_Type;
 
 /* What the engine tells of itself, once (`bind_engine`). */
 typedef struct {
-    PyTypeObject *tensor, *node, *saved;
+    PyTypeObject *tensor, *node, *shown, *saved, *accumulate, *op;
     PyObject *ready;   /* the set of classes that short ways take; empty while they are closed */
     PyObject *classes; /* the same as a tuple, always */
     PyObject *state, *first, *second, *result, *shape, *out;
@@ -42,7 +42,10 @@ typedef struct {
     PyObject *one, *sizes, *size_of; /* 1; {shape: Size}, and what makes a Size */
     PyObject *numpy, *dtype; /* the module, and the class of dtypes */
     isize small; /* elements of the largest small tensor */
-    isize saves; /* where it lies in a plan */
+    PyObject *raw_names, *send_raw, *sum_array, *joint_raw, *walk_on, *finish; /* of engine/backward.py */
+    isize saves, raw, rules, variable; /* where they lie in a plan, and in the end of a path */
+    struct { isize hooks, before, post_hooks; } of_leaf;
+    struct { isize tensor_slots, plans, grad_name, list_slot, frees; } of_op;
     struct { isize grad, inference, odd, where; } of_state; /* where the slots lie */
     struct { isize op, plan, edges, saved, seq, shape, dtype, name; } of_node;
     struct { isize array, versions, version, edge, hooked; } of_saved;
@@ -92,6 +95,17 @@ PyObject *option_of(PyObject *fetch, PyObject *options);
 PyObject *shape_of(PyArrayObject *a);
 void put(PyObject **slot, PyObject *value); /* takes over `value`, lets go of what was there */
 
+typedef struct Way Way;
+
+/* The node of an op on two operands, whose plans `way` has. (record.c) */
+bool record_two(Way *way, PyObject *x, PyObject *y, PyObject *t);
+
+/* The node of an op of these values. 1: recorded; 0: one for Python, nothing was done; -1: an error. (record.c) */
+int record_values(PyObject *op, PyObject *const *values, isize n, Fields *t, PyObject *name);
+
+/* Whether the op's node has one name, or was told it. */
+bool is_named(PyObject *op, PyObject *name);
+
 /* ---------------------------------------------------------------- ufuncs (pointwise.c) */
 
 typedef struct {
@@ -102,7 +116,7 @@ typedef struct {
 
 /* ---------------------------------------------------------------- the functions of ops (ways.c) */
 
-typedef struct Way {
+struct Way {
     PyObject_HEAD
     vectorcallfunc call;
     PyObject *dict;
@@ -118,7 +132,7 @@ typedef struct Way {
     bool any_dtype;    /* of numbers and bools */
     bool in_rows;      /* results lie in row-major memory */
     bool by_options, by_shape; /* what `named` is called with, when somebody asks */
-} Way;
+};
 
 extern PyTypeObject Way_Type;
 

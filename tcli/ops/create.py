@@ -98,7 +98,7 @@ def _shaped(shape: tuple, memory_format, dtype=np.float32) -> np.ndarray:
     return shaped(np.empty(math.prod(shape), dtype), shape, memory_format)
 
 
-def _is_plain() -> bool:
+def is_plain() -> bool:
     """Whether new tensors lie in NumPy's memory and nothing else has to be looked at."""
     return default_device() is CPU and not device_module.sketch
 
@@ -107,7 +107,7 @@ def _of_size(fill):
     """The maker of the short way of `zeros` and `ones`: sizes alone, all of them integers."""
     def make_way(o, slow):
         def fn(*size, **named):
-            if named or not _is_plain():
+            if named or not is_plain():
                 return slow(*size, **named)
             shape = size
             if len(size) == 1 and type(size[0]) is tuple:
@@ -223,7 +223,7 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
 @short_way("arange")
 def _quick_arange(o, slow):
     def fn(*args, **named):
-        if named or len(args) != 1 or type(args[0]) is not int or not 0 <= args[0] <= SMALL or not _is_plain():
+        if named or len(args) != 1 or type(args[0]) is not int or not 0 <= args[0] <= SMALL or not is_plain():
             return slow(*args, **named)
         return fresh(np.arange(args[0]))
     return fn
@@ -292,7 +292,7 @@ def _quick_full(o, slow):
 
     def fn(size=MISSING, value=MISSING, **named):
         kind = type(value)
-        if named or not (type(size) is tuple or type(size) is list) or not (kind is float or kind in kinds) or not _is_plain():
+        if named or not (type(size) is tuple or type(size) is list) or not (kind is float or kind in kinds) or not is_plain():
             return slow(*[each for each in (size, value) if each is not MISSING], **named)
         if kind is float and not -1e4 < value < 1e4:
             return slow(size, value)  # might not fit
@@ -413,7 +413,7 @@ def eye(n: "int", m: "int?" = None, *, dtype: "DType?" = None, layout: "Layout?"
 @short_way("eye")
 def _quick_eye(o, slow):
     def fn(*args, **named):
-        if named or len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= 64 or not _is_plain():
+        if named or len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= 64 or not is_plain():
             return slow(*args, **named)
         n = args[0]
         r = np.zeros((n, n), dtypes.get_default_dtype().numpy)

@@ -21,10 +21,11 @@ from ..engine.tensor import Tensor, as_tensor, tensor
 from ..engine.warn import warn
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .arrays import fill_where
+from .blocks import zeros
 from .convert import copy_, fill_
 from .fits import check_fits
 from .index_kept import Indices, watched, watching
-from .places import FLATTEN_FROM, add_rows, flattened, take_rows
+from .places import FLATTEN_FROM, add_rows, flattened, take_rows, write_rows
 
 FULL = slice(None)
 
@@ -64,7 +65,7 @@ def _basic_index(xp, x, index: "any"):
     vjp={"g": lambda k, g, index: k._basic_index(g, index)})
 def _basic_index_adjoint(xp, g, shape: "any", index: "any"):
     """Zeros of `shape` with `g` at `index`."""
-    out = xp.zeros(shape, g.dtype)
+    out = zeros(xp, shape, g.dtype)
     out[index] = g
     return out
 
@@ -85,7 +86,7 @@ def _gather_index(xp, x, index: "any"):
     vjp={"g": lambda k, g, index: k._gather_index(g, index)})
 def _gather_index_adjoint(xp, g, shape: "any", index: "any"):
     """Zeros of `shape` with `g` added at every place of `index`."""
-    out = xp.zeros(shape, g.dtype)
+    out = zeros(xp, shape, g.dtype)
     add_at(xp, out, _arrays(index), g)
     return out
 
@@ -516,6 +517,8 @@ def _write_at(out, index: tuple, values) -> None:
         return
     if np.may_share_memory(out, values):
         values = values.copy()
+    if write_rows(out, index, values):
+        return
     try:
         out[index] = values
     except (ValueError, TypeError):

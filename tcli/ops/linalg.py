@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from .. import native
 from ..engine import blas, callables, dispatch, dtypes, overrides
 from ..engine.cost import matrix_product
 from ..engine.dispatch import FLOATS, TENSORS, new, wrap
@@ -358,8 +359,8 @@ def _matmul_operator():
         elif not all(isinstance(side, SIDES) or overrides.answers(type(side)) for side in (x, other)):
             return NotImplemented
         return dispatch.call(ops["matmul"], (x, other), {})
-    return operator
+    return operator, native.matrix_product(matmul, plans, "MmBackward0", operator)
 
 
 callables.set_operator(ops["mm"], short_way("mm", (2, 2)))
-callables.set_operator(ops["matmul"], _matmul_operator())
+callables.set_operator(ops["matmul"], *_matmul_operator())
