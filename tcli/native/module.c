@@ -35,6 +35,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         conv_methods,
         conv_weight_methods,
         pooling_methods,
+        cells_methods,
         fields_methods,
         pointwise_methods,
         options_methods,
