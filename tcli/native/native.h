@@ -91,6 +91,7 @@ extern PyMethodDef along_methods[];
 extern PyMethodDef index_methods[];
 extern PyMethodDef copies_methods[];
 extern PyMethodDef random_methods[];
+extern PyMethodDef stacks_methods[];
 extern PyMethodDef reduce_methods[];
 extern PyMethodDef conv_methods[];
 extern PyMethodDef conv_weight_methods[];
