@@ -46,6 +46,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         copies_methods,
         random_methods,
         stacks_methods,
+        lists_methods,
     };
     PyObject *m = PyModule_Create(&module);
     if (!m || !add_fields(m) || !add_ways(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;
