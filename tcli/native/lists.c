@@ -1,4 +1,4 @@
-/* Arrays from nested lists of numbers. One walk finds the shape and what kinds of numbers there are, a second one writes
+/* Arrays from nested lists of numbers, and from two ends. One walk finds the shape and what kinds of numbers there are, a second one writes
    them. Lists that are ragged or empty, and anything in them but plain numbers that fit, is left to Python. */
 #include "native.h"
 
@@ -92,8 +92,31 @@ static PyObject *array_of_list(PyObject *self, PyObject *const *args, Py_ssize_t
     return out;
 }
 
+/* As PyTorch does it: the first half from the start, the second one from the end. Every operation is rounded, for which
+   this file is compiled without contracting them. */
+#define FILL_LINE(T)                                                                                        \
+    static void fill_line_##T(T *out, isize n, T start, T end) {                                            \
+        T step = (end - start) / (T)(n - 1);                                                                \
+        for (isize i = 0; i < n; i++) out[i] = i < n / 2 ? start + step * (T)i : end - step * (T)(n - 1 - i); \
+    }
+FILL_LINE(float)
+FILL_LINE(double)
+
+static PyObject *fill_line(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self;
+    if (n != 3) return PyErr_Format(PyExc_TypeError, "fill_line(out, start, end)");
+    PyArrayObject *wide = output_of(args[0], NPY_FLOAT64), *out = wide ? wide : output_of(args[0], NPY_FLOAT32);
+    double start = PyFloat_AsDouble(args[1]), end = PyFloat_AsDouble(args[2]);
+    if (PyErr_Occurred()) return NULL;
+    if (!out || PyArray_SIZE(out) < 2 || PyArray_SIZE(out) > 1 << 20) Py_RETURN_FALSE;
+    if (wide) fill_line_double(PyArray_DATA(out), PyArray_SIZE(out), start, end);
+    else fill_line_float(PyArray_DATA(out), PyArray_SIZE(out), (float)start, (float)end);
+    Py_RETURN_TRUE;
+}
+
 PyMethodDef lists_methods[] = {
     KERNEL(array_of_list, "array_of_list(data, dtype, floats): an array of a nested list of numbers, in a dtype or, for None, "
                           "in the one that they suggest: floats in `floats`."),
+    KERNEL(fill_line, "fill_line(out, start, end): floats from start to end at equal distances."),
     {0},
 };

@@ -47,6 +47,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         random_methods,
         stacks_methods,
         lists_methods,
+        joins_methods,
     };
     PyObject *m = PyModule_Create(&module);
     if (!m || !add_fields(m) || !add_ways(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;

@@ -93,6 +93,7 @@ extern PyMethodDef copies_methods[];
 extern PyMethodDef random_methods[];
 extern PyMethodDef stacks_methods[];
 extern PyMethodDef lists_methods[];
+extern PyMethodDef joins_methods[];
 extern PyMethodDef reduce_methods[];
 extern PyMethodDef conv_methods[];
 extern PyMethodDef conv_weight_methods[];
