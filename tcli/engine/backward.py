@@ -17,6 +17,7 @@ import numpy as np
 from .. import native
 from . import node_view
 from .hooks import run_hooks
+from .memory import Lease
 from .sums import small_sum
 from .tape import (
     FLOAT32,
@@ -304,7 +305,7 @@ def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> Non
                 grad = leaf.variable.grad
                 if grad is None:
                     # Where nobody else holds the array, the leaf takes it as it is.
-                    own = getrefcount(g) == 2 and g.base is None and g.flags.carray
+                    own = getrefcount(g) == 2 and g.flags.carray and (g.base is None or _holds_alone(g))
                     leaf.variable.grad = wrapped(g if own else g.copy())
                 elif not _added(grad, g):
                     _accumulate(leaf, wrapped(g), False, False)
@@ -324,6 +325,16 @@ def _finish(leaves: dict, owned: set, stop, captured, create_graph: bool) -> Non
         _accumulate(leaf, g, leaf in owned, create_graph)
     if waiting and stop is None:
         compute_together([variable.grad for variable in waiting])
+
+
+def _holds_alone(a) -> bool:
+    """Whether nothing but `a` holds its memory: of its own, lent by the pool, or that of an array that is otherwise gone."""
+    base = a.base
+    while base is not None and type(base) is not Lease:
+        if type(base) is not ndarray or base.nbytes != a.nbytes or getrefcount(base) != 3:
+            return False
+        base, a = base.base, base
+    return base is None or getrefcount(base) == 3
 
 
 # ---------------------------------------------------------------- gradients as plain arrays
@@ -511,7 +522,11 @@ def _accumulate(leaf: AccumulateGrad, g, owned: bool, create_graph: bool) -> Non
         else:
             fresh = new(Tensor)
             # The gradient may be shared with another leaf or be a view: a leaf owns its own memory.
-            fresh._a = g._a if owned else g._a.copy()
+            a = g._a
+            if not owned and not (getrefcount(g) == 3 and getrefcount(a) == 3 and type(a) is ndarray and a.flags.carray
+                                  and _holds_alone(a)):
+                a = a.copy()
+            fresh._a = a
             fresh._v = [0]
             variable.grad = fresh
     elif create_graph:

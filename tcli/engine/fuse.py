@@ -40,7 +40,9 @@ MOST_STEPS = 192  # an expression of more steps than this is computed at once
 _SMALL = tape.SMALL
 MOST = 1 << 53  # integers up to here are floats, too
 DEAR = 9  # a value that the tape keeps is stored rather than computed anew from this price on
-AT_ONCE = frozenset(("sum", "mean", "amax", "amin", "_max_all", "_min_all", "_vector_norm"))  # as soon done as deferred
+# What compiled kernels do to arrays that are there is as soon done as deferred.
+REDUCTIONS = frozenset(("sum", "mean", "amax", "amin", "_max_all", "_min_all", "_vector_norm"))
+BY_ROWS = frozenset(("_softmax", "_log_softmax", "_softmax_adjoint", "_log_softmax_adjoint"))
 WORTH = 1 << 18  # elements
 _lock = RLock()
 _ndarray = np.ndarray
@@ -237,7 +239,7 @@ def wanted(o, values: list) -> bool:
     if not settings.on:
         return False
     minimum = dispatch.LARGE
-    if o.name in AT_ONCE and native.kernels is not None and _is_at_once(values):
+    if (o.name in REDUCTIONS or o.name in BY_ROWS) and native.kernels is not None and _is_at_once(o, values):
         return False
     for i in o.tensor_slots:
         t = values[i]
@@ -247,13 +249,16 @@ def wanted(o, values: list) -> bool:
     return False
 
 
-def _is_at_once(values: list) -> bool:
-    """Whether a reduction reads an array that is there, for no gradient: then nothing is won by waiting."""
-    x = values[0]
-    if type(x) not in dispatch.READY or state.grad and x._rg:
-        return False
-    a = x._a
-    return type(a) is np.ndarray and a.size >= WORTH and a.dtype in dispatch.FLOATS and a.flags.c_contiguous
+def _is_at_once(o, values: list) -> bool:
+    """Whether an op reads arrays that are there; a reduction that has a gradient may never be looked at."""
+    for i in o.tensor_slots:
+        x = values[i]
+        if type(x) not in dispatch.READY or state.grad and x._rg and o.name in REDUCTIONS:
+            return False
+        a = x._a
+        if type(a) is not np.ndarray or a.size < WORTH or a.dtype not in dispatch.FLOATS or not a.flags.c_contiguous:
+            return False
+    return o.name in REDUCTIONS or values[-1] == values[0]._a.ndim - 1
 
 
 def defer(o, values: list):

@@ -68,7 +68,7 @@ INLINE isize N(next_tile)(isize left) {
 }
 
 /* The tile for `oc` channels where n vectors are left to do: what does not fit into one is cut evenly at the end. */
-static const N(Tile) *N(choose)(isize oc, isize n) {
+static const N(Tile) *N(tile_for)(isize oc, isize n) {
     const N(Tile) *t = N(tiles);
     while (t->oc != oc) t++;
     isize size = n >= 2 * t->pv ? t->pv : n > t->pv ? (n + 1) / 2 : n;
@@ -122,7 +122,7 @@ static void N(run)(const Plan *p, const Pass *s, const N(Run) *r, const T *b, co
     for (isize o = from, oc; o < to; o += oc) {
         oc = N(next_tile)(to - o);
         for (isize f = 0, n; f < r->end; f += n) {
-            const N(Tile) *t = N(choose)(oc, blocks_of(r->end - f, WIDTH));
+            const N(Tile) *t = N(tile_for)(oc, blocks_of(r->end - f, WIDTH));
             n = t->pv * WIDTH;
             if (f + n > r->end) f = max_of(0, r->end - n); /* some once more: nothing behind the run is read */
             t->fn(p, s, b + f, w + o * p->ci * s->n_taps, bias ? bias + o : NULL, found);

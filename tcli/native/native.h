@@ -87,6 +87,8 @@ extern int native_threads; /* how many threads a kernel may use */
 /* ---------------------------------------------------------------- the functions of each file */
 
 extern PyMethodDef pool_methods[];
+extern PyMethodDef norms_methods[];
+extern PyMethodDef optim_methods[];
 extern PyMethodDef along_methods[];
 extern PyMethodDef index_methods[];
 extern PyMethodDef copies_methods[];
@@ -97,6 +99,7 @@ extern PyMethodDef joins_methods[];
 extern PyMethodDef reduce_methods[];
 extern PyMethodDef conv_methods[];
 extern PyMethodDef conv_weight_methods[];
+extern PyMethodDef pooling_methods[];
 extern PyMethodDef fields_methods[];
 extern PyMethodDef pointwise_methods[];
 extern PyMethodDef options_methods[];
@@ -106,6 +109,7 @@ extern PyMethodDef products_methods[];
 extern PyMethodDef backward_methods[];
 bool add_fields(PyObject *module);
 bool add_ways(PyObject *module);
+extern PyMethodDef rows_methods[];
 
 #define KERNEL(name, doc) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, doc}
 

@@ -27,10 +27,31 @@
 #define WIDTH ((isize)(VECTOR_BYTES / sizeof(T))) /* numbers in a vector */
 #define UNROLL _Pragma("GCC unroll 16")
 
+/* Every other number of two vectors. */
+#if VECTOR_BYTES == 64
+#define EVEN_float 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define EVEN_double 0, 2, 4, 6, 8, 10, 12, 14
+#elif VECTOR_BYTES == 32
+#define EVEN_float 0, 2, 4, 6, 8, 10, 12, 14
+#define EVEN_double 0, 2, 4, 6
+#else
+#define EVEN_float 0, 2, 4, 6
+#define EVEN_double 0, 2
+#endif
+
 #define VECTOR(T, I)                                                                                              \
     typedef T vec_##T __attribute__((vector_size(VECTOR_BYTES)));                                                 \
     typedef T loose_##T __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));                \
     typedef I bits_##T __attribute__((vector_size(VECTOR_BYTES)));                                                \
+    typedef I bit_##T; /* a whole number as large as T */                                                         \
+    typedef I loose_bits_##T __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));           \
+    INLINE bits_##T load_bits_##T(const I *p) { return *(const loose_bits_##T *)p; }                              \
+    INLINE void store_bits_##T(I *p, bits_##T v) { *(loose_bits_##T *)p = v; }                                    \
+    /* a where the bits of m are set, b elsewhere */                                                              \
+    INLINE bits_##T choose_bits_##T(bits_##T m, bits_##T a, bits_##T b) { return (m & a) | (~m & b); }            \
+    INLINE vec_##T choose_##T(bits_##T m, vec_##T a, vec_##T b) {                                                 \
+        return (vec_##T)((m & (bits_##T)a) | (~m & (bits_##T)b));                                                 \
+    }                                                                                                             \
     INLINE vec_##T every_##T(T x) { return x - (vec_##T){0}; /* the compiler sees that nothing is subtracted */ }  \
     INLINE vec_##T load_##T(const T *p) { return *(const loose_##T *)p; }                                         \
     INLINE void store_##T(T *p, vec_##T v) { *(loose_##T *)p = v; }                                               \

@@ -7,7 +7,9 @@ instead of one per operator, and differentiable again.
 import math
 
 import numpy as np
+from numpy import empty
 
+from .. import native
 from ..engine import dtypes
 from ..engine.args import wrap_dim
 from ..engine.cost import operations
@@ -278,12 +280,16 @@ def _by_rows(kernel):
     return rule
 
 
-def _small_rows(end):
+def _small_rows(end, log: bool):
     """The `small` of a softmax: `end(e, dim)` makes the result of what is left when the largest is taken away."""
     def small(ndim: int, dim: int):
         def run(x):
             if x.dtype.kind != "f" or not x.size:
                 raise TypeError
+            if dim == ndim - 1:
+                out = empty(x.shape, x.dtype)
+                if native.softmax(x, out, x.shape[dim], log, True):
+                    return out
             return end(x - np.maximum.reduce(x, dim, None, None, True), dim)
         return run if ndim else None
     return small
@@ -300,7 +306,7 @@ def _log_softmax_end(e, dim: int):
     return e
 
 
-@op("_softmax", cost=operations(5), small=_small_rows(_softmax_end), fuse=_by_rows(softmax_lines), at="",
+@op("_softmax", cost=operations(5), small=_small_rows(_softmax_end, False), fuse=_by_rows(softmax_lines), at="",
     samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="SoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _softmax(xp, x, dim: "Dim"):
@@ -308,7 +314,7 @@ def _softmax(xp, x, dim: "Dim"):
         return _softmax(xp, x.reshape(1), 0).reshape(())
     if x.size == 0:
         return x.copy()
-    if is_large(x) and x.dtype.kind == "f":
+    if (is_large(x) or _is_row_major(x, dim)) and x.dtype.kind == "f":
         return softmax(x, dim, log=False)
     e = _shifted(xp, x, dim, "softmax")
     xp.exp(e, out=e)
@@ -316,7 +322,15 @@ def _softmax(xp, x, dim: "Dim"):
     return e
 
 
+def _is_row_major(x, dim: int) -> bool:
+    """Whether a compiled kernel takes rows along `dim`."""
+    return native.kernels is not None and type(x) is np.ndarray and dim == x.ndim - 1 and x.flags.c_contiguous and (
+        x.dtype.char in "fd") and x.size > 0
+
+
 def _in_rows(g, out, dim: int) -> bool:
+    if _is_row_major(g, dim) and _is_row_major(out, dim) and g.dtype == out.dtype:
+        return True
     return is_large(g) and is_large(out) and not is_one_line(out.shape, dim) and not in_columns(out.shape, dim)
 
 
@@ -338,7 +352,7 @@ def _softmax_adjoint(xp, g, out, dim: "Dim"):
     return r
 
 
-@op("_log_softmax", cost=operations(5), small=_small_rows(_log_softmax_end), fuse=_by_rows(log_softmax_lines), at="",
+@op("_log_softmax", cost=operations(5), small=_small_rows(_log_softmax_end, True), fuse=_by_rows(log_softmax_lines), at="",
     samples=["r(3, 4), 1", "r(2, 3, 4), 0", "r(), 0"], grad_name="LogSoftmaxBackward0",
     vjp={"x": lambda k, g, out, dim: k._log_softmax_adjoint(g, out, dim)}, raw_vjp=True)
 def _log_softmax(xp, x, dim: "Dim"):
@@ -346,7 +360,7 @@ def _log_softmax(xp, x, dim: "Dim"):
         return _log_softmax(xp, x.reshape(1), 0).reshape(())
     if x.size == 0:
         return x.copy()
-    if is_large(x) and x.dtype.kind == "f":
+    if (is_large(x) or _is_row_major(x, dim)) and x.dtype.kind == "f":
         return softmax(x, dim, log=True)
     e = _shifted(xp, x, dim, "log_softmax")
     e -= xp.log(sum_by(xp, xp.exp(e), dim, True))

@@ -9,10 +9,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from .. import native
 from ..engine.args import wrap_dim
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.dispatch import READY, wrap
 from ..engine.dtypes import of_numpy, scalar_name
+from ..engine.memory import pool
 from ..engine.placement import has_values, holds, outside
 from ..engine.registry import T, composite, op, ops
 from ..engine.sums import line_sums, small_sum, sum_by
@@ -149,6 +151,8 @@ def _over_samples(xp, x, fn) -> None:
 
 def _normalisers(xp, x, t, axis: int):
     top, total = xp.zeros(t.shape, x.dtype), xp.zeros(t.shape, x.dtype)
+    if axis == x.ndim - 1 and native.exponential_sums(x, top, total, x.shape[axis] or 1):
+        return top, total
 
     def block(b: slice) -> None:
         x[b].max(axis, keepdims=True, out=top[b])
@@ -174,14 +178,15 @@ def _cross_entropy_gradient(xp, g, x, top, total, target: "Index", weight: "Inde
         scaled = xp.where(ignored, x.dtype.type(0), scaled)
     scaled = xp.expand_dims(scaled, 1) if axis and scaled.ndim else scaled
     by = xp.broadcast_to(scaled / total, total.shape)
-    d = xp.empty_like(x)
+    d = pool.empty(x.shape, x.dtype) if xp is np else xp.empty_like(x)
 
     def block(b: slice) -> None:
         part = d[b]
         xp.subtract(x[b], top[b], out=part)
         xp.exp(part, out=part)
         part *= by[b]
-    _over_samples(xp, x, block)
+    if axis != x.ndim - 1 or not native.scaled_exponentials(x, top, xp.ascontiguousarray(by), d, x.shape[axis] or 1):
+        _over_samples(xp, x, block)
     at = xp.take_along_axis(d, t, axis) - scaled
     xp.put_along_axis(d, t, at.astype(d.dtype, copy=False), axis)
     return d
@@ -294,6 +299,9 @@ def _row_gradient(k, g, x, target):
 
 
 def _row_gradient_on_arrays(k, g, x, target):
+    d = np.empty(x.shape, x.dtype)
+    if native.cross_entropy_backward(g, x, target, d, x.shape[1]):
+        return d
     d = np.exp(x - np.maximum.reduce(x, 1, None, None, True))
     d /= small_sum(d, 1, True)
     d[_row_numbers(len(target)), target] -= 1
@@ -315,6 +323,9 @@ def _row_starts(n: int, length: int):
     vjp={"x": _row_gradient}, raw_vjp={"x": _row_gradient_on_arrays})
 def _cross_entropy_rows(xp, x, target: "Index"):
     """The mean over the rows of a small matrix: `_cross_entropy` without weights, without classes to ignore."""
+    found = xp.empty((), x.dtype)
+    if native.cross_entropy(x, target, found, x.shape[1]):
+        return found
     top = xp.maximum.reduce(x, 1, None, None, True)
     total = sum_by(xp, xp.exp(x - top), 1)
     values = xp.log(total) + top[:, 0] - x.reshape(-1).take(_row_starts(*x.shape) + target if xp is np else

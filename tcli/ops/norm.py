@@ -10,9 +10,11 @@ from math import prod
 
 import numpy as np
 
+from .. import native
 from ..engine import dtypes
 from ..engine.blas import one_thread
 from ..engine.dispatch import is_half
+from ..engine.memory import pool
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..engine.storage import is_channels_last
@@ -48,6 +50,16 @@ def in_blocks(xp, rows: int, length: int, fn) -> None:
         return
     with one_thread:
         over_rows(rows, length, lambda start, stop: fn(slice(start, stop)), BLOCK, WORTH)
+
+
+def room(xp, shape: tuple, dtype):
+    """An array to be filled; on the CPU from the pool of memory."""
+    return pool.empty(shape, dtype) if xp is np else xp.empty(shape, dtype)
+
+
+def flat(a):
+    """An array as kernels take it, its numbers one after the other."""
+    return np.ascontiguousarray(a) if type(a) is np.ndarray else a
 
 
 def line_dots(xp, a, b=None):
@@ -134,12 +146,14 @@ def _row_norm(xp, x, weight: "Tensor?", bias: "Tensor?", rows: "int", eps: "floa
     weight, bias = wide(weight), wide(bias)
     length = x.size // rows if rows else 0
     x2 = source.reshape(rows, length)
-    y = xp.empty((rows, length), source.dtype)
+    y = room(xp, (rows, length), source.dtype)
     mean, rstd = xp.empty((rows, 1), y.dtype), xp.empty((rows, 1), y.dtype)
     whole = len(affine[0]) == 2  # each row takes the same affine map
 
     if not length:
         mean[...], rstd[...] = np.nan, 1 / np.sqrt(y.dtype.type(eps))
+    elif native.row_norm(x2, flat(weight), flat(bias), y, mean, rstd, rows, *_map(affine, rows), eps):
+        pass
     elif rows:
         x2, left, mean, rstd = _moments(xp, x2, eps)
         if whole:
@@ -148,6 +162,13 @@ def _row_norm(xp, x, weight: "Tensor?", bias: "Tensor?", rows: "int", eps: "floa
             _channel_affine(xp, x2, left, rstd, _of_rows(xp, weight, affine, rows), _of_rows(xp, bias, affine, rows), y)
     y = y.reshape(x.shape)
     return y.astype(x.dtype, copy=False), mean.reshape(stats), rstd.reshape(stats)
+
+
+def _map(affine, rows: int) -> tuple[int, int]:
+    """(rows that have weights of their own, weights of a row)."""
+    shape = affine[0]
+    groups = 1 if len(shape) == 2 else rows // shape[0]
+    return groups, shape[1] // groups
 
 
 def _row_affine(xp, x, mean, rstd, weight, bias, y) -> None:
@@ -193,11 +214,11 @@ def _row_norm_backward(xp, g, x, weight: "Tensor?", mean, rstd, rows: "int", aff
     length = x.size // rows if rows else 0
     x2, g2 = source.reshape(rows, length), g.reshape(rows, length)
     mean, rstd = mean.reshape(rows, 1), rstd.reshape(rows, 1)
-    gx = xp.empty((rows, length), source.dtype)
+    gx = room(xp, (rows, length), source.dtype)
     n_weight = prod(wshape)
-    if not gx.size:
-        gw, gb = xp.zeros(n_weight, gx.dtype), xp.zeros(n_weight, gx.dtype)
-    else:
+    gw, gb = xp.zeros(n_weight, gx.dtype), xp.zeros(n_weight, gx.dtype)
+    if gx.size and not native.row_norm_backward(flat(g2), x2, flat(weight), flat(mean), flat(rstd), gx, gw, gb, rows,
+                                                *_map(affine, rows)):
         x2, mean = _centred(xp, x2, mean, rstd)
         if len(shape) > 2:
             gw, gb = _channel_gradients(xp, g2, x2, weight, mean, rstd, affine, gx)
@@ -400,9 +421,9 @@ def _rms_norm(xp, x, weight: "Tensor?", rows: "int", eps: "float"):
     source, weight = wide(x), wide(weight)
     length = x.size // rows if rows else 0
     x2 = source.reshape(rows, length)
-    y, rstd = xp.empty((rows, length), x2.dtype), xp.empty((rows, 1), x2.dtype)
-    row = xp.ones((1, length), x2.dtype) if weight is None else weight.reshape(1, -1)
-    if y.size:
+    y, rstd = room(xp, (rows, length), x2.dtype), xp.empty((rows, 1), x2.dtype)
+    if y.size and not native.row_norm(x2, flat(weight), None, y, None, rstd, rows, 1, length, eps):
+        row = xp.ones((1, length), x2.dtype) if weight is None else weight.reshape(1, -1)
         rstd = 1 / xp.sqrt(line_dots(xp, x2, x2) / x2.dtype.type(length) + x2.dtype.type(eps))
         scale, row = _twice(xp, rstd, row)
 
@@ -417,7 +438,10 @@ def _rms_norm(xp, x, weight: "Tensor?", rows: "int", eps: "float"):
 def _rms_norm_backward(xp, g, x, weight: "Tensor?", rstd, rows: "int"):
     g, source, wide_weight = wide(g), wide(x), wide(weight)
     length = x.size // rows if rows else 0
-    x2, g2, gx = source.reshape(rows, length), g.reshape(rows, length), xp.empty((rows, length), source.dtype)
+    x2, g2, gx = source.reshape(rows, length), g.reshape(rows, length), room(xp, (rows, length), source.dtype)
+    gw = xp.zeros(length, x2.dtype)
+    if gx.size and native.row_norm_backward(flat(g2), x2, flat(wide_weight), None, flat(rstd), gx, gw, None, rows, 1, length):
+        return gx.reshape(x.shape), gw if weight is None else gw.reshape(weight.shape)
     row = xp.ones((1, length), x2.dtype) if weight is None else wide_weight.reshape(1, -1)
     step = max(1, BLOCK // max(length, 1))
     found = xp.zeros((-(-rows // step) if xp is np and x.size > BLOCK else 1, length), x2.dtype)

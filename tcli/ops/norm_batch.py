@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from .. import native
 from ..engine.dispatch import bump, wrap
 from ..engine.dtypes import float32
 from ..engine.placement import holds
@@ -16,7 +17,7 @@ from ..engine.tape import state
 from ..engine.waiting import before_write
 from ..errors import BadValue, DTypeError, EngineError
 from .arrays import refuse
-from .norm import CALM, in_blocks, line_dots, need_floating, wide
+from .norm import CALM, flat, in_blocks, line_dots, need_floating, room, wide
 
 
 def _column(v, ndim: int):
@@ -100,11 +101,20 @@ def _batch_norm(xp, x, weight: "Tensor?", bias: "Tensor?", mean: "Index?", var: 
     """(normalised x, mean, 1 / standard deviation) per channel."""
     source, weight, bias = xp.ascontiguousarray(wide(x)), wide(weight), wide(bias)
     n = x.size // x.shape[1] if x.shape[1] else 0
+    channels = x.shape[1]
+    if training and x.size:
+        y, found, rstd = room(xp, x.shape, source.dtype), xp.empty(channels, source.dtype), xp.empty(channels, source.dtype)
+        if native.channel_norm(source, flat(weight), flat(bias), y, found, rstd, channels, eps, True):
+            return y.astype(x.dtype, copy=False), found, rstd
     if training:
         mean, var = _moments(xp, source, n)
     else:
         mean, var = wide(mean).astype(source.dtype, copy=False), wide(var).astype(source.dtype, copy=False)
     rstd = 1 / xp.sqrt(var + source.dtype.type(eps))
+    if x.size and not training:
+        y = room(xp, x.shape, source.dtype)
+        if native.channel_norm(source, flat(weight), flat(bias), y, flat(mean), flat(rstd), channels, eps, False):
+            return y.astype(x.dtype, copy=False), mean, rstd
     scale = rstd if weight is None else rstd * weight
     y = _sum_of_scaled(xp, -mean * scale if bias is None else bias - mean * scale, (source, scale))
     return y.astype(x.dtype, copy=False), mean, rstd
@@ -114,6 +124,9 @@ def _batch_norm(xp, x, weight: "Tensor?", bias: "Tensor?", mean: "Index?", var: 
 def _batch_norm_backward(xp, g, x, weight: "Tensor?", mean, rstd, training: "bool", need: "any"):
     g, source, weight = xp.ascontiguousarray(wide(g)), xp.ascontiguousarray(wide(x)), wide(weight)
     n = g.dtype.type(max(x.size // max(x.shape[1], 1), 1))
+    gx, gw, gb = room(xp, g.shape, g.dtype), xp.empty(x.shape[1], g.dtype), xp.empty(x.shape[1], g.dtype)
+    if native.channel_norm_backward(g, source, flat(weight), flat(mean), flat(rstd), gx, gw, gb, x.shape[1], training):
+        return gx, gw, gb
     total = _channel_dots(xp, g)
     scale = rstd if weight is None else rstd * weight
     if not training and not need[1]:

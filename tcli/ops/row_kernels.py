@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .. import native
 from ..engine.memory import pool
 from ..engine.sums import block_dot, block_sum, far_line_dots, line_dots, line_sums
 from .blocks import BLOCK, LONG, in_columns, in_order, is_one_line, over_rows, over_slabs, reduced, several_threads, slabs
@@ -45,6 +46,8 @@ def _kept(found: np.ndarray, x: np.ndarray, dim: int) -> np.ndarray:
 def softmax(x: np.ndarray, dim: int, log: bool) -> np.ndarray:
     """softmax or its logarithm along `dim`."""
     out = pool.empty(x.shape, x.dtype)
+    if dim == x.ndim - 1 and x.shape[dim] <= LONG and native.softmax(x, out, x.shape[dim], log, False):
+        return out
     if is_one_line(x.shape, dim):
         _softmax_of_all(x.reshape(-1), out.reshape(-1), log)
     elif in_columns(x.shape, dim):
@@ -56,6 +59,8 @@ def softmax(x: np.ndarray, dim: int, log: bool) -> np.ndarray:
 
 def softmax_lines(x: np.ndarray, out: np.ndarray) -> None:
     """softmax along dim 1 of (n, length) or (n, length, m); exponentials need no shift where their sums are calm."""
+    if x.ndim == 2 and native.softmax(x, out, x.shape[1], False, True):
+        return
     np.exp(x, out)
     total = line_sums(out)
     wild = ~((total > 1 / CALM) & (total < CALM))
@@ -69,12 +74,16 @@ def softmax_lines(x: np.ndarray, out: np.ndarray) -> None:
 
 def log_softmax_lines(x: np.ndarray, out: np.ndarray) -> None:
     """The logarithm of the same."""
+    if x.ndim == 2 and native.softmax(x, out, x.shape[1], True, True):
+        return
     np.subtract(x, np.maximum.reduce(x, 1, keepdims=True), out)
     np.subtract(out, np.log(line_sums(np.exp(out))), out)
 
 
 def softmax_adjoint_lines(g: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
     """y * (g - sum(g * y)) along dim 1."""
+    if y.ndim == 2 and native.softmax_backward(g, y, out, y.shape[1], False, True):
+        return
     np.multiply(g, y, out)
     np.subtract(g, line_sums(out), out)
     np.multiply(out, y, out)
@@ -82,6 +91,8 @@ def softmax_adjoint_lines(g: np.ndarray, y: np.ndarray, out: np.ndarray) -> None
 
 def log_softmax_adjoint_lines(g: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
     """g - exp(y) * sum(g) along dim 1."""
+    if y.ndim == 2 and native.softmax_backward(g, y, out, y.shape[1], True, True):
+        return
     np.exp(y, out)
     np.multiply(out, line_sums(g), out)
     np.subtract(g, out, out)
@@ -142,12 +153,18 @@ def _softmax_of_all(x: np.ndarray, out: np.ndarray, log: bool) -> None:
 
 def softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
     """out * (g - sum(g * out)) along `dim`, which is no column; both contiguous."""
-    return _over_lines(softmax_adjoint_lines, dim, pool.empty(out.shape, out.dtype), g, out)
+    found = pool.empty(out.shape, out.dtype)
+    if dim == out.ndim - 1 and native.softmax_backward(g, out, found, out.shape[dim], False, False):
+        return found
+    return _over_lines(softmax_adjoint_lines, dim, found, g, out)
 
 
 def log_softmax_adjoint(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
     """g - exp(out) * sum(g) along `dim`, which is no column; both contiguous."""
-    return _over_lines(log_softmax_adjoint_lines, dim, pool.empty(out.shape, out.dtype), g, out)
+    found = pool.empty(out.shape, out.dtype)
+    if dim == out.ndim - 1 and native.softmax_backward(g, out, found, out.shape[dim], True, False):
+        return found
+    return _over_lines(log_softmax_adjoint_lines, dim, found, g, out)
 
 
 # ---------------------------------------------------------------- log of sums of exponentials

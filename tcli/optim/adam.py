@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from .. import native
 from ..engine.tensor import Tensor
 from ..errors import BadValue
 from . import update
@@ -96,3 +99,11 @@ def _amsgrad(xp, p, g, m, v, largest, s, t, beta1, beta2, step_size, correction,
     xp.divide(s, correction, s)
     xp.add(s, eps, s)
     update.add_ratio(xp, p, m, s, -step_size, t)
+
+
+def _compiled(arrays: list, numbers: tuple) -> bool:
+    p, g, m, v, *largest = arrays
+    return native.adam(p, np.ascontiguousarray(g), m, v, *(largest or (None,)), *numbers)
+
+
+update.compiled |= {_adam: _compiled, _amsgrad: _compiled}

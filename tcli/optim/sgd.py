@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import native
 from ..engine.dispatch import bump, wrap
 from ..errors import BadValue, EngineError
 from . import update
@@ -78,3 +79,16 @@ def _with_momentum(xp, p, g, buffer, s, t, lr, decay, maximize, momentum, share,
         update.add_scaled(xp, p, s, -lr, t)
     else:
         update.add_scaled(xp, p, buffer, -lr, t)
+
+
+def _compiled_plain(arrays: list, numbers: tuple) -> bool:
+    p, g = arrays
+    return native.sgd(p, np.ascontiguousarray(g), None, *numbers, 0, 0, False, False)
+
+
+def _compiled_with_momentum(arrays: list, numbers: tuple) -> bool:
+    p, g, buffer = arrays
+    return native.sgd(p, np.ascontiguousarray(g), buffer, *numbers)
+
+
+update.compiled |= {_plain: _compiled_plain, _with_momentum: _compiled_with_momentum}

@@ -21,6 +21,7 @@ from . import together
 BLOCK, SMALL = 1 << 16, 1024
 AT_ONCE = 1 << 14  # elements that are not worth waiting for others
 UNSTORED = 1
+compiled: dict = {}  # by kernel: a function of (arrays, numbers) that does all of it, or answers False
 _scratch: dict = {}
 _like: dict = {}
 
@@ -40,6 +41,8 @@ def _run(kernel, arrays: list, scratch: int, numbers: tuple, later: bool = True)
             before_write(a)
     on_host = type(p) is np.ndarray
     if not on_host and together.note(kernel, arrays, scratch, numbers):
+        return
+    if on_host and kernel in compiled and compiled[kernel](arrays, numbers):
         return
     xp = np if on_host else module_of(p)
     if on_host and p.size <= SMALL and (p.dtype is FLOAT32 or p.dtype is FLOAT64):
