@@ -51,6 +51,9 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         copies_methods,
         random_methods,
         program_methods,
+        stacks_methods,
+        lists_methods,
+        joins_methods,
     };
     PyObject *m = PyModule_Create(&module);
     if (!m || !add_fields(m) || !add_ways(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;
