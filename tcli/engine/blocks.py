@@ -25,15 +25,12 @@ from .threads import after_block, parallel, spread
 BLOCK = 1 << 17  # elements: so that a few buffers nearly fit the second cache, and threads seldom meet
 READ_BYTES = 1 << 21  # of a block that is only read once
 LONGEST_ROW = 1 << 20  # elements of a row that is reduced within one block
-<<<<<<< HEAD
 _COMPARISONS = {np.less: ("<", 1), np.less_equal: ("<=", 1), np.greater: ("<", -1), np.greater_equal: ("<=", -1),
                 np.equal: ("==", 1), np.not_equal: ("!=", 1)}  # how, and in which order
-=======
 SHORT = 64  # elements of a row that is too short for a compiled pass of its own
 _FOLDS = {np.add: 0, np.maximum: 2, np.minimum: 3}  # what `native.run_program` calls them
 DOT = 1
 FEW = 1 << 14  # elements for which it does not pay to start a compiled pass
->>>>>>> nrows
 FEWEST_ROWS = 8  # a block adds up at least so many rows into one
 
 
