@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import native
+
 _FEWEST = 1 << 10
 _PIECE = 1 << 16  # elements that are converted at once: all passes over them find them in the nearest cache
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
@@ -51,6 +53,8 @@ def convert(a: np.ndarray, out: np.ndarray) -> bool:
         way = _widen
     else:
         return False
+    if native.convert_halves(a, out, True):
+        return True
     a, out, (t, u) = a.reshape(-1), out.reshape(-1), np.empty((2, _PIECE), np.uint32)
     for start in range(0, a.size, _PIECE):
         part = a[start:start + _PIECE]

@@ -26,7 +26,7 @@ static struct PyModuleDef module = {
 PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
     if (!runs_here()) return PyErr_Format(PyExc_ImportError, "this processor is not one that %s is compiled for", TEXT(MODULE));
     import_array();
-    PyMethodDef *tables[] = {pool_methods, norms_methods, optim_methods, program_methods, reduce_methods, rows_methods};
+    PyMethodDef *tables[] = {pool_methods, norms_methods, optim_methods, program_methods, reduce_methods, rows_methods, scan_methods};
     PyObject *m = PyModule_Create(&module);
     if (!m || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)

@@ -71,6 +71,7 @@ extern PyMethodDef optim_methods[];
 extern PyMethodDef program_methods[];
 extern PyMethodDef reduce_methods[];
 extern PyMethodDef rows_methods[];
+extern PyMethodDef scan_methods[];
 
 #define KERNEL(name, doc) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, doc}
 
