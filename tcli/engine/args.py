@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 
+from .. import native
 from ..errors import ArgumentError, BadIndex, DTypeError, EngineError, Unsupported
 from . import dtypes, half_complex
 from .device import as_device
@@ -25,7 +26,17 @@ from .storage import layout, strided
 _NUMBERS = (int, float, complex, bool)
 
 
-class Size(tuple):
+class PlainItems(tuple):
+    """`native.SizeItems` in Python."""
+
+    __slots__ = ()
+
+    def __getitem__(self, item, get=tuple.__getitem__):
+        found = get(self, item)
+        return found if type(found) is not tuple else type(self)(found)
+
+
+class Size(PlainItems if native.kernels is None else native.SizeItems):  # type: ignore[misc]
     """`torch.Size`: a tuple of dimension sizes."""
 
     __module__ = "torch"
@@ -49,10 +60,6 @@ class Size(tuple):
         return "torch.Size([" + ", ".join(map(str, self)) + "])"
 
     __str__ = __repr__
-
-    def __getitem__(self, item, get=tuple.__getitem__):
-        found = get(self, item)
-        return found if type(found) is not tuple else Size(found)
 
     def __add__(self, other):
         return Size(tuple.__add__(self, tuple(other)))

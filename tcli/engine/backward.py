@@ -14,6 +14,7 @@ from sys import getrefcount
 
 import numpy as np
 
+from .. import native
 from . import node_view
 from .hooks import run_hooks
 from .memory import Lease
@@ -146,6 +147,8 @@ def _walk_arrays(node, g, retain_graph) -> None:
     Written out in one piece: a call saved here is saved for every op. The newest node that waits, `nearest`, and its
     gradient are kept out of the heap, so that a chain of ops needs none.
     """
+    if native.walk_arrays(node, g, retain_graph):
+        return
     gradients: dict = {}
     heap: list = []
     leaves: dict = {}
@@ -233,6 +236,12 @@ def _walk_arrays(node, g, retain_graph) -> None:
             node, g = nearest, after
     node = g = r = after = values = saved = s = a = None
     _finish(leaves, queue[1], None, None, False)
+
+
+def steps() -> dict:
+    """What `native.walk_arrays` calls, by the names that it knows."""
+    return {"raw_names": raw_names, "send_raw": _send_raw, "sum_array": sum_array, "joint_raw": _joint_raw, "walk_on": _walk_on,
+            "finish": _finish}
 
 
 def _arrays_for(node) -> list | None:

@@ -25,6 +25,8 @@ from .threads import after_block, parallel, spread
 BLOCK = 1 << 17  # elements: so that a few buffers nearly fit the second cache, and threads seldom meet
 READ_BYTES = 1 << 21  # of a block that is only read once
 LONGEST_ROW = 1 << 20  # elements of a row that is reduced within one block
+_COMPARISONS = {np.less: ("<", 1), np.less_equal: ("<=", 1), np.greater: ("<", -1), np.greater_equal: ("<=", -1),
+                np.equal: ("==", 1), np.not_equal: ("!=", 1)}  # how, and in which order
 SHORT = 64  # elements of a row that is too short for a compiled pass of its own
 _FOLDS = {np.add: 0, np.maximum: 2, np.minimum: 3}  # what `native.run_program` calls them
 DOT = 1
@@ -162,6 +164,9 @@ def run_alone(e: Expr) -> np.ndarray | None:
                 return None
         operands.append(a)
     fn, result = e.fn, pool.empty(e.shape, e.dtype)
+    how = _COMPARISONS.get(fn)
+    if how is not None and native.compare(how[0], *operands[::how[1]], result):
+        return result
     n = result.size
     if n >= FEW and not after_block:
         leaves = [a.reshape(-1) for a in operands if a.ndim]

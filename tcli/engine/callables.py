@@ -10,9 +10,10 @@ from math import copysign
 
 import numpy as np
 
+from .. import native
 from ..errors import TcliError
-from . import fuse  # first: it binds the classes that dispatch hands out below
-from .args import NUMBER_KINDS
+from . import backward, fuse  # first: it binds the classes that dispatch hands out below
+from .args import NUMBER_KINDS, size_of, sizes
 from .dispatch import (
     PLAIN,
     READY,
@@ -24,25 +25,44 @@ from .dispatch import (
     call,
     describe_operands,
     keep,
+    kernel_of,
     new,
     normalise,
     overridden,
     record,
     wrap,
 )
-from .dtypes import get_default_dtype
+from .dtypes import dtype, get_default_dtype
 from .meta import MetaArray
 from .notes import note_expansion, shortcuts
 from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
 from .overlap import related
 from .overrides import Overridden, answers
-from .registry import FIRST, RESULT, SECOND, Op, T, ops, plan_for
-from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, Saved, edge_of, locate, ndarray, next_sequence, saved_as_is, state
+from .quick_views import record_view, view_of
+from .registry import FIRST, RESULT, SECOND, SHAPE, Op, Plan, T, ops, plan_for
+from .tape import (
+    FLOAT32,
+    FLOAT64,
+    OUT,
+    SMALL,
+    AccumulateGrad,
+    Node,
+    Saved,
+    ShownNode,
+    edge_of,
+    locate,
+    ndarray,
+    next_sequence,
+    saved_as_is,
+    state,
+)
 from .waiting import before_write, readers
 
 asarray, defer_one, defer_pair = np.asarray, fuse.defer_one, fuse.defer_pair
 
 OF_TRUTH = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.equal, np.not_equal)  # ufuncs that do on bools what PyTorch does
+EXACT = frozenset((np.add, np.subtract, np.multiply, np.equal, np.not_equal, np.less, np.less_equal, np.greater,
+                   np.greater_equal, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.maximum, np.minimum))  # of int64
 INTEGERS = PLAIN - {FLOAT32, FLOAT64}
 INT64, WIDEST = np.dtype(np.int64), 1 << 63
 
@@ -56,6 +76,16 @@ def __getattr__(name: str):
 
 # what can stand beside a tensor in an operator
 OPERANDS = (int, float, complex, list, tuple, range, np.ndarray, np.generic)
+
+
+if native.kernels is not None:
+    native.bind_engine({
+        "tensor": Tensor, "classes": tuple(READY), "ready": READY, "node": Node, "saved": Saved, "state": state, "first": FIRST,
+        "second": SECOND, "result": RESULT, "shape": SHAPE, "out": OUT, "edge_of": edge_of, "locate": locate,
+        "note_expansion": note_expansion, "kernel_of": kernel_of, "record_single": record_single, "view_of": view_of,
+        "record_view": record_view, "readers": readers, "sizes": sizes, "size_of": size_of, "plan": Plan,
+        "numpy": np, "dtype": dtype, "shown": ShownNode, "accumulate": AccumulateGrad, "op": Op, **backward.steps()})
+    native.set_small(SMALL)
 
 
 def make_function(o: Op):
@@ -127,6 +157,9 @@ def finish(o: Op, values, r, needs: bool, name: str | None = None):
 
     `name` of the node, where the op's depends on the arguments and the caller knows it.
     """
+    t = native.finish(o, values, r, needs, name)
+    if t is not False:
+        return t
     t = new(Tensor)
     t._a = r if type(r) is ndarray else asarray(r)
     t._v = [0]
@@ -221,6 +254,8 @@ def make_inplace(o: Op):
             if not error.operands:
                 error.operands = [(o.name, describe_operands(o, (x, *args), kwargs))]
             raise
+    if quick is not None:
+        fn = native.writing(o, getattr(np, o.ufunc), fn) or fn
     fn.__name__ = fn.__qualname__ = o.name + "_"
     fn.__doc__ = o.fn.__doc__
     fn.op = o
@@ -285,15 +320,15 @@ def _unary(o: Op, ufunc):
             if fuses and (t := defer_one(o, ufunc, x)) is not None:
                 return t
         return call(o, (x, *args) if x is not None else args, kwargs)
-    return fn
+    return native.unary(o, ufunc, plan, fn) or fn
 
 
 _operators: dict[Op, object] = {}
 
 
-def set_operator(o: Op, fn) -> None:
-    """Gives a binary op that is no ufunc its own short way: `fn(x, other)`."""
-    _operators[o] = fn
+def set_operator(o: Op, fn, compiled=False) -> None:
+    """Gives a binary op that is no ufunc its own short way: `fn(x, other)`, or one made of it in compiled code."""
+    _operators[o] = compiled or fn
     shortcuts.add(fn.__code__)
 
 
@@ -402,7 +437,7 @@ def _binary(o: Op, ufunc):
         elif state.inference:
             t._inference = True
         return t
-    return fn
+    return native.binary(o, ufunc, plans, fn, ufunc in EXACT, (None, *extras)) or fn
 
 
 _constants: dict = {FLOAT32: {}, FLOAT64: {}}  # by dtype and value: arrays without dims
@@ -433,6 +468,8 @@ def plans_of_two(o: Op) -> tuple:
 
 def record_binary(o: Op, plans: tuple, x, other, t, extras) -> None:
     """Makes the node of an op on two operands, of which one is a tensor that needs a gradient."""
+    if native.record_pair(o, plans, x, other, t, extras):
+        return
     e1 = e2 = None
     if type(x) in READY and x._rg:
         e1 = x._node or x._leaf or edge_of(x)
@@ -543,6 +580,7 @@ def make_inplace_operator(o: Op):
         if write(x, other):
             return x
         return slow(x, other) if isinstance(other, (Tensor, *OPERANDS)) else NotImplemented
+    fn = native.writing(o, getattr(np, o.ufunc), fn) or fn
     fn.__name__ = fn.__qualname__ = "__i" + o.name + "__"
     return fn
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import EngineError
-from . import dispatch, dtypes
+from . import dispatch, dtypes, ways
 from .registry import T, find
 from .tape import state as modes
 
@@ -53,12 +53,7 @@ class _Autocast:
         if on and not self.policies:
             self.policies = _policies()
         self.on, dispatch.casts = on, self if on else None
-        if on and dispatch.READY:
-            _closed.update(dispatch.READY)
-            dispatch.READY.clear()
-        elif not on and _closed:
-            dispatch.READY.update(_closed)
-            _closed.clear()
+        (ways.shut if on else ways.reopen)("autocast")
 
     def run(self, o, values: list):
         """`execute` with the operands cast as the op wants them; what the op consists of sees no autocast."""
@@ -94,7 +89,6 @@ class cast_as:
         autocast.dtype, autocast.keeps = dtype, keeps
         if autocast.on != on:
             autocast.switch(on)
-_closed: set = set()
 
 
 def _policies() -> dict:

@@ -14,6 +14,7 @@ from . import dtypes, half_complex, halves, placement
 from .args import CONVERTERS, NUMBER_KINDS, describe, wrong
 from .binding import bind
 from .device import device_of, move
+from .fields import new
 from .hooks import moved, packed
 from .meta import NeedsValue
 from .named_results import struct
@@ -24,7 +25,6 @@ from .storage import by_rows, in_format, root_of, thaw
 from .tape import NODES, OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
 from .waiting import before_write
 
-new = object.__new__
 Tensor = None  # the class and its subclasses: set by tensor.py
 TENSORS: frozenset = frozenset()  # every class of tensor
 READY: set = set()  # those that have their array; empty while short ways are closed, see casting.py

@@ -28,6 +28,7 @@ from ..errors import ArgumentError, EngineError
 from . import backward, blocks, dispatch, dtypes, overrides, tape, waiting
 from .args import Size
 from .device import CPU, backend
+from .fields import new, stored_array
 from .registry import plan_for
 from .storage import address, by_rows, root_of
 from .symbols import COPY, FINAL, Expr, NotFusable, Reduction, build, symbols
@@ -137,15 +138,14 @@ Pending.__module__ = Tensor.__module__
 
 def pending(e: Expr):
     """A tensor that stands for an expression."""
-    t = object.__new__(Pending)
-    d = t.__dict__
-    d["_p"], d["_v"] = e, [0]
+    t = new(Pending)
+    t._p, t._v = e, [0]
     e.owners.append(ref(t))
     return t
 
 
 def _settle(t, array) -> None:
-    t.__dict__["_a"] = array  # before it is a `Tensor`: other threads may look
+    stored_array.__set__(t, array)  # before it is a `Tensor`: other threads may look
     t.__class__ = Tensor
     t.__dict__.pop("_p", None)
 
@@ -199,6 +199,7 @@ def _publish() -> None:
         shortcuts = sys.modules.get(__package__ + name)
         if hasattr(shortcuts, "SMALL"):
             shortcuts.SMALL = tape.SMALL
+    native.set_small(tape.SMALL)
 
 
 def array_of(t):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import native
 from ..errors import TcliError
 from . import fuse as _fuse  # noqa: F401  binds the classes that dispatch hands out below
 from .args import NUMBER_KINDS
@@ -103,7 +104,7 @@ def single(o: Op):
         elif state.inference:
             t._inference = True
         return t
-    return fn
+    return native.single(o, plan, memory, named, fn, bool(others), bool(in_rows)) or fn
 
 
 def record_single(o: Op, plan, x, values, t) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import EngineError, GradError
+from .fields import Fields, has_array
 from .registry import Op
 
 OVERLAP = ("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
@@ -79,8 +80,8 @@ def check_operands(o: Op, values: list) -> None:
     if o.promote is None and not any(kind[:5] == "Index" or kind in _NUMBERS for kind in o.kinds):
         return
     a = values[0]._a
-    others = [(kind, value.__dict__["_a"]) for kind, value in zip(o.kinds[1:], values[1:], strict=True)
-              if "_a" in getattr(value, "__dict__", ())]  # what waits overlaps nothing yet
+    others = [(kind, value._a) for kind, value in zip(o.kinds[1:], values[1:], strict=True)
+              if isinstance(value, Fields) and has_array(value)]  # what waits overlaps nothing yet
     places = any(kind[:5] == "Index" and b.dtype.kind != "b" for kind, b in others)
     for kind, b in others:
         if places:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import native
 from ..errors import DeviceError, EngineError, Unsupported
 from .device import CPU, Device, backend, device_of, move
 from .meta import MetaArray, NeedsValue
@@ -38,6 +39,8 @@ def outside(array: Any, low: int, high: int) -> bool:
     """Whether an element is below `low` or not below `high`; never in arrays that have no values."""
     if type(array) is MetaArray:
         array = array.known
+    if native.all_within(array, low, high):
+        return False
     return array is not None and bool(array.size) and (int(array.min()) < low or int(array.max()) >= high)
 
 

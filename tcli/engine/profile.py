@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import source
+from .. import native, source
 from . import callables, cost, dispatch, fuse, options, quick_views, symbols, tape
 from .device import CPU, Device, backend, device_of
 
@@ -25,6 +25,16 @@ _ASKED: dict[str, Any] = {"SMALL": -1, "is_small": lambda t: False}
 
 def _nothing(*_seen: Any) -> None:
     """An observer of the backward pass: while there is one, gradients are computed by ops."""
+
+
+def _answer(before: dict, after: dict) -> None:
+    """Gives other answers to the shortcuts, in families of ops that are loaded later too: they ask `tape` and `callables`."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("tcli.ops") or module in (callables, options, quick_views, tape):
+            for name, value in before.items():
+                if getattr(module, name, None) == value:
+                    setattr(module, name, after[name])
+    native.set_small(tape.SMALL)
 
 
 class Call:
@@ -75,7 +85,7 @@ class Recorder:
         self.calls: list[Call] = []
         self.regions: list[Region] = []
         self.started = self.seconds = 0.0
-        self._before: list[tuple] = []
+        self._before: dict[str, Any] = {}
         self._guarded: Any = None
         self._pass: Any = None
 
@@ -90,12 +100,8 @@ class Recorder:
 
             raise EngineError("a profiler is running already")
         Recorder._active = self
-        for module in list(sys.modules.values()):
-            if getattr(module, "__name__", "").startswith("tcli.ops") or module in (callables, options, quick_views):
-                self._before += [(module, name, getattr(module, name)) for name in _ASKED
-                                 if getattr(module, name, None) in (tape.SMALL, callables.is_small)]
-        for module, name, _ in self._before:
-            setattr(module, name, _ASKED[name])
+        self._before = {"SMALL": tape.SMALL, "is_small": callables.is_small}
+        _answer(self._before, _ASKED)
         tape.observers.append(_nothing)
         self._guarded, dispatch._guarded = dispatch._guarded, self._timed
         self._pass, fuse._run = fuse._run, self._timed_pass
@@ -105,9 +111,7 @@ class Recorder:
     def __exit__(self, *_exc: Any) -> None:
         self.seconds += perf_counter() - self.started
         dispatch._guarded, fuse._run = self._guarded, self._pass
-        for module, name, value in self._before:
-            setattr(module, name, value)
-        self._before = []
+        _answer(_ASKED, self._before)
         tape.observers.remove(_nothing)
         Recorder._active = None
         for call in self.calls:

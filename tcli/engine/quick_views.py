@@ -6,10 +6,12 @@ of dims and the options, as in `options.py`; whatever does not fit goes the long
 
 from __future__ import annotations
 
+from functools import update_wrapper
 from weakref import ref
 
 import numpy as np
 
+from .. import native
 from . import fuse as _fuse  # noqa: F401  binds the classes that dispatch hands out below
 from .args import Size
 from .dispatch import PRUNED_AT, READY, Tensor, call, keep, kernel_of, new, note_view, outs_count
@@ -51,7 +53,14 @@ def viewing(o: Op):
         except Exception:
             return call(o, given(x, first, second, rest), kwargs)
         return view_of(o, x, options, r)
-    return fn
+    return in_c("viewing", o, memory, fn) or fn
+
+
+def in_c(kind: str, o: Op, memory: dict, slow):
+    """The short way of an op that gives a view in compiled code, False without; `slow` is this one."""
+    named = o.grad_name_ if callable(o.grad_name_) else None
+    fn = getattr(native, kind)(o, plan_for(o, FIRST_ALONE) if o.rules else None, memory, named, slow)
+    return fn and update_wrapper(fn, slow)
 
 
 def reshaping(view_op: Op):
@@ -77,7 +86,7 @@ def reshaping(view_op: Op):
             except ValueError:
                 r = None
             return view_of(view_op, x, (shape,), r) if r is not None else slow(*given(x, m, n))
-        return fn
+        return in_c("reshaping", view_op, {}, fn) or fn
     return make
 
 

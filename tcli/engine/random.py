@@ -1,9 +1,10 @@
 """PyTorch's CPU generator: the same 32-bit words from the same seed, and states that round-trip.
 
-The engine is MT19937. Small draws come from a twist of our own, 624 words a block, so that a program
-that draws a few numbers never pays for importing `numpy.random`; for large draws NumPy's C twist takes
-over the same state for good. `samplers.py` turns words into distributions. Nothing here knows
-tensors: states are uint8 arrays with the byte layout of PyTorch's `CPUGeneratorImplState`.
+The engine is MT19937. Compiled kernels carry the stream on where there are any (`Generator.stream`). Without them
+small draws come from a twist of our own, 624 words a block, so that a program that draws a few numbers never
+pays for importing `numpy.random`; for large draws NumPy's C twist takes over the same state for good.
+`samplers.py` turns words into distributions. Nothing here knows tensors: states are uint8 arrays with the byte
+layout of PyTorch's `CPUGeneratorImplState`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import native
 from ..errors import ArgumentError, BadValue, EngineError
 
 TYPE_CHECKING = False
@@ -47,9 +49,11 @@ class Generator:
 
     __module__ = "torch._C"
 
-    __slots__ = ("__weakref__", "_bits", "_blocks", "_drawn", "_key", "_list", "_out", "_pos", "_seed",
+    __slots__ = ("__weakref__", "_bits", "_blocks", "_drawn", "_key", "_list", "_out", "_pos", "_seed", "_stream",
                  "next_normal", "next_normal32")
 
+    _stream: Any  # what compiled kernels draw from: the key, how many of its words are drawn, how many
+                  # blocks were made; None: they have not begun
     _bits: Any  # NumPy's generator once it has taken over
     _key: Any   # the 624 words of the block; None: the seed says it, or NumPy has it
     _pos: Any   # how many of them are drawn; None: NumPy knows
@@ -63,7 +67,7 @@ class Generator:
         if kind != "cpu":
             raise EngineError(f"Device type {kind.split(':')[0].upper()} is not supported for "
                               "torch.Generator() api.")
-        self._bits = None
+        self._bits = self._stream = None
         self._blocks = 0  # made by our own twist in this generator's life
         self._reset(DEFAULT_SEED)
 
@@ -96,7 +100,7 @@ class Generator:
 
     def _reset(self, seed: int) -> None:
         self._seed = seed
-        self._key = None
+        self._key = self._stream = None
         # `_drawn` is False until a block was made from the seed: states tell the two ends of a block apart.
         self._pos, self._drawn = _N, False
         self._out = self._list = None
@@ -104,10 +108,35 @@ class Generator:
 
     # Words.
 
+    def stream(self) -> np.ndarray | None:
+        """What compiled kernels draw the next words from, and move on; None where there are none."""
+        if self._stream is None and native.kernels is not None:
+            found = np.empty(_N + 2, np.uint32)
+            if self._key is not None or self._pos != _N or not native.seed_words(found, self._seed):
+                found[:_N], found[_N] = self._key_and_position()
+                found[_N + 1] = 0
+            self._stream, self._pos = found, None
+            self._key = self._out = self._list = None
+        return self._stream
+
+    def _take_over(self) -> None:
+        """Carries the stream on without compiled kernels."""
+        self._drawn = self._was_drawn()
+        self._key, self._pos = self._stream[:_N].copy(), int(self._stream[_N])
+        self._out, self._stream = _temper(self._key), None
+
+    def _was_drawn(self) -> bool:
+        return self._drawn or self._stream is not None and bool(self._stream[_N + 1])
+
     def words(self, count: int) -> np.ndarray:
         """The next `count` words, uint32."""
         if not count:
             return np.empty(0, np.uint32)
+        if self._stream is not None:
+            found = np.empty(count, np.uint32)
+            if native.draw_words(self._stream, found):
+                return found
+            self._take_over()
         self.expect(count)
         if self._bits is not None:
             return self._numpy().integers(0, 2**32, size=count, dtype=np.uint32)
@@ -118,6 +147,8 @@ class Generator:
 
     def few(self, count: int) -> list[int]:
         """The next `count` words as a list: for a handful of numbers arrays cost more than they save."""
+        if self._stream is not None:
+            return self.words(count).tolist()
         if self._bits is not None:
             return self._numpy().bit_generator.random_raw(count).tolist()
         start = self._pos
@@ -130,7 +161,7 @@ class Generator:
 
     def expect(self, count: int) -> None:
         """Says that `count` words are about to be drawn, in pieces perhaps: large numbers change engines."""
-        if self._bits is None:
+        if self._bits is None and self._stream is None:
             limit = _BULK_LOADED if "numpy.random" in sys.modules else _BULK
             if count + self._blocks * _N > limit:
                 self._numpy()
@@ -151,13 +182,15 @@ class Generator:
     def words64(self, count: int) -> np.ndarray:
         """The next `count` pairs of words as uint64, the first word of a pair on top."""
         self.expect(2 * count)
-        if count and self._bits is not None:
+        if count and self._bits is not None and self._stream is None:
             return self._numpy().integers(0, 2**64, size=count, dtype=np.uint64)
         pairs = self.words(2 * count).astype(np.uint64)
         return (pairs[0::2] << np.uint64(32)) | pairs[1::2]
 
     def random(self) -> int:
         """The next word."""
+        if self._stream is not None:
+            return int(self.words(1)[0])
         if self._bits is not None:
             return self._numpy().bit_generator.random_raw()
         if self._pos == _N:
@@ -202,6 +235,8 @@ class Generator:
         self._key = self._out = self._list = None
 
     def _key_and_position(self) -> tuple[np.ndarray, int]:
+        if self._stream is not None:
+            return self._stream[:_N], int(self._stream[_N])
         if self._pos is None:
             state = self._bits.bit_generator.state["state"]
             return state["key"].astype(np.uint32), int(state["pos"])
@@ -220,7 +255,7 @@ class Generator:
         key, position = self._key_and_position()
         state = np.zeros((), _LAYOUT)
         state["seed"], state["seeded"], state["key"] = self._seed, 1, key
-        state["next"] = position if self._drawn else 0
+        state["next"] = position if self._was_drawn() else 0
         state["left"] = _N + 1 - position
         if self.next_normal is not None:
             state["normal"], state["has_normal"] = self.next_normal, 1
@@ -260,7 +295,7 @@ class Generator:
         return self.state_bytes()
 
     def __setstate__(self, state: np.ndarray) -> None:
-        self._bits = None
+        self._bits = self._stream = None
         self._blocks = 0
         self.set_state(state)
 

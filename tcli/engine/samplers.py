@@ -17,18 +17,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .. import native
 from ..errors import EngineError, Unsupported
-from . import random
+from . import random, shuffles
 from .dtypes import C_NAMES, SCALAR_NAMES, name_of
 from .mapping import active, check_draw, mapped
+from .memory import pool
 from .random import Generator
 
 _CHUNK = 1 << 16
 _WAVE = 1 << 17  # normals that a thread makes at once
 _FEW = 64  # numbers that are worked out one by one
-_SHUFFLE_AT_ONCE = 2000  # elements from which a shuffle without a loop is the faster one
-_FEWEST_SWAPS = 100  # elements of a shuffle that is worth calling LAPACK
-_SWAPS_FROM = 1 << 21  # elements shuffled in this process from which swapping them in LAPACK pays for loading it
 # Bits of the significand, with the hidden one.
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 _FLOAT_MAX = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
@@ -76,6 +75,17 @@ def missing(kernel: str, dtype: np.dtype) -> Unsupported:
     return Unsupported(f"\"{kernel}\" not implemented for '{SCALAR_NAMES[name_of(dtype)]}'")
 
 
+def filled(kernel: Callable, generator: Generator, shape, dtype: np.dtype, *parameters) -> np.ndarray | None:
+    """What a compiled kernel fills an array with; None where there is none or it does not take these."""
+    out = pool.empty(tuple(shape), dtype)
+    return out if out.size and kernel(generator.stream(), out, *parameters) else None
+
+
+def quick_uniform(generator: Generator, shape, dtype: np.dtype, low: float = 0.0, high: float = 1.0) -> np.ndarray | None:
+    """Uniform numbers by a compiled kernel; None where there is none."""
+    return filled(native.fill_uniform, generator, shape, dtype, low, high)
+
+
 # Uniforms of [0, 1).
 
 def _few_doubles(generator: Generator, count: int) -> list[float]:
@@ -85,6 +95,9 @@ def _few_doubles(generator: Generator, count: int) -> list[float]:
 
 def doubles(generator: Generator, count: int) -> np.ndarray:
     """float64[count] of 53 random bits each."""
+    found = quick_uniform(generator, (count,), _F64)
+    if found is not None:
+        return found
     if count <= _FEW:
         return np.array(_few_doubles(generator, count))
     out = np.empty(count)
@@ -98,6 +111,9 @@ def doubles(generator: Generator, count: int) -> np.ndarray:
 
 def floats(generator: Generator, count: int) -> np.ndarray:
     """float32[count] of 24 random bits each."""
+    found = quick_uniform(generator, (count,), _F32)
+    if found is not None:
+        return found
     if count <= _FEW:
         return np.array([(word & 0xFFFFFF) * 2.0**-24 for word in generator.few(count)], _F32)
     out = np.empty(count, _F32)
@@ -123,6 +139,10 @@ def uniform(generator: Generator | None, shape, dtype: np.dtype, low: float = 0.
         raise missing("check_uniform_bounds", dtype)
     if low != 0.0 or high != 1.0:
         _check_uniform(dtype, low, high)
+    if dtype is _F32 or dtype is _F64:
+        found = quick_uniform(generator, shape, dtype, low, high)
+        if found is not None:
+            return found
     if dtype == _F64:
         values = _scaled(doubles(generator, _count(shape)), high - low, low)
     else:
@@ -198,6 +218,10 @@ def normal(generator: Generator | None, shape, dtype: np.dtype, mean: float = 0.
     if dtype is not _F32 and name_of(dtype) not in _DIGITS:
         raise missing("normal_kernel_cpu", dtype)
     count = _count(shape)
+    if dtype is _F32 or dtype is _F64:
+        found = quick_normal(generator, shape, dtype, mean, std, serial)
+        if found is not None:
+            return found
     if count < 16 or serial:
         values = _scaled(_normal_pairs(generator, count), std, mean)
         fits = dtype == _F32 and std < 1e30 and abs(mean) < 1e30
@@ -210,8 +234,24 @@ def normal(generator: Generator | None, shape, dtype: np.dtype, mean: float = 0.
     return cast(values, dtype).reshape(shape)
 
 
+def quick_normal(generator: Generator, shape, dtype: np.dtype, mean: float = 0.0, std: float = 1.0,
+                 paired: bool = False) -> np.ndarray | None:
+    """Normals by a compiled kernel, in pairs where there are few; None where there is none."""
+    if not paired and _count(shape) >= 16:
+        return filled(native.fill_normal, generator, shape, dtype, mean, std)
+    out = pool.empty(tuple(shape), dtype)
+    left = native.normal_pairs(generator.stream(), out, mean, std, generator.next_normal) if out.size else False
+    if left is False:
+        return None
+    generator.next_normal = left
+    return out
+
+
 def _normal_pairs(generator: Generator, count: int) -> np.ndarray:
     """float64 normals one by one: a pair gives a cosine now and a sine for the next call."""
+    found = quick_normal(generator, (count,), _F64, 0.0, 1.0, True)
+    if found is not None:
+        return found
     out = np.empty(count)
     done = 0
     if count and generator.next_normal is not None:
@@ -446,6 +486,9 @@ def randint(generator: Generator | None, shape, dtype: np.dtype, low: int, high:
 
 def _modulo(generator: Generator, count: int, dtype: np.dtype, span: int, base: int) -> np.ndarray:
     """Two words where one would be skewed by more than a sixteenth."""
+    found = filled(native.fill_integers, generator, (count,), _INT64, base, span)
+    if found is not None:
+        return found
     if count <= _FEW and span < 2**28:
         return np.array([word % span + base for word in generator.few(count)], np.int64)
     if span < 2**28:
@@ -542,67 +585,12 @@ def randperm(generator: Generator | None, count: int, dtype: np.dtype) -> np.nda
     _check_randperm(count, dtype)
     if count < 2:
         return np.arange(count).astype(dtype)
+    found = filled(native.shuffle, generator, (count,), _INT64)
+    if found is not None:
+        return found.astype(dtype, copy=False)
     if count <= _FEW:
-        return _shuffled([i + word % (count - i) for i, word in enumerate(generator.few(count - 1))]).astype(dtype)
-    return _way_to_shuffle(count)(_targets(generator.words(count - 1), count)).astype(dtype, copy=False)
-
-
-def _targets(words: np.ndarray, count: int) -> np.ndarray:
-    """i + word i modulo what is left at step i."""
-    out = np.empty(count - 1, np.int64)
-    for start in range(0, count - 1, _CHUNK):
-        steps = np.arange(start, min(start + _CHUNK, count - 1))
-        np.add(words[start:start + _CHUNK] % (count - steps).astype(np.uint32), steps, out=out[start:start + _CHUNK])
-    return out
-
-
-_shuffled_so_far = [0]
-
-
-def _way_to_shuffle(count: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The fastest one; LAPACK is worth loading once much was to be shuffled."""
-    if count >= _SHUFFLE_AT_ONCE:
-        _shuffled_so_far[0] += count
-    if _shuffled_so_far[0] > _SWAPS_FROM and _FEWEST_SWAPS < count < 2**31:
-        return _shuffled_by_swaps
-    return _shuffled if count < _SHUFFLE_AT_ONCE else _shuffled_at_once
-
-
-def _shuffled_by_swaps(targets: np.ndarray) -> np.ndarray:
-    from .lapack import swap_in_turn
-
-    order = np.arange(len(targets) + 1)
-    swap_in_turn(order, targets)
-    return order
-
-
-def _shuffled(targets: np.ndarray | list[int]) -> np.ndarray:
-    """0..n after step i has swapped the elements at i and targets[i], for all i in turn."""
-    order = list(range(len(targets) + 1))
-    for i, target in enumerate(targets if type(targets) is list else targets.tolist()):
-        order[i], order[target] = order[target], order[i]
-    return np.array(order)
-
-
-def _shuffled_at_once(targets: np.ndarray) -> np.ndarray:
-    """The same without a loop over steps.
-
-    A place that no step has touched holds its own number; otherwise it holds what the last step that aimed at it had
-    at its own place, which in turn came from an earlier step: chains of steps, followed by doubling.
-    """
-    count = len(targets) + 1
-    steps = np.arange(count - 1)
-    ordered = np.sort(targets << 32 | steps)
-    place, step = ordered >> 32, ordered & 0xFFFFFFFF
-    again = np.flatnonzero(place[1:] == place[:-1])
-    start = np.arange(count)  # of the chain that brought step i what it finds at its own place
-    moves = targets != steps
-    start[targets[moves]] = steps[moves]  # the last one stays
-    while not np.array_equal(start, further := start[start]):
-        start = further
-    order = np.append(targets, start[-1])
-    order[step[again + 1]] = start[step[again]]
-    return order
+        return shuffles.in_turn([i + word % (count - i) for i, word in enumerate(generator.few(count - 1))]).astype(dtype)
+    return shuffles.by_words(generator.words(count - 1)).astype(dtype, copy=False)
 
 
 def _check_randperm(count: int, dtype: np.dtype) -> None:
@@ -627,6 +615,9 @@ def bernoulli(generator: Generator | None, shape, dtype: np.dtype, p: float = 0.
     generator, count = of(generator), _count(shape)
     if count and name_of(dtype) in _UNSIGNED:
         raise missing("bernoulli_scalar_cpu_", dtype)
+    out = filled(native.fill_bernoulli, generator, shape, dtype, p)
+    if out is not None:
+        return out
     out = np.empty(count, dtype)
     generator.expect(2 * count)
     for start in range(0, count, _CHUNK):
@@ -663,6 +654,9 @@ def exponential(generator: Generator | None, shape, dtype: np.dtype, rate: float
     if name_of(dtype) not in _DIGITS:
         raise EngineError("Exponential distribution is a continuous probability distribution. dtype must "
                           f"be a floating point but you specified {SCALAR_NAMES[name_of(dtype)]}")
+    found = filled(native.fill_exponential, of(generator), shape, dtype, rate)
+    if found is not None:
+        return found
     logs = _through(math.log1p, np.log1p, -doubles(of(generator), _count(shape)), dtype)
     return cast((-1.0 / rate) * logs, dtype).reshape(shape)
 

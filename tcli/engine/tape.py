@@ -9,20 +9,17 @@ to nodes and never to intermediate tensors, so that a value nobody saved is free
 from __future__ import annotations
 
 import sys
-from itertools import count
 
 import numpy as np
 
 from .. import source
 from ..errors import GradError
 from . import node_view
+from .fields import new, next_sequence
 from .hooks import kept
 from .symbols import Expr
 
-_sequence = count(1)
-next_sequence = _sequence.__next__
-
-ndarray, new = np.ndarray, object.__new__
+ndarray = np.ndarray
 FLOAT32, FLOAT64 = np.dtype("float32"), np.dtype("float64")
 SMALL = 1 << 14  # elements: above that a tensor costs nothing beside the arithmetic
 

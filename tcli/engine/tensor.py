@@ -2,8 +2,9 @@
 
 The array (`_a`) is NumPy's or CuPy's; the dtype, shape and device are read from it. `_node` is the
 tape entry that made the tensor, `_rg` whether it needs a gradient, `_v` the version counter that all
-views of one memory share, `_base` and `_view` what a view is a view of. Nearly all methods come
-from the registry (`install`); only what is no op stands here.
+views of one memory share, `_base` and `_view` what a view is a view of, `_several` (name, index) where it is one of
+several views that one op returned. `_half_complex` marks complex32: NumPy has no such type, complex64 holds it.
+Nearly all methods come from the registry (`install`); only what is no op stands here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
 from .dtypes import by_numpy as known_dtypes
+from .fields import Fields, copy_fields, new
 from .from_data import array_of_data, warn_copied
 from .registry import RAW, T
 from .storage import (
@@ -44,22 +46,12 @@ def is_tensor(value: object) -> bool:
     return isinstance(value, Tensor)
 
 
-class Tensor:
+class Tensor(Fields):
     """A multi-dimensional array that remembers how it was made.
 
     It has no `__getattr__`: with one, CPython would look up every attribute and method the slow way.
     """
 
-    _node = None
-    _rg = False
-    _leaf = None
-    _base = None
-    _view = None
-    _views = None
-    _several = None  # (name, index) where the tensor is one of several views that one op returned
-    _inference = False
-    _half_complex = False  # complex32: NumPy has no such type, complex64 holds it
-    grad = None
     retains_grad = False
     is_sparse = is_quantized = is_nested = is_mkldnn = is_sparse_csr = False
     names = None
@@ -92,11 +84,6 @@ class Tensor:
         pass
 
     # ------------------------------------------------------------ what it is
-
-    @property
-    def shape(self) -> Size:
-        shape = self._a.shape
-        return sizes.get(shape) or size_of(shape)
 
     def size(self, dim: int | None = None):
         shape = self._a.shape
@@ -403,7 +390,7 @@ class Tensor:
                             "torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001")
         if id(self) in memo:
             return memo[id(self)]
-        t = object.__new__(type(self))
+        t = new(type(self))
         memo[id(self)] = t
         t._a, t._v, t._rg = self._a.copy(), [0], self._rg
         if self.grad is not None:
@@ -416,8 +403,8 @@ class Tensor:
         return t
 
     def __copy__(self):
-        t = object.__new__(type(self))
-        t.__dict__.update(self.__dict__)
+        t = new(type(self))
+        copy_fields(t, self)
         return t
 
     # ------------------------------------------------------------ gradients
@@ -569,9 +556,9 @@ class Tensor:
 
     def as_subclass(self, cls):
         found = T.alias(self) if self._rg and self._node is None else self
-        t = object.__new__(cls)
-        t._a = found._a
-        t.__dict__.update(found.__dict__)
+        t = new(cls)
+        copy_fields(t, found)
+        t._a = found._a  # computed where it waits
         return t
 
     def get_device(self) -> int:
@@ -588,7 +575,7 @@ class Parameter(Tensor):
     __torch_function__ = overrides.disabled
 
     def __new__(cls, data=None, requires_grad: bool = True):
-        t = object.__new__(cls)
+        t = new(cls)
         t._a = data._a if isinstance(data, Tensor) else as_tensor(data if data is not None else [])._a
         t._v = data._v if isinstance(data, Tensor) else [0]
         if requires_grad and t.dtype.category < dtypes.FLOAT:
@@ -599,7 +586,7 @@ class Parameter(Tensor):
     def __deepcopy__(self, memo):
         if id(self) in memo:
             return memo[id(self)]
-        t = object.__new__(type(self))
+        t = new(type(self))
         t._a, t._v, t._rg = self._a.copy(), [0], self._rg
         memo[id(self)] = t
         return t
@@ -635,7 +622,7 @@ def _host(t) -> np.ndarray:
 
 
 def _rebuild(cls, array, requires_grad):
-    t = object.__new__({"Tensor": Tensor, "Parameter": Parameter}.get(cls, cls))
+    t = new({"Tensor": Tensor, "Parameter": Parameter}.get(cls, cls))
     t._a, t._v, t._rg = array, [0], requires_grad
     return t
 

@@ -163,16 +163,9 @@ def get_num_threads() -> int:
     """How many threads a computation may use: what was set, OMP_NUM_THREADS, or one per processor."""
     n = _count[0]
     if n is None:
-        n = _count[0] = _default_count()
+        n = _count[0] = native.threads_at_start()
         native.set_threads(n)
     return n
-
-
-def _default_count() -> int:
-    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    if wanted.isdigit() and int(wanted):
-        return int(wanted)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def set_num_threads(n: int) -> None:

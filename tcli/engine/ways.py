@@ -5,13 +5,28 @@ from __future__ import annotations
 from . import dtypes
 from .args import Size
 from .device import Device
-from .dispatch import bind, normalise
+from .dispatch import READY, bind, normalise
 from .registry import Op
 
 MISSING = object()
 SEQUENCES = (tuple, list, Size)
 MEMORABLE = frozenset({int, bool, str, float, type(None), dtypes.dtype, Device})
 MOST = 256  # ways of calling one op that are remembered
+
+
+_shut: dict = {}  # why short ways are shut -> the classes that took them
+
+
+def shut(why: str) -> None:
+    """From now on every call takes the long road, until `reopen(why)`."""
+    _shut[why] = frozenset(READY) or next(iter(_shut.values()), frozenset())
+    READY.clear()
+
+
+def reopen(why: str) -> None:
+    classes = _shut.pop(why, None)
+    if classes is not None and not _shut:
+        READY.update(classes)
 
 
 class LongRoad(Exception):

@@ -17,14 +17,24 @@ from types import ModuleType
 LEVELS = ("_kernels4", "_kernels3", "_kernels")  # the most capable processor first
 
 
+def threads_at_start() -> int:
+    """How many threads a computation may use until told otherwise: OMP_NUM_THREADS, or one per processor."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if wanted.isdigit() and int(wanted):
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _load() -> ModuleType | None:
     if os.environ.get("TCLI_NATIVE") == "0":
         return None
     for name in LEVELS:
         try:
-            return import_module("." + name, __name__)
+            found = import_module("." + name, __name__)
         except (ImportError, RuntimeError):  # not compiled, for another processor, or for another NumPy
             continue
+        found.set_threads(threads_at_start())
+        return found
     return None
 
 

@@ -3,6 +3,8 @@
 #define NATIVE_MODULE
 #include "native.h"
 
+#include <numpy/ufuncobject.h>
+
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define TEXT_(a) #a
@@ -26,9 +28,36 @@ static struct PyModuleDef module = {
 PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
     if (!runs_here()) return PyErr_Format(PyExc_ImportError, "this processor is not one that %s is compiled for", TEXT(MODULE));
     import_array();
-    PyMethodDef *tables[] = {pool_methods, norms_methods, optim_methods, program_methods, reduce_methods, rows_methods, scan_methods};
+    import_umath();
+    PyMethodDef *tables[] = {
+        pool_methods,
+        reduce_methods,
+        conv_methods,
+        conv_weight_methods,
+        pooling_methods,
+        cells_methods,
+        fields_methods,
+        pointwise_methods,
+        options_methods,
+        views_methods,
+        record_methods,
+        products_methods,
+        backward_methods,
+        norms_methods,
+        optim_methods,
+        rows_methods,
+        scan_methods,
+        along_methods,
+        index_methods,
+        copies_methods,
+        random_methods,
+        program_methods,
+        stacks_methods,
+        lists_methods,
+        joins_methods,
+    };
     PyObject *m = PyModule_Create(&module);
-    if (!m || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;
+    if (!m || !add_fields(m) || !add_ways(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (PyModule_AddFunctions(m, tables[i]) < 0) return NULL;
     return m;

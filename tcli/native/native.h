@@ -12,8 +12,10 @@
 #define PY_SSIZE_T_CLEAN
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
 #define PY_ARRAY_UNIQUE_SYMBOL tcli_native_array_api
+#define PY_UFUNC_UNIQUE_SYMBOL tcli_native_ufunc_api
 #ifndef NATIVE_MODULE
 #define NO_IMPORT_ARRAY
+#define NO_IMPORT_UFUNC
 #endif
 #include <Python.h>
 #include <numpy/arrayobject.h>
@@ -27,6 +29,11 @@ typedef Py_ssize_t isize;
 #define SIMD _Pragma("omp simd")                      /* the loop may be vectorised */
 #define SIMD_SUM(s) SIMD_REDUCE(omp simd reduction(+ : s)) /* its sum may be taken in any order */
 #define SIMD_REDUCE(clause) _Pragma(#clause)
+#ifdef __clang__
+#define UNROLL_4 _Pragma("unroll 4")
+#else
+#define UNROLL_4 _Pragma("GCC unroll 4")
+#endif
 
 INLINE isize min_of(isize a, isize b) { return a < b ? a : b; }
 INLINE isize max_of(isize a, isize b) { return a > b ? a : b; }
@@ -53,6 +60,20 @@ INLINE PyArrayObject *output_of(PyObject *o, int type) {
     return a && PyArray_ISWRITEABLE(a) ? a : NULL;
 }
 
+/* `o` as an array of any strides, aligned, in the machine's byte order, without Python objects in it; else NULL. */
+INLINE PyArrayObject *strided_array(PyObject *o) {
+    if (!PyArray_CheckExact(o)) return NULL;
+    PyArrayObject *a = (PyArrayObject *)o;
+    return PyArray_ISBEHAVED_RO(a) && !PyDataType_REFCHK(PyArray_DESCR(a)) ? a : NULL;
+}
+
+INLINE bool same_dtype(PyArrayObject *a, PyArrayObject *b) {
+    return PyArray_TYPE(a) == PyArray_TYPE(b) && PyArray_ITEMSIZE(a) == PyArray_ITEMSIZE(b);
+}
+
+/* Whether the stretches of memory in which two arrays lie have bytes in common. */
+bool touches(PyArrayObject *a, PyArrayObject *b);
+
 /* ---------------------------------------------------------------- threads (pool.c) */
 
 typedef void (*block_fn)(void *context, isize block);
@@ -68,8 +89,28 @@ extern int native_threads; /* how many threads a kernel may use */
 extern PyMethodDef pool_methods[];
 extern PyMethodDef norms_methods[];
 extern PyMethodDef optim_methods[];
+extern PyMethodDef along_methods[];
+extern PyMethodDef index_methods[];
+extern PyMethodDef copies_methods[];
+extern PyMethodDef random_methods[];
 extern PyMethodDef program_methods[];
+extern PyMethodDef stacks_methods[];
+extern PyMethodDef lists_methods[];
+extern PyMethodDef joins_methods[];
 extern PyMethodDef reduce_methods[];
+extern PyMethodDef conv_methods[];
+extern PyMethodDef conv_weight_methods[];
+extern PyMethodDef pooling_methods[];
+extern PyMethodDef cells_methods[];
+extern PyMethodDef fields_methods[];
+extern PyMethodDef pointwise_methods[];
+extern PyMethodDef options_methods[];
+extern PyMethodDef views_methods[];
+extern PyMethodDef record_methods[];
+extern PyMethodDef products_methods[];
+extern PyMethodDef backward_methods[];
+bool add_fields(PyObject *module);
+bool add_ways(PyObject *module);
 extern PyMethodDef rows_methods[];
 extern PyMethodDef scan_methods[];
 

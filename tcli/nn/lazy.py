@@ -6,6 +6,7 @@ from inspect import signature
 
 from ..engine import dtypes
 from ..engine.device import as_device
+from ..engine.fields import new
 from ..engine.registry import T
 from ..engine.tensor import Parameter, Tensor
 from ..errors import BadValue, EngineError
@@ -70,7 +71,7 @@ class UninitializedParameter(_Uninitialized, Parameter):
     _becomes = Parameter
 
     def __new__(cls, requires_grad: bool = True, device=None, dtype=None):
-        t = object.__new__(cls)
+        t = new(cls)
         t._hollow(device, dtype)
         t._rg = requires_grad
         return t
@@ -85,7 +86,7 @@ class UninitializedBuffer(_Uninitialized, Tensor):
     _becomes = Tensor
 
     def __new__(cls, requires_grad: bool = False, device=None, dtype=None, persistent: bool = True):
-        t = object.__new__(cls)
+        t = new(cls)
         t._hollow(device, dtype)
         return t
 

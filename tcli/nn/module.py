@@ -13,6 +13,7 @@ from collections import OrderedDict
 from ..engine import dtypes, overrides
 from ..engine.class_names import home_in_torch, reduced
 from ..engine.device import Device, as_device
+from ..engine.fields import new
 from ..engine.registry import T
 from ..engine.tape import state
 from ..engine.tensor import Parameter, Tensor, as_tensor
@@ -617,7 +618,7 @@ class Buffer(Tensor):
     __torch_function__ = overrides.disabled
 
     def __new__(cls, data=None, *, persistent: bool = True):
-        t = object.__new__(cls)
+        t = new(cls)
         t._a = (data if isinstance(data, Tensor) else as_tensor([] if data is None else data))._a
         t._v = data._v if isinstance(data, Tensor) else [0]
         t.persistent = persistent

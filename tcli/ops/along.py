@@ -7,7 +7,7 @@ take and return values through these, so that all of them can be differentiated 
 import numpy as np
 
 from ..engine.registry import op
-from .blocks import row_major_copy
+from .blocks import row_major_copy, zeros
 from .places import FLATTEN_FROM, combine_along, take_along, write_along
 
 
@@ -33,7 +33,7 @@ def _put_along(xp, g, index: "Index", dim: "int", shape: "any"):
     """Zeros of `shape` with g at `index` along `dim`, no index twice."""
     if not shape:
         return g.reshape(())
-    out = xp.zeros(shape, g.dtype)
+    out = zeros(xp, shape, g.dtype)
     if xp is np and index.size >= FLATTEN_FROM:
         write_along(out, index, dim, g)
     else:
@@ -47,7 +47,7 @@ def _add_along(xp, g, index: "Index", dim: "int", shape: "any"):
     """Zeros of `shape` with g added at `index` along `dim`."""
     if not shape:
         return g.sum().reshape(())
-    out = xp.zeros(shape, g.dtype)
+    out = zeros(xp, shape, g.dtype)
     if not g.size:
         return out
     if xp is np:

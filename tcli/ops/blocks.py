@@ -11,12 +11,14 @@ from math import prod
 
 import numpy as np
 
+from .. import native
 from ..engine.memory import pool
 from ..engine.sums import SMALL, at_once, block_dot, block_sum, column_best, line_best, line_sums, small_sum
 
 BLOCK = 1 << 17  # elements
 LONG = 1 << 19  # elements of a block that is read once
 LARGE = 1 << 18  # elements from which a second thread pays
+COPIED = 1 << 12  # elements from which a copy goes by the compiled kernel
 COLUMNS = 256  # the fewest columns that rows are cut into
 THIN = 32  # the width of strips of matrices that fit the cache
 STRIP = 256  # the length of the strips in which transposed arrays are copied
@@ -98,6 +100,8 @@ def is_one_line(shape: tuple, dim: int) -> bool:
 def row_major_copy(x: np.ndarray, dtype=None) -> np.ndarray:
     """A contiguous copy of an array; a transposed one is copied in strips, in which both sides stay in cache."""
     out = pool.empty(x.shape, np.dtype(dtype or x.dtype))
+    if native.copy(out, x) or native.convert_half(x, out):
+        return out
     if x.size < LARGE:
         np.copyto(out, x, "unsafe")
     elif x.flags.c_contiguous:
@@ -124,7 +128,17 @@ def _copy_matrices(out: np.ndarray, x: np.ndarray) -> None:
 
 def own_copy(xp, x):
     """A contiguous copy, to be written into."""
-    return row_major_copy(x) if type(x) is np.ndarray and x.size >= LARGE else xp.array(x, order="C")
+    return row_major_copy(x) if type(x) is np.ndarray and x.size >= COPIED else xp.array(x, order="C")
+
+
+def zeros(xp, shape: tuple, dtype):
+    """`xp.zeros`, to be written into: large ones in memory that was mapped before."""
+    if xp is not np:
+        return xp.zeros(shape, dtype)
+    out = pool.empty(shape, dtype)
+    if out.size < COPIED or not native.clear(out):
+        out[...] = 0
+    return out
 
 
 # ---------------------------------------------------------------- reductions

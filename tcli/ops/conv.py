@@ -5,16 +5,19 @@
 argument is one of the other two, so gradients of every order exist. `geometry` is (stride, pads,
 dilation, groups) with a (low, high) pair of pads per spatial dim.
 
-With stride 1 on the CPU the work is that of `conv_flat.py`. Else it is im2col by one strided copy per
-kernel offset and a matrix product per image; depthwise convolutions add up scaled slices instead.
+Compiled kernels do the work where there are any. Without them it is that of `conv_flat.py` with stride 1 on the
+CPU, and else im2col by one strided copy per kernel offset and a matrix product per image; depthwise convolutions
+add up scaled slices instead.
 """
 
 from math import prod
 
 import numpy as np
 
+from .. import native
 from ..engine import blas, dtypes
 from ..engine.cost import convolution, convolution_weight, transposed_convolution
+from ..engine.memory import pool
 from ..engine.registry import T, composite, op
 from ..engine.sums import line_sums
 from ..errors import DTypeError, EngineError, ShapeError, Unsupported
@@ -45,6 +48,14 @@ def _over(xp, blocks: list, fn, work: int = 0) -> None:
             fn(block)
 
 
+def _empty(xp, shape: tuple, dtype):
+    return pool.empty(shape, dtype) if xp is np else xp.empty(shape, dtype)
+
+
+def _flat(a):
+    return None if a is None else np.ascontiguousarray(a)
+
+
 def _depthwise(c: int, groups: int) -> bool:
     return groups > 1 and c == groups
 
@@ -60,8 +71,8 @@ def _conv(xp, x, weight, bias: "Tensor?", geometry: "any", size: "any"):
     """y of spatial `size` from x (N, C, *S) and weight (O, C / groups, *K)."""
     stride, pads, dilation, groups = geometry
     n, n_out, kernel = x.shape[0], weight.shape[0], weight.shape[2:]
-    y = xp.empty((n, n_out, *size), x.dtype)
-    if not y.size:
+    y = _empty(xp, (n, n_out, *size), x.dtype)
+    if not y.size or xp is np and native.conv(y, _flat(x), _flat(weight), _flat(bias), geometry):
         return y
     if not x.size or not weight.size:
         y[...] = 0
@@ -120,6 +131,10 @@ def _conv_input(xp, g, weight, bias: "Tensor?", geometry: "any", size: "any"):
     """What y-like `g` sends back to an x of spatial `size`: the transposed convolution."""
     stride, pads, dilation, groups = geometry
     n, n_in = g.shape[0], weight.shape[1] * groups
+    if xp is np:
+        x = _empty(xp, (n, n_in, *size), g.dtype)
+        if native.conv_transposed(x, _flat(g), _flat(weight), _flat(bias), geometry):
+            return x
     full = tuple(s + low + high for s, (low, high) in zip(size, pads, strict=True))
     if g.size and weight.size and conv_flat.fits(g, geometry):
         x = conv_flat.backward_input(g, weight, size, geometry)
@@ -180,7 +195,10 @@ def _conv_weight(xp, g, x, geometry: "any", kernel: "any"):
     """The weight-like correlation of y-like `g` with `x`, summed over images and places."""
     stride, pads, dilation, groups = geometry
     n, n_out, out, n_in = x.shape[0], g.shape[1], g.shape[2:], x.shape[1] // groups
-    w = xp.zeros((n_out, n_in, *kernel), g.dtype)
+    w = _empty(xp, (n_out, n_in, *kernel), g.dtype)
+    if xp is np and native.conv_weight(w, _flat(g), _flat(x), geometry):
+        return w
+    w[...] = 0
     if not g.size or not x.size:
         return w
     if conv_flat.fits(g, geometry):

@@ -6,6 +6,7 @@ from ..engine import dtypes, half_complex
 from ..engine.callables import is_small
 from ..engine.device import device_of, move
 from ..engine.dispatch import READY, assign, bump, cast, check_writable, new
+from ..engine.fields import has_array
 from ..engine.options import ANY_DTYPE, plain_target
 from ..engine.overlap import check_operand, collapsed, related, repeats
 from ..engine.registry import T, function, op
@@ -235,7 +236,7 @@ def copy_(x, src=None, non_blocking: bool = False, *, other=None):
             raise ArgumentError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
         src = as_tensor(src)
     check_writable(x)
-    if "_a" in src.__dict__:  # what waits overlaps nothing yet
+    if has_array(src):  # what waits overlaps nothing yet
         check_operand(x._a, src._a)
     shape, have = tuple(x.shape), tuple(src.shape)
     if have != shape:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .. import native
 from ..engine import device as device_module
 from ..engine import dtypes
 from ..engine.args import check_numel, type_name
@@ -98,7 +99,7 @@ def _shaped(shape: tuple, memory_format, dtype=np.float32) -> np.ndarray:
     return shaped(np.empty(math.prod(shape), dtype), shape, memory_format)
 
 
-def _is_plain() -> bool:
+def is_plain() -> bool:
     """Whether new tensors lie in NumPy's memory and nothing else has to be looked at."""
     return default_device() is CPU and not device_module.sketch
 
@@ -107,7 +108,7 @@ def _of_size(fill):
     """The maker of the short way of `zeros` and `ones`: sizes alone, all of them integers."""
     def make_way(o, slow):
         def fn(*size, **named):
-            if named or not _is_plain():
+            if named or not is_plain():
                 return slow(*size, **named)
             shape = size
             if len(size) == 1 and type(size[0]) is tuple:
@@ -223,7 +224,7 @@ def arange(start: "Scalar", end: "Scalar?" = None, step: "Scalar" = 1, *, dtype:
 @short_way("arange")
 def _quick_arange(o, slow):
     def fn(*args, **named):
-        if named or len(args) != 1 or type(args[0]) is not int or not 0 <= args[0] <= SMALL or not _is_plain():
+        if named or len(args) != 1 or type(args[0]) is not int or not 0 <= args[0] <= SMALL or not is_plain():
             return slow(*args, **named)
         return fresh(np.arange(args[0]))
     return fn
@@ -292,7 +293,7 @@ def _quick_full(o, slow):
 
     def fn(size=MISSING, value=MISSING, **named):
         kind = type(value)
-        if named or not (type(size) is tuple or type(size) is list) or not (kind is float or kind in kinds) or not _is_plain():
+        if named or not (type(size) is tuple or type(size) is list) or not (kind is float or kind in kinds) or not is_plain():
             return slow(*[each for each in (size, value) if each is not MISSING], **named)
         if kind is float and not -1e4 < value < 1e4:
             return slow(size, value)  # might not fit
@@ -413,7 +414,7 @@ def eye(n: "int", m: "int?" = None, *, dtype: "DType?" = None, layout: "Layout?"
 @short_way("eye")
 def _quick_eye(o, slow):
     def fn(*args, **named):
-        if named or len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= 64 or not _is_plain():
+        if named or len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= 64 or not is_plain():
             return slow(*args, **named)
         n = args[0]
         r = np.zeros((n, n), dtypes.get_default_dtype().numpy)
@@ -487,6 +488,24 @@ def linspace(start: "any", end: "any", steps: "any", *, dtype: "DType?" = None, 
     target = _type(dtype)
     wide = np.dtype(np.float32) if target.itemsize == 2 and target.kind in "fV" else target
     return make(lambda xp: _line(xp, start, end, steps, wide).astype(target), device, requires_grad)
+
+
+@short_way("linspace")
+def _quick_line(o, slow):
+    def fn(*args, **named):
+        if not named and len(args) == 3 and type(args[2]) is int and 1 < args[2] <= SMALL and is_plain():
+            start, end, steps = args
+            if _is_exact(start) and _is_exact(end):
+                out = np.empty(steps, dtypes.get_default_dtype().numpy)
+                if native.fill_line(out, start, end):
+                    return fresh(out)
+        return slow(*args, **named)
+    return fn
+
+
+def _is_exact(number) -> bool:
+    """Whether this is a plain number that float64 holds."""
+    return type(number) is float or type(number) is int and -2**53 <= number <= 2**53
 
 
 @composite("logspace", at="torch", nograd=True, samples=["0, 2, 3", "-1, 1, 4, 2.0", "0, 1, 1"])

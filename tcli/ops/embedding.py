@@ -12,6 +12,7 @@ from ..engine.placement import has_values, holds, values_of
 from ..engine.registry import T, composite, op
 from ..engine.waiting import before_write
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, Unsupported
+from .blocks import zeros
 from .places import add_rows, in_range, take_rows
 
 
@@ -31,7 +32,7 @@ def check_index_type(indices, name: str) -> None:
 
 def sum_rows(xp, g, rows, n: int):
     """(n, ...) with g[i] added to row rows[i]."""
-    out = xp.zeros((n, *g.shape[1:]), g.dtype)
+    out = zeros(xp, (n, *g.shape[1:]), g.dtype)
     if xp is np:
         add_rows(out, rows, g)
     else:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import native
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes, wrap_dim
 from ..engine.callables import finish, short_way
@@ -15,8 +16,8 @@ from ..engine.tensor import Tensor
 from ..engine.ways import MISSING
 from ..errors import EngineError
 from .arrays import refuse
-from .blocks import own_copy
-from .places import combine_along, flat_lead, in_range, take_along, write_along
+from .blocks import own_copy, zeros
+from .places import HOW, combine_along, in_range, quickly_placed, quickly_taken, take_along, write_along
 
 
 def _check_index(name: str, index) -> None:
@@ -55,6 +56,9 @@ def gather(xp, x, dim: "Dim", index: "Index", *, sparse_grad: "bool" = False):
         return x.reshape(-1)[index.reshape(-1)].reshape(index.shape)
     if index.size:
         _check_gather(x, index, dim)
+        found = quickly_taken(x, index, dim) if xp is np else None
+        if found is not None:
+            return found
     _bounds(index, x.shape[dim], dim)
     if not index.size:
         return xp.empty(index.shape, x.dtype)
@@ -63,34 +67,20 @@ def gather(xp, x, dim: "Dim", index: "Index", *, sparse_grad: "bool" = False):
 
 @short_way("gather")
 def _quick_gather(o, slow):
-    """Small tensors: by flat places, whose part that does not depend on the index is remembered."""
-    leads: dict = {}
-
+    """Small tensors go straight to the compiled kernel, which looks at shapes and bounds."""
     def fn(x=MISSING, dim=MISSING, index=MISSING, **named):
         if named or type(x) not in READY or type(index) not in READY or type(dim) is not int:
             return slow(*[value for value in (x, dim, index) if value is not MISSING], **named)
         a, i = x._a, index._a
-        if type(a) is not np.ndarray or type(i) is not np.ndarray or not 0 < a.size <= SMALL or not 0 < i.size <= SMALL or (
-                i.dtype is not INT64 or a.dtype not in ANY_DTYPE or a.ndim != i.ndim or not -a.ndim <= dim < a.ndim):
-            return slow(x, dim, index)
-        dim %= a.ndim
-        known = leads.get((a.shape, i.shape, dim))
-        if known is None:
-            if any(m > n for d, (m, n) in enumerate(zip(i.shape, a.shape, strict=True)) if d != dim):
-                return slow(x, dim, index)
-            if len(leads) > 64:
-                leads.clear()
-            known = leads[a.shape, i.shape, dim] = flat_lead(a.shape, i.shape, dim)
-        step, lead = known
-        unsigned = i.view(UINT64).ravel()
-        if unsigned[unsigned.argmax()] >= a.shape[dim]:
-            return slow(x, dim, index)
-        places = i * step if step != 1 else i
-        return finish(GATHER, (x, dim, index, False), a.take(places + lead), x._rg)
+        if type(a) is np.ndarray is type(i) and 0 < a.size <= SMALL and 0 < i.size <= SMALL and a.dtype in ANY_DTYPE:
+            out = np.empty(i.shape, a.dtype)
+            if native.take_along(a, i, dim if dim >= 0 else dim + a.ndim, out):
+                return finish(GATHER, (x, dim % a.ndim, index, False), out, x._rg)
+        return slow(x, dim, index)
     return fn
 
 
-GATHER, INT64, UINT64 = ops["gather"], np.dtype(np.int64), np.dtype(np.uint64)
+GATHER = ops["gather"]
 
 
 def _check_gather(x, index, dim: int) -> None:
@@ -103,7 +93,7 @@ def _check_gather(x, index, dim: int) -> None:
 
 
 def _check_scatter(name: str, x, dim: int, index, src=None) -> None:
-    """Raises where the shapes of `scatter`'s arguments do not fit; all are arrays."""
+    """Raises where the shapes of `scatter`'s arguments do not fit; all are arrays. The kernels look at the index."""
     _check_index(name, index)
     if not index.size:
         return
@@ -117,13 +107,12 @@ def _check_scatter(name: str, x, dim: int, index, src=None) -> None:
             raise EngineError(text)
     elif not fits or any(a > b for a, b in zip(index.shape, src.shape, strict=False)):
         raise EngineError(f"{text} and to be no larger size than src {list(src.shape)}")
-    _bounds(index, x.shape[dim] if x.ndim else 1, dim)
 
 
 @op("_scatter_add_zeros", at="", samples=["r(3, 2), (3, 4), 1, ints(3, 2, high=4)"], grad_name="GatherBackward0",
     vjp={"g": lambda k, g, dim, index: k.gather(g, dim, index)})
 def _scatter_add_zeros(xp, g, shape: "any", dim: "int", index: "Index"):
-    out = xp.zeros(shape, g.dtype)
+    out = zeros(xp, shape, g.dtype)
     if not index.size:
         return out
     if not out.ndim:
@@ -133,7 +122,10 @@ def _scatter_add_zeros(xp, g, shape: "any", dim: "int", index: "Index"):
 
 
 def _combine(xp, ufunc: str, out, dim: int, index, values) -> None:
-    """Combines values into a contiguous `out` where `index` says along a dim."""
+    """Combines values into a contiguous `out` of several dims where `index` says along a dim."""
+    if xp is np and index.ndim and quickly_placed(HOW[getattr(np, ufunc)], out, index, dim, values):
+        return
+    _bounds(index, out.shape[dim], dim)
     if index.ndim == 0:
         getattr(xp, ufunc).at(out, (index,), values)
     elif xp is np:
@@ -144,6 +136,9 @@ def _combine(xp, ufunc: str, out, dim: int, index, values) -> None:
 
 def _write(xp, out, dim: int, index, values) -> None:
     """Writes values into a contiguous `out` where `index` says along a dim."""
+    if xp is np and index.ndim and quickly_placed("=", out, index, dim, values):
+        return
+    _bounds(index, out.shape[dim], dim)
     if xp is np and index.ndim:
         write_along(out, index, dim, values)
     else:
@@ -167,6 +162,7 @@ def _scatter(xp, x, dim: "Dim", index: "Index", src: "Index"):
     if index.size == 0:
         return out
     if not out.ndim:
+        _bounds(index, 1, dim)
         out[...] = src.reshape(-1)[-1]
         return out
     _write(xp, out, dim, index, _cut(src, index))
@@ -180,6 +176,7 @@ def _scatter_value(xp, x, dim: "Dim", index: "Index", value: "Scalar"):
     if not index.size:
         return out
     if not out.ndim:
+        _bounds(index, 1, dim)
         out[...] = value
     else:
         _write(xp, out, dim, index, value)
@@ -192,7 +189,7 @@ def _padded(xp, x, shape: "any"):
     """x in the corner of zeros of a larger shape."""
     if x.shape == shape:
         return x
-    out = xp.zeros(shape, x.dtype)
+    out = zeros(xp, shape, x.dtype)
     out[tuple(slice(0, n) for n in x.shape)] = x
     return out
 
@@ -204,6 +201,7 @@ def _scatter_add(xp, x, dim: "Dim", index: "Index", src: "Index"):
     if index.size == 0:
         return out
     if not out.ndim:
+        _bounds(index, 1, dim)
         return (out | src.any()) if out.dtype == np.bool_ else out + src.sum(dtype=src.dtype)
     _combine(xp, "add", out, dim, index, _cut(src, index))
     return out

@@ -14,17 +14,18 @@ from ..engine.dispatch import READY, assign, bump, cast, check_history, check_wr
 from ..engine.options import ANY_DTYPE, plain_target
 from ..engine.overlap import check_operand, check_repeats, related
 from ..engine.placement import beside, has_values, outside, values_of
-from ..engine.quick_views import view_of
+from ..engine.quick_views import in_c, view_of
 from ..engine.registry import T, function, op, ops
 from ..engine.tape import SMALL, state
 from ..engine.tensor import Tensor, as_tensor, tensor
 from ..engine.warn import warn
 from ..errors import ArgumentError, BadIndex, BadValue, EngineError, ShapeError
 from .arrays import fill_where
+from .blocks import zeros
 from .convert import copy_, fill_
 from .fits import check_fits
 from .index_kept import Indices, watched, watching
-from .places import FLATTEN_FROM, add_rows, flattened, take_rows
+from .places import FLATTEN_FROM, add_rows, flattened, take_rows, write_rows
 
 FULL = slice(None)
 
@@ -64,7 +65,7 @@ def _basic_index(xp, x, index: "any"):
     vjp={"g": lambda k, g, index: k._basic_index(g, index)})
 def _basic_index_adjoint(xp, g, shape: "any", index: "any"):
     """Zeros of `shape` with `g` at `index`."""
-    out = xp.zeros(shape, g.dtype)
+    out = zeros(xp, shape, g.dtype)
     out[index] = g
     return out
 
@@ -85,7 +86,7 @@ def _gather_index(xp, x, index: "any"):
     vjp={"g": lambda k, g, index: k._gather_index(g, index)})
 def _gather_index_adjoint(xp, g, shape: "any", index: "any"):
     """Zeros of `shape` with `g` added at every place of `index`."""
-    out = xp.zeros(shape, g.dtype)
+    out = zeros(xp, shape, g.dtype)
     add_at(xp, out, _arrays(index), g)
     return out
 
@@ -371,8 +372,7 @@ INT64, BOOL = np.dtype(np.int64), np.dtype(bool)
 
 # ---------------------------------------------------------------- the two entry points
 
-@function("tensor.__getitem__")
-def getitem(x, index):
+def _getitem(x, index):
     """x[index]: a view for integers, slices, None and `...`; a copy for tensors, masks and lists."""
     if type(x) in READY and type(x._a) is np.ndarray and x._a.size <= SMALL and not x._half_complex:
         kind = type(index)
@@ -402,6 +402,9 @@ def getitem(x, index):
     while gather and type(gather[-1]) is slice:
         gather = gather[:-1]
     return T._gather_index(x, watching(gather, index, x))
+
+
+getitem = function("tensor.__getitem__")(in_c("indexing", BASIC, {}, _getitem) or _getitem)
 
 
 def _value(x, value):
@@ -514,6 +517,8 @@ def _write_at(out, index: tuple, values) -> None:
         return
     if np.may_share_memory(out, values):
         values = values.copy()
+    if write_rows(out, index, values):
+        return
     try:
         out[index] = values
     except (ValueError, TypeError):

@@ -11,9 +11,9 @@ from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import BadIndex, DTypeError, EngineError
 from .arrays import refuse
-from .blocks import own_copy
+from .blocks import own_copy, zeros
 from .index_kept import watching
-from .places import FLATTEN_FROM, combine_along, in_range, take_along, take_rows
+from .places import FLATTEN_FROM, combine_along, in_range, quickly_placed, quickly_taken, take_along, take_rows
 
 
 def _at(dim: int, index) -> tuple:
@@ -39,6 +39,9 @@ def index_select(xp, x, dim: "Dim", index: "Index"):
         if index.size != 1:
             raise EngineError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
         return x.reshape(1)[index.reshape(-1)].reshape(())
+    found = _quickly_selected(x, dim, index) if xp is np else None
+    if found is not None:
+        return found
     n = x.shape[dim]
     if not n and index.size and x.ndim > 1:
         raise EngineError("index_select(): self indexing axis dim should be positive")
@@ -56,10 +59,20 @@ def index_select(xp, x, dim: "Dim", index: "Index"):
     return xp.take(x, index, axis=dim)
 
 
+def _quickly_selected(x, dim: int, index):
+    """The slices by an index that was not checked; None where it has to be."""
+    return quickly_taken(x, _for_all(index, (*x.shape[:dim], index.size, *x.shape[dim + 1:]), dim), dim)
+
+
+def _for_all(index, shape: tuple, dim: int):
+    """A vector of indices as an index tensor of a shape along a dim."""
+    return np.broadcast_to(index.reshape(-1, *(1,) * (len(shape) - dim - 1)), shape)
+
+
 @op("_index_add_zeros", at="", samples=["r(3, 4), (5, 4), 0, torch.tensor([2, 0, 2])"], grad_name="IndexSelectBackward0",
     vjp={"g": lambda k, g, dim, index: k.index_select(g, dim, index)})
 def _index_add_zeros(xp, g, shape: "any", dim: "int", index: "Index"):
-    out = xp.zeros(shape, g.dtype)
+    out = zeros(xp, shape, g.dtype)
     if not out.ndim:
         return g.sum().reshape(())
     return _add_slices(xp, out, dim, index.reshape(-1), g)
@@ -72,8 +85,7 @@ def _add_slices(xp, out, dim: int, index, values):
     if dim == 0:
         add_at(xp, out, (index,), values)
     elif xp is np and out.flags.c_contiguous and index.size:
-        shape = [-1 if d == dim else 1 for d in range(out.ndim)]
-        combine_along(np.add, out, np.broadcast_to(index.reshape(shape), values.shape), dim, values)
+        combine_along(np.add, out, _for_all(index, values.shape, dim), dim, values)
     else:
         xp.add.at(xp.moveaxis(out, dim, 0), index, xp.moveaxis(values, dim, 0))
     return out
@@ -149,6 +161,9 @@ def index_add(x, dim: "Dim", index: "Index", source, *, alpha: "Scalar" = 1):
          _source_gradient(k, g, dim, index, source_shape)})
 def _index_copy(xp, x, dim: "Dim", index: "Index", source: "Index"):
     out = own_copy(xp, x)
+    if out.ndim and xp is np and source.ndim == out.ndim and source.dtype == out.dtype and quickly_placed(
+            "=", out, _for_all(index, source.shape, dim), dim, source):
+        return out
     if out.ndim:
         out[_at(dim, index.reshape(-1))] = source
     elif index.size:
@@ -373,7 +388,7 @@ def _masked_scatter(xp, x, mask: "Index", source: "Index"):
         k.zeros(g_shape, dtype=g_dtype, device=gg.device), mask, gg)})
 def _masked_gather(xp, g, mask: "Index", shape: "any"):
     """The elements of g under the mask, in order, in zeros of a shape."""
-    out = xp.zeros(shape, g.dtype)
+    out = zeros(xp, shape, g.dtype)
     found = g[xp.broadcast_to(mask, g.shape)]
     out.reshape(-1)[:found.size] = found
     return out

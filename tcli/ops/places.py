@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from .. import native
 from ..engine.memory import pool
 from .blocks import LARGE, in_order, over_rows, reduced, several_threads
 from .index_sums import add_at, add_slices, add_to_lines
@@ -20,11 +21,14 @@ FLATTEN_FROM = 1 << 12  # elements of an index
 PLACES = 1 << 17  # elements of an index that is made flat at once
 READ_LINE, WRITTEN_LINE = 1 << 14, 1 << 8  # elements of an index along the last dim that are worth a call
 _PLACE = np.dtype(np.int64)
+HOW = {np.add: "+", np.multiply: "*", np.maximum: ">", np.minimum: "<"}
 _WORSE = {np.maximum: np.less_equal, np.minimum: np.greater_equal}  # false for nan
 
 
 def in_range(index, size: int) -> bool:
     """Whether all of an integer index that is not empty lies in 0..size - 1."""
+    if native.all_within(index, 0, size):
+        return True
     if index.dtype == np.int64 and index.flags.c_contiguous:
         # One pass: negative numbers are the largest there.
         return bool(reduced(np.maximum, index.reshape(-1).view(np.uint64), None) < size)
@@ -60,11 +64,6 @@ def _in_lines(index: np.ndarray, shape: tuple, dim: int) -> bool:
     return index.ndim > 1 and dim % len(shape) == len(shape) - 1 and index.shape[:-1] == shape[:-1]
 
 
-def flat_lead(shape: tuple, index_shape: tuple, dim: int) -> tuple:
-    """(step, lead): `index * step + lead` are the flat places in an array of `shape` of an index along `dim`."""
-    return _steps(shape)[dim], np.array(_elsewhere(shape, index_shape, dim))
-
-
 def _over_places(index: np.ndarray, shape: tuple, dim: int, fn, several: bool = True) -> None:
     """`fn(start, stop, places)` for blocks of rows of the index, on several threads or in order.
 
@@ -98,9 +97,27 @@ def _over_lines(fn, *arrays: np.ndarray) -> None:
     over_rows(len(lines[0]), arrays[1].shape[-1], some)
 
 
+def quickly_taken(x: np.ndarray, index: np.ndarray, dim: int) -> np.ndarray | None:
+    """The elements of x that an index that was not checked names along `dim`; None where it has to be."""
+    out = pool.empty(index.shape, x.dtype)
+    return out if native.take_along(x, index, dim, out) else None
+
+
+def quickly_placed(how: str, out: np.ndarray, index: np.ndarray, dim: int, values) -> bool:
+    """Writes (=) or combines (+ * > <) values by an index that was not checked; False where it has to be.
+
+    `out` is spoiled where an index is out of range.
+    """
+    if not isinstance(values, np.ndarray):
+        values = np.broadcast_to(np.asarray(values, out.dtype), index.shape)
+    return native.place_along(how, out, index, dim, values)
+
+
 def take_along(x: np.ndarray, index: np.ndarray, dim: int) -> np.ndarray:
     """The elements of x that `index` names along `dim`."""
     out = pool.empty(index.shape, x.dtype)
+    if native.take_along(x, index, dim % x.ndim, out):
+        return out
     if index.shape[-1] >= READ_LINE and _in_lines(index, x.shape, dim):
         _over_lines(lambda line, picks, found: line.take(picks, None, found, "wrap"), x, index, out)
         return out
@@ -112,6 +129,8 @@ def take_along(x: np.ndarray, index: np.ndarray, dim: int) -> np.ndarray:
 
 def write_along(out: np.ndarray, index: np.ndarray, dim: int, values) -> None:
     """Writes values (an array of the shape of the index, or a number) into a contiguous `out`; the last one stays."""
+    if quickly_placed("=", out, index, dim % out.ndim, values):
+        return
     flat, one = out.reshape(-1), not isinstance(values, np.ndarray)
     # Writing line by line saves making the index flat, and keeps the interpreter lock.
     enough = READ_LINE if several_threads() and index.size >= LARGE else WRITTEN_LINE
@@ -127,7 +146,7 @@ def write_along(out: np.ndarray, index: np.ndarray, dim: int, values) -> None:
 
 def combine_along(ufunc: np.ufunc, out: np.ndarray, index: np.ndarray, dim: int, values: np.ndarray) -> None:
     """Combines values into a contiguous `out` by a binary ufunc: np.add adds them up where the index repeats."""
-    if not index.size:
+    if not index.size or quickly_placed(HOW[ufunc], out, index, dim % out.ndim, values):
         return
     if ufunc is np.add and _in_lines(index, out.shape, dim) and add_to_lines(
             *(a.reshape(-1, a.shape[-1]) for a in (out, _lines_of(index), values))):
@@ -165,6 +184,12 @@ def flattened(index: tuple, shape: tuple) -> tuple[np.ndarray, int] | None:
         return np.flatnonzero(index[0]), index[0].ndim
     if len(index) > len(shape) or any(not isinstance(i, np.ndarray) or i.dtype.kind != "i" for i in index):
         return None
+    if len(index) == 1 and native.all_within(index[0], 0, shape[0]):
+        return index[0], 1
+    if len({i.shape for i in index}) == 1:
+        flat = np.empty(index[0].shape, np.int64)
+        if native.flat_places(index, shape, flat):
+            return flat, len(index)
     flat = None
     for each, n in zip(index, shape, strict=False):
         if each.size and each.min() < 0:
@@ -181,11 +206,34 @@ def take_rows(x: np.ndarray, index: np.ndarray, dims: int) -> np.ndarray:
         return out
     source, per_row, rows = x.reshape(-1, *rest), prod(rest), index.reshape(-1)
     target = out.reshape(-1, *rest)
+    if native.take_along(*_as_matrices(source, rows, per_row), 0, target.reshape(-1, per_row)):
+        return out
 
     def part(start: int, stop: int) -> None:
         source.take(rows[start:stop], 0, target[start:stop], "wrap")
     over_rows(len(rows), per_row, part)
     return out
+
+
+def _as_matrices(rows: np.ndarray, index: np.ndarray, per_row: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows as a matrix, and with it an index of rows for every element."""
+    return rows.reshape(-1, per_row), np.broadcast_to(index[:, None], (len(index), per_row))
+
+
+def write_rows(out: np.ndarray, index: tuple, values: np.ndarray) -> bool:
+    """`out[index] = values` for index arrays of the first dims of a contiguous array; False where nothing was done."""
+    found = flattened(index, out.shape) if out.flags.c_contiguous and out.size else None
+    if found is None:
+        return False
+    rows, dims = found
+    rest = out.shape[dims:]
+    if values.size == 1:
+        values = np.broadcast_to(values.reshape(1, 1), (rows.size, prod(rest)))
+    elif values.shape == rows.shape + rest:
+        values = values.reshape(-1, prod(rest))
+    else:
+        return False
+    return native.place_along("=", *_as_matrices(out, rows.reshape(-1), prod(rest)), 0, values)
 
 
 def add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
@@ -194,6 +242,8 @@ def add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
     if not values.size:
         return
     per_row = prod(out.shape[1:])
+    if out.size and native.place_along("+", *_as_matrices(out, rows, per_row), 0, values.reshape(-1, per_row)):
+        return
     if per_row == 1:
         add_at(out.reshape(-1), rows, values.reshape(-1))
         return

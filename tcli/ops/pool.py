@@ -1,13 +1,15 @@
 """Average pooling and lp_pool over sliding windows.
 
-Windows are summed by one strided slice per offset inside the window. In `ceil_mode` the last window may
-reach beyond the padded input; it counts only what is there.
+Without compiled kernels windows are summed by one strided slice per offset inside the window. In `ceil_mode` the last
+window may reach beyond the padded input; it counts only what is there.
 """
 
 from math import prod
 
 import numpy as np
 
+from .. import native
+from ..engine.memory import pool
 from ..engine.registry import T, composite, op
 from ..errors import BadIndex, EngineError, ShapeError
 from .arrays import refuse
@@ -163,6 +165,10 @@ def _ones(n: int) -> tuple:
 def _avg_pool(xp, x, kernel: "any", stride: "any", pads: "any", size: "any", count_pad: "any", divisor: "any"):
     n = len(kernel)
     spatial = x.shape[x.ndim - n:]
+    if xp is np:
+        y = pool.empty((*x.shape[:x.ndim - n], *size), x.dtype)
+        if native.mean_pool(y, np.ascontiguousarray(x), kernel, stride, pads, count_pad, divisor):
+            return y
     one = _ones(n)
     full = padded(xp, x, overhang(size, kernel, stride, pads, one, spatial))
     y = None
@@ -198,6 +204,10 @@ def _avg_pool_back(xp, g, shape: "any", kernel: "any", stride: "any", pads: "any
                    divisor: "any"):
     n = len(kernel)
     lead, spatial = shape[:len(shape) - n], shape[len(shape) - n:]
+    if xp is np:
+        x = pool.empty(tuple(shape), g.dtype)
+        if native.mean_pool_back(x, np.ascontiguousarray(g), kernel, stride, pads, count_pad, divisor):
+            return x
     one = _ones(n)
     fitted = overhang(size, kernel, stride, pads, one, spatial)
     g = g.copy()

@@ -8,6 +8,8 @@ from math import prod
 
 import numpy as np
 
+from .. import native
+from ..engine.memory import pool
 from ..engine.registry import T, composite, op
 from ..engine.sums import line_sums
 from ..errors import BadValue, EngineError, ShapeError
@@ -59,6 +61,10 @@ def _with_elements(g, kind: str, n: int):
                                                                x_shape[len(x_shape) - len(size):])})
 def _adaptive_avg(xp, x, size: "any"):
     n = len(size)
+    if xp is np:
+        y = pool.empty((*x.shape[:x.ndim - n], *size), x.dtype)
+        if native.mean_pool(y, np.ascontiguousarray(x), n):
+            return y
     if xp is np and set(size) == {1}:
         lead = x.shape[:x.ndim - n]
         lines = x.reshape(prod(lead), prod(x.shape[x.ndim - n:]))
@@ -73,6 +79,10 @@ def _adaptive_avg(xp, x, size: "any"):
     vjp={"g": lambda k, h, g_shape, spatial: k._adaptive_avg(h, g_shape[len(g_shape) - len(spatial):])})
 def _adaptive_avg_back(xp, g, spatial: "any"):
     n = len(spatial)
+    if xp is np:
+        x = pool.empty((*g.shape[:g.ndim - n], *spatial), g.dtype)
+        if native.mean_pool_back(x, np.ascontiguousarray(g), n):
+            return x
     if xp is np and set(g.shape[g.ndim - n:]) == {1}:
         out = np.empty((*g.shape[:g.ndim - n], *spatial), g.dtype)
         out[...] = g / g.dtype.type(prod(spatial))

@@ -1,6 +1,6 @@
 """Max pooling and its inverse.
 
-The maximum is taken over one strided slice per offset of the window. Where the maxima lie is
+Without compiled kernels the maximum is taken over one strided slice per offset of the window. Where the maxima lie is
 looked for when a gradient or the caller asks: one comparison per offset gives indices into the plane of
 a channel (the first of equals; NaN wins). Scatter to these places and gather from them are adjoints.
 """
@@ -9,7 +9,9 @@ from math import prod
 
 import numpy as np
 
+from .. import native
 from ..engine.deterministic import alert
+from ..engine.memory import pool as memory
 from ..engine.placement import holds, outside
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
@@ -103,6 +105,10 @@ def _max_pool_x(k, g, x, x_shape, kernel, stride, pads, dilation, size, out):
     samples=["distinct(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (1, 1), (3, 2)"], vjp={"x": _max_pool_x})
 def _max_pool(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """The maxima alone; their places are looked for when a gradient asks."""
+    if xp is np:
+        y = memory.empty((*x.shape[:x.ndim - len(kernel)], *size), x.dtype)
+        if native.max_pool(y, np.ascontiguousarray(x), kernel, stride, pads, dilation):
+            return y
     y = _maximum(xp, _filled(xp, x, kernel, stride, pads, dilation, size), kernel, stride, dilation, size)
     return y.copy() if y is x or not y.flags.owndata else y
 
@@ -116,6 +122,10 @@ def _filled(xp, x, kernel, stride, pads, dilation, size):
 @op("_max_pool_places", at="", nograd=True)
 def _max_pool_places(xp, x, y, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     spatial = x.shape[x.ndim - len(kernel):]
+    if xp is np:
+        places = np.empty(y.shape, np.int64)
+        if native.max_pool_places(places, np.ascontiguousarray(x), kernel, stride, pads, dilation):
+            return places
     return _places(xp, _filled(xp, x, kernel, stride, pads, dilation, size), y, kernel, stride, dilation, size, pads,
                    spatial)
 
@@ -125,6 +135,10 @@ def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilat
     """The gradient of the maxima: each value of g goes to the first place in its window that holds the maximum."""
     n = len(kernel)
     spatial = x.shape[x.ndim - n:]
+    if xp is np:
+        out = memory.empty(x.shape, g.dtype)
+        if native.max_pool_back(out, np.ascontiguousarray(g), np.ascontiguousarray(x), kernel, stride, pads, dilation):
+            return out
     fitted = overhang(size, kernel, stride, pads, dilation, spatial)
     full = tuple(m + low + high for m, (low, high) in zip(spatial, fitted, strict=True))
     lead = x.shape[:x.ndim - n]
@@ -177,6 +191,12 @@ def _max_pool_indices_x(k, gs, x_shape, kernel, out1):
     samples=["distinct(2, 5, 6), (2, 3), (2, 2), ((1, 1), (0, 0)), (1, 1), (3, 2)"], vjp={"x": _max_pool_indices_x})
 def _max_pool_indices(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """(maxima, index of each in its plane)."""
+    if xp is np:
+        shape, flat = (*x.shape[:x.ndim - len(kernel)], *size), np.ascontiguousarray(x)
+        y, places = memory.empty(shape, x.dtype), np.empty(shape, np.int64)
+        if (native.max_pool(y, flat, kernel, stride, pads, dilation)
+                and native.max_pool_places(places, flat, kernel, stride, pads, dilation)):
+            return y, places
     full = _filled(xp, x, kernel, stride, pads, dilation, size)
     y = _maximum(xp, full, kernel, stride, dilation, size)
     y = y.copy() if y is x or not y.flags.owndata else y
@@ -193,6 +213,10 @@ def _scatter_planes(xp, g, places: "Index", spatial: "any"):
 
 def _scattered(xp, g, places, spatial):
     n = len(spatial)
+    if xp is np:
+        out = memory.empty((*g.shape[:g.ndim - n], *spatial), g.dtype)
+        if native.scatter_planes(out, np.ascontiguousarray(g), np.ascontiguousarray(places), n):
+            return out
     planes, per = prod(g.shape[:g.ndim - n]), prod(g.shape[g.ndim - n:])
     size = prod(spatial)
     flat = (places.reshape(planes, per) + (xp.arange(planes) * size)[:, None]).reshape(-1)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.args import Size, check_numel, to_shape
-from ..engine.dispatch import check_history, check_writable
+from ..engine.dispatch import check_history, check_writable, new
 from ..engine.from_data import from_results
 from ..engine.out import c_name
 from ..engine.registry import T, function
@@ -47,7 +47,7 @@ def _metadata(name: str, view: str, names: tuple, *where: str) -> None:
 
 def _stand_in(x):
     """What x was before it changed its sizes: the parent of what it is now."""
-    t = object.__new__(Tensor)
+    t = new(Tensor)
     t._a, t._v, t._node, t._rg = x._a, x._v, x._node, x._rg
     t._base, t._view, t._several = x._base, x._view, x._several
     return t

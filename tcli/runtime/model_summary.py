@@ -12,6 +12,7 @@ from typing import Any
 
 from ..engine import cost, device, dtypes, random, tape
 from ..engine.device import Device
+from ..engine.fields import new
 from ..engine.meta import MetaArray
 from ..engine.profile import Recorder
 from ..engine.registry import ops
@@ -124,7 +125,7 @@ def _without_memory(given: Any, kind: Any) -> Tensor:
         if any(n < 0 for n in given):
             raise BadValue(f"a shape has no negative sizes: {list(given)}")
         shape, numpy_dtype = tuple(given), (dtypes.as_dtype(kind) if kind is not None else dtypes.get_default_dtype()).numpy
-    t: Any = object.__new__(Tensor)
+    t: Any = new(Tensor)
     t._a, t._v = device.module_for(META).empty(shape, numpy_dtype), [0]
     return t
 

@@ -13,7 +13,8 @@ from types import FrameType
 
 import numpy as np
 
-from ..engine import fuse
+from ..engine import fuse, ways
+from ..engine.fields import has_array, stored_array
 from ..engine.registry import Op
 from ..engine.tape import NODES, Node
 from ..engine.tensor import Tensor
@@ -57,7 +58,8 @@ class Trap:
             # An op that waits would make its NaN somewhere else in the program.
             self._fusion = fuse.settings.on
             fuse.set_fusion(False)
-            setattr(Tensor, _SLOT, property(_stored, self._store))
+            setattr(Tensor, _SLOT, property(stored_array.__get__, self._store))
+            ways.shut("trap")  # they set no `_a` that Python sees
             self._operators = {name: getattr(Tensor, name) for name in _IN_PLACE}
             for name, operator in self._operators.items():
                 setattr(Tensor, name, self._watched(operator))
@@ -72,9 +74,10 @@ class Trap:
         self._operators = {}
         if _SLOT in Tensor.__dict__:
             delattr(Tensor, _SLOT)
+        ways.reopen("trap")
 
     def _store(self, tensor: Tensor, array: np.ndarray) -> None:
-        tensor.__dict__[_SLOT] = array
+        stored_array.__set__(tensor, array)
         if self._looking or type(array) is not np.ndarray or array.dtype.kind not in "fcV":
             return
         self._looking = True
@@ -119,10 +122,10 @@ class Trap:
                 node = value if node is None and type(value) in NODES and frame.f_code.co_name != "_record" else node
                 given += value if isinstance(value, (list, tuple)) else (value,)
             frame = frame.f_back
-        tensors = [value for value in given if isinstance(value, Tensor) and _SLOT in value.__dict__
+        tensors = [value for value in given if isinstance(value, Tensor) and has_array(value)
                    and _stored(value) is not array]
         if not tensors or any(self._is_bad(value) for value in given if not (
-                isinstance(value, Tensor) and (_SLOT not in value.__dict__ or _stored(value) is array))):
+                isinstance(value, Tensor) and (not has_array(value) or _stored(value) is array))):
             return None
         return self._error(kind, op, node, program, array)
 
@@ -149,10 +152,7 @@ class Trap:
 
 
 def _stored(tensor: Tensor) -> np.ndarray:
-    try:
-        return tensor.__dict__[_SLOT]
-    except KeyError:
-        raise AttributeError(_SLOT) from None
+    return stored_array.__get__(tensor)
 
 
 def _program_frame(frame: FrameType | None) -> FrameType | None:

@@ -7,7 +7,7 @@ of the program's but `__repr__` and `__len__`.
 
 from __future__ import annotations
 
-from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType, ModuleType
+from types import BuiltinFunctionType, GeneratorType, MethodType, ModuleType
 
 from . import is_tensor
 from .units import size
@@ -26,13 +26,19 @@ def described(value: Any) -> str | None:
     """The text of a value for a person."""
     if all(callable(getattr(type(value), name, None)) for name in ("named_parameters", "named_modules")):
         return f"{module_line(value)}\n{value!r}"
-    if isinstance(value, (FunctionType, BuiltinFunctionType, MethodType, type)):
+    if _is_function(value) or isinstance(value, (BuiltinFunctionType, MethodType, type)):
         return _callable(value)
     if isinstance(value, ModuleType):
         return _module(value)
     if isinstance(value, _ITERATORS):
         return f"{_kind(value)}: list(...) gives what it yields, once"
     return _object(value) if type(value).__repr__ is object.__repr__ else None
+
+
+def _is_function(value: Any) -> bool:
+    from ..engine.fields import FUNCTIONS
+
+    return isinstance(value, FUNCTIONS)
 
 
 def module_line(module: Any) -> str:
@@ -51,7 +57,7 @@ def module_line(module: Any) -> str:
 def _callable(value: Any) -> str:
     from .help import signature, summary
 
-    name = getattr(value, "__qualname__", "").replace("<locals>.", "") if isinstance(value, FunctionType) else ""
+    name = getattr(value, "__qualname__", "").replace("<locals>.", "") if _is_function(value) else ""
     first = signature(value, name.rpartition(".")[2] if "lambda" not in name else "lambda")
     said = summary(value) if getattr(value, "__doc__", None) else ""
     kind = "class " if isinstance(value, type) else ""

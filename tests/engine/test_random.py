@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tcli.engine import dtypes, random, rejection, samplers, threads
+from tcli.engine import dtypes, random, rejection, samplers, shuffles, threads
 from tcli.engine.random import Generator
 from tcli.errors import EngineError
 
@@ -200,26 +200,26 @@ def test_a_shuffle_without_a_loop_is_the_shuffle_step_by_step(count):
     steps = np.arange(count - 1)
     for seed in range(5):
         targets = steps + np.random.default_rng(seed).integers(0, 2**32, count - 1) % (count - steps)
-        assert np.array_equal(samplers._shuffled_at_once(targets), samplers._shuffled(targets))
+        assert np.array_equal(shuffles._at_once(targets), shuffles.in_turn(targets))
 
 
 @pytest.mark.parametrize("count", [2, 3, 1999, 2001, 70_001, 200_003])
 def test_all_ways_to_shuffle_agree(count):
     words = Generator().words(count - 1)
     steps = np.arange(count - 1)
-    targets = samplers._targets(words, count)
+    targets = shuffles._targets(words, count)
     np.testing.assert_array_equal(targets, words % (count - steps).astype(np.uint32) + steps)
-    wanted = samplers._shuffled(targets)
-    np.testing.assert_array_equal(samplers._shuffled_at_once(targets), wanted)
-    np.testing.assert_array_equal(samplers._shuffled_by_swaps(targets), wanted)
+    wanted = shuffles.in_turn(targets)
+    np.testing.assert_array_equal(shuffles._at_once(targets), wanted)
+    np.testing.assert_array_equal(shuffles._by_swaps(targets), wanted)
 
 
 def test_swapping_takes_over_once_much_was_shuffled(monkeypatch):
-    monkeypatch.setattr(samplers, "_shuffled_so_far", [0])
-    monkeypatch.setattr(samplers, "_SWAPS_FROM", 15_000)
-    ways = [samplers._way_to_shuffle(count) for count in (500, 10_000, 10_000, 500, 50)]
-    assert ways == [samplers._shuffled, samplers._shuffled_at_once, samplers._shuffled_by_swaps, samplers._shuffled_by_swaps,
-                    samplers._shuffled]
+    monkeypatch.setattr(shuffles, "_so_far", [0])
+    monkeypatch.setattr(shuffles, "_SWAPS_FROM", 15_000)
+    ways = [shuffles._way(count) for count in (500, 10_000, 10_000, 500, 50)]
+    assert ways == [shuffles.in_turn, shuffles._at_once, shuffles._by_swaps, shuffles._by_swaps,
+                    shuffles.in_turn]
 
 
 def test_many_normals_do_not_depend_on_the_number_of_threads(monkeypatch):

@@ -1,0 +1,61 @@
+"""What a tensor is made of, and how objects are made quickly: in C where kernels are compiled, else as Python has it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import count
+from types import FunctionType, MemberDescriptorType
+
+from .. import native
+from .args import Size, size_of, sizes
+
+
+class PlainFields:
+    """`native.Fields` in Python: the class has what few tensors have another value of."""
+
+    __slots__ = ("__dict__", "__weakref__", "_a", "_v")
+
+    _node = None
+    _rg = False
+    _leaf = None
+    _base = None
+    _view = None
+    _views = None
+    _several = None
+    _inference = False
+    _half_complex = False
+    grad = None
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the dims."""
+        shape = self._a.shape
+        return sizes.get(shape) or size_of(shape)
+
+
+if native.kernels is not None:
+    Fields, new, next_sequence = native.Fields, native.new_object, native.next_sequence
+    FUNCTIONS: tuple = (FunctionType, native.Way)  # what the function of an op is
+else:
+    Fields, new, next_sequence = PlainFields, object.__new__, count(1).__next__
+    FUNCTIONS = (FunctionType,)
+
+stored_array = Fields._a  # the descriptor: what a subclass makes of `_a` does not count
+_members = [member for member in vars(Fields).values() if type(member) is MemberDescriptorType]
+
+
+def has_array(t) -> bool:
+    """Whether the array of a tensor is there; one that waits is not computed."""
+    try:
+        stored_array.__get__(t)
+    except AttributeError:
+        return False
+    return True
+
+
+def copy_fields(t, source) -> None:
+    """Gives `t` all that `source` has, the array too."""
+    for member in _members:
+        with suppress(AttributeError):
+            member.__set__(t, member.__get__(source))
+    t.__dict__.update(source.__dict__)

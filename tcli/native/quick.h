@@ -1,0 +1,165 @@
+/* The short ways from an op's call to its result and its tape entry, for small tensors.
+
+   A tensor's fields lie in C (`Fields`, fields.c); nodes and saved values are the Python classes of engine/tape.py, whose slots
+   are written where they lie. A `Way` (ways.c) is the function of one op: a callable that does the common case here and hands
+   everything else, errors included, to the Python function it was made with. */
+#ifndef TCLI_QUICK_H
+#define TCLI_QUICK_H
+
+#include "native.h"
+
+#include <numpy/ufuncobject.h>
+
+/* ---------------------------------------------------------------- tensors (fields.c) */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *a;            /* the array */
+    PyObject *v;            /* [version], shared by all views of one memory */
+    PyObject *node;         /* the tape entry that made it */
+    PyObject *rg;           /* whether it needs a gradient */
+    PyObject *leaf;
+    PyObject *base;         /* of a view */
+    PyObject *view;         /* (what it is a view of, the op, its options) */
+    PyObject *views;        /* weak references to the views of it */
+    PyObject *several;
+    PyObject *inference;
+    PyObject *half_complex;
+    PyObject *grad;
+    PyObject *dict, *weak;
+} Fields;
+
+extern PyTypeObject Fields_Type;
+
+/* What the engine tells of itself, once (`bind_engine`). */
+typedef struct {
+    PyTypeObject *tensor, *node, *shown, *saved, *accumulate, *op;
+    PyObject *ready;   /* the set of classes that short ways take; empty while they are closed */
+    PyObject *classes; /* the same as a tuple, always */
+    PyObject *state, *first, *second, *result, *shape, *out;
+    PyObject *edge_of, *locate, *note_expansion, *kernel_of, *record_single, *view_of, *record_view;
+    PyObject *readers; /* {id: what waits on an array} */
+    PyObject *one, *sizes, *size_of; /* 1; {shape: Size}, and what makes a Size */
+    PyObject *numpy, *dtype; /* the module, and the class of dtypes */
+    isize small; /* elements of the largest small tensor */
+    PyObject *raw_names, *send_raw, *sum_array, *joint_raw, *walk_on, *finish; /* of engine/backward.py */
+    isize saves, raw, rules, variable; /* where they lie in a plan, and in the end of a path */
+    struct { isize hooks, before, post_hooks; } of_leaf;
+    struct { isize tensor_slots, plans, grad_name, list_slot, frees; } of_op;
+    struct { isize grad, inference, odd, where; } of_state; /* where the slots lie */
+    struct { isize op, plan, edges, saved, seq, shape, dtype, name; } of_node;
+    struct { isize array, versions, version, edge, hooked; } of_saved;
+} Engine;
+
+extern Engine engine;
+
+#define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
+
+INLINE bool is_set(isize offset) { return SLOT(engine.state, offset) != Py_False; } /* a mode of `state` */
+
+/* Whether `o` is a tensor whose array is at hand, and short ways are open. */
+INLINE bool is_ready(PyObject *o) {
+    PyTypeObject *type = Py_TYPE(o);
+    if (type != engine.tensor) {
+        isize n = engine.classes ? PyTuple_GET_SIZE(engine.classes) : 0, i = 0;
+        while (i < n && (PyTypeObject *)PyTuple_GET_ITEM(engine.classes, i) != type) i++;
+        if (i == n) return false;
+    }
+    return PySet_GET_SIZE(engine.ready) && ((Fields *)o)->a != NULL;
+}
+
+INLINE PyArrayObject *array_of(PyObject *t) {
+    PyObject *a = ((Fields *)t)->a;
+    return PyArray_CheckExact(a) ? (PyArrayObject *)a : NULL;
+}
+
+/* A tensor around `a`, whose reference it takes over (NULL passes through), with version 0 and no history. */
+PyObject *tensor_around(PyObject *a);
+
+/* The node that a gradient of `t` flows to, a new reference; None for a tensor that needs none. */
+PyObject *edge_to(Fields *t);
+
+/* A node of `op` for its result `t`; takes over `edges` and `saved` and sets t's node. */
+bool record_node(Fields *t, PyObject *op, PyObject *plan, PyObject *edges, PyObject *saved, PyObject *name);
+
+/* A saved value: of the tensor `t`, whose own gradient goes to `edge`. */
+PyObject *saved_of(Fields *t, PyObject *edge);
+
+/* What a node keeps, a list; NULL without an error where it takes more than is known here. The operands are x and either y,
+   which may be a number, or the options (NULL for what there is not); the result is t. */
+PyObject *saved_values(PyObject *plan, PyObject *x, PyObject *edge_x, PyObject *y, PyObject *edge_y, PyObject *options, Fields *t);
+
+/* The option that ("arg", i) asks for, of (the first one, ...): a new reference; NULL without an error for anything else. */
+PyObject *option_of(PyObject *fetch, PyObject *options);
+
+PyObject *shape_of(PyArrayObject *a);
+void put(PyObject **slot, PyObject *value); /* takes over `value`, lets go of what was there */
+
+typedef struct Way Way;
+
+/* The node of an op on two operands, whose plans `way` has. (record.c) */
+bool record_two(Way *way, PyObject *x, PyObject *y, PyObject *t);
+
+/* The node of an op of these values. 1: recorded; 0: one for Python, nothing was done; -1: an error. (record.c) */
+int record_values(PyObject *op, PyObject *const *values, isize n, Fields *t, PyObject *name);
+
+/* Whether the op's node has one name, or was told it. */
+bool is_named(PyObject *op, PyObject *name);
+
+/* ---------------------------------------------------------------- ufuncs (pointwise.c) */
+
+typedef struct {
+    PyUFuncGenericFunction fn;
+    void *data;
+    int out; /* the dtype number of the result */
+} Loop;
+
+/* ---------------------------------------------------------------- the functions of ops (ways.c) */
+
+struct Way {
+    PyObject_HEAD
+    vectorcallfunc call;
+    PyObject *dict;
+    PyObject *slow;    /* the Python function for all other cases */
+    PyObject *op;
+    PyObject *plan;    /* of one operand, or the plans of two; None where nothing is recorded */
+    PyObject *memory;  /* {way of calling: (options, kernel)}; of an op on two operands (the second, further options) */
+    PyObject *named;   /* a function that names the node, or None */
+    PyObject *ufunc;   /* or the kernel */
+    Loop loops[3];     /* of float32, float64 and int64 */
+    bool alone;        /* one value is all that the gradient keeps */
+    bool integers;
+    bool any_dtype;    /* of numbers and bools */
+    bool in_rows;      /* results lie in row-major memory */
+    bool by_options, by_shape; /* what `named` is called with, when somebody asks */
+};
+
+extern PyTypeObject Way_Type;
+
+Way *new_way(vectorcallfunc call, PyObject *op, PyObject *slow);
+
+INLINE PyObject *go_on(Way *way, PyObject *const *args, size_t nargsf, PyObject *names) {
+    return PyObject_Vectorcall(way->slow, args, nargsf, names);
+}
+
+/* The way out of a failure on the short way: the long one says what is wrong. */
+INLINE PyObject *go_on_after_error(Way *way, PyObject *const *args, size_t nargsf, PyObject *names) {
+    PyErr_Clear();
+    return go_on(way, args, nargsf, names);
+}
+
+/* ---------------------------------------------------------------- options and views (options.c, views.c) */
+
+/* The options and the kernel, None or a function of the array, of a call that was made before: a new reference to the pair.
+   NULL, without an error, for all other calls. */
+PyObject *known_way(Way *way, PyArrayObject *a, PyObject *const *args, isize n, PyObject *names);
+
+/* What the kernel makes of an array with these options. */
+PyObject *run_kernel(Way *way, PyArrayObject *a, PyObject *known);
+
+/* The name of the node of (x, *options), a new reference; None where the op has one name. */
+PyObject *name_of_node(Way *way, PyObject *x, PyObject *options);
+
+PyObject *call_view(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names);
+
+#endif
