@@ -46,6 +46,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         norms_methods,
         optim_methods,
         rows_methods,
+        scan_methods,
         along_methods,
         index_methods,
         copies_methods,

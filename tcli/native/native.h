@@ -112,6 +112,7 @@ extern PyMethodDef backward_methods[];
 bool add_fields(PyObject *module);
 bool add_ways(PyObject *module);
 extern PyMethodDef rows_methods[];
+extern PyMethodDef scan_methods[];
 
 #define KERNEL(name, doc) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, doc}
 

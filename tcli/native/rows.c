@@ -7,6 +7,7 @@
 #include <math.h>
 
 #define WORK 16384 /* numbers of a block */
+#define PIECE 2048 /* numbers that are added up in their own precision */
 
 enum { SOFTMAX, LOG_SOFTMAX };
 
@@ -20,6 +21,15 @@ typedef struct {
 
 #define SIMD_MAX(s) SIMD_REDUCE(omp simd reduction(max : s))
 
+/* Adds up a row in pieces: LOOP adds numbers `start` to `stop` to `part`, of type T, and parts are added up in double precision. */
+#define PIECES(LOOP, T)                                     \
+    for (isize start = 0; start < n; start += PIECE) {      \
+        isize stop = min_of(start + PIECE, n);              \
+        T part = 0;                                         \
+        LOOP                                                \
+        total += part;                                      \
+    }
+
 #define ROW_FUNCTIONS(T, LOG)                                                                        \
     static T top_of_##T(const T *x, isize n) {                                                       \
         T top = -INFINITY;                                                                           \
@@ -27,32 +37,36 @@ typedef struct {
         return top;                                                                                  \
     }                                                                                                \
     static T sum_of_exp_##T(const T *x, isize n, T top) {                                            \
-        T total = 0;                                                                                 \
-        SIMD_SUM(total) for (isize i = 0; i < n; i++) total += exp_##T(x[i] - top);                  \
-        return total;                                                                                \
+        double total = 0;                                                                            \
+        PIECES(SIMD_SUM(part) for (isize i = start; i < stop; i++) part += exp_##T(x[i] - top);, T)  \
+        return (T)total;                                                                             \
     }                                                                                                \
     static void softmax_row_##T(const T *x, T *out, isize n) {                                       \
-        T top = top_of_##T(x, n), total = 0;                                                         \
-        SIMD_SUM(total) for (isize i = 0; i < n; i++) {                                              \
+        T top = top_of_##T(x, n), by;                                                                \
+        double total = 0;                                                                            \
+        PIECES(SIMD_SUM(part) for (isize i = start; i < stop; i++) {                                 \
             T e = exp_##T(x[i] - top);                                                               \
             out[i] = e;                                                                              \
-            total += e;                                                                              \
-        }                                                                                            \
-        SIMD for (isize i = 0; i < n; i++) out[i] /= total;                                          \
+            part += e;                                                                               \
+        }, T)                                                                                        \
+        by = (T)total;                                                                               \
+        SIMD for (isize i = 0; i < n; i++) out[i] /= by;                                             \
     }                                                                                                \
     static void log_softmax_row_##T(const T *x, T *out, isize n) {                                   \
         T top = top_of_##T(x, n), total = LOG(sum_of_exp_##T(x, n, top));                            \
         SIMD for (isize i = 0; i < n; i++) out[i] = x[i] - top - total;                              \
     }                                                                                                \
     static void softmax_back_row_##T(const T *g, const T *y, T *out, isize n) {                      \
-        T total = 0;                                                                                 \
-        SIMD_SUM(total) for (isize i = 0; i < n; i++) total += g[i] * y[i];                          \
-        SIMD for (isize i = 0; i < n; i++) out[i] = (g[i] - total) * y[i];                           \
+        double total = 0;                                                                            \
+        PIECES(SIMD_SUM(part) for (isize i = start; i < stop; i++) part += g[i] * y[i];, T)          \
+        T away = (T)total;                                                                           \
+        SIMD for (isize i = 0; i < n; i++) out[i] = (g[i] - away) * y[i];                            \
     }                                                                                                \
     static void log_softmax_back_row_##T(const T *g, const T *y, T *out, isize n) {                  \
-        T total = 0;                                                                                 \
-        SIMD_SUM(total) for (isize i = 0; i < n; i++) total += g[i];                                 \
-        SIMD for (isize i = 0; i < n; i++) out[i] = g[i] - exp_##T(y[i]) * total;                    \
+        double total = 0;                                                                            \
+        PIECES(SIMD_SUM(part) for (isize i = start; i < stop; i++) part += g[i];, T)                 \
+        T away = (T)total;                                                                           \
+        SIMD for (isize i = 0; i < n; i++) out[i] = g[i] - exp_##T(y[i]) * away;                     \
     }                                                                                                \
     static void forward_##T(void *context, isize block) {                                            \
         const Rows *r = context;                                                                     \

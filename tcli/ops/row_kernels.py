@@ -328,6 +328,8 @@ def sum_of_squares(x: np.ndarray, dim: int, mean=None) -> np.ndarray:
 def accumulated(ufunc: np.ufunc, x: np.ndarray, wide, kept, back: bool) -> np.ndarray:
     """Running sums or products along the last dim, kept in `wide` on their way; from the end if `back`."""
     out = pool.empty(x.shape, np.dtype(kept))
+    if not back and x.size and x.dtype == out.dtype and native.scan(x, out, x.shape[-1], ufunc is np.multiply):
+        return out
     source, target = slabs(x, x.ndim - 1), slabs(out, x.ndim - 1)
     if back:
         source, target = source[:, ::-1], target[:, ::-1]

@@ -5,6 +5,7 @@ Float32 sums and products are kept in float64 on their way, as PyTorch keeps the
 
 import numpy as np
 
+from .. import native
 from ..engine import dtypes
 from ..engine.dispatch import is_half
 from ..engine.placement import holds
@@ -13,7 +14,7 @@ from ..engine.tape import state
 from ..errors import EngineError, Unsupported
 from .along import part
 from .arrays import refuse
-from .blocks import is_large
+from .blocks import LARGE, is_large
 from .row_kernels import accumulated
 
 ROW = 256  # elements of a row from which NumPy's own accumulation along another dim is slower than one call per row
@@ -61,6 +62,10 @@ def _accumulated(xp, ufunc, x, dim, dtype, back: bool = False):
     wide = np.float64 if kept == np.float32 or dtype is not None and is_half(kept) else kept
     if not x.ndim or not x.size:
         return x.astype(kept)
+    if not back and dim == x.ndim - 1 and kept == x.dtype and type(x) is np.ndarray and x.size < LARGE:
+        out = np.empty(x.shape, x.dtype)
+        if native.scan(x, out, x.shape[-1], ufunc is np.multiply):
+            return out
     if is_large(x) and dim == x.ndim - 1 and np.dtype(wide).kind == "f":
         return accumulated(ufunc, x, wide, kept, back)
     if back:

@@ -268,3 +268,35 @@ def test_what_kernels_do_not_take_they_leave(name):
     for args in ((), (1,), (None,) * 4, ([1.0],) * 5):
         with suppress(TypeError):  # a number was asked for, and it was none
             assert kernel(*args) is False
+
+
+# ---------------------------------------------------------------- scans and halves
+
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("shape", [(3, 3), (1,), (9, 40), (100, 5000), (300_001,), (2, 200_000)])
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+def test_running_sums_and_products(name, shape, dtype, monkeypatch):
+    x = wrap(numbers(*shape, dtype=dtype) / (1 if name == "cumsum" else 100) + (name != "cumsum"))
+    monkeypatch.setattr("tests.native.test_rows.KERNELS", ("scan",))
+    close(*both_ways(lambda: [getattr(torch, name)(x, -1)._a], monkeypatch), 1e-5 if dtype == "f" else 1e-10)
+
+
+def test_a_long_running_sum_does_not_depend_on_the_number_of_threads():
+    x = wrap(numbers(300_001))
+    assert len(set(with_threads(lambda: T.cumsum(x, 0)._a.tobytes()))) == 1
+
+
+def test_halves_are_rounded_as_numpy_does():
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    wide, back = np.empty(every.shape, "f"), np.empty_like(every)
+    if not native.convert_halves(every, wide, False):
+        pytest.skip("this processor has no such instructions")
+    np.testing.assert_array_equal(wide, every.astype("f"))
+    some = numbers(99_999) * 10.0 ** np.arange(-8, 7).repeat(6667)[:99_999]
+    some = np.concatenate([some, [np.nan, np.inf, 65520, 65519, -0.0]]).astype("f")
+    found = np.empty(100_004, "e")
+    assert native.convert_halves(some, found, False)
+    assert native.convert_halves(wide, back, True)
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(found, some.astype("e"))
+    np.testing.assert_array_equal(back, every)
