@@ -9,6 +9,9 @@ quicker; threadpoolctl is loaded for the first product that gains from a second.
 from __future__ import annotations
 
 import os
+from functools import cache
+
+from .. import native
 
 MARK = "TCLI_RAISE_THREADS"  # set by the command when it held the number down at the start
 SPLIT = 1 << 18  # multiplications from which a library uses threads
@@ -54,6 +57,23 @@ one_thread, _all, _any = _Few(), _All(), _Any()
 def threads_for(work: int) -> _Any | _Few | _All:
     """What to enter for a product of `work` multiplications: `with threads_for(m * k * n): ...`."""
     return _any if work < SPLIT else _all if work >= LARGE else one_thread
+
+
+@cache
+def tell_kernels() -> bool:
+    """Hands the matrix products of NumPy's library to the compiled kernels; says whether they have them."""
+    if native.kernels is None:
+        return False
+    import ctypes
+
+    try:
+        from numpy._core import _multiarray_umath
+
+        library = ctypes.CDLL(_multiarray_umath.__file__)
+        found = [ctypes.cast(getattr(library, f"scipy_cblas_{letter}gemm64_"), ctypes.c_void_p).value for letter in "sd"]
+    except (ImportError, OSError, AttributeError):  # another BLAS library
+        return False
+    return bool(native.set_blas(*found))
 
 
 def narrow() -> None:

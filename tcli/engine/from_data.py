@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from .. import native
 from ..errors import ArgumentError, BadValue, EngineError
 from . import dispatch, dtypes
 from .device import CPU, move
@@ -21,6 +22,9 @@ _SLOW = ("Creating a tensor from a list of numpy.ndarrays is extremely slow. Ple
 def array_of_data(data, d) -> np.ndarray:
     """A new array of `data`, of dtype `d` or, for None, of the dtype that PyTorch would infer."""
     kind = type(data)
+    if kind is list or kind is tuple:
+        found = native.array_of_list(data, None if d is None else d.numpy, dtypes.get_default_dtype().numpy)
+        return _from_sequence(data, d) if found is False else found
     if kind is float or kind is int or kind is bool or kind is complex:
         return _number_array(data, d)
     if isinstance(data, dispatch.Tensor):

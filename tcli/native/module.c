@@ -50,6 +50,10 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         index_methods,
         copies_methods,
         random_methods,
+        program_methods,
+        stacks_methods,
+        lists_methods,
+        joins_methods,
     };
     PyObject *m = PyModule_Create(&module);
     if (!m || !add_fields(m) || !add_ways(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .. import native
 from ..engine import dtypes
 from ..engine.dispatch import cast, result_type
 from ..engine.placement import holds
@@ -278,6 +279,9 @@ def equal(input, other) -> bool:
     >>> equal(tensor([1, 2]), tensor([1, 2]))
     True
     """
+    found = native.are_equal(input, other)
+    if found is not False:
+        return found is True
     for i, value in enumerate((input, other)):
         if not isinstance(value, Tensor):
             raise ArgumentError(f"equal(): argument '{('input', 'other')[i]}' (position {i + 1}) must be Tensor, not "

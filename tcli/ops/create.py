@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .. import native
 from ..engine import device as device_module
 from ..engine import dtypes
 from ..engine.args import check_numel, type_name
@@ -487,6 +488,24 @@ def linspace(start: "any", end: "any", steps: "any", *, dtype: "DType?" = None, 
     target = _type(dtype)
     wide = np.dtype(np.float32) if target.itemsize == 2 and target.kind in "fV" else target
     return make(lambda xp: _line(xp, start, end, steps, wide).astype(target), device, requires_grad)
+
+
+@short_way("linspace")
+def _quick_line(o, slow):
+    def fn(*args, **named):
+        if not named and len(args) == 3 and type(args[2]) is int and 1 < args[2] <= SMALL and is_plain():
+            start, end, steps = args
+            if _is_exact(start) and _is_exact(end):
+                out = np.empty(steps, dtypes.get_default_dtype().numpy)
+                if native.fill_line(out, start, end):
+                    return fresh(out)
+        return slow(*args, **named)
+    return fn
+
+
+def _is_exact(number) -> bool:
+    """Whether this is a plain number that float64 holds."""
+    return type(number) is float or type(number) is int and -2**53 <= number <= 2**53
 
 
 @composite("logspace", at="torch", nograd=True, samples=["0, 2, 3", "-1, 1, 4, 2.0", "0, 1, 1"])

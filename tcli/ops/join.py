@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import native
 from ..engine.args import wrap_dim
 from ..engine.callables import short_way
 from ..engine.dispatch import READY, new, record
@@ -76,6 +77,10 @@ def _quick_cat(o, slow):
     def fn(tensors=MISSING, dim=MISSING, **named):
         if named or tensors is MISSING or dim is not MISSING and type(dim) is not int:
             return slow(*given(tensors, dim), **named)
+        found = native.join_arrays(tensors, 0 if dim is MISSING else dim, False)
+        if found is not False:
+            r, needs, dim = found
+            return joined(CAT, tensors, dim, r, needs)
         arrays, needs = _small_arrays(tensors)
         if arrays is None or arrays[0].ndim > 3 and not arrays[0].flags.c_contiguous:
             return slow(*given(tensors, dim))
@@ -177,6 +182,10 @@ def _quick_stack(o, slow):
     def fn(tensors=MISSING, dim=MISSING, **named):
         if named or tensors is MISSING or dim is not MISSING and type(dim) is not int:
             return slow(*given(tensors, dim), **named)
+        found = native.join_arrays(tensors, 0 if dim is MISSING else dim, True)
+        if found is not False:
+            r, needs, dim = found
+            return joined(STACK, tensors, dim, r, needs)
         arrays, needs = _small_arrays(tensors)
         if arrays is None:
             return slow(*given(tensors, dim))

@@ -59,6 +59,8 @@ def product(xp, a, b):
 def _with_vector(a, v):
     """A large matrix times a vector, some rows at a time: BLAS's own threads would change the order of sums."""
     out, v = np.empty(len(a), a.dtype), np.ascontiguousarray(v)
+    if native.matrix_vector(a, v, out):
+        return out
     over_rows(len(a), a.shape[1], lambda start, stop: np.dot(a[start:stop], v, out[start:stop]), max(a.size // 4, a.shape[1]))
     return out
 
@@ -72,7 +74,12 @@ def _stack(a, b, work: int):
     if count * work < blas.LARGE:
         return None
     a, b = (np.broadcast_to(x, ahead + x.shape[-2:]) for x in (a, b))
-    out, places = pool.empty((*ahead, a.shape[-2], b.shape[-1]), a.dtype), list(all_places(*map(range, ahead)))
+    out = pool.empty((*ahead, a.shape[-2], b.shape[-1]), a.dtype)
+    if blas.tell_kernels():
+        blas.narrow()
+        if native.multiply_stacks(a, b, out):
+            return out
+    places = list(all_places(*map(range, ahead)))
 
     def some(start: int, stop: int) -> None:
         for i in places[start:stop]:
