@@ -20,13 +20,17 @@ from .memory import aligned, pool
 from .plan import Group, Plan, plan_of
 from .sums import at_once, block_dot, block_sum, column_best, line_best, line_sums
 from .symbols import Expr, Reduction, Rows
-from .threads import parallel, spread
+from .threads import after_block, parallel, spread
 
 BLOCK = 1 << 17  # elements: so that a few buffers nearly fit the second cache, and threads seldom meet
 READ_BYTES = 1 << 21  # of a block that is only read once
 LONGEST_ROW = 1 << 20  # elements of a row that is reduced within one block
 _COMPARISONS = {np.less: ("<", 1), np.less_equal: ("<=", 1), np.greater: ("<", -1), np.greater_equal: ("<=", -1),
                 np.equal: ("==", 1), np.not_equal: ("!=", 1)}  # how, and in which order
+SHORT = 64  # elements of a row that is too short for a compiled pass of its own
+_FOLDS = {np.add: 0, np.maximum: 2, np.minimum: 3}  # what `native.run_program` calls them
+DOT = 1
+FEW = 1 << 14  # elements for which it does not pay to start a compiled pass
 FEWEST_ROWS = 8  # a block adds up at least so many rows into one
 
 
@@ -144,7 +148,7 @@ def run(outputs: list, reduced: list, shape: tuple, into: list | None = None) ->
     finals = _finals(plan, reduced, factors, geometry, sizes, ahead, len(shape))
     if finals is None:
         return None
-    _pass(plan, flat[:n], group.constants, flat[n:], geometry, [f.block for f in finals])
+    _pass(plan, flat[:n], group.constants, flat[n:], geometry, finals)
     back = None if order is None else tuple(np.argsort(order))
     return [r if back is None else r.transpose(back) for r in results] + [
         f.result().reshape(e.shape) for f, e in zip(finals, reduced, strict=True)]
@@ -164,6 +168,16 @@ def run_alone(e: Expr) -> np.ndarray | None:
     if how is not None and native.compare(how[0], *operands[::how[1]], result):
         return result
     n = result.size
+    if n >= FEW and not after_block:
+        leaves = [a.reshape(-1) for a in operands if a.ndim]
+        numbers = [a for a in operands if not a.ndim]
+        order, leaf, number = [], 0, len(leaves)
+        for a in operands:
+            order.append(leaf if a.ndim else number)
+            leaf, number = leaf + (a.ndim > 0), number + (not a.ndim)
+        step = (fn, *(*order, -1, -1)[:3], len(operands))
+        if len(order) < 4 and native.run_program([step], leaves, numbers, [result.reshape(-1)], (), []):
+            return result
     if n <= 4 * BLOCK:
         fn(*operands, out=result)
         return result
@@ -201,7 +215,9 @@ def _geometry(plan: Plan, arrays: list, sizes: list, highest: int | None, once: 
 
 
 def _pass(plan: Plan, leaves: list, numbers: list, outs: list, geometry: Geometry, finals: list) -> None:
-    """Runs the steps on every block; `finals` are called with (slots, block number, index of the block)."""
+    """Runs the steps on every block, and what `finals` do with it."""
+    if _compiled_pass(plan, leaves, numbers, outs, geometry.sizes, finals):
+        return
     leaves = [_tiled(a, geometry) for a in leaves]
     n_leaves, first_out = len(leaves), len(leaves) + len(numbers)
     moving = [(i, a) for i, (a, fixed) in enumerate(leaves) if not fixed]
@@ -232,9 +248,21 @@ def _pass(plan: Plan, leaves: list, numbers: list, outs: list, geometry: Geometr
                 else:
                     fn(v[a], v[b], v[c], v[out])
             for final in finals:
-                final(v, i, where)
+                final.block(v, i, where)
 
     spread(geometry.n_blocks, work)
+
+
+def _compiled_pass(plan: Plan, leaves: list, numbers: list, outs: list, sizes: list, finals: list) -> bool:
+    """The same by a compiled kernel; False where it does not know a step or a reduction, or rows are short."""
+    if plan.program is None or len(sizes) > 2 or after_block or len(sizes) > 1 and sizes[1] < SHORT:
+        return False
+    wanted = [f.compiled() for f in finals]
+    if None in wanted or not native.run_program(plan.program, leaves, numbers, outs, tuple(plan.scratch), wanted):
+        return False
+    for f, (*_, found) in zip(finals, wanted, strict=True):
+        f.parts = found
+    return True
 
 
 def _tiled(a, geometry: Geometry) -> tuple:
@@ -302,12 +330,26 @@ def _finals(plan: Plan, reduced: list, factors: list, geometry: Geometry, sizes:
     return finals
 
 
-class _Whole:
+class _Final:
+    """A reduction."""
+
+    def compiled(self) -> tuple | None:
+        """What `native.run_program` is to find, and room for it; None where it does not."""
+        return None
+
+
+class _Whole(_Final):
     """Everything reduced to one number: one per block, then those."""
 
     def __init__(self, e: Expr, slots: list, geometry: Geometry, sizes: list, ahead: int):
         self.ufunc, self.dtype, (self.slot,) = e.fn.ufunc, e.fn.dtype, slots
         self.parts = np.empty(geometry.n_blocks, self.dtype)
+
+    def compiled(self) -> tuple | None:
+        kind = _FOLDS.get(self.ufunc)
+        if kind is None or self.dtype.char not in "fd":
+            return None
+        return kind, self.slot, self.slot, np.empty(1, self.dtype)
 
     def block(self, v: list, i: int, where) -> None:
         a = v[self.slot]
@@ -325,11 +367,14 @@ class _Dot(_Whole):
         super().__init__(e, slots[:1], geometry, sizes, ahead)
         self.other = slots[1]
 
+    def compiled(self) -> tuple | None:
+        return DOT, self.slot, self.other, np.empty(1, self.dtype)
+
     def block(self, v: list, i: int, where) -> None:
         self.parts[i] = block_dot(v[self.slot], v[self.other])
 
 
-class _Trailing:
+class _Trailing(_Final):
     """Each row reduced to one number."""
 
     def __init__(self, e: Expr, slots: list, geometry: Geometry, sizes: list, ahead: int):
@@ -352,7 +397,7 @@ class _Trailing:
         return self.found
 
 
-class _Leading:
+class _Leading(_Final):
     """All rows reduced to one: one row per block, then those."""
 
     def __init__(self, e: Expr, slots: list, geometry: Geometry, sizes: list, ahead: int):
@@ -371,7 +416,7 @@ class _Leading:
         return self.ufunc.reduce(self.parts, 0)
 
 
-class _Rows:
+class _Rows(_Final):
     """A kernel on whole rows."""
 
     def __init__(self, e: Expr, slots: list, geometry: Geometry, sizes: list, ahead: int):

@@ -99,7 +99,7 @@ class Group:
 class Plan:
     """Which buffer every step reads and writes. Slots: leaves, numbers, outputs, then scratch buffers."""
 
-    __slots__ = ("finals", "scratch", "steps")
+    __slots__ = ("finals", "program", "scratch", "steps")
 
     def __init__(self, group: Group, may_overwrite: bool):
         outs = [group.index[id(e)] for e in group.outputs]
@@ -108,6 +108,7 @@ class Plan:
         first_out = n_leaves + n_numbers
         self.scratch: list = []
         self.steps: list = []
+        self.program: list | None = []  # the steps for `native.run_program`; None where it does not know one of them
         slot_of = self._allocate(group.steps, outs, finals, n_leaves, first_out, may_overwrite)
         self.finals = [index if kind == "leaf" else n_leaves + index if kind == "number" else slot_of[index]
                        for kind, index in finals]
@@ -136,6 +137,11 @@ class Plan:
                 self._release(i, dying, slot_of, steps, output_of, free)
             slot_of[i] = slot
             self.steps.append(_bound(fn, inputs, slot))
+            code = fn if type(fn) is np.ufunc else fn.code
+            if code is None or len(inputs) > 3:
+                self.program = None
+            if self.program is not None:
+                self.program.append((code, *(*inputs, -1, -1)[:3], slot))
         return slot_of
 
     @staticmethod

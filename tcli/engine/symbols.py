@@ -26,10 +26,11 @@ class NotFusable(TypeError):
 class Primitive:
     """A step that is no ufunc: `fn(*inputs, out)` fills `out`, which must not be one of the inputs if `apart`."""
 
-    __slots__ = ("apart", "fn", "name")
+    __slots__ = ("apart", "code", "fn", "name")
 
-    def __init__(self, name: str, fn, apart: bool = False):
-        self.name, self.fn, self.apart = name, fn, apart
+    def __init__(self, name: str, fn, apart: bool = False, code: int | None = None):
+        """`code` is what `native.run_program` calls it, if it knows it."""
+        self.name, self.fn, self.apart, self.code = name, fn, apart, code
 
     def __repr__(self) -> str:
         return self.name
@@ -277,11 +278,11 @@ def _choose_block(mask, a, b, out) -> None:
     np.copyto(out, a, where=mask)
 
 
-COPY = Primitive("copy", _cast_block)
+COPY = Primitive("copy", _cast_block, code=1)
 CAST = Primitive("cast", _cast_block)
-GATE = Primitive("gate", _gate_block, apart=True)
-SELECT = Primitive("select", _select_block, apart=True)
-CHOOSE = Primitive("choose", _choose_block, apart=True)
+GATE = Primitive("gate", _gate_block, apart=True, code=2)
+SELECT = Primitive("select", _select_block, apart=True, code=3)
+CHOOSE = Primitive("choose", _choose_block, apart=True, code=3)
 
 
 def _where(mask, a, b) -> Expr:

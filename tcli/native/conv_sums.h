@@ -64,32 +64,6 @@ static void N(sum_terms)(const Plan *p, const T *b, isize channels, isize vecs, 
     }
 }
 
-/* Four numbers of four lines at a time: to[place][line] = from[line][place]. */
-INLINE void N(turn4)(T *RESTRICT to, isize width, const T *RESTRICT from, isize line) {
-    typedef T four __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
-    four a = *(const four *)from, b = *(const four *)(from + line), c = *(const four *)(from + 2 * line),
-         d = *(const four *)(from + 3 * line);
-    four e = __builtin_shufflevector(a, b, 0, 4, 1, 5), f = __builtin_shufflevector(a, b, 2, 6, 3, 7),
-         h = __builtin_shufflevector(c, d, 0, 4, 1, 5), i = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    *(four *)to = __builtin_shufflevector(e, h, 0, 1, 4, 5);
-    *(four *)(to + width) = __builtin_shufflevector(e, h, 2, 3, 6, 7);
-    *(four *)(to + 2 * width) = __builtin_shufflevector(f, i, 0, 1, 4, 5);
-    *(four *)(to + 3 * width) = __builtin_shufflevector(f, i, 2, 3, 6, 7);
-}
-
-/* `places` numbers of `lines` lines as to[place][width], with zeros for lines that are not there. */
-static void N(turn)(T *RESTRICT to, isize width, const T *RESTRICT from, isize line, isize lines, isize places) {
-    isize l = 0;
-    for (; l + 4 <= lines; l += 4) {
-        isize j = 0;
-        for (; j + 4 <= places; j += 4) N(turn4)(to + j * width + l, width, from + l * line + j, line);
-        for (; j < places; j++)
-            for (isize k = l; k < l + 4; k++) to[j * width + k] = from[k * line + j];
-    }
-    for (; l < width; l++)
-        for (isize j = 0; j < places; j++) to[j * width + l] = l < lines ? from[l * line + j] : 0;
-}
-
 /* ---------------------------------------------------------------- vectors of places */
 
 /* The numbers of v where `mask` has all bits, zeros elsewhere: what is there may be anything, nan as well. */
@@ -165,10 +139,10 @@ static void N(sum_part)(const Sums *c, const T *b, const T *g, isize channels, i
     for (isize o = 0; o < p->co; o += 2 * WIDTH) {
         isize vecs = p->co - o > WIDTH ? 2 : 1, lines = min_of(p->co - o, vecs * WIDTH);
         if (places == p->out[2])
-            N(turn)(turned, vecs * WIDTH, g + o * size, size, lines, rows * places);
+            N(turn)(turned, vecs * WIDTH, vecs * WIDTH, g + o * size, size, lines, rows * places);
         else
             for (isize i = 0; i < rows; i++)
-                N(turn)(turned + i * places * vecs * WIDTH, vecs * WIDTH, g + o * size + i * p->out[2], size, lines, places);
+                N(turn)(turned + i * places * vecs * WIDTH, vecs * WIDTH, vecs * WIDTH, g + o * size + i * p->out[2], size, lines, places);
         N(sum_terms)(p, b, channels, vecs, turned, rows, places, sums + o * terms + first * p->n_kernel * vecs * WIDTH);
     }
 }

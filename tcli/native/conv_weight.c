@@ -28,10 +28,12 @@ typedef struct {
 
 #define T float
 #include "conv_pack.h"
+#include "turn.h"
 #include "conv_sums.h"
 #undef T
 #define T double
 #include "conv_pack.h"
+#include "turn.h"
 #include "conv_sums.h"
 #undef T
 

@@ -9,34 +9,37 @@
 #define NOWHERE INT_MAX /* the row of what is not inside */
 
 typedef struct {
-    isize width;   /* of a copied row */
-    T *plane;      /* the copy */
-    T *column;     /* the largest of each column */
-    N(bit) *row;   /* and where that is */
+    isize pitch;    /* of a copied row: whole vectors */
+    T *plane;       /* the copy */
+    T *column;      /* the largest of each column, and what windows of a whole vector see behind the last one */
+    N(bit) *row;    /* and where that is */
     N(bit) *beside; /* all bits for columns that are not of the plane */
-    T *best;       /* the same for windows */
-    N(bit) *code;  /* the number of the tap */
+    T *best;        /* the same for windows */
+    N(bit) *code;   /* the number of the tap */
 } N(Maxima);
 
 static bool N(make_maxima)(const Pooling *p, N(Maxima) *m) {
-    isize reach = (p->out[2] + WIDTH) * p->stride[2] + p->kernel[2] * p->dilation[2] + 2 * WIDTH;
-    m->width = blocks_of(max_of(reach, p->low[2] + p->in[2]), WIDTH) * WIDTH;
-    isize out = blocks_of(p->out[2], WIDTH) * WIDTH;
-    m->plane = scratch(((p->in[0] * p->in[1] + 3) * m->width + 2 * out) * sizeof(T));
+    isize used = p->low[2] + p->in[2], out = blocks_of(p->out[2], WIDTH) * WIDTH;
+    isize width = max_of(used, out * p->stride[2] + p->kernel[2] * p->dilation[2]) + 2 * WIDTH;
+    m->pitch = blocks_of(used, WIDTH) * WIDTH, width = blocks_of(width, WIDTH) * WIDTH;
+    m->plane = scratch((p->in[0] * p->in[1] * m->pitch + 3 * width + 2 * out) * sizeof(T));
     if (!m->plane) return false;
-    m->column = m->plane + p->in[0] * p->in[1] * m->width, m->row = (N(bit) *)(m->column + m->width);
-    m->beside = m->row + m->width, m->best = (T *)(m->beside + m->width), m->code = (N(bit) *)(m->best + out);
-    for (isize c = 0; c < m->width; c++) m->beside[c] = c < p->low[2] || c >= p->low[2] + p->in[2] ? -1 : 0;
+    m->column = m->plane + p->in[0] * p->in[1] * m->pitch, m->row = (N(bit) *)(m->column + width);
+    m->beside = m->row + width, m->best = (T *)(m->beside + width), m->code = (N(bit) *)(m->best + out);
+    for (isize c = 0; c < width; c++) {
+        m->column[c] = (T)-INFINITY, m->row[c] = NOWHERE;
+        m->beside[c] = c < p->low[2] || c >= used ? -1 : 0;
+    }
     return true;
 }
 
 static void N(copy_plane)(const Pooling *p, const N(Maxima) *m, const T *x) {
     isize low = p->low[2], n = p->in[2];
     for (isize r = 0; r < p->in[0] * p->in[1]; r++, x += n) {
-        T *to = m->plane + r * m->width;
+        T *to = m->plane + r * m->pitch;
         for (isize c = 0; c < low; c++) to[c] = (T)-INFINITY;
         N(copy)(to + low, x, n);
-        for (isize c = low + n; c < m->width; c++) to[c] = (T)-INFINITY;
+        for (isize c = low + n; c < m->pitch; c++) to[c] = (T)-INFINITY;
     }
 }
 
@@ -48,30 +51,43 @@ INLINE void N(take)(N(vec) v, N(bits) place, N(vec) *best, N(bits) *at) {
 
 INLINE N(vec) N(larger)(N(vec) v, N(vec) best) { return N(choose)((N(bits))(v > best) | (N(bits))(v != v), v, best); }
 
+/* The taps lo .. hi of window i along a dim whose places are inside. */
+INLINE void N(inside)(const Pooling *p, int dim, isize i, isize *lo, isize *hi) {
+    isize start = i * p->stride[dim] - p->low[dim];
+    *lo = *hi = 0;
+    while (start + *lo * p->dilation[dim] < 0) ++*lo;
+    for (*hi = *lo; *hi < p->kernel[dim] && start + *hi * p->dilation[dim] < p->in[dim];) ++*hi;
+}
+
 /* The largest numbers of the columns that the windows of row (d, i) span. */
 INLINE void N(max_columns)(const Pooling *p, const N(Maxima) *m, isize d, isize i, bool coded) {
-    const isize n = p->kernel[0] * p->kernel[1];
-    for (isize c = 0; c < m->width; c += WIDTH) {
+    isize lo0, hi0, lo1, hi1;
+    N(inside)(p, 0, d, &lo0, &hi0), N(inside)(p, 1, i, &lo1, &hi1);
+    const isize step1 = p->dilation[1] * m->pitch, step0 = p->dilation[0] * p->in[1] * m->pitch;
+    const T *first = m->plane + (d * p->stride[0] - p->low[0]) * p->in[1] * m->pitch + (i * p->stride[1] - p->low[1]) * m->pitch;
+    for (isize c = 0; c < m->pitch; c += WIDTH) {
         N(vec) best = N(every)((T)-INFINITY);
         N(bits) at = (N(bits)){0} + NOWHERE;
-        for (isize k = 0; k < n; k++) {
-            isize a = d * p->stride[0] + k / p->kernel[1] * p->dilation[0] - p->low[0];
-            isize b = i * p->stride[1] + k % p->kernel[1] * p->dilation[1] - p->low[1];
-            if (a < 0 || a >= p->in[0] || b < 0 || b >= p->in[1]) continue;
-            N(vec) v = N(load)(m->plane + (a * p->in[1] + b) * m->width + c);
-            if (coded) N(take)(v, (N(bits)){0} + (N(bit))k, &best, &at);
-            else best = N(larger)(v, best);
-        }
+        for (isize k0 = lo0; k0 < hi0; k0++)
+            for (isize k1 = lo1; k1 < hi1; k1++) {
+                N(vec) v = N(load)(first + k0 * step0 + k1 * step1 + c);
+                if (coded) N(take)(v, (N(bits)){0} + (N(bit))(k0 * p->kernel[1] + k1), &best, &at);
+                else best = N(larger)(v, best);
+            }
         N(store)(m->column + c, best);
         if (coded)
             N(store_bits)(m->row + c, N(choose_bits)(N(load_bits)(m->beside + c), (N(bits)){0} + NOWHERE, at));
     }
 }
 
+/* Numbers p[0], p[2], p[4] ... as a vector. */
+INLINE N(vec) N(even)(const T *p) { return __builtin_shufflevector(N(load)(p), N(load)(p + WIDTH), N_OF(EVEN, T)); }
+
 /* Numbers p[0], p[s], p[2 s] ... as a vector. */
 INLINE N(vec) N(strided)(const T *p, isize s) {
     if (s == 1) return N(load)(p);
-    if (s == 2) return __builtin_shufflevector(N(load)(p), N(load)(p + WIDTH), N_OF(EVEN, T));
+    if (s == 2) return N(even)(p);
+    if (s == 4) return __builtin_shufflevector(N(even)(p), N(even)(p + 2 * WIDTH), N_OF(EVEN, T));
     N(vec) v = {0};
     for (isize i = 0; i < WIDTH; i++) v[i] = p[i * s];
     return v;
@@ -108,6 +124,7 @@ INLINE void N(max_row)(const Pooling *p, const N(Maxima) *m, isize d, isize i, b
     N(max_columns)(p, m, d, i, coded);
     if (p->stride[2] == 1) N(max_windows)(p, m, 1, coded);
     else if (p->stride[2] == 2) N(max_windows)(p, m, 2, coded);
+    else if (p->stride[2] == 4) N(max_windows)(p, m, 4, coded);
     else N(max_windows)(p, m, p->stride[2], coded);
 }
 
@@ -122,10 +139,11 @@ static void N(max_block)(void *context, isize block) {
     }
     for (isize plane = block * p->per_block; plane < min_of(p->planes, (block + 1) * p->per_block); plane++) {
         N(copy_plane)(p, &m, (const T *)p->x + plane * in);
-        for (isize row = 0; row < p->out[0] * p->out[1]; row++, y += n) {
-            N(max_row)(p, &m, row / p->out[1], row % p->out[1], false);
-            N(copy)(y, m.best, n);
-        }
+        for (isize d = 0; d < p->out[0]; d++)
+            for (isize i = 0; i < p->out[1]; i++, y += n) {
+                N(max_row)(p, &m, d, i, false);
+                N(copy)(y, m.best, n);
+            }
     }
 }
 

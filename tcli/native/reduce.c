@@ -11,6 +11,8 @@
 #define PIECE 65536 /* numbers */
 #define LANES 64
 #define FEW 16      /* numbers that are added up one after the other */
+#define FEW_PER_LANE 64 /* that are added up one after the other */
+#define FEW_ROWS 256    /* the same, in columns */
 #define STRIP 2048 /* columns that are reduced side by side */
 
 enum { SUM, SQUARES, MAX, MIN, KINDS };
@@ -145,9 +147,21 @@ typedef struct {
 KERNELS(float)
 KERNELS(double)
 
-static double combine(int kind, double a, double x) {
+INLINE double combine(int kind, double a, double x) {
     return kind == MAX ? BEYOND_OR_NAN(a, x) : kind == MIN ? BELOW_OR_NAN(a, x) : a + x;
 }
+
+/* A row of any length: lanes of a short piece add up few numbers, and pieces are added up in double precision. */
+#define LONG_LINE(T)                                                                                            \
+    static double long_line_##T(int kind, const T *x, isize n) {                                                \
+        if (n <= FEW_PER_LANE * LANES) return lines_##T[kind](x, n);                                            \
+        double total = kind == MAX ? -INFINITY : kind == MIN ? INFINITY : 0;                                    \
+        for (isize i = 0; i < n; i += FEW_PER_LANE * LANES)                                                     \
+            total = combine(kind, total, lines_##T[kind](x + i, min_of(FEW_PER_LANE * LANES, n - i)));          \
+        return total;                                                                                           \
+    }
+LONG_LINE(float)
+LONG_LINE(double)
 
 /* Some whole rows, or a piece of one. */
 #define ROWS_BLOCK(T, kind)                                                                                     \
@@ -156,11 +170,11 @@ static double combine(int kind, double a, double x) {
         const T *x = job->x;                                                                                    \
         if (job->pieces > 1) {                                                                                  \
             isize row = block / job->pieces, piece = block % job->pieces, start = piece * PIECE;                \
-            job->partial[block] = lines_##T[kind](x + row * job->n + start, min_of(PIECE, job->n - start));     \
+            job->partial[block] = long_line_##T(kind, x + row * job->n + start, min_of(PIECE, job->n - start)); \
             return;                                                                                             \
         }                                                                                                       \
         for (isize i = block * job->rows, stop = min_of(i + job->rows, job->before); i < stop; i++)             \
-            ((T *)job->out)[i] = (T)lines_##T[kind](x + i * job->n, job->n);                                    \
+            ((T *)job->out)[i] = (T)long_line_##T(kind, x + i * job->n, job->n);                                \
     }
 /* Some rows of one strip of columns. */
 #define COLUMNS_BLOCK(T, kind)                                                                                  \
@@ -210,7 +224,7 @@ static int run_job(Job *job, int kind, bool is_float) {
         fn = is_float ? rows_of_float[kind] : rows_of_double[kind];
     } else {
         job->strips = blocks_of(job->behind, STRIP);
-        job->rows = max_of(8, PIECE / min_of(job->behind, STRIP));
+        job->rows = min_of(FEW_ROWS, max_of(8, PIECE / min_of(job->behind, STRIP)));
         job->pieces = job->n > 2 * job->rows ? blocks_of(job->n, job->rows) : 1;
         if (job->pieces == 1) job->rows = job->n;
         blocks = job->before * job->pieces * job->strips;

@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 
-from ..engine.symbols import symbols
+from .. import native
+from ..engine.symbols import Expr, Primitive, symbols
 from .arrays import CLIP, special
 
 LIMIT = np.float32(3.92)
@@ -68,11 +69,20 @@ def _logistic(x, *out):
     return np.divide(np.float32(1), e, *out)
 
 
+NORMAL_CDF = Primitive("normal_cdf", _logistic, code=4)
+
+
 def normal_cdf(xp, x):
     """The probability that a normal number is below each element of an array."""
     if xp is symbols and x.dtype == np.float32:
-        return _logistic(x)
+        if native.kernels is None or x.home is not None:
+            return _logistic(x)
+        return Expr(NORMAL_CDF, (x,), x.dtype, x.shape)
     if xp is np and x.dtype == np.float32:
+        out = np.empty(x.shape, x.dtype)
+        if x.size and x.flags.c_contiguous and native.run_program(
+                [(NORMAL_CDF.code, 0, -1, -1, 1)], [x.reshape(-1)], [], [out.reshape(-1)], (), []):
+            return out
         return _in_blocks(_logistic, x)
     step = erf(xp, x * math.sqrt(0.5))
     step += 1

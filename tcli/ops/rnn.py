@@ -10,8 +10,11 @@ ops (`_by_steps`) and differentiated. Gates are stacked as PyTorch stacks them: 
 
 import numpy as np
 
+from .. import native
+from ..engine import blas
 from ..engine.cost import recurrence, recurrence_back
 from ..engine.dtypes import scalar_name
+from ..engine.memory import pool
 from ..engine.registry import T, composite, op
 from ..engine.tape import state
 from ..engine.tensor import Tensor
@@ -19,6 +22,7 @@ from ..errors import ArgumentError, DTypeError, EngineError, ShapeError
 from . import lstm_layer as lstm
 
 GATES = {"tanh": 1, "relu": 1, "lstm": 4, "gru": 3}
+_COMPILED = ("lstm", "gru")  # kinds that there are kernels for
 
 
 def _sigmoid(xp, x):
@@ -82,6 +86,10 @@ def _recurrent_layer(xp, gx, h0, c0: "Tensor?", w_hh, b_hh: "Tensor?", mode: "an
     counts the sequences that are still running at each step (None: all)."""
     steps, batch = gx.shape[:2]
     n = h0.shape[1]
+    if xp is np and sizes is None and mode in _COMPILED:
+        found = _compiled(gx, h0, c0, w_hh, b_hh, mode, reverse)
+        if found:
+            return found
     if mode == "lstm" and sizes is None:
         return lstm.forward(xp, gx, h0, c0, w_hh, b_hh, reverse)
     y = xp.zeros((steps, batch, n), gx.dtype)
@@ -101,11 +109,48 @@ def _recurrent_layer(xp, gx, h0, c0: "Tensor?", w_hh, b_hh: "Tensor?", mode: "an
     return y, h, c, gates, cells
 
 
+def _compiled(gx, h0, c0, w_hh, b_hh, mode: str, reverse: bool) -> tuple | None:
+    """The same by a kernel, or None."""
+    (steps, batch), n = gx.shape[:2], h0.shape[1]
+    y, gates = pool.empty((steps, batch, n), gx.dtype), pool.empty((steps, batch, 4, n), gx.dtype)
+    cells = pool.empty((steps if mode == "lstm" else 0, batch, n), gx.dtype)
+    gx, h0, c0, w_hh, b_hh = (a if a is None else np.ascontiguousarray(a) for a in (gx, h0, c0, w_hh, b_hh))
+    if not native.recurrent(mode, reverse, y, gates, cells, gx, h0, c0, w_hh, b_hh):
+        return None
+    last = 0 if reverse else -1
+    return y, y[last].copy(), cells[last].copy() if mode == "lstm" else np.zeros((0, n), gx.dtype), gates, cells
+
+
+def _compiled_backward(y, h0, c0, w_hh, gates, cells, gy, gh, gc, mode: str, reverse: bool) -> tuple | None:
+    """The gradients by a kernel, or None."""
+    steps, batch, n = y.shape
+    d_gates = pool.empty((steps, batch, GATES[mode] * n), y.dtype)
+    d_state = pool.empty(d_gates.shape, y.dtype) if mode == "gru" else d_gates
+    dh, dc = np.empty((batch, n), y.dtype), np.zeros((batch, n), y.dtype)
+    y, gates, cells, h0, c0, w_hh, gy, gh, gc = (a if a is None else np.ascontiguousarray(a) for a in
+                                                 (y, gates, cells, h0, c0, w_hh, gy, gh, gc))
+    if not native.recurrent_back(mode, reverse, y, d_gates, d_state, dh, dc, gates, cells, h0, c0, w_hh, gy, gh, gc):
+        return None
+    before = pool.empty(y.shape, y.dtype)  # the state each step began with
+    if reverse:
+        before[:-1], before[-1] = y[1:], h0
+    else:
+        before[1:], before[0] = y[:-1], h0
+    flat = d_state.reshape(-1, d_state.shape[2])
+    with blas.threads_for(flat.size * n):
+        d_w = np.matmul(flat.T, before.reshape(-1, n))
+    return d_gates, dh, dc, d_w, flat.sum(0)
+
+
 @op("_recurrent_layer_backward", cost=recurrence_back, at="", outs=5, nograd=True)
 def _recurrent_layer_backward(xp, y, h0, c0: "Tensor?", w_hh, gates, cells, gy: "Tensor?", gh: "Tensor?",
                               gc: "Tensor?", mode: "any", reverse: "any", sizes: "any"):
     """Gradients of (gx, h0, c0, w_hh, b_hh)."""
     steps, batch, n = y.shape
+    if xp is np and sizes is None and mode in _COMPILED:
+        found = _compiled_backward(y, h0, c0, w_hh, gates, cells, gy, gh, gc, mode, reverse)
+        if found:
+            return found
     if mode == "lstm" and sizes is None:
         return lstm.backward(xp, y, h0, c0, w_hh, gates, cells, gy, gh, gc, reverse)
     d_gates = xp.zeros((steps, batch, GATES[mode] * n), y.dtype)

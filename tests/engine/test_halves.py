@@ -25,11 +25,19 @@ def test_floats_are_rounded_to_even(low, high, step):
     out = np.empty(a.shape, np.float16)
     with np.errstate(all="ignore"):
         assert halves.convert(a, out)
-        np.testing.assert_array_equal(bits(out), bits(a.astype(np.float16)))
+        expected = a.astype(np.float16)
+    nan = np.isnan(a)  # a processor makes quiet ones of them all, NumPy keeps what fits
+    np.testing.assert_array_equal(bits(out)[~nan], bits(expected)[~nan])
+    np.testing.assert_array_equal(np.isnan(out), nan)
 
 
 def test_what_is_no_such_conversion_is_left_alone():
     a = np.ones((4000, 2), np.float32)
     assert not halves.convert(a, np.empty(a.shape))
-    assert not halves.convert(a[:, 0], np.empty(4000, np.float16))
-    assert not halves.convert(a[:3, 0].copy(), np.empty(3, np.float16))
+    assert not halves.convert(a, np.empty((2, 4000), np.float16))
+
+
+@pytest.mark.parametrize("a", [np.ones((4000, 2), np.float32)[:, 0], np.ones(3, np.float32)])
+def test_arrays_with_gaps_and_short_ones_are_converted_or_left(a):
+    out = np.zeros(a.shape, np.float16)
+    assert (out == 1).all() if halves.convert(a, out) else (out == 0).all()
