@@ -1,12 +1,7 @@
 """Compiles the kernels beside this file: `python -m tcli.native.build`. Without a C compiler it says so and leaves it.
 
-<<<<<<< HEAD
-With --check it compiles nothing and exits with 1 where the modules do not belong to the sources.
-TCLI_NATIVE_FLAGS are more flags for compiler and linker, such as those of a sanitizer.
-=======
 TCLI_NATIVE_FLAGS are more flags for the compiler, "-fsanitize=address,undefined -O1" for one. With --check it compiles
 nothing and exits with 1 where the modules do not belong to the sources.
->>>>>>> nindex
 
 Imports nothing of tcli: the build hook of pyproject.toml runs it before tcli is installed.
 """
@@ -53,7 +48,6 @@ def _compile(name: str, level: int, flags: tuple, where: Path):
 
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[:1]
     suffix = sysconfig.get_config_var("EXT_SUFFIX") or ".so"
-    more = shlex.split(os.environ.get("TCLI_NATIVE_FLAGS", ""))
     objects_dir = where / f".{name}"
     objects_dir.mkdir(parents=True, exist_ok=True)
     include = [f"-I{sysconfig.get_path('include')}", f"-I{numpy.get_include()}"]
@@ -63,12 +57,8 @@ def _compile(name: str, level: int, flags: tuple, where: Path):
     for source in sorted(HERE.glob("*.c")):
         target = objects_dir / (source.stem + ".o")
         own = () if source.name == "module.c" else (*flags, *OWN_FLAGS.get(source.name, ()))
-<<<<<<< HEAD
-        jobs.append(subprocess.Popen([*compiler, *FLAGS, *own, *more, *define, *include, "-c", str(source), "-o", str(target)]))
-=======
         command = [*compiler, *FLAGS, *own, *further, *define, *include, "-c", str(source), "-o", str(target)]
         jobs.append(subprocess.Popen(command))
->>>>>>> nindex
         objects.append(str(target))
 
     def link() -> Path:
@@ -78,11 +68,7 @@ def _compile(name: str, level: int, flags: tuple, where: Path):
         shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
         made = where / (name + suffix)
         fresh = objects_dir / made.name  # renamed at the end: a program that runs may have the old one loaded
-<<<<<<< HEAD
-        subprocess.run([*compiler, *shared, *more, "-pthread", *objects, "-lm", "-o", str(fresh)], check=True)
-=======
         subprocess.run([*compiler, *shared, *further, "-pthread", *objects, "-lm", "-o", str(fresh)], check=True)
->>>>>>> nindex
         fresh.replace(made)
         for f in objects_dir.iterdir():
             f.unlink()
