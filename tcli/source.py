@@ -27,6 +27,7 @@ class Source:
         self.lines = text.split("\n")
 
     def register(self) -> Source:
+        _sources.pop(self.name, None)  # of one name the newest counts, and stands last
         _sources[self.name] = self
         if "linecache" in sys.modules:
             self.show_lines()

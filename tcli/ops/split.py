@@ -89,9 +89,6 @@ def _quick_unbind(o, slow):
     return fn
 
 
-SPLIT, SLICE = ops["_split"], ops["_slice"]
-
-
 def _quick_split(x, size: int, dim: int) -> tuple:
     """Parts of `size` along a dim of a tensor that `is_splittable`."""
     a = x._a
@@ -99,11 +96,11 @@ def _quick_split(x, size: int, dim: int) -> tuple:
     before, n = (slice(None),) * dim, a.shape[dim]
     starts = range(0, n, size)
     values = x, [min(size, n - i) for i in starts], dim, "SplitBackward0"
-    parts = equal_parts(SPLIT, values, "Split", SLICE, dim, size, lambda: a[(*before, slice(0, size))])
+    parts = equal_parts(ops["_split"], values, "Split", ops["_slice"], dim, size, lambda: a[(*before, slice(0, size))])
     if parts is not False:
         return parts
     arrays = [a[(*before, slice(i, i + size))] for i in starts]
-    return parts_of(SPLIT, values, "Split", SLICE, [(dim, i, min(i + size, n), 1) for i in starts], arrays)
+    return parts_of(ops["_split"], values, "Split", ops["_slice"], [(dim, i, min(i + size, n), 1) for i in starts], arrays)
 
 
 def _split_at(x, sizes: list, dim: int, name: str) -> tuple:
