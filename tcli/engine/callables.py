@@ -47,6 +47,7 @@ from .tape import (
     SMALL,
     AccumulateGrad,
     Node,
+    Pick,
     Saved,
     ShownNode,
     edge_of,
@@ -84,7 +85,8 @@ if native.kernels is not None:
         "second": SECOND, "result": RESULT, "shape": SHAPE, "out": OUT, "edge_of": edge_of, "locate": locate,
         "note_expansion": note_expansion, "kernel_of": kernel_of, "record_single": record_single, "view_of": view_of,
         "record_view": record_view, "readers": readers, "sizes": sizes, "size_of": size_of, "plan": Plan,
-        "numpy": np, "dtype": dtype, "shown": ShownNode, "accumulate": AccumulateGrad, "op": Op, **backward.steps()})
+        "numpy": np, "dtype": dtype, "shown": ShownNode, "accumulate": AccumulateGrad, "pick": Pick, "op": Op,
+        **backward.steps()})
     native.set_small(SMALL)
 
 

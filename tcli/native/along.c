@@ -160,8 +160,8 @@ static void walk_of(Along *a, PyArrayObject *x, PyArrayObject *index, PyArrayObj
             a->along = new;
             continue;
         }
-        Dim *before = &a->dims[a->n_dims - 1];
-        if (a->n_dims && !(writes && d == dim) && continues(before, &new)) {
+        Dim *before = a->n_dims ? &a->dims[a->n_dims - 1] : NULL;
+        if (before && !(writes && d == dim) && continues(before, &new)) {
             new.n *= before->n;
             *before = new;
         } else {

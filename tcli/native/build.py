@@ -1,6 +1,7 @@
 """Compiles the kernels beside this file: `python -m tcli.native.build`. Without a C compiler it says so and leaves it.
 
-With --check it compiles nothing and exits with 1 where the modules do not belong to the sources.
+TCLI_NATIVE_FLAGS are more flags for the compiler, "-fsanitize=address,undefined -O1" for one. With --check it compiles
+nothing and exits with 1 where the modules do not belong to the sources.
 
 Imports nothing of tcli: the build hook of pyproject.toml runs it before tcli is installed.
 """
@@ -51,11 +52,13 @@ def _compile(name: str, level: int, flags: tuple, where: Path):
     objects_dir.mkdir(parents=True, exist_ok=True)
     include = [f"-I{sysconfig.get_path('include')}", f"-I{numpy.get_include()}"]
     define = [f"-DMODULE={name}", f"-DLEVEL={level}", f"-DSOURCES={sources_hash()}"]
+    further = shlex.split(os.environ.get("TCLI_NATIVE_FLAGS", ""))
     jobs, objects = [], []
     for source in sorted(HERE.glob("*.c")):
         target = objects_dir / (source.stem + ".o")
         own = () if source.name == "module.c" else (*flags, *OWN_FLAGS.get(source.name, ()))
-        jobs.append(subprocess.Popen([*compiler, *FLAGS, *own, *define, *include, "-c", str(source), "-o", str(target)]))
+        command = [*compiler, *FLAGS, *own, *further, *define, *include, "-c", str(source), "-o", str(target)]
+        jobs.append(subprocess.Popen(command))
         objects.append(str(target))
 
     def link() -> Path:
@@ -65,7 +68,7 @@ def _compile(name: str, level: int, flags: tuple, where: Path):
         shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
         made = where / (name + suffix)
         fresh = objects_dir / made.name  # renamed at the end: a program that runs may have the old one loaded
-        subprocess.run([*compiler, *shared, "-pthread", *objects, "-lm", "-o", str(fresh)], check=True)
+        subprocess.run([*compiler, *shared, *further, "-pthread", *objects, "-lm", "-o", str(fresh)], check=True)
         fresh.replace(made)
         for f in objects_dir.iterdir():
             f.unlink()

@@ -292,11 +292,11 @@ static PyObject *bind_engine(PyObject *self, PyObject *words) {
                             &engine.first, &engine.second, &engine.result, &engine.shape, &engine.out, &engine.edge_of,
                             &engine.locate, &engine.note_expansion, &engine.kernel_of, &engine.record_single, &engine.view_of,
                             &engine.record_view, &engine.readers, &engine.sizes, &engine.size_of, &engine.numpy, &engine.dtype, (PyObject **)&engine.shown,
-                            (PyObject **)&engine.accumulate, (PyObject **)&engine.op, &engine.raw_names, &engine.send_raw,
+                            (PyObject **)&engine.accumulate, (PyObject **)&engine.op, &engine.pick, &engine.raw_names, &engine.send_raw,
                             &engine.sum_array, &engine.joint_raw, &engine.walk_on, &engine.finish, (PyObject **)&engine.tensor};
     const char *names[] = {"node", "saved", "ready", "classes", "state", "first", "second", "result", "shape", "out", "edge_of",
                            "locate", "note_expansion", "kernel_of", "record_single", "view_of", "record_view", "readers", "sizes", "size_of", "numpy", "dtype",
-                           "shown", "accumulate", "op", "raw_names", "send_raw", "sum_array", "joint_raw", "walk_on", "finish",
+                           "shown", "accumulate", "op", "pick", "raw_names", "send_raw", "sum_array", "joint_raw", "walk_on", "finish",
                            "tensor"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!(*objects[i] = taken(words, names[i]))) return NULL;

@@ -290,24 +290,44 @@ static bool count_write(Fields *x) {
     return version && PyList_SetItem(x->v, 0, version) == 0;
 }
 
-/* x += other, for a number or a tensor of the same shape and dtype. */
+/* number * b in new memory, for `x.add_(b, alpha=number)`; NULL with an error where there is none. */
+static char *scaled(PyArrayObject *b, int kind, Number factor) {
+    isize n = PyArray_SIZE(b);
+    char *made = PyMem_Malloc(PyArray_NBYTES(b) + 1);
+    if (!made) return (char *)PyErr_NoMemory();
+    if (kind == OF_FLOAT32)
+        for (isize i = 0; i < n; i++) ((float *)made)[i] = ((float *)PyArray_DATA(b))[i] * factor.f;
+    else
+        for (isize i = 0; i < n; i++) ((double *)made)[i] = ((double *)PyArray_DATA(b))[i] * factor.d;
+    return made;
+}
+
+static bool is_alpha(PyObject *names) {
+    return PyTuple_GET_SIZE(names) == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "alpha") == 0;
+}
+
+/* x += other, for a number or a tensor of the same shape and dtype, which `alpha` may scale. */
 static PyObject *call_write(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
-    if (PyVectorcall_NARGS(nargsf) != 2 || names || !is_ready(args[0]) || !may_be_written((Fields *)args[0]))
+    if (PyVectorcall_NARGS(nargsf) != 2 || (names && !is_alpha(names)) || !is_ready(args[0]) ||
+        !may_be_written((Fields *)args[0]))
         return go_on(way, args, nargsf, names);
     PyArrayObject *a = array_of(args[0]), *b = NULL;
     int kind = a ? kind_of(a) : -1;
-    Number number;
+    Number number, factor;
     bool fits = kind >= 0 && kind != OF_INT64 && way->loops[kind].fn && PyArray_ISCARRAY(a) &&
                 way->loops[kind].out == PyArray_TYPE(a);
     if (fits && is_ready(args[1])) {
         b = array_of(args[1]);
         fits = b && !records((Fields *)args[1]) && kind_of(b) == kind && is_flat(b) && same_shape(a, b) && !overlap(a, b);
     } else fits = fits && as_number(args[1], kind, false, &number);
-    if (!fits) return go_on(way, args, nargsf, names);
+    if (!fits || (names && (!b || !as_number(args[2], kind, false, &factor)))) return go_on(way, args, nargsf, names);
+    char *own = names ? scaled(b, kind, factor) : NULL;
+    if (names && !own) return NULL;
     npy_intp n = PyArray_SIZE(a), size = PyArray_ITEMSIZE(a), steps[] = {size, b ? size : 0, size};
-    char *data[] = {PyArray_BYTES(a), b ? PyArray_BYTES(b) : (char *)&number, PyArray_BYTES(a)};
+    char *data[] = {PyArray_BYTES(a), own ? own : b ? PyArray_BYTES(b) : (char *)&number, PyArray_BYTES(a)};
     if (n) way->loops[kind].fn(data, &n, steps, way->loops[kind].data);
+    PyMem_Free(own);
     return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 

@@ -4,7 +4,6 @@
    vectors of: first along the rows that a window spans, then along the places in a row. */
 #include "vectors.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -106,14 +105,14 @@ static bool read_maxima(Pooling *p, PyObject *const *args) {
         return false;
     isize taps = 1;
     for (int d = 0; d < 3; d++) {
-        if (p->kernel[d] < 1 || p->stride[d] < 1 || p->dilation[d] < 1 || p->kernel[d] > 4096) return false;
+        if (p->kernel[d] < 1 || p->stride[d] < 1 || p->dilation[d] < 1 || p->kernel[d] > 1000) return false;
         taps *= p->kernel[d];
         isize last = (p->out[d] - 1) * p->stride[d] - p->low[d]; /* where the last window begins */
         if (last >= p->in[d] || blocks_of(p->low[d], p->dilation[d]) >= p->kernel[d] ||
             (p->low[d] && p->dilation[d] > p->in[d]))
             return false;
     }
-    return taps < INT_MAX;
+    return taps < 1 << 30;
 }
 
 /* (y or places, x, kernel, stride, pads, dilation) */

@@ -6,7 +6,7 @@
    there. For a row of windows the largest number of each column comes first, with the row of the window where it is; from
    these the largest of each window. Of equals the one in the first row counts, and in that row the first. */
 
-#define NOWHERE INT_MAX /* the row of what is not inside */
+#define NOWHERE (1 << 20) /* the row of what is not inside: more than any, and small enough to be multiplied */
 
 typedef struct {
     isize pitch;    /* of a copied row: whole vectors */

@@ -42,7 +42,7 @@ typedef struct {
     PyObject *one, *sizes, *size_of; /* 1; {shape: Size}, and what makes a Size */
     PyObject *numpy, *dtype; /* the module, and the class of dtypes */
     isize small; /* elements of the largest small tensor */
-    PyObject *raw_names, *send_raw, *sum_array, *joint_raw, *walk_on, *finish; /* of engine/backward.py */
+    PyObject *pick, *raw_names, *send_raw, *sum_array, *joint_raw, *walk_on, *finish; /* of engine/backward.py */
     isize saves, raw, rules, variable; /* where they lie in a plan, and in the end of a path */
     struct { isize hooks, before, post_hooks; } of_leaf;
     struct { isize tensor_slots, plans, grad_name, list_slot, frees; } of_op;

@@ -8,7 +8,7 @@ where gradients are recorded; they carry (name, index) for that.
 from ..engine.args import type_name, wrap_dim
 from ..engine.callables import short_way
 from ..engine.dispatch import note_view
-from ..engine.quick_views import is_splittable, parts_of
+from ..engine.quick_views import equal_parts, is_splittable, parts_of
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.tensor import Tensor
 from ..engine.ways import MISSING
@@ -80,10 +80,16 @@ def _quick_unbind(o, slow):
         a = x._a
         dim %= a.ndim
         before = (slice(None),) * dim
+        parts = equal_parts(unbind_op, (x, dim), "Unbind", select, dim, 0, lambda: a[(*before, 0, Ellipsis)])
+        if parts is not False:
+            return parts
         n = a.shape[dim]
         arrays = list(a) if not dim and a.ndim > 1 else [a[(*before, i, Ellipsis)] for i in range(n)]
         return parts_of(unbind_op, (x, dim), "Unbind", select, [(dim, i) for i in range(n)], arrays)
     return fn
+
+
+SPLIT, SLICE = ops["_split"], ops["_slice"]
 
 
 def _quick_split(x, size: int, dim: int) -> tuple:
@@ -92,9 +98,12 @@ def _quick_split(x, size: int, dim: int) -> tuple:
     dim %= a.ndim
     before, n = (slice(None),) * dim, a.shape[dim]
     starts = range(0, n, size)
-    arrays = [a[(*before, slice(i, i + size))] for i in starts]
     values = x, [min(size, n - i) for i in starts], dim, "SplitBackward0"
-    return parts_of(ops["_split"], values, "Split", ops["_slice"], [(dim, i, min(i + size, n), 1) for i in starts], arrays)
+    parts = equal_parts(SPLIT, values, "Split", SLICE, dim, size, lambda: a[(*before, slice(0, size))])
+    if parts is not False:
+        return parts
+    arrays = [a[(*before, slice(i, i + size))] for i in starts]
+    return parts_of(SPLIT, values, "Split", SLICE, [(dim, i, min(i + size, n), 1) for i in starts], arrays)
 
 
 def _split_at(x, sizes: list, dim: int, name: str) -> tuple:

@@ -4,7 +4,7 @@ from ..engine import dtypes
 from ..engine.args import broadcast_shapes as common_shape
 from ..engine.args import type_name, wrap_dim
 from ..engine.callables import short_way
-from ..engine.quick_views import is_plain, reshaping, view_of
+from ..engine.quick_views import in_c, is_plain, reshaping, view_of
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.storage import address, root_of
 from ..engine.warn import warn_once
@@ -194,7 +194,7 @@ def _quick_flatten(o, slow):
             return x
         r = a.reshape(-1)
         return view_of(ops["reshape"], x, (r.shape,), r)
-    return fn
+    return in_c("flattening", ops["reshape"], {}, fn) or fn
 
 
 @composite("unflatten", at="torch tensor", samples=["r(2, 6), 1, (2, 3)", "r(6), 0, (-1, 2)"], out=False)
