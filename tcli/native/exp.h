@@ -9,12 +9,12 @@
 #include "native.h"
 
 INLINE float power_of_two_float(int32_t n) {
-    union { int32_t bits; float value; } p = {(n + 127) << 23};
+    union { int32_t bits; float value; } p = {(int32_t)((uint32_t)(n + 127) << 23)};
     return p.value;
 }
 
 INLINE double power_of_two_double(int64_t n) {
-    union { int64_t bits; double value; } p = {(n + 1023) << 52};
+    union { int64_t bits; double value; } p = {(int64_t)((uint64_t)(n + 1023) << 52)};
     return p.value;
 }
 

@@ -171,7 +171,7 @@ static bool as_number(PyObject *o, int kind, bool integers, Number *number) {
 
 static bool same_shape(PyArrayObject *a, PyArrayObject *b) {
     int n = PyArray_NDIM(a);
-    return n == PyArray_NDIM(b) && !memcmp(PyArray_DIMS(a), PyArray_DIMS(b), n * sizeof(npy_intp));
+    return n == PyArray_NDIM(b) && (!n || !memcmp(PyArray_DIMS(a), PyArray_DIMS(b), n * sizeof(npy_intp)));
 }
 
 /* Runs the loop where the sides are of one shape or one of them is a single number. */
