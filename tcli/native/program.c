@@ -65,24 +65,22 @@ static char *scratch_room(isize size) {
     return room.memory;
 }
 
-#define CHOICE(T)                                                                                              \
-    static void choose_##T(char *const *p, const isize *s, isize n, bool gate) {                               \
-        if (s[0] == 1 && s[1] == (isize)sizeof(T) && (gate || s[2] == (isize)sizeof(T))) {                     \
-            const uint8_t *mask = (const uint8_t *)p[0];                                                       \
-            const T *a = (const T *)p[1], *b = gate ? a : (const T *)p[2];                                     \
-            T *out = (T *)p[3];                                                                                \
-            if (gate) { SIMD for (isize i = 0; i < n; i++) out[i] = mask[i] ? a[i] : 0; }                      \
-            else { SIMD for (isize i = 0; i < n; i++) out[i] = mask[i] ? a[i] : b[i]; }                        \
-        } else if (s[0] == 1 && s[1] == (isize)sizeof(T) && s[2] == 0) {                                       \
-            const uint8_t *mask = (const uint8_t *)p[0];                                                       \
-            const T *a = (const T *)p[1], other = *(const T *)p[2];                                            \
-            T *out = (T *)p[3];                                                                                \
-            SIMD for (isize i = 0; i < n; i++) out[i] = mask[i] ? a[i] : other;                                \
-        } else                                                                                                 \
-            for (isize i = 0; i < n; i++) {                                                                    \
-                T other = gate ? 0 : *(const T *)(p[2] + i * s[2]);                                            \
-                ((T *)p[3])[i] = *(const uint8_t *)(p[0] + i * s[0]) ? *(const T *)(p[1] + i * s[1]) : other;  \
-            }                                                                                                  \
+/* One number or the other, without a branch: masks are seldom such that a processor could foresee them. */
+#define CHOICE(T)                                                                                                  \
+    static void choose_##T(char *const *p, const isize *s, isize n, bool gate) {                                   \
+        const isize size = sizeof(T);                                                                              \
+        const uint8_t *mask = (const uint8_t *)p[0];                                                               \
+        const T *a = (const T *)p[1], *b = (const T *)p[2], one = *a, other = gate ? 0 : *b;                       \
+        T *out = (T *)p[3];                                                                                        \
+        bool flat = s[0] == 1, many = s[1] == size, all = !gate && s[2] == size;                                   \
+        if (flat && many && all) { SIMD for (isize i = 0; i < n; i++) out[i] = mask[i] ? a[i] : b[i]; }            \
+        else if (flat && many && (gate || !s[2])) { SIMD for (isize i = 0; i < n; i++) out[i] = mask[i] ? a[i] : other; } \
+        else if (flat && !s[1] && all) { SIMD for (isize i = 0; i < n; i++) out[i] = mask[i] ? one : b[i]; }       \
+        else                                                                                                       \
+            for (isize i = 0; i < n; i++) {                                                                        \
+                T first = *(const T *)(p[1] + i * s[1]), second = gate ? 0 : *(const T *)(p[2] + i * s[2]);        \
+                out[i] = second ^ ((first ^ second) & -(T)(p[0][i * s[0]] != 0));                                  \
+            }                                                                                                      \
     }
 CHOICE(uint32_t)
 CHOICE(uint64_t)
