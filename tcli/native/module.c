@@ -43,6 +43,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         record_methods,
         products_methods,
         backward_methods,
+        small_methods,
         norms_methods,
         optim_methods,
         rows_methods,

@@ -109,6 +109,7 @@ extern PyMethodDef views_methods[];
 extern PyMethodDef record_methods[];
 extern PyMethodDef products_methods[];
 extern PyMethodDef backward_methods[];
+extern PyMethodDef small_methods[];
 bool add_fields(PyObject *module);
 bool add_ways(PyObject *module);
 extern PyMethodDef rows_methods[];

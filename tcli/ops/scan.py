@@ -88,7 +88,17 @@ def _by_rows(xp, ufunc, x, dim, wide, kept):
     return out
 
 
-@op("cumsum", out="of dtype", at="torch tensor tensor_", samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"],
+def _small_scan(product: bool):
+    """The maker of the kernel of small arrays."""
+    def make(ndim: int, dim: int, dtype):
+        def run(x):
+            r = native.scan_small(x, dim, product) if dtype is None and ndim else False
+            return r if r is not False else _accumulated(np, np.multiply if product else np.add, x, dim, dtype)
+        return run
+    return make
+
+
+@op("cumsum", small=_small_scan(False), out="of dtype", at="torch tensor tensor_", samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"],
     check=_no_integer_gradient,
     vjp={"x": lambda k, g, dim: k._cumsum_back(g, dim)})
 def cumsum(xp, x, dim: "Dim", *, dtype: "DType?" = None):
@@ -136,7 +146,7 @@ def _cumprod_with_zeros(k, g, x, dim: int):
     return k.cumprod(k._shifted(x, dim, 1, False), dim) * k.cat(sums[::-1], dim)
 
 
-@op("cumprod", out="of dtype", at="torch tensor tensor_", vjp={"x": _cumprod_rule}, check=_no_integer_gradient,
+@op("cumprod", small=_small_scan(True), out="of dtype", at="torch tensor tensor_", vjp={"x": _cumprod_rule}, check=_no_integer_gradient,
     samples=[*SAMPLES, "torch.tensor([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0]]), 1"])
 def cumprod(xp, x, dim: "Dim", *, dtype: "DType?" = None):
     """Running products along a dim.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import native
 from ..engine import dtypes
 from ..engine.args import to_dims
 from ..engine.placement import holds
@@ -93,7 +94,24 @@ def _fused(kernel):
     return on_expressions
 
 
-@op("_var", at="", fuse=_fused(lambda xp, x, dim, *rest: _variance(xp, x, axes(x, dim), dim, *rest)),
+def _small_spread(root: bool):
+    """The maker of the kernel of small arrays; `dim` is None or a tuple."""
+    def make(ndim: int, dim, correction, keepdim):
+        if dim is not None and len(dim) > 1:
+            return None
+        along = dim[0] if dim and ndim else None
+
+        def run(x):
+            r = native.spread_small(x, along, correction, keepdim, root) if type(x) is np.ndarray else False
+            if r is not False:
+                return r
+            r = _variance(np, x, axes(x, dim), dim, correction, keepdim)
+            return np.sqrt(r) if root else r
+        return run
+    return make
+
+
+@op("_var", at="", small=_small_spread(False), fuse=_fused(lambda xp, x, dim, *rest: _variance(xp, x, axes(x, dim), dim, *rest)),
     grad_name="VarBackward0", vjp={"x": _var_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
              "c(4), None, 1, False"])
@@ -101,7 +119,7 @@ def _var(xp, x, dim: "any", correction: "any", keepdim: "any"):
     return _variance(xp, x, axes(x, dim), dim, correction, keepdim)
 
 
-@op("_std", at="", fuse=_fused(lambda xp, x, dim, *rest: xp.sqrt(_variance(xp, x, axes(x, dim), dim, *rest))),
+@op("_std", at="", small=_small_spread(True), fuse=_fused(lambda xp, x, dim, *rest: xp.sqrt(_variance(xp, x, axes(x, dim), dim, *rest))),
     grad_name="StdBackward0", vjp={"x": _std_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
              "torch.ones(3), None, 1, False"])
