@@ -98,7 +98,8 @@ def _small_scan(product: bool):
     return make
 
 
-@op("cumsum", small=_small_scan(False), out="of dtype", at="torch tensor tensor_", samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"],
+@op("cumsum", small=_small_scan(False), out="of dtype", at="torch tensor tensor_",
+    samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"],
     check=_no_integer_gradient,
     vjp={"x": lambda k, g, dim: k._cumsum_back(g, dim)})
 def cumsum(xp, x, dim: "Dim", *, dtype: "DType?" = None):
@@ -146,7 +147,8 @@ def _cumprod_with_zeros(k, g, x, dim: int):
     return k.cumprod(k._shifted(x, dim, 1, False), dim) * k.cat(sums[::-1], dim)
 
 
-@op("cumprod", small=_small_scan(True), out="of dtype", at="torch tensor tensor_", vjp={"x": _cumprod_rule}, check=_no_integer_gradient,
+@op("cumprod", small=_small_scan(True), out="of dtype", at="torch tensor tensor_",
+    vjp={"x": _cumprod_rule}, check=_no_integer_gradient,
     samples=[*SAMPLES, "torch.tensor([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0]]), 1"])
 def cumprod(xp, x, dim: "Dim", *, dtype: "DType?" = None):
     """Running products along a dim.

@@ -111,7 +111,8 @@ def _small_spread(root: bool):
     return make
 
 
-@op("_var", at="", small=_small_spread(False), fuse=_fused(lambda xp, x, dim, *rest: _variance(xp, x, axes(x, dim), dim, *rest)),
+@op("_var", at="", small=_small_spread(False),
+    fuse=_fused(lambda xp, x, dim, *rest: _variance(xp, x, axes(x, dim), dim, *rest)),
     grad_name="VarBackward0", vjp={"x": _var_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
              "c(4), None, 1, False"])
@@ -119,7 +120,8 @@ def _var(xp, x, dim: "any", correction: "any", keepdim: "any"):
     return _variance(xp, x, axes(x, dim), dim, correction, keepdim)
 
 
-@op("_std", at="", small=_small_spread(True), fuse=_fused(lambda xp, x, dim, *rest: xp.sqrt(_variance(xp, x, axes(x, dim), dim, *rest))),
+@op("_std", at="", small=_small_spread(True),
+    fuse=_fused(lambda xp, x, dim, *rest: xp.sqrt(_variance(xp, x, axes(x, dim), dim, *rest))),
     grad_name="StdBackward0", vjp={"x": _std_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
              "torch.ones(3), None, 1, False"])

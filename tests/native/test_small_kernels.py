@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tcli.ops  # noqa: F401  declares the ops
 from tcli import native
 from tcli.engine.registry import T
 from tcli.engine.tensor import tensor
