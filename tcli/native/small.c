@@ -59,7 +59,7 @@ static PyObject *scan_small(PyObject *self, PyObject *const *args, Py_ssize_t n)
 
 #define SPREAD(T)                                                                          \
     static void spread_##T(const T *x, T *out, Along along, double correction, bool root) { \
-        double count = along.n > correction ? along.n - correction : 0;                    \
+        double count = along.n && along.n > correction ? along.n - correction : 0;         \
         for (isize i = 0; i < along.outer; i++)                                            \
             for (isize k = 0; k < along.inner; k++) {                                      \
                 const T *line = x + i * along.n * along.inner + k;                         \

@@ -53,7 +53,7 @@ def test_running_sums_are_those_of_numpy(name, shape, dtype, without):
 @pytest.mark.parametrize("name", ["var", "std"])
 def test_variances_are_those_of_numpy(name, shape, dtype, without):
     x = values(shape, dtype)
-    calls = [{}, {"correction": 0}, {"correction": 1.5}, {"correction": 9}, {"dim": (), "keepdim": True}]
+    calls = [{}, {"correction": 0}, {"correction": 1.5}, {"correction": 9}, {"correction": -2}, {"dim": (), "keepdim": True}]
     if shape:
         calls += [{"dim": dim, "keepdim": keepdim} for dim in range(-len(shape), len(shape)) for keepdim in (True, False)]
     for call in calls:
