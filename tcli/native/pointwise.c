@@ -279,9 +279,20 @@ static bool overlap(PyArrayObject *a, PyArrayObject *b) {
     return from != other && from < other + PyArray_NBYTES(b) && other < from + PyArray_NBYTES(a);
 }
 
+/* Whether expressions wait on the memory of an array, or may. */
+static bool is_read_later(PyObject *a) {
+    if (!PyDict_GET_SIZE(engine.readers)) return false;
+    while (PyArray_CheckExact(a) && PyArray_BASE((PyArrayObject *)a)) a = PyArray_BASE((PyArrayObject *)a);
+    PyObject *key = PyArray_CheckExact(a) ? PyLong_FromVoidPtr(a) : NULL;
+    bool found = !key || PyDict_Contains(engine.readers, key) != 0;
+    Py_XDECREF(key);
+    PyErr_Clear();
+    return found;
+}
+
 static bool may_be_written(Fields *x) {
     return !records(x) && x->inference == Py_False && (x->base == Py_None || !records((Fields *)x->base)) &&
-           !is_set(engine.of_state.where) && !PyDict_GET_SIZE(engine.readers);
+           !is_set(engine.of_state.where) && !is_read_later(x->a);
 }
 
 /* The one version more that a write makes. */

@@ -62,6 +62,10 @@ def _accumulated(xp, ufunc, x, dim, dtype, back: bool = False):
     wide = np.float64 if kept == np.float32 or dtype is not None and is_half(kept) else kept
     if not x.ndim or not x.size:
         return x.astype(kept)
+    if not back and kept == x.dtype and type(x) is np.ndarray:
+        small = native.scan_small(x, dim, ufunc is np.multiply)
+        if small is not False:
+            return small
     if not back and dim == x.ndim - 1 and kept == x.dtype and type(x) is np.ndarray and x.size < LARGE:
         out = np.empty(x.shape, x.dtype)
         if native.scan(x, out, x.shape[-1], ufunc is np.multiply):
@@ -88,17 +92,7 @@ def _by_rows(xp, ufunc, x, dim, wide, kept):
     return out
 
 
-def _small_scan(product: bool):
-    """The maker of the kernel of small arrays."""
-    def make(ndim: int, dim: int, dtype):
-        def run(x):
-            r = native.scan_small(x, dim, product) if dtype is None and ndim else False
-            return r if r is not False else _accumulated(np, np.multiply if product else np.add, x, dim, dtype)
-        return run
-    return make
-
-
-@op("cumsum", small=_small_scan(False), out="of dtype", at="torch tensor tensor_",
+@op("cumsum", out="of dtype", at="torch tensor tensor_",
     samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"],
     check=_no_integer_gradient,
     vjp={"x": lambda k, g, dim: k._cumsum_back(g, dim)})
@@ -147,7 +141,7 @@ def _cumprod_with_zeros(k, g, x, dim: int):
     return k.cumprod(k._shifted(x, dim, 1, False), dim) * k.cat(sums[::-1], dim)
 
 
-@op("cumprod", small=_small_scan(True), out="of dtype", at="torch tensor tensor_",
+@op("cumprod", out="of dtype", at="torch tensor tensor_",
     vjp={"x": _cumprod_rule}, check=_no_integer_gradient,
     samples=[*SAMPLES, "torch.tensor([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0]]), 1"])
 def cumprod(xp, x, dim: "Dim", *, dtype: "DType?" = None):

@@ -140,3 +140,13 @@ def test_the_engine_is_told_of_new_limits():
         assert (x + x).tolist() == [2, 2, 2]
     finally:
         native.set_small(1 << 14)
+
+
+@compiled
+@pytest.mark.parametrize("write", ["x[0].add_(1)", "x[0] += 1", "x[0, :4].mul_(3)", "r = x[0]; r -= r"])
+def test_a_short_write_into_memory_that_an_expression_reads_leaves_it_its_value(write):
+    session = Session()
+    session.run("import torch\nx = torch.ones(600, 1000); z = torch.ones(3)")
+    session.run(f"y = x * 2 + 1\n{write}\nz.add_(1)")
+    assert session.eval("y[0].tolist()") == [3.0] * 1000
+    assert session.eval("z.tolist()") == [2.0] * 3
