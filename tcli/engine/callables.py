@@ -38,6 +38,7 @@ from .notes import note_expansion, shortcuts
 from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
 from .overlap import related
 from .overrides import Overridden, answers
+from .passing import giving_several, is_several, with_shortcut
 from .quick_views import record_view, view_of
 from .registry import FIRST, RESULT, SECOND, SHAPE, Op, Plan, T, ops, plan_for
 from .tape import (
@@ -101,11 +102,13 @@ def make_function(o: Op):
     elif o in _makers:
         fn = _makers[o](o, _long_road(o))
     elif o in _shortcuts:
-        fn = _with_shortcut(o, _shortcuts[o])
+        fn = with_shortcut(o, _shortcuts[o])
     elif is_single(o):
         fn = single(o)
     elif is_composed(o):
         fn = composed(o)
+    elif is_several(o):
+        fn = giving_several(o)
     elif is_multiple(o):
         fn = multiple(o, finish)
     else:
@@ -142,16 +145,6 @@ def short_way(name: str):
 
 def _long_road(o: Op):
     return lambda *args, **kwargs: call(o, args, kwargs)
-
-
-def _with_shortcut(o: Op, quick):
-    def fn(*args, **kwargs):
-        try:
-            result = quick(*args, **kwargs)
-        except (TypeError, ValueError, AttributeError, TcliError):
-            result = NotImplemented
-        return result if result is not NotImplemented else call(o, args, kwargs)
-    return fn
 
 
 def finish(o: Op, values, r, needs: bool, name: str | None = None):

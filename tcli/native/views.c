@@ -4,8 +4,6 @@
 #define PRUNED_FROM 64
 #define MOST_DIMS 16
 
-PyObject *with_options(PyObject *const *args, vectorcallfunc call);
-
 /* ---------------------------------------------------------------- the tensor around a view */
 
 /* Throws out dead views where a list of them has come to a power of two. */
@@ -175,10 +173,7 @@ static bool note_part(Fields *t, Fields *x, PyObject *op, PyObject *options, PyO
     put(&t->view, view);
     put(&t->several, several);
     if (node != Py_None) {
-        PyObject *pick = PyObject_CallFunction(engine.pick, "OnO", node, i, t->a);
-        if (!pick) return false;
-        put(&t->node, pick);
-        put(&t->rg, Py_NewRef(Py_True));
+        if (!record_pick(t, node, i)) return false;
     }
     return note_in_root(root, (PyObject *)t);
 }

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from .. import native
 from ..engine import dtypes
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, rule_helper
@@ -112,7 +113,7 @@ def _small_sum(ndim: int, dim, keepdim: bool, dtype):
             if ones is not None:
                 return x.ravel().dot(ones)
         return small_sum(x, dim, keepdim) if d.kind == "f" else np.add.reduce(x, dim, np.int64, None, keepdim)
-    return run
+    return native.few("sum", ndim, dim, keepdim, run) or run
 
 
 # The ones of `small_sum` by length, there once it has been asked.
@@ -213,7 +214,7 @@ def _small_mean(ndim: int, dim, keepdim: bool, dtype):
         if x.dtype.kind != "f" or not x.size:
             raise TypeError
         return add(x) / kind(x.size if whole else x.shape[place])
-    return run
+    return native.few("mean", ndim, place, keepdim, run) or run
 
 
 @op("mean", out=_mean_out, fuse=True, small=_small_mean, at="torch tensor", grad_name=numbered("Mean"),
