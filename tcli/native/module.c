@@ -43,6 +43,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         options_methods,
         several_methods,
         views_methods,
+        splits_methods,
         record_methods,
         products_methods,
         backward_methods,

@@ -109,6 +109,7 @@ extern PyMethodDef pointwise_methods[];
 extern PyMethodDef options_methods[];
 extern PyMethodDef several_methods[];
 extern PyMethodDef views_methods[];
+extern PyMethodDef splits_methods[];
 extern PyMethodDef record_methods[];
 extern PyMethodDef products_methods[];
 extern PyMethodDef backward_methods[];

@@ -93,7 +93,7 @@ PyObject *option_of(PyObject *fetch, PyObject *options) {
 
 static PyObject *saved_value(PyObject *fetch, PyObject *x, PyObject *edge_x, PyObject *y, PyObject *edge_y, PyObject *options,
                              Fields *t) {
-    if (fetch == engine.result) return saved_of(t, engine.out);
+    if (fetch == engine.result) return t ? saved_of(t, engine.out) : NULL;
     if (fetch == engine.shape) return shape_of(array_of(x));
     if (fetch == engine.first) return is_ready(x) ? saved_of((Fields *)x, edge_x) : Py_NewRef(x);
     if (fetch == engine.second && y) return is_ready(y) ? saved_of((Fields *)y, edge_y) : Py_NewRef(y);

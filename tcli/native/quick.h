@@ -182,6 +182,12 @@ PyObject *name_of_node(Way *way, PyObject *x, PyObject *options);
 /* A way made of (op, plan, memory, named, slow). */
 PyObject *with_options(PyObject *const *args, vectorcallfunc call);
 
+/* Notes a view among those of its root. */
+bool note_in_root(Fields *root, PyObject *t);
+
+/* The array of a small tensor that views may be taken of. */
+PyArrayObject *viewed_array(PyObject *x);
+
 PyObject *call_view(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names);
 
 #endif
