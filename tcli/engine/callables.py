@@ -32,7 +32,8 @@ from .dispatch import (
     record,
     wrap,
 )
-from .dtypes import dtype, get_default_dtype
+from .dtypes import by_numpy, dtype, get_default_dtype
+from .fields import dtype_of
 from .meta import MetaArray
 from .notes import note_expansion, shortcuts
 from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
@@ -58,7 +59,7 @@ from .tape import (
     saved_as_is,
     state,
 )
-from .waiting import before_write, readers
+from .waiting import before_write, exposed, readers
 
 asarray, defer_one, defer_pair = np.asarray, fuse.defer_one, fuse.defer_pair
 
@@ -85,7 +86,7 @@ if native.kernels is not None:
         "tensor": Tensor, "classes": tuple(READY), "ready": READY, "node": Node, "saved": Saved, "state": state, "first": FIRST,
         "second": SECOND, "result": RESULT, "shape": SHAPE, "out": OUT, "edge_of": edge_of, "locate": locate,
         "note_expansion": note_expansion, "kernel_of": kernel_of, "record_single": record_single, "view_of": view_of,
-        "record_view": record_view, "readers": readers, "sizes": sizes, "size_of": size_of, "plan": Plan,
+        "record_view": record_view, "readers": readers, "exposed": exposed, "dtypes": by_numpy, "dtype_of": dtype_of, "sizes": sizes, "size_of": size_of, "plan": Plan,
         "numpy": np, "dtype": dtype, "shown": ShownNode, "accumulate": AccumulateGrad, "pick": Pick, "op": Op,
         **backward.steps()})
     native.set_small(SMALL)

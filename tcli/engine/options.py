@@ -8,6 +8,8 @@ small array needs.
 
 from __future__ import annotations
 
+from functools import update_wrapper
+
 import numpy as np
 
 from .. import native
@@ -55,6 +57,14 @@ def plain_target(x):
     return a
 
 
+def compiled(kind: str):
+    """A decorator: does the common case of a function that writes in compiled code, where there is some."""
+    def make(fn):
+        way = getattr(native, kind)(fn)
+        return update_wrapper(way, fn) if way else fn
+    return make
+
+
 # ---------------------------------------------------------------- an op on one tensor
 
 def is_single(o: Op) -> bool:
@@ -62,7 +72,8 @@ def is_single(o: Op) -> bool:
 
     One with a check has it for options that it has a `small` of: with them there is nothing to check.
     """
-    return takes_one(o) and (o.check is None or o.small is not None) and o.out_count == 1 and not o.fields and "inplace" not in o.index and "out" not in o.index
+    return (takes_one(o) and (o.check is None or o.small is not None) and o.out_count == 1 and not o.fields
+            and "inplace" not in o.index and "out" not in o.index)
 
 
 def single(o: Op):

@@ -39,7 +39,7 @@ static const struct {
 } parts[] = {
     PART(pick), PART(node), PART(saved), PART(ready), PART(classes), PART(state), PART(first), PART(second),
     PART(result), PART(shape), PART(out), PART(edge_of), PART(locate), PART(note_expansion), PART(kernel_of),
-    PART(record_single), PART(view_of), PART(record_view), PART(readers), PART(sizes), PART(size_of), PART(numpy),
+    PART(record_single), PART(view_of), PART(record_view), PART(readers), PART(exposed), PART(dtypes), PART(dtype_of), PART(sizes), PART(size_of), PART(numpy),
     PART(dtype), PART(shown), PART(accumulate), PART(op), PART(raw_names), PART(send_raw), PART(sum_array),
     PART(joint_raw), PART(walk_on), PART(finish), PART(tensor),
 };

@@ -5,7 +5,8 @@
    does not take (another dtype, an array with gaps) goes to the Python function that it was made with. */
 #include "few.h"
 
-#define MOST (1 << 14) /* elements */
+#define MOST (1 << 14)  /* elements */
+#define MOST_SUMMED 512 /* floats: larger sums are those of reduce.c */
 
 /* ---------------------------------------------------------------- results */
 
@@ -49,7 +50,7 @@ SUMS(int64_t, int64_t)
 static PyObject *sum_few(const Few *few, PyArrayObject *a) {
     int type = PyArray_TYPE(a);
     bool mean = few->flag;
-    if (mean && (type == NPY_INT64 || !PyArray_SIZE(a))) return NULL;
+    if ((mean && (type == NPY_INT64 || !PyArray_SIZE(a))) || (type != NPY_INT64 && PyArray_SIZE(a) > MOST_SUMMED)) return NULL;
     PyObject *out = without_dim(few, a, type);
     if (!out) return NULL;
     if (type == NPY_FLOAT32) sum_float(DATA(a), DATA(out), around(a, few->dim), mean);
@@ -74,7 +75,8 @@ NORMS(float)
 NORMS(double)
 
 static PyObject *norm_few(const Few *few, PyArrayObject *a) {
-    PyObject *out = PyArray_TYPE(a) == NPY_INT64 ? NULL : without_dim(few, a, PyArray_TYPE(a));
+    bool fits = PyArray_TYPE(a) != NPY_INT64 && PyArray_SIZE(a) <= MOST_SUMMED;
+    PyObject *out = fits ? without_dim(few, a, PyArray_TYPE(a)) : NULL;
     if (!out) return NULL;
     if (IS_FLOAT(a)) norm_float(DATA(a), DATA(out), around(a, few->dim));
     else norm_double(DATA(a), DATA(out), around(a, few->dim));
@@ -220,11 +222,17 @@ static const struct {
     {"cumsum from the end", scan_few, false, true, false},
 };
 
+static PyArrayObject *small_array(PyObject *o) {
+    PyArrayObject *a = flat_array(o);
+    int type = a ? PyArray_TYPE(a) : -1;
+    bool fits = (type == NPY_FLOAT32 || type == NPY_FLOAT64 || type == NPY_INT64) && PyArray_SIZE(a) <= MOST;
+    return fits ? a : NULL;
+}
+
 static PyObject *call_few(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Few *few = (Few *)self;
-    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 1 && !names ? flat_array(args[0]) : NULL;
-    if (a && PyArray_NDIM(a) == few->ndim && PyArray_SIZE(a) <= MOST &&
-        (PyArray_TYPE(a) == NPY_FLOAT32 || PyArray_TYPE(a) == NPY_FLOAT64 || PyArray_TYPE(a) == NPY_INT64)) {
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 1 && !names ? small_array(args[0]) : NULL;
+    if (a && PyArray_NDIM(a) == few->ndim) {
         PyObject *r = few->fn(few, a);
         if (r || PyErr_Occurred()) return r;
     }
@@ -247,29 +255,47 @@ PyTypeObject Few_Type = {
     .tp_dealloc = dealloc,
 };
 
-/* few(name, ndim, dim, keepdim, slow) */
+/* The kernel of a name for arrays of `ndim` dims along a dim, or None; false where there is none. */
+static bool find_kernel(Few *few, PyObject *name, long ndim, PyObject *dim, PyObject *keepdim) {
+    int overflow = 0;
+    long d = dim == Py_None ? -1 : PyLong_Check(dim) ? PyLong_AsLongAndOverflow(dim, &overflow) : NPY_MAXDIMS;
+    if (dim != Py_None && d < 0) d += ndim;
+    if (overflow || ndim < 0 || ndim > NPY_MAXDIMS || d >= ndim + (d < 0) || (dim != Py_None && d < 0) || !PyUnicode_Check(name)) return false;
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
+        if (PyUnicode_CompareWithASCIIString(name, kernels[i].name) != 0) continue;
+        few->fn = kernels[i].fn, few->flag = kernels[i].flag, few->back = kernels[i].back;
+        few->ndim = (int)ndim, few->dim = (int)d, few->keepdim = keepdim == Py_True;
+        return !kernels[i].line || d == ndim - 1;
+    }
+    return false;
+}
+
 static PyObject *few(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
-    if (n != 5 || !PyUnicode_Check(args[0])) return PyErr_Format(PyExc_TypeError, "few(name, ndim, dim, keepdim, slow)");
-    long ndim = PyLong_AsLong(args[1]), dim = args[2] == Py_None ? -1 : PyLong_AsLong(args[2]);
+    Few found;
+    if (n != 5) return PyErr_Format(PyExc_TypeError, "few(name, ndim, dim, keepdim, slow)");
+    long ndim = PyLong_AsLong(args[1]);
     if (PyErr_Occurred()) return NULL;
-    if (args[2] != Py_None && dim < 0) dim += ndim;
-    if (ndim > NPY_MAXDIMS || dim >= ndim || (args[2] != Py_None && dim < 0)) Py_RETURN_FALSE;
-    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
-        if (PyUnicode_CompareWithASCIIString(args[0], kernels[i].name) != 0) continue;
-        if (kernels[i].line && dim != ndim - 1) Py_RETURN_FALSE;
-        Few *made = PyObject_New(Few, &Few_Type);
-        if (!made) return NULL;
-        made->call = call_few, made->fn = kernels[i].fn, made->slow = Py_NewRef(args[4]);
-        made->ndim = (int)ndim, made->dim = (int)dim, made->keepdim = args[3] == Py_True;
-        made->flag = kernels[i].flag, made->back = kernels[i].back;
-        return (PyObject *)made;
-    }
-    Py_RETURN_FALSE;
+    if (!find_kernel(&found, args[0], ndim, args[2], args[3])) Py_RETURN_FALSE;
+    Few *made = PyObject_New(Few, &Few_Type);
+    if (!made) return NULL;
+    made->call = call_few, made->fn = found.fn, made->slow = Py_NewRef(args[4]);
+    made->ndim = found.ndim, made->dim = found.dim, made->keepdim = found.keepdim, made->flag = found.flag, made->back = found.back;
+    return (PyObject *)made;
+}
+
+static PyObject *few_of(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self;
+    Few found;
+    PyArrayObject *a = n == 4 ? small_array(args[1]) : NULL;
+    if (!a || !find_kernel(&found, args[0], PyArray_NDIM(a), args[2], args[3])) Py_RETURN_FALSE;
+    PyObject *r = found.fn(&found, a);
+    return r || PyErr_Occurred() ? r : Py_NewRef(Py_False);
 }
 
 PyMethodDef few_methods[] = {
     KERNEL(few, "few(name, ndim, dim, keepdim, slow): the kernel of that name for small arrays of so many dims; dim None is all."),
+    KERNEL(few_of, "few_of(name, x, dim, keepdim): what that kernel gives for x; False where there is none."),
     {0},
 };
 

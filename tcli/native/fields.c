@@ -27,21 +27,9 @@ static PyMemberDef members[] = {
     {0},
 };
 
-/* The shape as a `Size`, the same one for equal shapes. */
-static PyObject *get_shape(PyObject *self, void *nothing) {
-    PyObject *a = ((Fields *)self)->a;
-    (void)nothing;
-    if (!a || !engine.sizes) return PyErr_Format(PyExc_AttributeError, "shape");
-    PyObject *shape = PyArray_CheckExact(a) ? shape_of((PyArrayObject *)a) : PyObject_GetAttrString(a, "shape");
-    PyObject *size = shape ? PyDict_GetItemWithError(engine.sizes, shape) : NULL;
-    if (size) Py_INCREF(size);
-    else if (shape && !PyErr_Occurred()) size = PyObject_CallOneArg(engine.size_of, shape);
-    Py_XDECREF(shape);
-    return size;
-}
-
 static PyGetSetDef properties[] = {
     {"shape", get_shape, NULL, "The sizes of the dims.", NULL},
+    {"dtype", get_dtype, NULL, "The dtype.", NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {0},
 };

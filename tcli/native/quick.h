@@ -31,6 +31,9 @@ typedef struct {
 
 extern PyTypeObject Fields_Type;
 
+PyObject *get_shape(PyObject *self, void *nothing); /* (values.c) */
+PyObject *get_dtype(PyObject *self, void *nothing);
+
 /* What the engine tells of itself, once (`bind_engine`). */
 typedef struct {
     PyTypeObject *tensor, *node, *shown, *pick, *saved, *accumulate, *op;
@@ -38,7 +41,8 @@ typedef struct {
     PyObject *classes; /* the same as a tuple, always */
     PyObject *state, *first, *second, *result, *shape, *out;
     PyObject *edge_of, *locate, *note_expansion, *kernel_of, *record_single, *view_of, *record_view;
-    PyObject *readers; /* {id: what waits on an array} */
+    PyObject *readers, *exposed; /* {id: what waits on an array}, {id: one whose memory left} */
+    PyObject *dtypes, *dtype_of; /* {NumPy's: dtype}; the dtype of a less common tensor */
     PyObject *one, *sizes, *size_of; /* 1; {shape: Size}, and what makes a Size */
     PyObject *numpy, *dtype; /* the module, and the class of dtypes */
     isize small; /* elements of the largest small tensor */
@@ -121,6 +125,34 @@ typedef struct {
     int out; /* the dtype number of the result */
 } Loop;
 
+enum { OF_FLOAT32, OF_FLOAT64, OF_INT64 };
+
+/* Which of the loops an array asks for; -1 for another dtype, or an array that is not small. */
+INLINE int kind_of(PyArrayObject *a) {
+    PyArray_Descr *d = PyArray_DESCR(a);
+    if (PyArray_SIZE(a) > engine.small || !PyArray_ISNOTSWAPPED(a)) return -1;
+    return d->type_num == NPY_FLOAT32   ? OF_FLOAT32
+           : d->type_num == NPY_FLOAT64 ? OF_FLOAT64
+           : d->type_num == NPY_INT64   ? OF_INT64
+                                        : -1;
+}
+
+INLINE bool is_flat(PyArrayObject *a) { return PyArray_ISCARRAY_RO(a); }
+
+typedef union {
+    float f;
+    double d;
+    int64_t i;
+} Number;
+
+/* A Python number as an array of that kind wants it; false for any other object. */
+bool as_number(PyObject *o, int kind, bool integers, Number *number);
+
+INLINE bool same_shape(PyArrayObject *a, PyArrayObject *b) {
+    int n = PyArray_NDIM(a);
+    return n == PyArray_NDIM(b) && (!n || !memcmp(PyArray_DIMS(a), PyArray_DIMS(b), n * sizeof(npy_intp)));
+}
+
 /* ---------------------------------------------------------------- the functions of ops (ways.c) */
 
 struct Way {
@@ -144,6 +176,9 @@ struct Way {
 extern PyTypeObject Way_Type;
 
 Way *new_way(vectorcallfunc call, PyObject *op, PyObject *slow);
+
+/* A way made of (op, ufunc, plan, slow), with the loops of the ufunc. (pointwise.c) */
+PyObject *make_pointwise(PyObject *const *args, vectorcallfunc call);
 
 INLINE PyObject *go_on(Way *way, PyObject *const *args, size_t nargsf, PyObject *names) {
     return PyObject_Vectorcall(way->slow, args, nargsf, names);

@@ -200,11 +200,15 @@ static PyObject *region_of(PyArrayObject *a, PyObject *const *entries, isize n) 
     return r;
 }
 
+static void name_node(PyObject *t, PyObject *name) {
+    PyObject *node = t ? ((Fields *)t)->node : Py_None;
+    if (node != Py_None && Py_TYPE(node) == engine.node) put(&SLOT(node, engine.of_node.name), Py_NewRef(name));
+}
+
 static bool name_slice(PyObject *t) {
     static PyObject *name;
-    PyObject *node = t ? ((Fields *)t)->node : Py_None;
     if (!name && !(name = PyUnicode_InternFromString("SliceBackward0"))) return false;
-    if (node != Py_None && Py_TYPE(node) == engine.node) put(&SLOT(node, engine.of_node.name), Py_NewRef(name));
+    name_node(t, name);
     return true;
 }
 
@@ -223,6 +227,20 @@ static PyObject *call_index(PyObject *self, PyObject *const *args, size_t nargsf
     return t ? t : go_on_after_error(way, args, nargsf, names);
 }
 
+/* ---------------------------------------------------------------- x.T */
+
+static PyObject *call_transposed(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    static PyObject *name, *nothing;
+    Way *way = (Way *)self;
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 1 && !names ? viewed_array(args[0]) : NULL;
+    if (!name && !(name = PyUnicode_InternFromString("PermuteBackward0"))) return NULL;
+    if (!nothing && !(nothing = PyTuple_New(0))) return NULL;
+    if (!a || PyArray_NDIM(a) != 2) return go_on(way, args, nargsf, names);
+    PyObject *t = view_result(way, args[0], nothing, PyArray_Transpose(a, NULL));
+    name_node(t, name);
+    return t ? t : go_on_after_error(way, args, nargsf, names);
+}
+
 /* ---------------------------------------------------------------- what Python calls */
 
 static PyObject *made(PyObject *const *args, Py_ssize_t n, vectorcallfunc call) {
@@ -238,7 +256,10 @@ static PyObject *flattening(PyObject *self, PyObject *const *args, Py_ssize_t n)
 
 static PyObject *indexing(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_index); }
 
+static PyObject *transposing(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_transposed); }
+
 PyMethodDef views_methods[] = {
+    KERNEL(transposing, "transposing(op, plan, {}, None, slow): (x) -> x.T; op records it."),
     KERNEL(viewing, "viewing(op, plan, memory, named, slow): the function of an op that gives a view."),
     KERNEL(reshaping, "reshaping(op, plan, {}, named, slow): the same of view and reshape; op records it."),
     KERNEL(flattening, "flattening(op, plan, {}, named, slow): the same of flatten."),

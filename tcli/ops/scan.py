@@ -113,7 +113,8 @@ def cumsum(xp, x, dim: "Dim", *, dtype: "DType?" = None):
     return _accumulated(xp, xp.add, x, dim, dtype)
 
 
-@op("_cumsum_back", at="", small=_small_scan("cumsum from the end", np.add, True), samples=["r(3, 2), 0"], grad_name="FlipBackward0",
+@op("_cumsum_back", at="", samples=["r(3, 2), 0"], grad_name="FlipBackward0",
+    small=_small_scan("cumsum from the end", np.add, True),
     vjp={"x": lambda k, g, dim: k.cumsum(g, dim)})
 def _cumsum_back(xp, x, dim: "int"):
     """Running sums from the end."""
