@@ -134,3 +134,11 @@ def _rmsprop(xp, p, g, *rest) -> None:
     xp.divide(g, d, out=t)
     xp.add(buffer, t, out=buffer)
     update.add_scaled(xp, p, buffer, -lr, t)
+
+
+def _rmsprop_step(state: list, numbers: tuple) -> tuple:
+    _, centered, lr, alpha, eps, momentum, *rest = numbers
+    return "rmsprop", state[0], state[1] if centered else None, state[-1] if momentum > 0 else None, lr, alpha, eps, momentum, *rest
+
+
+update.compiled |= {_rmsprop: _rmsprop_step, _adagrad: lambda state, numbers: ("adagrad", *state, *numbers)}
