@@ -262,6 +262,29 @@ def test_parameters_that_share_memory_are_done_in_turn(monkeypatch):
 
 # ---------------------------------------------------------------- fused passes
 
+@pytest.mark.parametrize("layout", ["flat", "columns", "gaps"])
+def test_gelu(layout, monkeypatch):
+    x = np.linspace(-15, 15, 40000, dtype="f").reshape(200, 200).copy()
+    x[0, :9] = np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-30, -1e-30, 1e30, -1e30
+    x = {"flat": x, "columns": x.T, "gaps": x[:, ::3]}[layout]
+    g = wrap(numbers(*x.shape))
+
+    def run():
+        t = wrap(x).requires_grad_()
+        y = F.gelu(t)
+        y.backward(g)
+        return [y.detach()._a, t.grad._a]
+    with np.errstate(all="ignore"):
+        (y, dx), plain = both_ways(run, monkeypatch)
+    finite = np.isfinite(x)
+    for found, wanted in zip((y, dx), plain, strict=True):
+        np.testing.assert_allclose(found[finite], wanted[finite], atol=1e-6)
+    assert np.array_equal(y[x == np.inf], [np.inf] * int((x == np.inf).sum()))
+    assert np.isnan(y[x == -np.inf]).all() and np.isnan(y[np.isnan(x)]).all() and np.isnan(dx[~finite]).all()
+    zeros = x == 0
+    np.testing.assert_array_equal(np.signbit(y[zeros]), np.signbit(x[zeros]))
+
+
 FORMULAS = ["x * y + z", "torch.tanh(x * 2 - y) / (z * z + 1)", "torch.where(x > y, x, z * 3)", "torch.relu(x) * y",
             "torch.where(x > 0, y, 0.0)", "F.gelu(x) + y", "x * column + row", "torch.exp(x - column) * row",
             "x.t() * y.t() + 1"]
