@@ -137,8 +137,9 @@ def _rmsprop(xp, p, g, *rest) -> None:
 
 
 def _rmsprop_step(state: list, numbers: tuple) -> tuple:
-    _, centered, lr, alpha, eps, momentum, *rest = numbers
-    return "rmsprop", state[0], state[1] if centered else None, state[-1] if momentum > 0 else None, lr, alpha, eps, momentum, *rest
+    _, centered, *rest = numbers
+    momentum = state[-1] if numbers[5] > 0 else None
+    return "rmsprop", state[0], state[1] if centered else None, momentum, *rest
 
 
 update.compiled |= {_rmsprop: _rmsprop_step, _adagrad: lambda state, numbers: ("adagrad", *state, *numbers)}

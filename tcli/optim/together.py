@@ -1,10 +1,11 @@
 """The updates of a step, collected and run together: on a GPU in one launch for all parameters of a dtype.
 
 Inside `together()` updates that compiled kernels can do wait for each other and become one call; those of other large
-arrays on the CPU are cut into pieces, which wait as well: threads are woken once for all. Updates of device arrays are noted instead of run. What an update does is found by running its
-kernel on `Cell`s with a `Recording` as array module: every `out=` becomes the cell's new expression. Parameters whose
-update has the same kernel, numbers and dtypes share one generated kernel that walks a table of addresses. Halves are
-computed in float32 and rounded once, complex numbers as pairs of real ones, as on the CPU.
+arrays on the CPU are cut into pieces, which wait as well: threads are woken once for all. Updates of device arrays are
+noted instead of run. What an update does is found by running its kernel on `Cell`s with a `Recording` as array module:
+every `out=` becomes the cell's new expression. Parameters whose update has the same kernel, numbers and dtypes share one
+generated kernel that walks a table of addresses. Halves are computed in float32 and rounded once, complex numbers as pairs
+of real ones, as on the CPU.
 """
 
 from __future__ import annotations

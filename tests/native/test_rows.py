@@ -242,8 +242,8 @@ def test_steps_take_nothing_else():
     read_only.flags.writeable = False
     good = step_of(p, g)
     for wrong in (step_of(p[::2], g[:4]), step_of(p, g.astype("d")), step_of(p, g[:4]), step_of(read_only, g),
-                  step_of(p.astype("i"), g.astype("i")), step_of(p, None), step_of(p, g, p[:4].copy()), ("none", *good[1:]), good[:-1],
-                  (), None, [*good], (3, *good[1:]), (*good[:-1], "x"), ("adam", p, g, None, None, None, *[1] * 8)):
+                  step_of(p.astype("i"), g.astype("i")), step_of(p, None), step_of(p, g, p[:4].copy()), ("none", *good[1:]),
+                  good[:-1], (), None, [*good], (3, *good[1:]), (*good[:-1], "x"), ("adam", p, g, None, None, None, *[1] * 8)):
         assert native.steps([wrong]) is False
     assert native.steps(good) is False and native.steps([]) is True
 
