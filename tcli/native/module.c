@@ -44,6 +44,8 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         products_methods,
         backward_methods,
         small_methods,
+        sort_methods,
+        select_methods,
         norms_methods,
         optim_methods,
         rows_methods,

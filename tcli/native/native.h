@@ -110,6 +110,8 @@ extern PyMethodDef record_methods[];
 extern PyMethodDef products_methods[];
 extern PyMethodDef backward_methods[];
 extern PyMethodDef small_methods[];
+extern PyMethodDef sort_methods[];
+extern PyMethodDef select_methods[];
 bool add_fields(PyObject *module);
 bool add_ways(PyObject *module);
 extern PyMethodDef rows_methods[];
