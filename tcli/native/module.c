@@ -11,6 +11,9 @@
 #define TEXT(a) TEXT_(a)
 
 static bool runs_here(void) {
+#if defined(LEVEL) && LEVEL >= 3
+    __builtin_cpu_init();
+#endif
 #if defined(LEVEL) && LEVEL == 4
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");

@@ -67,7 +67,7 @@ typedef struct {
             v[i] = square;                                                                               \
             if (amsgrad) {                                                                               \
                 T top = largest[i];                                                                      \
-                square = (top > square) | (top != top) ? top : square;                                   \
+                square = ((top > square) | (top != top)) ? top : square;                                   \
                 largest[i] = square;                                                                     \
             }                                                                                            \
             p[i] = p[i] + m[i] * lr / (SQRT(square) / correction + eps);                                 \

@@ -133,11 +133,11 @@ static void run_other(const Instruction *step, const Slot *slots, char *const *a
         else if (kind == MAX)                                                                         \
             for (; i + LANES <= n; i += LANES)                                                        \
                 for (int k = 0; k < LANES; k++)                                                       \
-                    lanes[k] = (a[i + k] > lanes[k]) | (a[i + k] != a[i + k]) ? a[i + k] : lanes[k];  \
+                    lanes[k] = ((a[i + k] > lanes[k]) | (a[i + k] != a[i + k])) ? a[i + k] : lanes[k];  \
         else                                                                                          \
             for (; i + LANES <= n; i += LANES)                                                        \
                 for (int k = 0; k < LANES; k++)                                                       \
-                    lanes[k] = (a[i + k] < lanes[k]) | (a[i + k] != a[i + k]) ? a[i + k] : lanes[k];  \
+                    lanes[k] = ((a[i + k] < lanes[k]) | (a[i + k] != a[i + k])) ? a[i + k] : lanes[k];  \
         double total = start;                                                                         \
         for (int k = 0; k < LANES; k++) total = combine(kind, total, lanes[k]);                       \
         for (; i < n; i++) total = combine(kind, total, kind == DOT ? (double)a[i] * b[i] : a[i]);    \
@@ -145,8 +145,8 @@ static void run_other(const Instruction *step, const Slot *slots, char *const *a
     }
 
 static double combine(int kind, double a, double x) {
-    if (kind == MAX) return (x > a) | (x != x) ? x : a;
-    if (kind == MIN) return (x < a) | (x != x) ? x : a;
+    if (kind == MAX) return ((x > a) | (x != x)) ? x : a;
+    if (kind == MIN) return ((x < a) | (x != x)) ? x : a;
     return a + x;
 }
 FOLDS(float)
