@@ -54,6 +54,8 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         backward_methods,
         small_methods,
         few_methods,
+        sort_methods,
+        select_methods,
         norms_methods,
         optim_methods,
         rows_methods,
