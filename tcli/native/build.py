@@ -12,6 +12,7 @@ import hashlib
 import os
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -21,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 FLAGS = ("-O3", "-std=gnu11", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-fvisibility=hidden",
          "-pthread", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-unknown-pragmas")
 _EXACT = ("-ffp-contract=off",)  # products and sums are rounded one by one
-OWN_FLAGS = {"random.c": _EXACT, "lists.c": _EXACT}
+OWN_FLAGS = {"random.c": _EXACT, "lists.c": _EXACT, "optim.c": _EXACT}
 LEVELS = {  # module: (LEVEL, flags of the kernels); on other machines than x86-64 one module for all
     "_kernels4": (4, ("-march=x86-64-v4", "-mprefer-vector-width=512")),
     "_kernels3": (3, ("-march=x86-64-v3",)),
@@ -42,11 +43,19 @@ def build(where: Path) -> list[Path]:
     return [link() for link in running]
 
 
+def _compiler() -> list[str]:
+    """The command of $CC; without it the compiler that made Python, or one by a usual name."""
+    if os.environ.get("CC"):
+        return shlex.split(os.environ["CC"])
+    names = [*shlex.split(sysconfig.get_config_var("CC") or "")[:1], "cc", "gcc", "clang"]
+    return [next(filter(shutil.which, names), "cc")]
+
+
 def _compile(name: str, level: int, flags: tuple, where: Path):
     """Starts the compilers of one module; the function that is returned waits for them and links."""
     import numpy
 
-    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[:1]
+    compiler = _compiler()
     suffix = sysconfig.get_config_var("EXT_SUFFIX") or ".so"
     objects_dir = where / f".{name}"
     objects_dir.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,9 @@
 #define TEXT(a) TEXT_(a)
 
 static bool runs_here(void) {
+#if defined(LEVEL) && LEVEL >= 3
+    __builtin_cpu_init();
+#endif
 #if defined(LEVEL) && LEVEL == 4
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
@@ -53,6 +56,8 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         backward_methods,
         small_methods,
         few_methods,
+        sort_methods,
+        select_methods,
         norms_methods,
         optim_methods,
         rows_methods,

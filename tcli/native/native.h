@@ -119,11 +119,13 @@ extern PyMethodDef products_methods[];
 extern PyMethodDef backward_methods[];
 extern PyMethodDef small_methods[];
 extern PyMethodDef few_methods[];
-bool add_few(PyObject *module);
-bool add_fields(PyObject *module);
-bool add_ways(PyObject *module);
+extern PyMethodDef sort_methods[];
+extern PyMethodDef select_methods[];
 extern PyMethodDef rows_methods[];
 extern PyMethodDef scan_methods[];
+bool add_fields(PyObject *module);
+bool add_ways(PyObject *module);
+bool add_few(PyObject *module);
 
 #define KERNEL(name, doc) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, doc}
 

@@ -3,9 +3,12 @@
    Each has a share of neighbouring blocks, the same in every job of that many blocks, so that what one job left in the
    cache of a processor is there for the next; who is done with its own share goes on with those of others.
 
-   A helper that has nothing to do looks for work for some microseconds before it sleeps, since kernels often follow each
-   other closely. Who has not woken up by the time the caller is out of blocks is not waited for: the caller takes the
+   A helper that has nothing to do looks for work for about a tenth of a millisecond before it sleeps, since kernels often
+   follow each other closely and waking it takes 30 to 50 us. Who has not woken up by the time the caller is out of blocks is not waited for: the caller takes the
    tickets back that nobody has drawn. While another Python thread uses the pool, blocks run in the caller alone. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* affinity of threads */
+#endif
 #include "native.h"
 
 #include <pthread.h>
@@ -13,7 +16,8 @@
 #include <stdatomic.h>
 
 #define MOST 64
-#define LOOKS 4000 /* for work before a helper sleeps: about 20 us */
+#define LOOKS 4000  /* for work before a helper sleeps: about 20 us, */
+#define YIELDS 300  /* and about 100 us in which it lets other threads go first, such as those of BLAS */
 
 int native_threads = 1;
 
@@ -32,7 +36,9 @@ static atomic_int sleepers;
 static atomic_flag busy = ATOMIC_FLAG_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t bell = PTHREAD_COND_INITIALIZER;
+static pthread_t threads[MOST];
 static int helpers;
+static int home = -1; /* the processor that helpers are kept off */
 
 static void pause_a_little(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -71,6 +77,7 @@ static void *help(void *number) {
     for (;;) {
         bool joined = false;
         for (int i = 0; i < LOOKS && !(joined = draw_ticket()); i++) pause_a_little();
+        for (int i = 0; i < YIELDS && !joined && !(joined = draw_ticket()); i++) sched_yield();
         if (!joined) {
             pthread_mutex_lock(&lock);
             atomic_fetch_add(&sleepers, 1);
@@ -86,13 +93,30 @@ static void *help(void *number) {
 
 static void start_helpers(int wanted) {
     pthread_attr_t attributes;
-    pthread_t thread;
     if (helpers >= wanted) return;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    while (helpers < wanted && pthread_create(&thread, &attributes, help, (void *)(intptr_t)(helpers + 1)) == 0) helpers++;
+    while (helpers < wanted && pthread_create(&threads[helpers], &attributes, help, (void *)(intptr_t)(helpers + 1)) == 0)
+        helpers++;
     pthread_attr_destroy(&attributes);
+    home = -1;
 }
+
+#ifdef __linux__
+/* Linux may wake a helper on the processor of the caller, where the two take turns until the scheduler notices it some
+   milliseconds later. So helpers are kept off that processor; asked anew only when the caller has moved. */
+static void keep_off_the_caller(void) {
+    int here = sched_getcpu();
+    if (here == home || here < 0 || here >= CPU_SETSIZE) return;
+    home = here;
+    cpu_set_t others;
+    if (sched_getaffinity(0, sizeof others, &others)) return;
+    if (CPU_COUNT(&others) > 1) CPU_CLR(here, &others);
+    for (int k = 0; k < helpers; k++) pthread_setaffinity_np(threads[k], sizeof others, &others);
+}
+#else
+static void keep_off_the_caller(void) {}
+#endif
 
 void run_blocks(block_fn fn, void *context, isize n_blocks) {
     int wanted = (int)min_of(min_of(native_threads, MOST), n_blocks) - 1;
@@ -101,6 +125,7 @@ void run_blocks(block_fn fn, void *context, isize n_blocks) {
         return;
     }
     start_helpers(wanted);
+    keep_off_the_caller();
     wanted = (int)min_of(wanted, helpers);
     job.fn = fn, job.context = context;
     share_out(n_blocks, wanted + 1);
@@ -123,6 +148,7 @@ void run_blocks(block_fn fn, void *context, isize n_blocks) {
 /* A forked child has none of its parent's threads. */
 static void forget_helpers(void) {
     helpers = 0;
+    home = -1;
     atomic_store(&tickets, 0);
     atomic_store(&sleepers, 0);
     atomic_flag_clear(&busy);

@@ -79,8 +79,8 @@ typedef struct {
    A number times 0 is 0, unless it is infinite or no number: so their sum says whether a second, careful look is needed. */
 #define BEYOND(a, x) ((x) > (a) ? (x) : (a))
 #define BELOW(a, x) ((x) < (a) ? (x) : (a))
-#define BEYOND_OR_NAN(a, x) (((x) > (a)) | ((x) != (x)) ? (x) : (a))
-#define BELOW_OR_NAN(a, x) (((x) < (a)) | ((x) != (x)) ? (x) : (a))
+#define BEYOND_OR_NAN(a, x) ((((x) > (a)) | ((x) != (x))) ? (x) : (a))
+#define BELOW_OR_NAN(a, x) ((((x) < (a)) | ((x) != (x))) ? (x) : (a))
 
 #define EXTREME(T, NAME, PLAIN, CAREFUL, START)                                                          \
     LINE(T, careful_##NAME, CAREFUL, CAREFUL, START)                                                     \

@@ -68,3 +68,17 @@ def test_a_forked_child_starts_threads_of_its_own():
             os._exit(native.sum_of(x) != 1 << 20)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"""
     assert run(program) == "0\n"
+
+
+@compiled
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task") or len(os.sched_getaffinity(0)) < 2, reason="needs 2 processors")
+def test_threads_of_the_pool_stay_off_the_processor_of_the_caller():
+    program = """if True:
+        import os, numpy as np
+        from tcli import native
+        before = set(os.listdir('/proc/self/task'))
+        native.set_threads(2)
+        native.sum_of(np.ones(1 << 20, 'f'))
+        own, (added,) = os.sched_getaffinity(0), set(os.listdir('/proc/self/task')) - before
+        print(len(own - os.sched_getaffinity(int(added))), os.sched_getaffinity(int(added)) <= own)"""
+    assert run(program) == "1 True\n"
