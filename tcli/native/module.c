@@ -40,6 +40,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         pooling_methods,
         cells_methods,
         fields_methods,
+        builtins_methods,
         fresh_methods,
         values_methods,
         nodes_methods,
