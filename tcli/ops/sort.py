@@ -7,6 +7,8 @@ and several times as fast as a stable argsort.
 
 import numpy as np
 
+from .. import native
+from ..engine.memory import pool
 from ..engine.placement import has_values
 from ..engine.registry import T, composite, op
 from ..errors import BadIndex, EngineError
@@ -19,6 +21,8 @@ from .reduce import spread
 
 PACK_FROM = 1024  # elements
 FEW = 16
+LONG = 1 << 16  # numbers of a row for which the kernel needs room
+PLACES = np.dtype(np.int64)
 TIES = "torch.tensor([[2, 1, 2], [0, 0, 1]])"
 
 
@@ -42,11 +46,23 @@ def _key(xp, x):
     return None
 
 
+def _by_kernel(x, descending: bool, values=None):
+    """The stable order of the rows of an array, and the numbers in order in `values`; None where no kernel takes it."""
+    if type(x) is not np.ndarray or not x.size:
+        return None
+    n = x.shape[-1]
+    places, room = pool.empty(x.shape, PLACES), pool.empty((n,), PLACES) if n > LONG else None
+    return places if native.sort_rows(x, values, places, n, descending, room) else None
+
+
 def order(xp, x, descending: bool = False):
     """The stable order of the rows of a contiguous array along its last dim, as int64 places."""
     n = x.shape[-1]
     if x.dtype.kind == "V":  # ml_dtypes
         x = x.astype(np.float32)
+    found = _by_kernel(x, descending)
+    if found is not None:
+        return found
     if is_large(x) and x.ndim > 1 and x.size // n > 1:
         return _order_of_rows(xp, x, descending)
     key = _key(xp, x) if x.size >= PACK_FROM and has_values(x) else None
@@ -87,9 +103,12 @@ def ordered(xp, x, dim: int, descending: bool, stable):
     if not x.ndim:
         return x.copy(), xp.zeros((), np.int64)
     rows = rows_last(xp, x, dim)
-    index = _order_as_pytorch(xp, rows, descending, stable)
-    return (back(xp, at_places(xp, rows, index), dim, x.ndim),
-            xp.ascontiguousarray(back(xp, index, dim, x.ndim)))
+    values = pool.empty(rows.shape, rows.dtype) if rows.size > ties.SMALL and type(rows) is np.ndarray else None
+    index = None if values is None else _by_kernel(rows, descending, values)
+    if index is None:
+        index = _order_as_pytorch(xp, rows, descending, stable)
+        values = at_places(xp, rows, index)
+    return back(xp, values, dim, x.ndim), xp.ascontiguousarray(back(xp, index, dim, x.ndim))
 
 
 def _no_complex(x) -> None:
@@ -97,8 +116,22 @@ def _no_complex(x) -> None:
         raise EngineError(" Sort does not support complex dtypes on CPU")
 
 
-@op("sort", out="exact", at="torch tensor", half=False, outs=2, fields=("values", "indices"),
-    grad_name=lambda x, dim, descending, stable: f"SortBackward{int(stable is not None)}",
+def _small_sort(ndim: int, dim: int, descending: bool, stable):
+    def run(x):
+        _no_complex(x)
+        return ordered(np, x, dim, descending, stable)
+    return native.few("sort down" if descending else "sort", ndim, dim, False, run) or None if ndim else None
+
+
+def _sort_name(x, dim, descending, stable) -> str:
+    return f"SortBackward{int(stable is not None)}"
+
+
+_sort_name.by_options = True
+
+
+@op("sort", out="exact", at="torch tensor", half=False, outs=2, fields=("values", "indices"), grad_name=_sort_name,
+    small=_small_sort,
     samples=["distinct(3, 4)", "distinct(3, 4), 0", "r(2, 3), descending=True", "r(), 0", "r(0, 3), 0", TIES,
              f"{TIES}, 1, True",
              "torch.tensor([1.0, math.nan, -1.0]), stable=True", "b(4)"],
@@ -170,11 +203,20 @@ def _few_in_rows(xp, x, k: int, largest: bool):
     return places
 
 
+def as_numbers(x):
+    """An array of half precision as one of float32; any other as it is."""
+    return x.astype(np.float32) if x.dtype.kind == "V" or x.dtype == np.float16 else x
+
+
 def _top(xp, x, k: int, largest: bool):
     """Places of the k largest (or smallest) along the last dim, in order."""
     n = x.shape[-1]
     if k * 8 > n or x.size < PACK_FROM:
         return order(xp, x, largest)[..., :k]
+    if k and type(x) is np.ndarray:
+        numbers, places = as_numbers(x), np.empty((*x.shape[:-1], k), np.int64)
+        if native.best_of_rows(numbers, None, places, n, largest):
+            return places
     if 0 < k <= FEW and x.dtype.kind == "f":
         found = _few(xp, x, k, largest)
         if found is not None:
@@ -214,11 +256,20 @@ def topk(xp, x, k: "int", dim: "Dim" = -1, largest: "bool" = True, sorted: "bool
     return back(xp, values, dim, x.ndim), xp.ascontiguousarray(back(xp, index, dim, x.ndim))
 
 
+def _places_of_ranks(xp, rows, ranks):
+    """Where the numbers of `ranks` (..., 1) are in the rows of an array."""
+    if type(rows) is np.ndarray and rows.size:
+        places = np.empty(ranks.shape, np.int64)
+        if native.places_of_ranks(as_numbers(rows), np.ascontiguousarray(ranks), places, rows.shape[-1]):
+            return places
+    return at_places(xp, order(xp, rows), ranks)
+
+
 def _chosen(xp, x, rank, dim: int, keepdim: bool, choose=None):
     """(value, place) of the element of a rank (0 is the smallest) in every row along `dim`."""
     rows = rows_last(xp, x, dim)
     ranks = xp.broadcast_to(xp.asarray(rank, np.int64), rows.shape[:-1])[..., None]
-    index = at_places(xp, order(xp, rows), ranks)
+    index = _places_of_ranks(xp, rows, ranks)
     if choose is not None:
         ties.resolve(rows, index, choose)
     values = at_places(xp, rows, index)
@@ -275,9 +326,12 @@ def _median_op(name: str, skip_nan: bool):
         refuse(x, "bc", "median_cpu")
         if not x.size:
             return xp.asarray(np.nan if x.dtype.kind in "fV" else np.iinfo(x.dtype).min, x.dtype)
-        flat = x.reshape(-1).astype(np.float32) if x.dtype.kind == "V" else x.reshape(-1)
-        rank = int(_middle(xp, flat, skip_nan))
-        return xp.partition(flat, rank)[rank].astype(x.dtype)
+        flat = x.reshape(-1)
+        plain = as_numbers(flat)
+        rank, place = int(_middle(xp, plain, skip_nan)), np.empty(1, np.int64)
+        if native.places_of_ranks(plain, np.array([rank]), place, flat.size):
+            return flat[place[0]]
+        return xp.partition(plain, rank)[rank].astype(x.dtype)
 
     @op(f"_{name}_dim", at="", grad_name=capital + "Backward1", half=False, outs=2, vjp=PICKED,
         samples=["distinct(3, 4), 1", "distinct(3, 4), 0, True", "r(), 0"])
