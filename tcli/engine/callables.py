@@ -32,12 +32,14 @@ from .dispatch import (
     record,
     wrap,
 )
-from .dtypes import dtype, get_default_dtype
+from .dtypes import by_numpy, dtype, get_default_dtype
+from .fields import dtype_of
 from .meta import MetaArray
 from .notes import note_expansion, shortcuts
 from .options import ANY_DTYPE, composed, is_composed, is_multiple, is_single, multiple, record_single, single
 from .overlap import related
 from .overrides import Overridden, answers
+from .passing import giving_several, is_several, with_shortcut
 from .quick_views import record_view, view_of
 from .registry import FIRST, RESULT, SECOND, SHAPE, Op, Plan, T, ops, plan_for
 from .tape import (
@@ -57,7 +59,7 @@ from .tape import (
     saved_as_is,
     state,
 )
-from .waiting import before_write, readers
+from .waiting import before_write, exposed, readers
 
 asarray, defer_one, defer_pair = np.asarray, fuse.defer_one, fuse.defer_pair
 
@@ -84,7 +86,8 @@ if native.kernels is not None:
         "tensor": Tensor, "classes": tuple(READY), "ready": READY, "node": Node, "saved": Saved, "state": state, "first": FIRST,
         "second": SECOND, "result": RESULT, "shape": SHAPE, "out": OUT, "edge_of": edge_of, "locate": locate,
         "note_expansion": note_expansion, "kernel_of": kernel_of, "record_single": record_single, "view_of": view_of,
-        "record_view": record_view, "readers": readers, "sizes": sizes, "size_of": size_of, "plan": Plan,
+        "record_view": record_view, "readers": readers, "exposed": exposed, "dtypes": by_numpy, "dtype_of": dtype_of,
+        "sizes": sizes, "size_of": size_of, "plan": Plan,
         "numpy": np, "dtype": dtype, "shown": ShownNode, "accumulate": AccumulateGrad, "pick": Pick, "op": Op,
         **backward.steps()})
     native.set_small(SMALL)
@@ -101,11 +104,13 @@ def make_function(o: Op):
     elif o in _makers:
         fn = _makers[o](o, _long_road(o))
     elif o in _shortcuts:
-        fn = _with_shortcut(o, _shortcuts[o])
+        fn = with_shortcut(o, _shortcuts[o])
     elif is_single(o):
         fn = single(o)
     elif is_composed(o):
         fn = composed(o)
+    elif is_several(o):
+        fn = giving_several(o)
     elif is_multiple(o):
         fn = multiple(o, finish)
     else:
@@ -142,16 +147,6 @@ def short_way(name: str):
 
 def _long_road(o: Op):
     return lambda *args, **kwargs: call(o, args, kwargs)
-
-
-def _with_shortcut(o: Op, quick):
-    def fn(*args, **kwargs):
-        try:
-            result = quick(*args, **kwargs)
-        except (TypeError, ValueError, AttributeError, TcliError):
-            result = NotImplemented
-        return result if result is not NotImplemented else call(o, args, kwargs)
-    return fn
 
 
 def finish(o: Op, values, r, needs: bool, name: str | None = None):

@@ -322,9 +322,13 @@ def _is_single(o: Op) -> bool:
     """Whether an op has one tensor argument, its first, and no check or option that needs the long road."""
     found = _single.get(o)
     if found is None:
-        found = _single[o] = (not o.composite and o.check is None and o.tensor_slots == (0,) and o.list_slot is None
-                              and o.kinds[0] == "Tensor")
+        found = _single[o] = o.check is None and takes_one(o)
     return found
+
+
+def takes_one(o: Op) -> bool:
+    """Whether the first argument of an op is its only tensor."""
+    return not o.composite and o.tensor_slots == (0,) and o.list_slot is None and o.kinds[0] == "Tensor"
 
 
 def _execute_single(o: Op, values: list, x):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import update_wrapper
 from itertools import count
 from types import FunctionType, MemberDescriptorType
 
 from .. import native
+from . import dtypes
 from .args import Size, size_of, sizes
 
 
@@ -31,6 +33,23 @@ class PlainFields:
         """The sizes of the dims."""
         shape = self._a.shape
         return sizes.get(shape) or size_of(shape)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The dtype."""
+        return dtype_of(self)
+
+
+def dtype_of(t) -> dtypes.dtype:
+    """The dtype of a tensor."""
+    found = dtypes.of_numpy(t._a.dtype)
+    return dtypes.complex32 if found is dtypes.complex64 and t._half_complex else found
+
+
+def compiled(method):
+    """A decorator: does the common case of a method in compiled code, where there is some."""
+    way = native.reading(method.__name__, method)
+    return update_wrapper(way, method) if way else method
 
 
 if native.kernels is not None:

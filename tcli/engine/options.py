@@ -8,6 +8,8 @@ small array needs.
 
 from __future__ import annotations
 
+from functools import update_wrapper
+
 import numpy as np
 
 from .. import native
@@ -18,7 +20,6 @@ from .dispatch import (
     PLAIN,
     READY,
     Tensor,
-    _is_single,
     bind,
     call,
     keep,
@@ -26,6 +27,7 @@ from .dispatch import (
     name_composite,
     new,
     normalise,
+    takes_one,
     wrap,
 )
 from .quick_views import viewing
@@ -33,7 +35,7 @@ from .registry import FIRST, RESULT, SHAPE, Op, plan_for
 from .storage import by_rows, in_format
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
-from .ways import MISSING, LongRoad, _add_part, is_memorable, learnt, remember, way_of, worked_out
+from .ways import MISSING, LongRoad, _add_part, is_memorable, key_of, learnt, remember, way_of, worked_out
 
 asarray, generic = np.asarray, np.generic
 ANY_DTYPE = PLAIN | {np.dtype(bool)}
@@ -55,11 +57,23 @@ def plain_target(x):
     return a
 
 
+def compiled(kind: str):
+    """A decorator: does the common case of a function that writes in compiled code, where there is some."""
+    def make(fn):
+        way = getattr(native, kind)(fn)
+        return update_wrapper(way, fn) if way else fn
+    return make
+
+
 # ---------------------------------------------------------------- an op on one tensor
 
 def is_single(o: Op) -> bool:
-    """Whether an op takes one tensor, its first argument, and gives one: the form with a short way."""
-    return _is_single(o) and o.out_count == 1 and not o.fields and "inplace" not in o.index and "out" not in o.index
+    """Whether an op takes one tensor, its first argument, and gives one: the form with a short way.
+
+    One with a check has it for options that it has a `small` of: with them there is nothing to check.
+    """
+    return (takes_one(o) and (o.check is None or o.small is not None) and o.out_count == 1 and not o.fields
+            and "inplace" not in o.index and "out" not in o.index)
 
 
 def single(o: Op):
@@ -80,10 +94,7 @@ def single(o: Op):
         if d is not FLOAT32 and d is not FLOAT64 and d not in others or a.size > SMALL or type(a) is not ndarray:
             return call(o, (x, *args), kwargs)
         try:
-            if not kwargs and (not args or len(args) == 1 and type(args[0]) is int):
-                key = (a.ndim, args[0]) if args else a.ndim
-            else:
-                key = way_of(a.ndim, args, kwargs)
+            key = key_of(a.ndim, args, kwargs)
             known = memory.get(key)
             if known is None:
                 kernel, known = kernel_of(o), learnt(o, memory, key, a.ndim, (x, *args), kwargs)
@@ -243,12 +254,7 @@ def _of_one(o: Op):
         if type(a) is not ndarray or a.size > SMALL or a.dtype not in ANY_DTYPE:
             return call(o, (x, *args), kwargs)
         try:
-            if not args and not kwargs:
-                key = a.ndim
-            elif len(args) == 1 and not kwargs and type(args[0]) is int:
-                key = a.ndim, args[0]
-            else:
-                key = way_of(a.ndim, args, kwargs)
+            key = key_of(a.ndim, args, kwargs)
             options = memory.get(key)
             if options is None:
                 options = worked_out(o, (x, *args), kwargs, 1)

@@ -134,29 +134,10 @@ def view_of(o: Op, x, options: tuple, r):
     return t
 
 
-def equal_parts(o: Op, values: tuple, name: str, view_op: Op, dim: int, step: int, first) -> tuple | bool:
-    """`parts_of` for all parts of `step` elements along a dim, in compiled code; 0: one by one, without the dim.
-
-    False where there is none. `first()` is the array of the first part.
-    """
-    x, node = values[0], None
-    if native.kernels is None:
-        return False
-    if state.grad and x._rg:
-        count = x._a.shape[dim] if not step else -(-x._a.shape[dim] // step)
-        node = node_of_parts(o, values, first(), count)
-    return native.parts_of(x, dim, step, name, view_op, node)
-
-
-def node_of_parts(o: Op, values: tuple, first, count: int) -> Node:
-    """The node that `count` parts of values[0] share; `first` is the array of one of them."""
-    plan, x = plan_for(o, FIRST_ALONE), values[0]
-    node = Node(o, plan, (x._node or edge_of(x),), None, first)
-    node.saved = [keep(fetch, values, (), node) for fetch in plan.saves]
-    node.saved.append(outs_count(count))
-    if o.grad_name_ is not None and type(o.grad_name_) is not str:
-        node._name = o.grad_name_(*values)
-    return node
+def splitting(kind: str, o: Op, slow, name: str, view_op: Op, node_name: str | None, *more):
+    """The short way of a split in compiled code, or `slow`: `o` records it, `view_op` is what each part is a view by."""
+    plan = plan_for(o, FIRST_ALONE)
+    return getattr(native, kind)(o, plan, (name, view_op, node_name), outs_count, slow, *more) or slow
 
 
 def parts_of(o: Op, values: tuple, name: str, view_op: Op, options: list, arrays) -> tuple:
@@ -174,7 +155,11 @@ def parts_of(o: Op, values: tuple, name: str, view_op: Op, options: list, arrays
     elif (len(views) + len(options)).bit_length() != len(views).bit_length() > 6:
         views[:] = [v for v in views if v() is not None]
     if state.grad and x._rg:
-        node = node_of_parts(o, values, arrays[0], len(options))
+        node = Node(o, plan_for(o, FIRST_ALONE), (x._node or edge_of(x),), None, arrays[0])
+        node.saved = [keep(fetch, values, (), node) for fetch in node.plan.saves]
+        node.saved.append(outs_count(len(options)))
+        if o.grad_name_ is not None and type(o.grad_name_) is not str:
+            node._name = o.grad_name_(*values)
     found = []
     for i, r in enumerate(arrays):
         t = new(Tensor)

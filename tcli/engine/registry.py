@@ -21,7 +21,8 @@ nothing but its tensors: the shortcut that such calls take.
 arrays, or a function of the same arguments that stands for the kernel there; ops with a `ufunc` do unless told not to.
 `shape`: a kernel for arrays without data, `(xp, args...)`, where the op's own reads values.
 `small`: a function of (number of dims, options...) that gives the kernel for small NumPy arrays with these options,
-a function of the array alone, or None: for kernels that look at more than a small array needs.
+a function of the array alone, or None: for kernels that look at more than a small array needs. An op with a `check` has
+one for the options with which there is nothing to check.
 `host`: the op has no way on other devices; its arrays go to the CPU and its results back, and that is counted.
 `out`: the dtype that `out=` asks for: False (there is no such form), True (anything the result can be cast
 to), a word or message of `out.py`; `out_apart`: the tensor may share no memory with the operands.

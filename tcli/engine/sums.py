@@ -25,11 +25,6 @@ SQUARES = 1
 _BEST = {np.maximum: (np.argmax, np.fmax), np.minimum: (np.argmin, np.fmin)}
 
 
-def ones_of(dtype: np.dtype) -> dict:
-    """The arrays of ones that `small_sum` multiplies with, by length; it makes them."""
-    return _few_ones[dtype]
-
-
 def small_sum(x: np.ndarray, dim: int | None, keepdim: bool = False):
     """The sum of a small NumPy array, or along one dim that is not negative; of any other array what NumPy gives.
 
@@ -38,6 +33,9 @@ def small_sum(x: np.ndarray, dim: int | None, keepdim: bool = False):
     known = _few_ones.get(x.dtype)
     if known is None or x.size > SMALL:
         return np.add.reduce(x, dim, None, None, keepdim)
+    found = native.few_of("sum", x, dim, keepdim)
+    if found is not False:
+        return found
     if (dim is None or x.ndim == 1) and not keepdim:
         x = x.ravel()
     elif dim != 1 or x.ndim != 2:

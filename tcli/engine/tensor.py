@@ -18,8 +18,7 @@ from .args import Size, size_of, sizes, to_dim, type_name
 from .broadcasting import restore_dtype, sum_to
 from .device import CPU, Device, as_device, backend, device_of, move
 from .dispatch import wrap
-from .dtypes import by_numpy as known_dtypes
-from .fields import Fields, copy_fields, new
+from .fields import Fields, compiled, copy_fields, new
 from .from_data import array_of_data, warn_copied
 from .registry import RAW, T
 from .storage import (
@@ -85,6 +84,7 @@ class Tensor(Fields):
 
     # ------------------------------------------------------------ what it is
 
+    @compiled
     def size(self, dim: int | None = None):
         shape = self._a.shape
         if dim is None:
@@ -94,14 +94,6 @@ class Tensor(Fields):
         return shape[to_dim(dim, self, "size", "dim")] if shape else _no_dims(dim)
 
     @property
-    def dtype(self) -> dtypes.dtype:
-        d = self._a.dtype
-        if d is tape.FLOAT32:
-            return dtypes.float32
-        found = known_dtypes.get(d) or dtypes.of_numpy(d)
-        return dtypes.complex32 if found is dtypes.complex64 and self._half_complex else found
-
-    @property
     def device(self) -> Device:
         return CPU if type(self._a) is np.ndarray else device_of(self._a)
 
@@ -109,11 +101,13 @@ class Tensor(Fields):
     def ndim(self) -> int:
         return self._a.ndim
 
+    @compiled
     def dim(self) -> int:
         return self._a.ndim
 
     ndimension = dim
 
+    @compiled
     def numel(self) -> int:
         return self._a.size
 
@@ -250,6 +244,7 @@ class Tensor(Fields):
 
     # ------------------------------------------------------------ values out
 
+    @compiled
     def item(self):
         a = self._a
         if a.size != 1:
@@ -257,12 +252,14 @@ class Tensor(Fields):
         value = a.item()
         return value if type(value) is float or isinstance(value, (float, int, complex)) else float(value)
 
+    @compiled
     def tolist(self):
         if devices.sketch and type(self._a) is not np.ndarray:
             return self._a.tolist()
         a = _host(self)
         return a.astype(np.float32).tolist() if dispatch.is_half(a.dtype) else a.tolist()
 
+    @compiled
     def numpy(self, *, force: bool = False):
         if force:
             expose(self._a)
@@ -305,6 +302,7 @@ class Tensor(Fields):
     def __dlpack_device__(self):
         return self._a.__dlpack_device__()
 
+    @compiled
     def __len__(self) -> int:
         if self._a.ndim == 0:
             raise ArgumentError("len() of a 0-d tensor")
@@ -321,6 +319,7 @@ class Tensor(Fields):
     def __delitem__(self, index):
         raise ArgumentError("Tensor does not support deleting items")
 
+    @compiled
     def __bool__(self) -> bool:
         a = self._a
         if a.size != 1:
@@ -335,6 +334,7 @@ class Tensor(Fields):
             raise BadValue("only one element tensors can be converted to Python scalars")
         return self.item()
 
+    @compiled
     def __float__(self) -> float:
         value = self._number()
         if type(value) is float:
@@ -431,6 +431,7 @@ class Tensor(Fields):
 
         autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs, trace=trace)
 
+    @compiled
     def detach(self):
         t = wrap(self._a)
         t._v = self._v

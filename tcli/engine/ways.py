@@ -33,6 +33,13 @@ class LongRoad(Exception):
     """A call has no short way. Raised, so that the long one runs outside of what catches its errors, and runs once."""
 
 
+def key_of(ndim: int, args: tuple, kwargs: dict):
+    """`way_of`, but nothing or a single integer stand for themselves: what a key is in compiled code."""
+    if kwargs or len(args) > 1 or args and type(args[0]) is not int:
+        return way_of(ndim, args, kwargs)
+    return (ndim, args[0]) if args else ndim
+
+
 def way_of(ndim: int, args: tuple, kwargs: dict) -> tuple:
     """What tells one way of calling an op from another: values and their types, for 1 == True == 1.0."""
     if len(kwargs) == 1 and not args:
@@ -90,5 +97,7 @@ def learnt(o: Op, memory: dict, key, ndim: int, args: tuple, kwargs: dict) -> tu
     if options is None:
         raise LongRoad
     found = options, o.small(ndim, *options) if o.small is not None else None
+    if found[1] is None and o.check is not None:
+        raise LongRoad
     remember(memory, key, found)
     return found

@@ -1,4 +1,5 @@
-/* The sigmoid and the hyperbolic tangent in a form that compilers turn into vectors: within 2 units in the last place. */
+/* The sigmoid, the hyperbolic tangent and gelu in a form that compilers turn into vectors: the first two within 2 units in the
+   last place. */
 #ifndef TCLI_CURVES_H
 #define TCLI_CURVES_H
 
@@ -27,6 +28,51 @@ INLINE double tanh_double(double x) {
     double near = x + x * z * (p / q);
     far = x < 0 ? -far : far;
     return a < 0.625 ? near : x != x ? x : far;
+}
+
+/* What gelu and its slope are made of. For a = |x|, a normal number is below -a with probability bell * ratio: exp(-a * a / 2)
+   times a quotient of polynomials in a (to 5e-9 of it; 4e-7 in this arithmetic). Beyond 13 nothing is left of it. */
+typedef struct {
+    float bell, tail;
+} Normal;
+
+INLINE Normal normal_of(float x) {
+    float a = __builtin_fabsf(x);
+    a = a > 13.0f ? 13.0f : a;
+    float y = a * a * -0.72134752f; /* the exponent of 2 */
+    union { float value; int32_t bits; } t = {y + 12582912.0f}, e;
+    float f = y - (t.value - 12582912.0f);
+    e.value = 1.535336188e-4f;
+    e.value = e.value * f + 1.339887440e-3f;
+    e.value = e.value * f + 9.618437357e-3f;
+    e.value = e.value * f + 5.550332471e-2f;
+    e.value = e.value * f + 2.402264791e-1f;
+    e.value = e.value * f + 6.931472028e-1f;
+    e.value = e.value * f + 1.0f;
+    e.bits = (int32_t)((uint32_t)e.bits + ((uint32_t)t.bits << 23));
+    float bell = a >= 13.0f ? 0.0f : e.value;
+    float p = 3.9943002e-3f, q = 1.0012072e-2f;
+    p = p * a + 3.9808422e-2f;
+    p = p * a + 1.8078293e-1f;
+    p = p * a + 4.3497478e-1f;
+    p = p * a + 0.5f;
+    q = q * a + 9.9792553e-2f;
+    q = q * a + 4.6299794e-1f;
+    q = q * a + 1.1923013f;
+    q = q * a + 1.6678345f;
+    q = q * a + 1.0f;
+    return (Normal){bell, bell * (p / q)};
+}
+
+/* x times the probability that a normal number is below x. */
+INLINE float gelu_float(float x) {
+    float a = __builtin_fabsf(x), tail = normal_of(x).tail;
+    return (x > 0 ? x : x * 0.0f) - (a > 13.0f ? 13.0f : a) * tail;
+}
+
+INLINE float gelu_slope_float(float x) {
+    Normal n = normal_of(x);
+    return (x > 0 ? 1 - n.tail : n.tail) + x * (n.bell * 0.39894228f);
 }
 
 #endif

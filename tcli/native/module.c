@@ -40,13 +40,20 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         pooling_methods,
         cells_methods,
         fields_methods,
+        values_methods,
+        nodes_methods,
+        engine_methods,
         pointwise_methods,
+        writes_methods,
         options_methods,
+        several_methods,
         views_methods,
+        splits_methods,
         record_methods,
         products_methods,
         backward_methods,
         small_methods,
+        few_methods,
         sort_methods,
         select_methods,
         norms_methods,
@@ -63,7 +70,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         joins_methods,
     };
     PyObject *m = PyModule_Create(&module);
-    if (!m || !add_fields(m) || !add_ways(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;
+    if (!m || !add_fields(m) || !add_ways(m) || !add_few(m) || PyModule_AddStringConstant(m, "sources", TEXT(SOURCES)) < 0) return NULL;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (PyModule_AddFunctions(m, tables[i]) < 0) return NULL;
     return m;

@@ -103,19 +103,27 @@ extern PyMethodDef conv_weight_methods[];
 extern PyMethodDef pooling_methods[];
 extern PyMethodDef cells_methods[];
 extern PyMethodDef fields_methods[];
+extern PyMethodDef values_methods[];
+extern PyMethodDef nodes_methods[];
+extern PyMethodDef engine_methods[];
 extern PyMethodDef pointwise_methods[];
+extern PyMethodDef writes_methods[];
 extern PyMethodDef options_methods[];
+extern PyMethodDef several_methods[];
 extern PyMethodDef views_methods[];
+extern PyMethodDef splits_methods[];
 extern PyMethodDef record_methods[];
 extern PyMethodDef products_methods[];
 extern PyMethodDef backward_methods[];
 extern PyMethodDef small_methods[];
+extern PyMethodDef few_methods[];
 extern PyMethodDef sort_methods[];
 extern PyMethodDef select_methods[];
-bool add_fields(PyObject *module);
-bool add_ways(PyObject *module);
 extern PyMethodDef rows_methods[];
 extern PyMethodDef scan_methods[];
+bool add_fields(PyObject *module);
+bool add_ways(PyObject *module);
+bool add_few(PyObject *module);
 
 #define KERNEL(name, doc) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, doc}
 

@@ -4,10 +4,9 @@
    Its variance is that of distances from the mean, which loses nothing where the mean is large; what rounding left of the
    mean is taken out as well. Gradients of weights are added up in blocks of rows, whose number depends on the shape alone,
    and then over the blocks in their order. */
-#include "native.h"
+#include "vectors.h"
 
 #include <math.h>
-#include <string.h>
 
 #define WORK 16384   /* numbers of a block */
 #define MOST_BLOCKS 64 /* each has sums of its own for the gradients of weights */
@@ -24,47 +23,12 @@ typedef struct {
     bool centred, training;
 } Norm;
 
-#define LINE_FUNCTIONS(T)                                                                                      \
-    static double sum_##T(const T *x, isize n) {                                                               \
-        double total = 0;                                                                                      \
-        for (isize i = 0; i < n; i += CHUNK) {                                                                 \
-            T part = 0;                                                                                        \
-            isize stop = min_of(i + CHUNK, n);                                                                 \
-            SIMD_SUM(part) for (isize j = i; j < stop; j++) part += x[j];                                      \
-            total += part;                                                                                     \
-        }                                                                                                      \
-        return total;                                                                                          \
-    }                                                                                                          \
-    /* Adds the sums of distances from `mean` and of their squares. */                                         \
-    static void distances_##T(const T *x, isize n, T mean, double *sum, double *squares) {                     \
-        for (isize i = 0; i < n; i += CHUNK) {                                                                 \
-            T part = 0, squared = 0;                                                                           \
-            isize stop = min_of(i + CHUNK, n);                                                                 \
-            SIMD_REDUCE(omp simd reduction(+ : part, squared)) for (isize j = i; j < stop; j++) {              \
-                T d = x[j] - mean;                                                                             \
-                part += d;                                                                                     \
-                squared += d * d;                                                                              \
-            }                                                                                                  \
-            *sum += part;                                                                                      \
-            *squares += squared;                                                                               \
-        }                                                                                                      \
-    }                                                                                                          \
-    /* Adds the sums of g and of g * (x - mean). */                                                            \
-    static void slopes_##T(const T *g, const T *x, isize n, T mean, double *sum, double *product) {            \
-        for (isize i = 0; i < n; i += CHUNK) {                                                                 \
-            T part = 0, both = 0;                                                                              \
-            isize stop = min_of(i + CHUNK, n);                                                                 \
-            SIMD_REDUCE(omp simd reduction(+ : part, both)) for (isize j = i; j < stop; j++) {                 \
-                part += g[j];                                                                                  \
-                both += g[j] * (x[j] - mean);                                                                  \
-            }                                                                                                  \
-            *sum += part;                                                                                      \
-            *product += both;                                                                                  \
-        }                                                                                                      \
-    }                                                                                                          \
-    static void affine_##T(const T *x, T *y, isize n, T mean, T scale, T shift) {                              \
-        SIMD for (isize j = 0; j < n; j++) y[j] = (x[j] - mean) * scale + shift;                               \
-    }
+#define T float
+#include "norms_lines.h"
+#undef T
+#define T double
+#include "norms_lines.h"
+#undef T
 
 #define ROW_BLOCKS(T)                                                                                          \
     static void row_##T(const Norm *m, isize row) {                                                            \
@@ -116,19 +80,7 @@ typedef struct {
                 product += w ? both * w[c] : both;                                                             \
             }                                                                                                  \
         else                                                                                                   \
-            for (isize i = 0; i < n; i += CHUNK) {                                                             \
-                T part = 0, both = 0;                                                                          \
-                isize stop = min_of(i + CHUNK, n);                                                             \
-                SIMD_REDUCE(omp simd reduction(+ : part, both)) for (isize j = i; j < stop; j++) {             \
-                    T d = x[j] - mean, h = w ? g[j] * w[j] : g[j];                                             \
-                    gb[j] += g[j];                                                                             \
-                    gw[j] += g[j] * d * rstd;                                                                  \
-                    part += h;                                                                                 \
-                    both += h * d;                                                                             \
-                }                                                                                              \
-                sum += part;                                                                                   \
-                product += both;                                                                               \
-            }                                                                                                  \
+            weighted_slopes_##T(g, x, w, n, mean, rstd, &sum, &product, gw, gb);                               \
         T shift = m->centred ? (T)(sum / n) : 0, slope = (T)(product / n * rstd * rstd);                       \
         for (isize c = 0; c < (inner > 1 ? m->channels : 0); c++) {                                            \
             T by = w ? w[c] : 1;                                                                               \
@@ -196,7 +148,7 @@ typedef struct {
         for (isize i = block * m->step, stop = min_of(i + m->step, m->lines); i < stop; i++) channel_back_##T(m, i); \
     }
 
-#define NORMS(T) LINE_FUNCTIONS(T) ROW_BLOCKS(T) CHANNEL_BLOCKS(T)
+#define NORMS(T) ROW_BLOCKS(T) CHANNEL_BLOCKS(T)
 NORMS(float)
 NORMS(double)
 

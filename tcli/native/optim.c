@@ -1,40 +1,46 @@
-/* Steps of optimisers: one pass over a parameter, its gradient and what the optimiser keeps beside them.
+/* Steps of optimisers: one pass over a parameter, its gradient and what the optimiser keeps beside them, for all parameters
+   of an optimiser at once.
 
    The operations are those of the kernels in tcli/optim, in their order and each rounded, so that results are the same to the
-   last bit: multiplications and additions are not contracted. */
+   last bit: multiplications and additions are not contracted (see build.py). */
 #include "native.h"
 
 #include <math.h>
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("fp-contract=off")
-#else
-#pragma STDC FP_CONTRACT OFF
-#endif
+#include <stdlib.h>
 
 #define BLOCK 32768
+#define SMALL 1024 /* elements that are done without letting other Python threads run */
+#define MOST_NUMBERS 8
 
 typedef struct {
-    void *p, *m, *v, *largest;
+    void *p, *state[3];
     const void *g;
-    isize n;
-    double lr, decay, momentum, share, beta1, beta2, correction, eps, shrink;
-    bool maximize, nesterov, fresh;
+    double numbers[MOST_NUMBERS];
+    isize n, first; /* `first`: the number of its first block among those of all steps */
+    block_fn fn;
 } Step;
 
-/* The gradient to follow. */
-#define DIRECTION(T) \
-    T d = maximize ? -g[i] : g[i]; \
+/* What all steps begin with: the range of the block, the gradient to follow as d. */
+#define STEP(T)                                                \
+    const Step *s = context;                                   \
+    const double *c = s->numbers;                              \
+    T *RESTRICT p = s->p;                                      \
+    const T *RESTRICT g = s->g;                                \
+    isize start = block * BLOCK, stop = min_of(start + BLOCK, s->n);
+#define DIRECTION(T)                \
+    T d = maximize ? -g[i] : g[i];  \
     if (decay != 0) d = d + p[i] * decay;
 
+/* m + weight * (d - m), as Tensor.lerp has it. */
+#define LERP(m, d, near, by) ((near) ? (m) + ((d) - (m)) * (by) : (d) - ((d) - (m)) * (by))
+
 #define STEPS(T, SQRT)                                                                                   \
+    /* lr, decay, maximize, momentum, share, nesterov, fresh; state: the momentum or NULL */             \
     static void sgd_##T(void *context, isize block) {                                                    \
-        const Step *s = context;                                                                         \
-        T *RESTRICT p = s->p, *RESTRICT m = s->m;                                                        \
-        const T *RESTRICT g = s->g;                                                                      \
-        const T lr = (T)-s->lr, decay = (T)s->decay, momentum = (T)s->momentum, share = (T)s->share;     \
-        const bool maximize = s->maximize, nesterov = s->nesterov, fresh = s->fresh;                     \
-        isize start = block * BLOCK, stop = min_of(start + BLOCK, s->n);                                 \
+        STEP(T)                                                                                          \
+        T *RESTRICT m = s->state[0];                                                                     \
+        const T lr = (T)-c[0], decay = (T)c[1], momentum = (T)c[3], share = (T)c[4];                     \
+        const bool maximize = c[2] != 0, nesterov = c[5] != 0, fresh = c[6] != 0;                        \
         if (!m) {                                                                                        \
             SIMD for (isize i = start; i < stop; i++) {                                                  \
                 DIRECTION(T)                                                                             \
@@ -50,19 +56,19 @@ typedef struct {
             p[i] = p[i] + b * lr;                                                                        \
         }                                                                                                \
     }                                                                                                    \
-    INLINE void adam_range_##T(const Step *s, isize start, isize stop, const bool amsgrad) {             \
-        T *RESTRICT p = s->p, *RESTRICT m = s->m, *RESTRICT v = s->v, *RESTRICT largest = s->largest;    \
-        const T *RESTRICT g = s->g;                                                                      \
-        const T lr = (T)-s->lr, decay = (T)s->decay, eps = (T)s->eps, correction = (T)s->correction;     \
-        const T shrink = (T)s->shrink, beta2 = (T)s->beta2, rest = (T)(1 - s->beta2);                    \
-        const double weight = 1 - s->beta1;                                                              \
-        const bool near = weight < 0.5, maximize = s->maximize;                                          \
+    /* beta1, beta2, lr, correction, eps, decay, shrink, maximize; state: means, the largest or NULL */  \
+    INLINE void adam_range_##T(void *context, isize block, const bool amsgrad) {                         \
+        STEP(T)                                                                                          \
+        T *RESTRICT m = s->state[0], *RESTRICT v = s->state[1], *RESTRICT largest = s->state[2];         \
+        const double weight = 1 - c[0];                                                                  \
+        const T beta2 = (T)c[1], rest = (T)(1 - c[1]), lr = (T)-c[2], correction = (T)c[3], eps = (T)c[4]; \
+        const T decay = (T)c[5], shrink = (T)c[6];                                                       \
+        const bool near = weight < 0.5, maximize = c[7] != 0;                                            \
         const T by = (T)(near ? weight : 1 - weight);                                                    \
         SIMD for (isize i = start; i < stop; i++) {                                                      \
             p[i] = p[i] * shrink;                                                                        \
             DIRECTION(T)                                                                                 \
-            T step = (d - m[i]) * by;                                                                    \
-            m[i] = near ? m[i] + step : d - step;                                                        \
+            m[i] = LERP(m[i], d, near, by);                                                              \
             T square = v[i] * beta2 + d * rest * d;                                                      \
             v[i] = square;                                                                               \
             if (amsgrad) {                                                                               \
@@ -74,78 +80,174 @@ typedef struct {
         }                                                                                                \
     }                                                                                                    \
     static void adam_##T(void *context, isize block) {                                                   \
-        const Step *s = context;                                                                         \
-        isize start = block * BLOCK, stop = min_of(start + BLOCK, s->n);                                 \
-        if (s->largest) adam_range_##T(s, start, stop, true);                                            \
-        else adam_range_##T(s, start, stop, false);                                                      \
+        if (((const Step *)context)->state[2]) adam_range_##T(context, block, true);                     \
+        else adam_range_##T(context, block, false);                                                      \
+    }                                                                                                    \
+    /* lr, alpha, eps, momentum, decay, maximize; state: squares, the mean or NULL, the momentum or NULL */ \
+    INLINE void rmsprop_range_##T(void *context, isize block, const bool centered, const bool moving) {  \
+        STEP(T)                                                                                          \
+        T *RESTRICT v = s->state[0], *RESTRICT mean = s->state[1], *RESTRICT m = s->state[2];            \
+        const double weight = 1 - c[1];                                                                  \
+        const T lr = (T)-c[0], alpha = (T)c[1], rest = (T)weight, eps = (T)c[2], momentum = (T)c[3], decay = (T)c[4]; \
+        const bool near = weight < 0.5, maximize = c[5] != 0;                                            \
+        const T by = (T)(near ? weight : 1 - weight);                                                    \
+        SIMD for (isize i = start; i < stop; i++) {                                                      \
+            DIRECTION(T)                                                                                 \
+            T square = v[i] * alpha + d * rest * d;                                                      \
+            v[i] = square;                                                                               \
+            if (centered) {                                                                              \
+                mean[i] = LERP(mean[i], d, near, by);                                                    \
+                square = square - mean[i] * mean[i];                                                     \
+            }                                                                                            \
+            T by_root = SQRT(square) + eps;                                                              \
+            if (moving) {                                                                                \
+                m[i] = m[i] * momentum + d / by_root;                                                    \
+                p[i] = p[i] + m[i] * lr;                                                                 \
+            } else                                                                                       \
+                p[i] = p[i] + d * lr / by_root;                                                          \
+        }                                                                                                \
+    }                                                                                                    \
+    static void rmsprop_##T(void *context, isize block) {                                                \
+        void *const *state = ((const Step *)context)->state;                                             \
+        if (state[1] && state[2]) rmsprop_range_##T(context, block, true, true);                         \
+        else if (state[1]) rmsprop_range_##T(context, block, true, false);                               \
+        else if (state[2]) rmsprop_range_##T(context, block, false, true);                               \
+        else rmsprop_range_##T(context, block, false, false);                                            \
+    }                                                                                                    \
+    /* lr, eps, decay, maximize; state: the sum of squares */                                            \
+    static void adagrad_##T(void *context, isize block) {                                                \
+        STEP(T)                                                                                          \
+        T *RESTRICT total = s->state[0];                                                                 \
+        const T lr = (T)-c[0], eps = (T)c[1], decay = (T)c[2];                                           \
+        const bool maximize = c[3] != 0;                                                                 \
+        SIMD for (isize i = start; i < stop; i++) {                                                      \
+            DIRECTION(T)                                                                                 \
+            total[i] = total[i] + d * d;                                                                 \
+            p[i] = p[i] + d * lr / (SQRT(total[i]) + eps);                                               \
+        }                                                                                                \
     }
 STEPS(float, sqrtf)
 STEPS(double, sqrt)
 
-/* Whether `arrays` (parameter, gradient, state ...) are flat, of one size and float type, all but the gradient writeable, and
-   do not share memory with each other's ends; their memory goes to `places`. None is NULL where it is not one of the first two. */
-static int take(PyObject *const *arrays, int count, isize *n, void **places) {
-    PyArrayObject *p = flat_array(arrays[0]);
+/* How many states and numbers a step has, how many of the states must be there, and what does it. */
+static const struct {
+    const char *name;
+    int states, needed, numbers;
+    block_fn single, wide;
+} kinds[] = {
+    {"sgd", 1, 0, 7, sgd_float, sgd_double},
+    {"adam", 3, 2, 8, adam_float, adam_double},
+    {"rmsprop", 3, 1, 6, rmsprop_float, rmsprop_double},
+    {"adagrad", 1, 1, 4, adagrad_float, adagrad_double},
+};
+
+/* ---------------------------------------------------------------- from Python */
+
+/* Memory that a step writes, or its gradient. */
+typedef struct {
+    const char *start, *stop;
+    bool written;
+} Stretch;
+
+/* Notes an array of `type` with as many numbers as the step has; -1 for any type, and for any count, at the parameter. */
+static void *taken(PyObject *o, bool written, int type, isize n, Stretch **next) {
+    PyArrayObject *a = type < 0 ? flat_array(o) : flat_of(o, type);
+    if (!a || (written && !PyArray_ISWRITEABLE(a)) || (n >= 0 && PyArray_SIZE(a) != n)) return NULL;
+    *(*next)++ = (Stretch){PyArray_BYTES(a), PyArray_BYTES(a) + PyArray_NBYTES(a), written};
+    return PyArray_DATA(a);
+}
+
+/* (kind, parameter, gradient, states ..., numbers ...) as a step; false where it is none. */
+static bool read_step(PyObject *call, Step *s, Stretch **next) {
+    int kind = -1, count = (int)(sizeof(kinds) / sizeof(*kinds));
+    if (!PyTuple_Check(call) || PyTuple_GET_SIZE(call) < 3 || !PyUnicode_Check(PyTuple_GET_ITEM(call, 0))) return false;
+    while (++kind < count && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call, 0), kinds[kind].name) != 0) {}
+    if (kind == count || PyTuple_GET_SIZE(call) != 3 + kinds[kind].states + kinds[kind].numbers) return false;
+    PyObject *const *args = &PyTuple_GET_ITEM(call, 1);
+    PyArrayObject *p = flat_array(args[0]);
     int type = p ? PyArray_TYPE(p) : -1;
-    if (type != NPY_FLOAT32 && type != NPY_FLOAT64) return -1;
-    *n = PyArray_SIZE(p);
-    for (int i = 0; i < count; i++) {
-        places[i] = NULL;
-        if (i > 1 && arrays[i] == Py_None) continue;
-        PyArrayObject *a = i == 1 ? flat_of(arrays[i], type) : output_of(arrays[i], type);
-        if (!a || PyArray_SIZE(a) != *n) return -1;
-        places[i] = PyArray_DATA(a);
-        isize bytes = *n * PyArray_ITEMSIZE(a);
-        for (int j = 0; j < i; j++)
-            if (places[j] && (char *)places[i] < (char *)places[j] + bytes && (char *)places[j] < (char *)places[i] + bytes) return -1;
+    if (type != NPY_FLOAT32 && type != NPY_FLOAT64) return false;
+    *s = (Step){.n = PyArray_SIZE(p), .fn = type == NPY_FLOAT32 ? kinds[kind].single : kinds[kind].wide};
+    if (!(s->p = taken(args[0], true, type, -1, next)) || !(s->g = taken(args[1], false, type, s->n, next))) return false;
+    args += 2;
+    for (int i = 0; i < kinds[kind].states; i++, args++) {
+        if (*args == Py_None && i >= kinds[kind].needed) continue;
+        if (!(s->state[i] = taken(*args, true, type, s->n, next))) return false;
     }
-    return type;
-}
-
-static void run(block_fn fn, Step *s) {
-    isize blocks = blocks_of(s->n, BLOCK);
-    if (s->n <= 1024)
-        for (isize i = 0; i < blocks; i++) fn(s, i);
-    else {
-        Py_BEGIN_ALLOW_THREADS
-        run_blocks(fn, s, blocks);
-        Py_END_ALLOW_THREADS
+    for (int i = 0; i < kinds[kind].numbers; i++) {
+        s->numbers[i] = PyFloat_AsDouble(args[i]);
+        if (s->numbers[i] == -1 && PyErr_Occurred()) return PyErr_Clear(), false;
     }
+    return true;
 }
 
-static PyObject *sgd(PyObject *self, PyObject *const *args, Py_ssize_t count) {
-    (void)self;
-    if (count != 10) Py_RETURN_FALSE;
-    Step s = {.lr = PyFloat_AsDouble(args[3]), .decay = PyFloat_AsDouble(args[4]), .maximize = PyObject_IsTrue(args[5]) == 1,
-              .momentum = PyFloat_AsDouble(args[6]), .share = PyFloat_AsDouble(args[7]),
-              .nesterov = PyObject_IsTrue(args[8]) == 1, .fresh = PyObject_IsTrue(args[9]) == 1};
-    if (PyErr_Occurred()) return NULL;
-    void *places[3];
-    int type = take(args, 3, &s.n, places);
-    if (type < 0) Py_RETURN_FALSE;
-    s.p = places[0], s.g = places[1], s.m = places[2];
-    run(type == NPY_FLOAT32 ? sgd_float : sgd_double, &s);
-    Py_RETURN_TRUE;
+static int by_start(const void *a, const void *b) {
+    const char *x = ((const Stretch *)a)->start, *y = ((const Stretch *)b)->start;
+    return x < y ? -1 : x > y;
 }
 
-static PyObject *adam(PyObject *self, PyObject *const *args, Py_ssize_t count) {
+/* Whether no memory that is written is that of another array. */
+static bool all_apart(Stretch *stretches, isize n) {
+    qsort(stretches, n, sizeof(Stretch), by_start);
+    const char *written = NULL, *seen = NULL; /* how far what came before reaches */
+    for (isize i = 0; i < n; i++) {
+        const Stretch *s = &stretches[i];
+        if (s->start < written || (s->written && s->start < seen)) return false;
+        if (s->stop > seen) seen = s->stop;
+        if (s->written && s->stop > written) written = s->stop;
+    }
+    return true;
+}
+
+typedef struct {
+    Step *steps;
+    isize n;
+} Steps;
+
+static void step_block(void *context, isize block) {
+    const Steps *all = context;
+    isize low = 0, high = all->n; /* the last step whose first block is not behind `block` */
+    while (high - low > 1) {
+        isize middle = (low + high) / 2;
+        if (all->steps[middle].first <= block) low = middle;
+        else high = middle;
+    }
+    all->steps[low].fn(&all->steps[low], block - all->steps[low].first);
+}
+
+static void run(Steps *all) {
+    isize blocks = 0, elements = 0;
+    for (isize i = 0; i < all->n; i++) {
+        all->steps[i].first = blocks;
+        blocks += blocks_of(all->steps[i].n, BLOCK), elements += all->steps[i].n;
+    }
+    if (elements <= SMALL) {
+        for (isize i = 0; i < blocks; i++) step_block(all, i);
+        return;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    run_blocks(step_block, all, blocks);
+    Py_END_ALLOW_THREADS
+}
+
+/* A list of steps; all of them or none are done. */
+static PyObject *steps(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     (void)self;
-    if (count != 13) Py_RETURN_FALSE;
-    Step s = {.beta1 = PyFloat_AsDouble(args[5]), .beta2 = PyFloat_AsDouble(args[6]), .lr = PyFloat_AsDouble(args[7]),
-              .correction = PyFloat_AsDouble(args[8]), .eps = PyFloat_AsDouble(args[9]), .decay = PyFloat_AsDouble(args[10]),
-              .shrink = PyFloat_AsDouble(args[11]), .maximize = PyObject_IsTrue(args[12]) == 1};
-    if (PyErr_Occurred()) return NULL;
-    void *places[5];
-    int type = take(args, 5, &s.n, places);
-    if (type < 0 || !places[2] || !places[3]) Py_RETURN_FALSE;
-    s.p = places[0], s.g = places[1], s.m = places[2], s.v = places[3], s.largest = places[4];
-    run(type == NPY_FLOAT32 ? adam_float : adam_double, &s);
-    Py_RETURN_TRUE;
+    if (count != 1 || !PyList_Check(args[0])) Py_RETURN_FALSE;
+    isize n = PyList_GET_SIZE(args[0]), i = 0;
+    char *memory = malloc(n * (sizeof(Step) + 5 * sizeof(Stretch)) + 1);
+    if (!memory) return PyErr_NoMemory();
+    Steps all = {(Step *)memory, 0};
+    Stretch *stretches = (Stretch *)(all.steps + n), *next = stretches;
+    for (Step s; i < n && read_step(PyList_GET_ITEM(args[0], i), &s, &next); i++)
+        if (s.n) all.steps[all.n++] = s;
+    bool fits = i == n && all_apart(stretches, next - stretches);
+    if (fits && all.n) run(&all);
+    free(memory);
+    return PyBool_FromLong(fits);
 }
 
 PyMethodDef optim_methods[] = {
-    KERNEL(sgd, "sgd(p, g, buffer, lr, decay, maximize, momentum, share, nesterov, fresh): a step; without momentum buffer is None."),
-    KERNEL(adam, "adam(p, g, m, v, largest, beta1, beta2, step_size, correction, eps, decay, shrink, maximize): a step of Adam, or "
-                 "of AMSGrad where largest is not None."),
+    KERNEL(steps, "steps(calls): of optimisers, each as (kind, parameter, gradient, states ..., numbers ...): see optim.c."),
     {0},
 };

@@ -80,7 +80,7 @@ PyObject *known_way(Way *way, PyArrayObject *a, PyObject *const *args, isize n, 
     }
     PyObject *known = key ? PyDict_GetItemWithError(way->memory, key) : NULL;
     Py_XDECREF(key);
-    if (known && (!PyTuple_CheckExact(known) || PyTuple_GET_SIZE(known) != 2 || !PyTuple_CheckExact(PyTuple_GET_ITEM(known, 0))))
+    if (known && (!PyTuple_CheckExact(known) || PyTuple_GET_SIZE(known) < 2 || !PyTuple_CheckExact(PyTuple_GET_ITEM(known, 0))))
         known = NULL;
     if (!known) PyErr_Clear(); /* of a key that has no hash, for example */
     Py_XINCREF(known);
@@ -138,32 +138,22 @@ static bool record_options(Way *way, PyObject *x, PyObject *options, PyObject *t
     return well;
 }
 
-/* Whether a gradient can flow to an array of this dtype: floats, complex numbers, bfloat16. */
-static bool is_differentiable(PyArrayObject *a) {
+bool is_differentiable(PyArrayObject *a) {
     char kind = PyArray_DESCR(a)->kind;
     return kind == 'f' || kind == 'c' || kind == 'V';
 }
 
-static bool takes(Way *way, PyArrayObject *a) {
+bool takes(Way *way, PyArrayObject *a) {
     PyArray_Descr *d = PyArray_DESCR(a);
     if (PyArray_SIZE(a) > engine.small || !PyArray_ISNOTSWAPPED(a)) return false;
+    if (way->in_rows && PyArray_NDIM(a) > 1 && !PyArray_IS_C_CONTIGUOUS(a)) return false;
     if (d->type_num == NPY_FLOAT32 || d->type_num == NPY_FLOAT64) return true;
     if (!way->any_dtype) return false;
     char kind = d->kind;
     return kind == 'i' || kind == 'b' || d->type_num == NPY_UINT8;
 }
 
-static PyObject *call_single(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
-    Way *way = (Way *)self;
-    isize n = PyVectorcall_NARGS(nargsf);
-    if (n < 1 || !is_ready(args[0])) return go_on(way, args, nargsf, names);
-    PyObject *x = args[0];
-    PyArrayObject *a = array_of(x);
-    if (!a || !takes(way, a) || (way->in_rows && PyArray_NDIM(a) > 1 && !PyArray_IS_C_CONTIGUOUS(a)))
-        return go_on(way, args, nargsf, names);
-    PyObject *known = known_way(way, a, args + 1, n - 1, names);
-    if (!known) return go_on(way, args, nargsf, names);
-    PyObject *r = run_kernel(way, a, known);
+PyObject *single_result(Way *way, PyObject *x, PyObject *options, PyObject *r) {
     if (r && !PyArray_CheckExact(r)) {
         PyObject *scalar = r;
         r = PyTuple_Check(scalar) ? NULL : PyArray_FromAny(scalar, NULL, 0, 0, NPY_ARRAY_ENSUREARRAY, NULL);
@@ -172,11 +162,20 @@ static PyObject *call_single(PyObject *self, PyObject *const *args, size_t nargs
     PyObject *t = tensor_around(r);
     bool records = t && way->plan != Py_None && ((Fields *)x)->rg == Py_True && is_set(engine.of_state.grad) &&
                    is_differentiable((PyArrayObject *)r);
-    bool well = t && (!records || record_options(way, x, PyTuple_GET_ITEM(known, 0), t));
-    Py_DECREF(known);
-    if (well) return t;
+    if (t && (!records || record_options(way, x, options, t))) return t;
     Py_XDECREF(t);
-    return go_on_after_error(way, args, nargsf, names);
+    return NULL;
+}
+
+static PyObject *call_single(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Way *way = (Way *)self;
+    isize n = PyVectorcall_NARGS(nargsf);
+    PyArrayObject *a = n && is_ready(args[0]) ? array_of(args[0]) : NULL;
+    PyObject *known = a && takes(way, a) ? known_way(way, a, args + 1, n - 1, names) : NULL;
+    if (!known) return go_on(way, args, nargsf, names);
+    PyObject *t = single_result(way, args[0], PyTuple_GET_ITEM(known, 0), run_kernel(way, a, known));
+    Py_DECREF(known);
+    return t ? t : go_on_after_error(way, args, nargsf, names);
 }
 
 /* ---------------------------------------------------------------- what Python calls */

@@ -5,7 +5,6 @@
    NumPy's, so the values are. */
 #include "quick.h"
 
-enum { OF_FLOAT32, OF_FLOAT64, OF_INT64 };
 static const int NUMBERS[] = {NPY_FLOAT32, NPY_FLOAT64, NPY_INT64};
 
 /* ---------------------------------------------------------------- loops */
@@ -75,18 +74,6 @@ static void keep_exp_loops(PyObject *ufunc) {
     memcpy(exp_loops, way.loops, sizeof exp_loops);
 }
 
-/* Which of the loops an array asks for; -1 for another dtype, or an array that is not small. */
-INLINE int kind_of(PyArrayObject *a) {
-    PyArray_Descr *d = PyArray_DESCR(a);
-    if (PyArray_SIZE(a) > engine.small || !PyArray_ISNOTSWAPPED(a)) return -1;
-    return d->type_num == NPY_FLOAT32   ? OF_FLOAT32
-           : d->type_num == NPY_FLOAT64 ? OF_FLOAT64
-           : d->type_num == NPY_INT64   ? OF_INT64
-                                        : -1;
-}
-
-INLINE bool is_flat(PyArrayObject *a) { return PyArray_ISCARRAY_RO(a); }
-
 static PyObject *empty_like_shape(PyArrayObject *a, int type) {
     return PyArray_EMPTY(PyArray_NDIM(a), PyArray_DIMS(a), type, 0);
 }
@@ -135,20 +122,13 @@ static PyObject *call_unary(PyObject *self, PyObject *const *args, size_t nargsf
 
 /* ---------------------------------------------------------------- two operands */
 
-typedef union {
-    float f;
-    double d;
-    int64_t i;
-} Number;
-
 /* One side of a binary op: an array, or a number beside one. */
 typedef struct {
     PyArrayObject *a;
     Number number;
 } Side;
 
-/* A Python number as the other side wants it; false for any other object. */
-static bool as_number(PyObject *o, int kind, bool integers, Number *number) {
+bool as_number(PyObject *o, int kind, bool integers, Number *number) {
     double value;
     if (kind == OF_INT64) {
         if (!integers || !PyLong_CheckExact(o)) return false;
@@ -167,11 +147,6 @@ static bool as_number(PyObject *o, int kind, bool integers, Number *number) {
     if (kind == OF_FLOAT32) number->f = (float)value;
     else number->d = value;
     return true;
-}
-
-static bool same_shape(PyArrayObject *a, PyArrayObject *b) {
-    int n = PyArray_NDIM(a);
-    return n == PyArray_NDIM(b) && (!n || !memcmp(PyArray_DIMS(a), PyArray_DIMS(b), n * sizeof(npy_intp)));
 }
 
 /* Runs the loop where the sides are of one shape or one of them is a single number. */
@@ -269,79 +244,6 @@ static PyObject *call_binary(PyObject *self, PyObject *const *args, size_t nargs
     return go_on_after_error(way, args, nargsf, names);
 }
 
-/* ---------------------------------------------------------------- in place */
-
-static bool records(Fields *t) { return t->rg == Py_True && is_set(engine.of_state.grad); }
-
-/* Whether the memory of b reaches into that of a, in part or in another order. */
-static bool overlap(PyArrayObject *a, PyArrayObject *b) {
-    char *from = PyArray_BYTES(a), *other = PyArray_BYTES(b);
-    return from != other && from < other + PyArray_NBYTES(b) && other < from + PyArray_NBYTES(a);
-}
-
-/* Whether expressions wait on the memory of an array, or may. */
-static bool is_read_later(PyObject *a) {
-    if (!PyDict_GET_SIZE(engine.readers)) return false;
-    while (PyArray_CheckExact(a) && PyArray_BASE((PyArrayObject *)a)) a = PyArray_BASE((PyArrayObject *)a);
-    PyObject *key = PyArray_CheckExact(a) ? PyLong_FromVoidPtr(a) : NULL;
-    bool found = !key || PyDict_Contains(engine.readers, key) != 0;
-    Py_XDECREF(key);
-    PyErr_Clear();
-    return found;
-}
-
-static bool may_be_written(Fields *x) {
-    return !records(x) && x->inference == Py_False && (x->base == Py_None || !records((Fields *)x->base)) &&
-           !is_set(engine.of_state.where) && !is_read_later(x->a);
-}
-
-/* The one version more that a write makes. */
-static bool count_write(Fields *x) {
-    PyObject *version = PyList_GET_SIZE(x->v) ? PyNumber_Add(PyList_GET_ITEM(x->v, 0), engine.one) : NULL;
-    return version && PyList_SetItem(x->v, 0, version) == 0;
-}
-
-/* number * b in new memory, for `x.add_(b, alpha=number)`; NULL with an error where there is none. */
-static char *scaled(PyArrayObject *b, int kind, Number factor) {
-    isize n = PyArray_SIZE(b);
-    char *made = PyMem_Malloc(PyArray_NBYTES(b) + 1);
-    if (!made) return (char *)PyErr_NoMemory();
-    if (kind == OF_FLOAT32)
-        for (isize i = 0; i < n; i++) ((float *)made)[i] = ((float *)PyArray_DATA(b))[i] * factor.f;
-    else
-        for (isize i = 0; i < n; i++) ((double *)made)[i] = ((double *)PyArray_DATA(b))[i] * factor.d;
-    return made;
-}
-
-static bool is_alpha(PyObject *names) {
-    return PyTuple_GET_SIZE(names) == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "alpha") == 0;
-}
-
-/* x += other, for a number or a tensor of the same shape and dtype, which `alpha` may scale. */
-static PyObject *call_write(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
-    Way *way = (Way *)self;
-    if (PyVectorcall_NARGS(nargsf) != 2 || (names && !is_alpha(names)) || !is_ready(args[0]) ||
-        !may_be_written((Fields *)args[0]))
-        return go_on(way, args, nargsf, names);
-    PyArrayObject *a = array_of(args[0]), *b = NULL;
-    int kind = a ? kind_of(a) : -1;
-    Number number, factor;
-    bool fits = kind >= 0 && kind != OF_INT64 && way->loops[kind].fn && PyArray_ISCARRAY(a) &&
-                way->loops[kind].out == PyArray_TYPE(a);
-    if (fits && is_ready(args[1])) {
-        b = array_of(args[1]);
-        fits = b && !records((Fields *)args[1]) && kind_of(b) == kind && is_flat(b) && same_shape(a, b) && !overlap(a, b);
-    } else fits = fits && as_number(args[1], kind, false, &number);
-    if (!fits || (names && (!b || !as_number(args[2], kind, false, &factor)))) return go_on(way, args, nargsf, names);
-    char *own = names ? scaled(b, kind, factor) : NULL;
-    if (names && !own) return NULL;
-    npy_intp n = PyArray_SIZE(a), size = PyArray_ITEMSIZE(a), steps[] = {size, b ? size : 0, size};
-    char *data[] = {PyArray_BYTES(a), own ? own : b ? PyArray_BYTES(b) : (char *)&number, PyArray_BYTES(a)};
-    if (n) way->loops[kind].fn(data, &n, steps, way->loops[kind].data);
-    PyMem_Free(own);
-    return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
-}
-
 /* ---------------------------------------------------------------- what Python calls */
 
 /* Whether a plan keeps but what `saved_values` knows, beside `options`. */
@@ -356,7 +258,7 @@ static bool keeps_plain(PyObject *plan, PyObject *options) {
     return plain;
 }
 
-static PyObject *make_pointwise(PyObject *const *args, vectorcallfunc call) {
+PyObject *make_pointwise(PyObject *const *args, vectorcallfunc call) {
     Way *way = new_way(call, args[0], args[3]);
     if (!way) return NULL;
     Py_INCREF(args[1]), Py_INCREF(args[2]);
@@ -393,15 +295,7 @@ static PyObject *binary(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     return (PyObject *)way;
 }
 
-static PyObject *writing(PyObject *self, PyObject *const *args, Py_ssize_t n) {
-    (void)self;
-    if (n != 3) return PyErr_Format(PyExc_TypeError, "writing(op, ufunc, slow)");
-    PyObject *all[] = {args[0], args[1], Py_None, args[2]};
-    return make_pointwise(all, call_write);
-}
-
 PyMethodDef pointwise_methods[] = {
-    KERNEL(writing, "writing(op, ufunc, slow): (x, other) that writes the result of an op on two operands into x."),
     KERNEL(unary, "unary(op, ufunc, plan, slow): the function of an op on one tensor."),
     KERNEL(binary, "binary(op, ufunc, plans, slow, integers, options): (x, other) of an op on two operands."),
     {0},

@@ -51,6 +51,8 @@ INLINE void N(take)(N(vec) v, N(bits) place, N(vec) *best, N(bits) *at) {
 
 INLINE N(vec) N(larger)(N(vec) v, N(vec) best) { return N(choose)((N(bits))(v > best) | (N(bits))(v != v), v, best); }
 
+#include "pooling_pairs.h"
+
 /* The taps lo .. hi of window i along a dim whose places are inside. */
 INLINE void N(inside)(const Pooling *p, int dim, isize i, isize *lo, isize *hi) {
     isize start = i * p->stride[dim] - p->low[dim];
@@ -131,6 +133,10 @@ INLINE void N(max_row)(const Pooling *p, const N(Maxima) *m, isize d, isize i, b
 static void N(max_block)(void *context, isize block) {
     Pooling *p = context;
     N(Maxima) m;
+    if (N(in_pairs)(p)) {
+        if (!N(pair_block)(p, block)) p->failed = true;
+        return;
+    }
     isize in = p->in[0] * p->in[1] * p->in[2], n = p->out[2];
     T *y = (T *)p->y + block * p->per_block * p->out[0] * p->out[1] * n;
     if (!N(make_maxima)(p, &m)) {
@@ -185,7 +191,11 @@ static void N(max_coded)(Pooling *p, isize block) {
 }
 
 static void N(max_places)(void *context, isize block) { N(max_coded)(context, block); }
-static void N(max_back)(void *context, isize block) { N(max_coded)(context, block); }
+static void N(max_back)(void *context, isize block) {
+    Pooling *p = context;
+    if (!N(in_pairs)(p)) N(max_coded)(p, block);
+    else if (!N(pair_block_back)(p, block)) p->failed = true;
+}
 
 static void N(scatter)(void *context, isize block) {
     Pooling *p = context;

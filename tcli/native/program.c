@@ -6,7 +6,7 @@
 
    Slots hold, in this order, leaves, numbers, outputs and scratch. Leaves and outputs are all of one shape, of one or two
    dims, with any strides; numbers are 0-d. Reductions of everything to one number are found chunk by chunk, and combined in order. */
-#include "exp.h"
+#include "curves.h"
 
 #include <numpy/ufuncobject.h>
 #include <math.h>
@@ -20,7 +20,7 @@
 #define MOST_STEPS 256
 #define MOST_FINALS 8
 
-enum { COPY = 1, GATE, CHOOSE, NORMAL_CDF }; /* steps that are no ufuncs */
+enum { COPY = 1, GATE, CHOOSE, GELU, GELU_ADJOINT }; /* steps that are no ufuncs */
 enum { SUM, DOT, MAX, MIN, KINDS };
 
 typedef struct {
@@ -85,16 +85,24 @@ static char *scratch_room(isize size) {
 CHOICE(uint32_t)
 CHOICE(uint64_t)
 
-/* The logistic function of a polynomial; the coefficients are LOGIT in tcli/ops/error_function.py. */
-static void normal_cdf(const float *x, float *out, isize n) {
-    SIMD for (isize i = 0; i < n; i++) {
-        float t = x[i] * x[i], p = t * -3.51234614e-09f;
-        p = (p + 2.64526833e-07f) * t;
-        p = (p + -7.92949059e-06f) * t;
-        p = (p + 1.10612396e-04f) * t;
-        p = (p + 6.51899327e-05f) * t;
-        p = (p + -7.26661691e-02f) * t;
-        out[i] = 1.0f / (1.0f + exp_float((p + -1.59576988f) * x[i]));
+static void gelu(const float *x, float *out, isize n) {
+    SIMD for (isize i = 0; i < n; i++) out[i] = gelu_float(x[i]);
+}
+
+static void gelu_adjoint(const float *g, const float *x, float *out, isize n) {
+    SIMD for (isize i = 0; i < n; i++) out[i] = g[i] * gelu_slope_float(x[i]);
+}
+
+/* The same for numbers with gaps between them. */
+static void gelu_any(char *const *args, const isize *strides, isize n, bool adjoint) {
+    int last = adjoint ? 2 : 1;
+    bool flat = true;
+    for (int k = 0; k <= last; k++) flat &= strides[k] == sizeof(float);
+    for (isize i = 0, step = flat ? n : 1; i < n; i += step) {
+        float *out = (float *)(args[last] + i * strides[last]);
+        const float *a = (const float *)(args[0] + i * strides[0]);
+        if (adjoint) gelu_adjoint(a, (const float *)(args[1] + i * strides[1]), out, step);
+        else gelu(a, out, step);
     }
 }
 
@@ -106,10 +114,8 @@ static void run_other(const Instruction *step, const Slot *slots, char *const *a
             for (isize i = 0; i < n; i++) memcpy(args[1] + i * strides[1], args[0] + i * strides[0], size);
         return;
     }
-    if (step->code == NORMAL_CDF) {
-        if (strides[0] == size && strides[1] == size) normal_cdf((const float *)args[0], (float *)args[1], n);
-        else
-            for (isize i = 0; i < n; i++) normal_cdf((const float *)(args[0] + i * strides[0]), (float *)(args[1] + i * strides[1]), 1);
+    if (step->code >= GELU) {
+        gelu_any(args, strides, n, step->code == GELU_ADJOINT);
         return;
     }
     bool gate = step->code == GATE;
@@ -225,7 +231,11 @@ static bool read_step(Program *p, PyObject *o) {
     if (!PyLong_CheckExact(what)) return false;
     step->code = (int)PyLong_AsLong(what);
     const Slot *out = &p->slots[step->slots[step->count]], *first = &p->slots[step->slots[0]];
-    if (step->code == NORMAL_CDF) return step->count == 1 && first->type == NPY_FLOAT32 && out->type == NPY_FLOAT32;
+    if (step->code == GELU || step->code == GELU_ADJOINT) {
+        const Slot *last = &p->slots[step->slots[step->count - 1]];
+        return step->count == (step->code == GELU ? 1 : 2) && first->type == NPY_FLOAT32 && last->type == NPY_FLOAT32 &&
+               out->type == NPY_FLOAT32;
+    }
     if (step->code == COPY) return step->count == 1 && first->type == out->type;
     if (step->count != (step->code == GATE ? 2 : 3) || step->code < COPY || step->code > CHOOSE) return false;
     for (int k = 1; k < step->count; k++)

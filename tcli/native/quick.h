@@ -31,24 +31,29 @@ typedef struct {
 
 extern PyTypeObject Fields_Type;
 
+PyObject *get_shape(PyObject *self, void *nothing); /* (values.c) */
+PyObject *get_dtype(PyObject *self, void *nothing);
+
 /* What the engine tells of itself, once (`bind_engine`). */
 typedef struct {
-    PyTypeObject *tensor, *node, *shown, *saved, *accumulate, *op;
+    PyTypeObject *tensor, *node, *shown, *pick, *saved, *accumulate, *op;
     PyObject *ready;   /* the set of classes that short ways take; empty while they are closed */
     PyObject *classes; /* the same as a tuple, always */
     PyObject *state, *first, *second, *result, *shape, *out;
     PyObject *edge_of, *locate, *note_expansion, *kernel_of, *record_single, *view_of, *record_view;
-    PyObject *readers; /* {id: what waits on an array} */
+    PyObject *readers, *exposed; /* {id: what waits on an array}, {id: one whose memory left} */
+    PyObject *dtypes, *dtype_of; /* {NumPy's: dtype}; the dtype of a less common tensor */
     PyObject *one, *sizes, *size_of; /* 1; {shape: Size}, and what makes a Size */
     PyObject *numpy, *dtype; /* the module, and the class of dtypes */
     isize small; /* elements of the largest small tensor */
-    PyObject *pick, *raw_names, *send_raw, *sum_array, *joint_raw, *walk_on, *finish; /* of engine/backward.py */
+    PyObject *raw_names, *send_raw, *sum_array, *joint_raw, *walk_on, *finish; /* of engine/backward.py */
     isize saves, raw, rules, variable; /* where they lie in a plan, and in the end of a path */
     struct { isize hooks, before, post_hooks; } of_leaf;
     struct { isize tensor_slots, plans, grad_name, list_slot, frees; } of_op;
     struct { isize grad, inference, odd, where; } of_state; /* where the slots lie */
     struct { isize op, plan, edges, saved, seq, shape, dtype, name; } of_node;
     struct { isize array, versions, version, edge, hooked; } of_saved;
+    struct { isize parent, index, shape, dtype, seq, hooks; } of_pick;
 } Engine;
 
 extern Engine engine;
@@ -79,8 +84,14 @@ PyObject *tensor_around(PyObject *a);
 /* The node that a gradient of `t` flows to, a new reference; None for a tensor that needs none. */
 PyObject *edge_to(Fields *t);
 
-/* A node of `op` for its result `t`; takes over `edges` and `saved` and sets t's node. */
+/* A node of `op` for a result like an array; takes over `edges` and `saved`. */
+PyObject *node_of(PyArrayObject *like, PyObject *op, PyObject *plan, PyObject *edges, PyObject *saved, PyObject *name);
+
+/* The same for its result `t`, whose node it becomes. */
 bool record_node(Fields *t, PyObject *op, PyObject *plan, PyObject *edges, PyObject *saved, PyObject *name);
+
+/* Notes that `t` is output i of a node of several. */
+bool record_pick(Fields *t, PyObject *node, isize i);
 
 /* A saved value: of the tensor `t`, whose own gradient goes to `edge`. */
 PyObject *saved_of(Fields *t, PyObject *edge);
@@ -114,6 +125,34 @@ typedef struct {
     int out; /* the dtype number of the result */
 } Loop;
 
+enum { OF_FLOAT32, OF_FLOAT64, OF_INT64 };
+
+/* Which of the loops an array asks for; -1 for another dtype, or an array that is not small. */
+INLINE int kind_of(PyArrayObject *a) {
+    PyArray_Descr *d = PyArray_DESCR(a);
+    if (PyArray_SIZE(a) > engine.small || !PyArray_ISNOTSWAPPED(a)) return -1;
+    return d->type_num == NPY_FLOAT32   ? OF_FLOAT32
+           : d->type_num == NPY_FLOAT64 ? OF_FLOAT64
+           : d->type_num == NPY_INT64   ? OF_INT64
+                                        : -1;
+}
+
+INLINE bool is_flat(PyArrayObject *a) { return PyArray_ISCARRAY_RO(a); }
+
+typedef union {
+    float f;
+    double d;
+    int64_t i;
+} Number;
+
+/* A Python number as an array of that kind wants it; false for any other object. */
+bool as_number(PyObject *o, int kind, bool integers, Number *number);
+
+INLINE bool same_shape(PyArrayObject *a, PyArrayObject *b) {
+    int n = PyArray_NDIM(a);
+    return n == PyArray_NDIM(b) && (!n || !memcmp(PyArray_DIMS(a), PyArray_DIMS(b), n * sizeof(npy_intp)));
+}
+
 /* ---------------------------------------------------------------- the functions of ops (ways.c) */
 
 struct Way {
@@ -138,6 +177,9 @@ extern PyTypeObject Way_Type;
 
 Way *new_way(vectorcallfunc call, PyObject *op, PyObject *slow);
 
+/* A way made of (op, ufunc, plan, slow), with the loops of the ufunc. (pointwise.c) */
+PyObject *make_pointwise(PyObject *const *args, vectorcallfunc call);
+
 INLINE PyObject *go_on(Way *way, PyObject *const *args, size_t nargsf, PyObject *names) {
     return PyObject_Vectorcall(way->slow, args, nargsf, names);
 }
@@ -157,8 +199,29 @@ PyObject *known_way(Way *way, PyArrayObject *a, PyObject *const *args, isize n, 
 /* What the kernel makes of an array with these options. */
 PyObject *run_kernel(Way *way, PyArrayObject *a, PyObject *known);
 
+/* Whether a way takes an array of this dtype and layout. */
+bool takes(Way *way, PyArrayObject *a);
+
+/* The tensor around `r`, an array or a number (NULL passes through), what way's op gives for (x, *options): recorded. */
+PyObject *single_result(Way *way, PyObject *x, PyObject *options, PyObject *r);
+
+/* The same for a tuple of arrays: a tuple of tensors, of that class. (several.c) */
+PyObject *several_results(Way *way, PyObject *x, PyObject *options, PyObject *r, PyObject *class);
+
+/* Whether a gradient can flow to an array of this dtype: floats, complex numbers, bfloat16. */
+bool is_differentiable(PyArrayObject *a);
+
 /* The name of the node of (x, *options), a new reference; None where the op has one name. */
 PyObject *name_of_node(Way *way, PyObject *x, PyObject *options);
+
+/* A way made of (op, plan, memory, named, slow). */
+PyObject *with_options(PyObject *const *args, vectorcallfunc call);
+
+/* Notes a view among those of its root. */
+bool note_in_root(Fields *root, PyObject *t);
+
+/* The array of a small tensor that views may be taken of. */
+PyArrayObject *viewed_array(PyObject *x);
 
 PyObject *call_view(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names);
 

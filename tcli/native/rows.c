@@ -3,6 +3,7 @@
    A row is read from memory once and then found in the cache by the passes that follow: its maximum, the exponentials and
    their sum in lanes, the division. Threads share blocks of whole rows. */
 #include "exp.h"
+#include "vectors.h"
 
 #include <math.h>
 
@@ -38,19 +39,19 @@ typedef struct {
     }                                                                                                \
     static T sum_of_exp_##T(const T *x, isize n, T top) {                                            \
         double total = 0;                                                                            \
-        PIECES(SIMD_SUM(part) for (isize i = start; i < stop; i++) part += exp_##T(x[i] - top);, T)  \
+        PIECES(SIMD_SUM(part) for (isize i = start; i < stop; i++) part += exp_below_##T(x[i] - top);, T)  \
         return (T)total;                                                                             \
     }                                                                                                \
     static void softmax_row_##T(const T *x, T *out, isize n) {                                       \
         T top = top_of_##T(x, n), by;                                                                \
         double total = 0;                                                                            \
         PIECES(SIMD_SUM(part) for (isize i = start; i < stop; i++) {                                 \
-            T e = exp_##T(x[i] - top);                                                               \
+            T e = exp_below_##T(x[i] - top);                                                             \
             out[i] = e;                                                                              \
             part += e;                                                                               \
         }, T)                                                                                        \
-        by = (T)total;                                                                               \
-        SIMD for (isize i = 0; i < n; i++) out[i] /= by;                                             \
+        by = (T)(1 / total);                                                                         \
+        SIMD for (isize i = 0; i < n; i++) out[i] *= by;                                             \
     }                                                                                                \
     static void log_softmax_row_##T(const T *x, T *out, isize n) {                                   \
         T top = top_of_##T(x, n), total = LOG(sum_of_exp_##T(x, n, top));                            \
@@ -139,7 +140,7 @@ static bool take_rows(PyArrayObject *x, PyObject *n, Rows *r) {
 
 static bool truth(PyObject *o) { return o == Py_True; }
 
-static PyObject *softmax(PyObject *self, PyObject *const *args, Py_ssize_t count) {
+PyObject *softmax(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     (void)self;
     Rows r = {0};
     PyArrayObject *x = count == 5 ? flat_array(args[0]) : NULL;
@@ -208,24 +209,39 @@ static const int64_t *take_targets(PyArrayObject *x, PyObject *target, PyObject 
     return places;
 }
 
-#define CROSS_ENTROPY(T, LOG)                                                                        \
+#define log_float logf
+#define log_double log
+#define T float
+#include "rows_short.h"
+#undef T
+#define T double
+#include "rows_short.h"
+#undef T
+
+#define CROSS_ENTROPY(T)                                                                             \
     static T mean_loss_##T(const T *x, const int64_t *target, isize rows, isize n) {                 \
         T loss = 0;                                                                                  \
-        for (isize i = 0; i < rows; i++, x += n) {                                                   \
-            T top = top_of_##T(x, n);                                                                \
-            loss += LOG(sum_of_exp_##T(x, n, top)) - (x[target[i]] - top);                           \
-        }                                                                                            \
+        if (n <= (isize)(VECTOR_BYTES / sizeof(T))) loss = short_losses_##T(x, target, rows, n);     \
+        else                                                                                         \
+            for (isize i = 0; i < rows; i++, x += n) {                                               \
+                T top = top_of_##T(x, n);                                                            \
+                loss += log_##T(sum_of_exp_##T(x, n, top)) - (x[target[i]] - top);                   \
+            }                                                                                        \
         return loss / (T)rows;                                                                       \
     }                                                                                                \
     static void mean_loss_gradient_##T(const T *x, const int64_t *target, isize rows, isize n, T g, T *out) { \
+        if (n <= (isize)(VECTOR_BYTES / sizeof(T))) {                                                \
+            short_gradients_##T(x, target, rows, n, g / (T)rows, out);                               \
+            return;                                                                                  \
+        }                                                                                            \
         for (isize i = 0; i < rows; i++, x += n, out += n) {                                         \
             softmax_row_##T(x, out, n);                                                              \
             out[target[i]] -= 1;                                                                     \
             for (isize j = 0; j < n; j++) out[j] *= g / (T)rows;                                     \
         }                                                                                            \
     }
-CROSS_ENTROPY(float, logf)
-CROSS_ENTROPY(double, log)
+CROSS_ENTROPY(float)
+CROSS_ENTROPY(double)
 
 static PyObject *cross_entropy(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     (void)self;

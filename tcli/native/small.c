@@ -1,19 +1,12 @@
 /* Kernels of small arrays along one dim, for which a call of NumPy costs more than the numbers: one call, one pass.
 
    An array of (outer, n, inner) is walked in place, whatever the dim; sums are kept in double. */
-#include "native.h"
-
-#include <math.h>
+#include "few.h"
 
 #define SMALL (1 << 14) /* elements: larger arrays are cut into blocks elsewhere */
 
-typedef struct {
-    isize outer, n, inner;
-} Along;
-
-/* How an array lies around a dim; all of it for dim -1. */
-static Along around(PyArrayObject *a, isize dim) {
-    Along along = {1, 1, 1};
+Around around(PyArrayObject *a, isize dim) {
+    Around along = {1, 1, 1};
     for (isize d = 0; d < PyArray_NDIM(a); d++) {
         if (dim < 0 || d == dim) along.n *= PyArray_DIM(a, d);
         else if (d < dim) along.outer *= PyArray_DIM(a, d);
@@ -29,12 +22,13 @@ static PyArrayObject *small_floats(PyObject *o) {
 }
 
 #define SCAN(T)                                                                            \
-    static void scan_##T(const T *x, T *out, Along along, bool product) {                  \
+    static void scan_##T(const T *x, T *out, Around along, bool product, bool back) {      \
+        isize step = back ? -along.inner : along.inner;                                    \
         for (isize i = 0; i < along.outer; i++)                                            \
             for (isize k = 0; k < along.inner; k++) {                                      \
-                isize at = i * along.n * along.inner + k;                                  \
+                isize at = (i * along.n + (back ? along.n - 1 : 0)) * along.inner + k;     \
                 double running = product;                                                  \
-                for (isize j = 0; j < along.n; j++, at += along.inner) {                   \
+                for (isize j = 0; j < along.n; j++, at += step) {                          \
                     running = product ? running * x[at] : running + x[at];                 \
                     out[at] = (T)running;                                                  \
                 }                                                                          \
@@ -43,22 +37,26 @@ static PyArrayObject *small_floats(PyObject *o) {
 SCAN(float)
 SCAN(double)
 
-static PyObject *scan_small(PyObject *self, PyObject *const *args, Py_ssize_t n) {
-    (void)self;
-    PyArrayObject *a = n == 3 ? small_floats(args[0]) : NULL;
-    isize dim = a ? PyLong_AsSsize_t(args[1]) : -1;
-    if (PyErr_Occurred()) return NULL;
-    if (dim < 0 || dim >= PyArray_NDIM(a)) Py_RETURN_FALSE;
+PyObject *scanned(PyArrayObject *a, isize dim, bool product, bool from_the_end) {
     PyObject *out = PyArray_EMPTY(PyArray_NDIM(a), PyArray_DIMS(a), PyArray_TYPE(a), 0);
-    if (!out) return NULL;
+    if (!out || !PyArray_SIZE(a)) return out;
     void *x = PyArray_DATA(a), *y = PyArray_DATA((PyArrayObject *)out);
-    if (PyArray_TYPE(a) == NPY_FLOAT32) scan_float(x, y, around(a, dim), args[2] == Py_True);
-    else scan_double(x, y, around(a, dim), args[2] == Py_True);
+    if (PyArray_TYPE(a) == NPY_FLOAT32) scan_float(x, y, around(a, dim), product, from_the_end);
+    else scan_double(x, y, around(a, dim), product, from_the_end);
     return out;
 }
 
+static PyObject *scan_small(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self;
+    PyArrayObject *a = n == 4 ? small_floats(args[0]) : NULL;
+    isize dim = a ? PyLong_AsSsize_t(args[1]) : -1;
+    if (PyErr_Occurred()) return NULL;
+    if (dim < 0 || dim >= PyArray_NDIM(a)) Py_RETURN_FALSE;
+    return scanned(a, dim, args[2] == Py_True, args[3] == Py_True);
+}
+
 #define SPREAD(T)                                                                          \
-    static void spread_##T(const T *x, T *out, Along along, double correction, bool root) { \
+    static void spread_##T(const T *x, T *out, Around along, double correction, bool root) { \
         double count = along.n && along.n > correction ? along.n - correction : 0;         \
         for (isize i = 0; i < along.outer; i++)                                            \
             for (isize k = 0; k < along.inner; k++) {                                      \
@@ -100,7 +98,7 @@ static PyObject *spread_small(PyObject *self, PyObject *const *args, Py_ssize_t 
 }
 
 PyMethodDef small_methods[] = {
-    KERNEL(scan_small, "scan_small(x, dim, product): running sums or products along a dim of a small array; False for others."),
+    KERNEL(scan_small, "scan_small(x, dim, product, back): running sums or products along a dim of a small array; False for others."),
     KERNEL(spread_small, "spread_small(x, dim, correction, keepdim, root): the variance along a dim or None of a small array, or its root."),
     {0},
 };

@@ -27,17 +27,43 @@
 #define WIDTH ((isize)(VECTOR_BYTES / sizeof(T))) /* numbers in a vector */
 #define UNROLL _Pragma("GCC unroll 16")
 
-/* Every other number of two vectors. */
+/* Every other number of two vectors, and the two merged number by number. */
 #if VECTOR_BYTES == 64
 #define EVEN_float 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define EVEN_double 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD_float 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define ZIP_LOW_float 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define ZIP_HIGH_float 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define EVEN_double EVEN_8
+#define ODD_double ODD_8
+#define ZIP_LOW_double ZIP_LOW_8
+#define ZIP_HIGH_double ZIP_HIGH_8
 #elif VECTOR_BYTES == 32
-#define EVEN_float 0, 2, 4, 6, 8, 10, 12, 14
-#define EVEN_double 0, 2, 4, 6
+#define EVEN_float EVEN_8
+#define ODD_float ODD_8
+#define ZIP_LOW_float ZIP_LOW_8
+#define ZIP_HIGH_float ZIP_HIGH_8
+#define EVEN_double EVEN_4
+#define ODD_double ODD_4
+#define ZIP_LOW_double ZIP_LOW_4
+#define ZIP_HIGH_double ZIP_HIGH_4
 #else
-#define EVEN_float 0, 2, 4, 6
+#define EVEN_float EVEN_4
+#define ODD_float ODD_4
+#define ZIP_LOW_float ZIP_LOW_4
+#define ZIP_HIGH_float ZIP_HIGH_4
 #define EVEN_double 0, 2
+#define ODD_double 1, 3
+#define ZIP_LOW_double 0, 2
+#define ZIP_HIGH_double 1, 3
 #endif
+#define EVEN_8 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD_8 1, 3, 5, 7, 9, 11, 13, 15
+#define ZIP_LOW_8 0, 8, 1, 9, 2, 10, 3, 11
+#define ZIP_HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
+#define EVEN_4 0, 2, 4, 6
+#define ODD_4 1, 3, 5, 7
+#define ZIP_LOW_4 0, 4, 1, 5
+#define ZIP_HIGH_4 2, 6, 3, 7
 
 #define VECTOR(T, I)                                                                                              \
     typedef T vec_##T __attribute__((vector_size(VECTOR_BYTES)));                                                 \

@@ -4,8 +4,6 @@
 #define PRUNED_FROM 64
 #define MOST_DIMS 16
 
-PyObject *with_options(PyObject *const *args, vectorcallfunc call);
-
 /* ---------------------------------------------------------------- the tensor around a view */
 
 /* Throws out dead views where a list of them has come to a power of two. */
@@ -21,7 +19,7 @@ static bool prune(PyObject *views) {
     return PyList_SetSlice(views, kept, n, NULL) == 0;
 }
 
-static bool note_in_root(Fields *root, PyObject *t) {
+bool note_in_root(Fields *root, PyObject *t) {
     if (root->views == Py_None) {
         PyObject *views = PyList_New(0);
         if (!views) return false;
@@ -73,7 +71,7 @@ static PyObject *view_result(Way *way, PyObject *x, PyObject *options, PyObject 
     return NULL;
 }
 
-static PyArrayObject *viewed_array(PyObject *x) {
+PyArrayObject *viewed_array(PyObject *x) {
     PyArrayObject *a = is_ready(x) && ((Fields *)x)->half_complex == Py_False ? array_of(x) : NULL;
     return a && PyArray_SIZE(a) <= engine.small ? a : NULL;
 }
@@ -143,69 +141,6 @@ static PyObject *call_flatten(PyObject *self, PyObject *const *args, size_t narg
     return t ? t : go_on_after_error(way, args, nargsf, names);
 }
 
-/* ---------------------------------------------------------------- the parts of a split */
-
-/* Part i along `dim`: of `step` elements, or one without that dim where the step is 0. */
-static PyObject *part_of(PyArrayObject *a, int dim, isize i, isize step) {
-    npy_intp dims[MOST_DIMS], strides[MOST_DIMS];
-    int n = 0;
-    for (int d = 0; d < PyArray_NDIM(a); d++) {
-        if (d == dim && !step) continue;
-        dims[n] = d == dim ? min_of(step, PyArray_DIM(a, d) - i * step) : PyArray_DIM(a, d);
-        strides[n++] = PyArray_STRIDE(a, d);
-    }
-    Py_INCREF(PyArray_DESCR(a));
-    PyObject *r = PyArray_NewFromDescr(&PyArray_Type, PyArray_DESCR(a), n, dims, strides,
-                                       PyArray_BYTES(a) + i * (step ? step : 1) * PyArray_STRIDE(a, dim),
-                                       PyArray_FLAGS(a) & (NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED), NULL);
-    if (r && PyArray_SetBaseObject((PyArrayObject *)r, Py_NewRef((PyObject *)a)) < 0) Py_CLEAR(r);
-    return r;
-}
-
-/* Whether part i is noted as a view of x, and as output i of `node`, None where nothing is recorded. */
-static bool note_part(Fields *t, Fields *x, PyObject *op, PyObject *options, PyObject *name, PyObject *node, isize i) {
-    Fields *root = (Fields *)(x->base != Py_None ? x->base : (PyObject *)x);
-    PyObject *view = options ? PyTuple_Pack(3, (PyObject *)x, op, options) : NULL, *several = Py_BuildValue("(On)", name, i);
-    if (!view || !several) {
-        Py_XDECREF(view), Py_XDECREF(several);
-        return false;
-    }
-    put(&t->v, Py_NewRef(x->v));
-    put(&t->base, Py_NewRef((PyObject *)root));
-    put(&t->view, view);
-    put(&t->several, several);
-    if (node != Py_None) {
-        PyObject *pick = PyObject_CallFunction(engine.pick, "OnO", node, i, t->a);
-        if (!pick) return false;
-        put(&t->node, pick);
-        put(&t->rg, Py_NewRef(Py_True));
-    }
-    return note_in_root(root, (PyObject *)t);
-}
-
-/* parts_of(x, dim, step, name, op, node): all parts of x along a dim that is not negative, as tensors. */
-static PyObject *parts_of(PyObject *self, PyObject *const *args, Py_ssize_t n) {
-    (void)self;
-    PyArrayObject *a = n == 6 && engine.ready ? viewed_array(args[0]) : NULL;
-    isize dim = a ? PyLong_AsSsize_t(args[1]) : -1, step = a ? PyLong_AsSsize_t(args[2]) : -1;
-    if (PyErr_Occurred()) return NULL;
-    if (dim < 0 || step < 0 || dim >= PyArray_NDIM(a) || PyArray_NDIM(a) > MOST_DIMS) Py_RETURN_FALSE;
-    isize size = PyArray_DIM(a, dim), count = step ? blocks_of(size, step) : size;
-    PyObject *parts = PyTuple_New(count);
-    for (isize i = 0; parts && i < count; i++) {
-        PyObject *t = tensor_around(part_of(a, dim, i, step));
-        PyObject *options = step ? Py_BuildValue("(nnni)", dim, i * step, min_of((i + 1) * step, size), 1) : Py_BuildValue("(nn)", dim, i);
-        bool well = t && note_part((Fields *)t, (Fields *)args[0], args[4], options, args[3], args[5], i);
-        Py_XDECREF(options);
-        if (well) PyTuple_SET_ITEM(parts, i, t);
-        else {
-            Py_XDECREF(t);
-            Py_CLEAR(parts);
-        }
-    }
-    return parts;
-}
-
 /* ---------------------------------------------------------------- x[1], x[:, 2:], x[None] */
 
 /* A view under construction: the dims that are left, and where it begins. */
@@ -265,11 +200,15 @@ static PyObject *region_of(PyArrayObject *a, PyObject *const *entries, isize n) 
     return r;
 }
 
+static void name_node(PyObject *t, PyObject *name) {
+    PyObject *node = t ? ((Fields *)t)->node : Py_None;
+    if (node != Py_None && Py_TYPE(node) == engine.node) put(&SLOT(node, engine.of_node.name), Py_NewRef(name));
+}
+
 static bool name_slice(PyObject *t) {
     static PyObject *name;
-    PyObject *node = t ? ((Fields *)t)->node : Py_None;
     if (!name && !(name = PyUnicode_InternFromString("SliceBackward0"))) return false;
-    if (node != Py_None && Py_TYPE(node) == engine.node) put(&SLOT(node, engine.of_node.name), Py_NewRef(name));
+    name_node(t, name);
     return true;
 }
 
@@ -288,6 +227,20 @@ static PyObject *call_index(PyObject *self, PyObject *const *args, size_t nargsf
     return t ? t : go_on_after_error(way, args, nargsf, names);
 }
 
+/* ---------------------------------------------------------------- x.T */
+
+static PyObject *call_transposed(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    static PyObject *name, *nothing;
+    Way *way = (Way *)self;
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 1 && !names ? viewed_array(args[0]) : NULL;
+    if (!name && !(name = PyUnicode_InternFromString("PermuteBackward0"))) return NULL;
+    if (!nothing && !(nothing = PyTuple_New(0))) return NULL;
+    if (!a || PyArray_NDIM(a) != 2) return go_on(way, args, nargsf, names);
+    PyObject *t = view_result(way, args[0], nothing, PyArray_Transpose(a, NULL));
+    name_node(t, name);
+    return t ? t : go_on_after_error(way, args, nargsf, names);
+}
+
 /* ---------------------------------------------------------------- what Python calls */
 
 static PyObject *made(PyObject *const *args, Py_ssize_t n, vectorcallfunc call) {
@@ -303,11 +256,13 @@ static PyObject *flattening(PyObject *self, PyObject *const *args, Py_ssize_t n)
 
 static PyObject *indexing(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_index); }
 
+static PyObject *transposing(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_transposed); }
+
 PyMethodDef views_methods[] = {
+    KERNEL(transposing, "transposing(op, plan, {}, None, slow): (x) -> x.T; op records it."),
     KERNEL(viewing, "viewing(op, plan, memory, named, slow): the function of an op that gives a view."),
     KERNEL(reshaping, "reshaping(op, plan, {}, named, slow): the same of view and reshape; op records it."),
     KERNEL(flattening, "flattening(op, plan, {}, named, slow): the same of flatten."),
-    KERNEL(parts_of, "parts_of(x, dim, step, name, op, node): the parts of `step` elements along a dim; 0: without the dim."),
     KERNEL(indexing, "indexing(op, plan, {}, named, slow): (x, index) -> x[index]; op records it."),
     {0},
 };

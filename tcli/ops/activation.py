@@ -12,8 +12,10 @@ from numpy import empty
 from .. import native
 from ..engine import dtypes
 from ..engine.args import wrap_dim
+from ..engine.callables import short_way
 from ..engine.cost import operations
 from ..engine.dispatch import is_half
+from ..engine.passing import passing_on
 from ..engine.registry import T, composite, op
 from ..engine.sums import small_sum, sum_by
 from ..engine.symbols import NotFusable, rows
@@ -291,7 +293,7 @@ def _small_rows(end, log: bool):
                 if native.softmax(x, out, x.shape[dim], log, True):
                     return out
             return end(x - np.maximum.reduce(x, dim, None, None, True), dim)
-        return run if ndim else None
+        return native.few("log_softmax" if log else "softmax", ndim, dim, False, run) or run if ndim else None
     return small
 
 
@@ -406,6 +408,14 @@ def log_softmax(x, dim: "Dim", dtype: "DType?" = None):
     return T._log_softmax(_converted(x, dtype), dim)
 
 
+def _onto(name: str):
+    return short_way(name)(passing_on(lambda ndim, dim, dtype: None if dtype is not None else ("_" + name, dim)))
+
+
+_onto("softmax")
+_onto("log_softmax")
+
+
 @composite("_softmax_f", at="", also=["F.softmax"], samples=[], out=False)
 def _softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = None):
     return T._softmax(_converted(x, dtype), _softmax_dim("softmax", x.ndim) if dim is None else dim)
@@ -414,6 +424,16 @@ def _softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = 
 @composite("_log_softmax_f", at="", also=["F.log_softmax"], samples=[], out=False)
 def _log_softmax_f(x, dim: "Dim?" = None, _stacklevel: "int" = 3, dtype: "DType?" = None):
     return T._log_softmax(_converted(x, dtype), _softmax_dim("log_softmax", x.ndim) if dim is None else dim)
+
+
+def _onto_f(name: str):
+    def where(ndim: int, dim, stacklevel, dtype):
+        return None if dtype is not None or dim is None else ("_" + name, dim)
+    return short_way(f"_{name}_f")(passing_on(where))
+
+
+_onto_f("softmax")
+_onto_f("log_softmax")
 
 
 @composite("softmin", at="F", samples=["r(3, 4), 1"], out=False)

@@ -7,7 +7,7 @@ from ..engine.callables import is_small
 from ..engine.device import device_of, move
 from ..engine.dispatch import READY, assign, bump, cast, check_writable, new
 from ..engine.fields import has_array
-from ..engine.options import ANY_DTYPE, plain_target
+from ..engine.options import ANY_DTYPE, compiled, plain_target
 from ..engine.overlap import check_operand, collapsed, related, repeats
 from ..engine.registry import T, function, op
 from ..engine.storage import contiguous_format, preserve_format
@@ -187,6 +187,7 @@ def _set_all(x, value, name: str):
 
 
 @function("tensor.fill_", "torch.fill_")
+@compiled("filling")
 def fill_(x, value):
     """Sets every element to a value (a number or a 0-d tensor), in place."""
     if isinstance(value, Tensor):
@@ -216,12 +217,14 @@ def fill(input, value):
 
 
 @function("tensor.zero_", "torch.zero_")
+@compiled("zeroing")
 def zero_(x):
     """Sets every element to 0, in place."""
     return _set_all(x, 0, "ZeroBackward0")
 
 
 @function("tensor.copy_")
+@compiled("copying")
 def copy_(x, src=None, non_blocking: bool = False, *, other=None):
     """Copies the elements of another tensor (broadcast, converted) into this one."""
     src = other if src is None else src

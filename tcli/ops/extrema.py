@@ -6,9 +6,11 @@ of the first of equals and give it the whole gradient. A nan is larger and small
 
 import numpy as np
 
-from ..engine.callables import is_small, shortcut
+from .. import native
+from ..engine.callables import is_small, short_way
 from ..engine.dispatch import several
 from ..engine.named_results import struct
+from ..engine.passing import passing_on
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
 from ..engine.storage import by_rows
@@ -115,7 +117,7 @@ def _shared_array(k, g, x, out):
 def _small_whole(name: str):
     def run(x):
         return x.ravel()[x.argmax() if name == "max" else x.argmin()]
-    return lambda ndim: run
+    return lambda ndim: native.few(name, ndim, None, False, run) or run
 
 
 def _whole_op(name: str, ufunc: str):
@@ -130,7 +132,12 @@ def _whole_op(name: str, ufunc: str):
 
 
 def _dim_op(name: str):
-    @op(f"_{name}_dim", at="", half=False, outs=2, grad_name=f"{name.capitalize()}Backward0",
+    def small(ndim: int, dim: int, keepdim: bool = False):
+        def run(x):
+            return ops[f"_{name}_dim"].fn(np, x, dim, keepdim)
+        return native.few(f"{name} and place", ndim, dim, keepdim, run) or None if ndim else None
+
+    @op(f"_{name}_dim", at="", small=small, half=False, outs=2, grad_name=f"{name.capitalize()}Backward0",
         samples=["r(3, 4), 1", "r(3, 4), 0, True", "r(), 0", f"{TIES}, 1"],
         vjp={"x": lambda k, g, x_shape, out1, dim, keepdim: picked(k, g[0], out1, dim, keepdim, x_shape)})
     def along(xp, x, dim: "Dim", keepdim: "bool" = False):
@@ -186,7 +193,11 @@ def _extremum(name: str, other: str, word: str, shown: tuple):
             return getattr(T, two)(x, dim if other is None else other)
         return getattr(T, whole)(x) if dim is None else getattr(T, along)(x, dim, keepdim)
 
-    @shortcut(name)
+    def where(ndim: int, dim, keepdim: bool, other):
+        if other is not None or dim is not None and (type(dim) is not int or not -ndim <= dim < ndim):
+            return None
+        return (whole,) if dim is None else (along, dim % ndim, keepdim)
+
     def quick(x, dim=None, keepdim=False):
         if dim is None:
             return getattr(T, whole)(x)
@@ -197,6 +208,7 @@ def _extremum(name: str, other: str, word: str, shown: tuple):
             return NotImplemented
         values = [x, dim % a.ndim, keepdim]
         return struct(name, ("values", "indices"))(several(o, values, by_rows(o.fn(np, a, *values[1:]), (a,))))
+    short_way(name)(passing_on(where, quick))
 
     extremum.__doc__ = f"""The {word} element of x; with a dim the {word} ones along it and where they are.
 

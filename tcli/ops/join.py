@@ -77,10 +77,6 @@ def _quick_cat(o, slow):
     def fn(tensors=MISSING, dim=MISSING, **named):
         if named or tensors is MISSING or dim is not MISSING and type(dim) is not int:
             return slow(*given(tensors, dim), **named)
-        found = native.join_arrays(tensors, 0 if dim is MISSING else dim, False)
-        if found is not False:
-            r, needs, dim = found
-            return joined(CAT, tensors, dim, r, needs)
         arrays, needs = _small_arrays(tensors)
         if arrays is None or arrays[0].ndim > 3 and not arrays[0].flags.c_contiguous:
             return slow(*given(tensors, dim))
@@ -95,7 +91,7 @@ def _quick_cat(o, slow):
         except ValueError:  # AxisError is one
             return slow(*given(tensors, dim))
         return joined(CAT, tensors, dim, r, needs)
-    return fn
+    return native.joining(CAT, plan_for(CAT, LIST_ALONE), False, fn) or fn
 
 
 def _small_arrays(tensors) -> tuple:
@@ -182,10 +178,6 @@ def _quick_stack(o, slow):
     def fn(tensors=MISSING, dim=MISSING, **named):
         if named or tensors is MISSING or dim is not MISSING and type(dim) is not int:
             return slow(*given(tensors, dim), **named)
-        found = native.join_arrays(tensors, 0 if dim is MISSING else dim, True)
-        if found is not False:
-            r, needs, dim = found
-            return joined(STACK, tensors, dim, r, needs)
         arrays, needs = _small_arrays(tensors)
         if arrays is None:
             return slow(*given(tensors, dim))
@@ -204,7 +196,7 @@ def _quick_stack(o, slow):
                 return slow(tensors, dim)
             dim %= r.ndim
         return joined(STACK, tensors, dim, r, needs)
-    return fn
+    return native.joining(STACK, plan_for(STACK, LIST_ALONE), True, fn) or fn
 
 
 STACK = ops["_stack"]

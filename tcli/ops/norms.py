@@ -8,8 +8,11 @@ import math
 
 import numpy as np
 
+from .. import native
 from ..engine import dtypes
 from ..engine.args import wrap_dim
+from ..engine.callables import short_way
+from ..engine.passing import passing_on
 from ..engine.registry import T, composite, op
 from ..engine.sums import SMALL, at_once
 from ..engine.tensor import Tensor
@@ -31,6 +34,10 @@ def _two(xp, x, dim, keepdim):
         squares = None if span is None else at_once(None, x, *span, keepdim)
         if squares is not None:
             return np.sqrt(squares, squares if squares.ndim else None)
+    if type(x) is np.ndarray and x.size <= SMALL and (dim is None or len(dim) == 1):
+        found = native.few_of("norm", x, dim[0] if dim else None, keepdim)
+        if found is not False:
+            return found
     if x.dtype.kind != "c" and x.flags.c_contiguous:
         if dim is None or dim == ():
             flat = x.reshape(-1)
@@ -46,7 +53,25 @@ def _two(xp, x, dim, keepdim):
     return xp.sqrt(xp.add.reduce(squares, axes(x, dim), None, None, keepdim))
 
 
-@op("_vector_norm", fuse=True, at="", grad_name="LinalgVectorNormBackward0",
+def _small_norm(ndim: int, ord, dim, keepdim: bool):
+    if ord != 2 or dim is not None and len(dim) != 1:
+        return None
+
+    def run(x):
+        if x.dtype.kind != "f":
+            raise TypeError
+        return _two(np, x, dim, keepdim)
+    return native.few("norm", ndim, dim[0] if dim else None, keepdim, run) or run
+
+
+def _onto_two(ndim: int, p, dim, keepdim: bool, dtype):
+    """What `norm` of order 2 hands its tensor on to."""
+    if dtype is not None or p not in ("fro", 2, None) or dim is not None and len(dim) != 1:
+        return None
+    return "_vector_norm", 2, dim, keepdim
+
+
+@op("_vector_norm", fuse=True, at="", small=_small_norm, grad_name="LinalgVectorNormBackward0",
     samples=[*(f"{s}, None, False" for s in P_SAMPLES), "r(3, 4), 2, (1,), True", "r(2, 3, 4), 1, (0, 2), False",
              "torch.zeros(3), 2, None, False", "c(3, 2), 2, (0,), False"],
     vjp={"x": lambda k, g, x, x_shape, out, ord, dim, keepdim: norm_rule(k, g, x, x_shape, out, ord, dim, keepdim)})
@@ -156,6 +181,9 @@ def norm(x, p: "any" = "fro", dim: "Dims?" = None, keepdim: "bool" = False, dtyp
     if isinstance(p, Tensor):
         p = p.item()
     return vector_norm(x, 2 if p is None else p, dim, keepdim, dtype)
+
+
+short_way("norm")(passing_on(_onto_two))
 
 
 def _nuclear(x, dim, keepdim: bool, dtype):

@@ -8,12 +8,12 @@ import math
 
 import numpy as np
 
+from .. import native
 from ..engine import dtypes
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, rule_helper
-from ..engine.sums import ones_of, small_sum
 from ..engine.symbols import NotFusable, rows
-from ..engine.tape import FLOAT32, FLOAT64, state
+from ..engine.tape import state
 from ..errors import DTypeError, EngineError, ShapeError
 from .blocks import is_large, is_one_line, reduced
 from .row_kernels import logsumexp, logsumexp_of_all, logsumexp_of_lines
@@ -106,17 +106,10 @@ def _small_sum(ndim: int, dim, keepdim: bool, dtype):
         dim, = dim
 
     def run(x):
-        d = x.dtype
-        if dim is None and not keepdim and (d is FLOAT32 or d is FLOAT64) and x.size <= 512:
-            ones = (_ones32 if d is FLOAT32 else _ones64).get(x.size)
-            if ones is not None:
-                return x.ravel().dot(ones)
-        return small_sum(x, dim, keepdim) if d.kind == "f" else np.add.reduce(x, dim, np.int64, None, keepdim)
-    return run
-
-
-# The ones of `small_sum` by length, there once it has been asked.
-_ones32, _ones64 = ones_of(FLOAT32), ones_of(FLOAT64)
+        if x.dtype.kind == "f":
+            return reduced(np.add, x, dim, None, keepdim)
+        return np.add.reduce(x, dim, np.int64, None, keepdim)
+    return native.few("sum", ndim, dim, keepdim, run) or run
 
 
 @op("sum", out="of dtype", fuse=True, small=_small_sum, at="torch tensor", grad_name=numbered("Sum"),
@@ -213,7 +206,7 @@ def _small_mean(ndim: int, dim, keepdim: bool, dtype):
         if x.dtype.kind != "f" or not x.size:
             raise TypeError
         return add(x) / kind(x.size if whole else x.shape[place])
-    return run
+    return native.few("mean", ndim, place, keepdim, run) or run
 
 
 @op("mean", out=_mean_out, fuse=True, small=_small_mean, at="torch tensor", grad_name=numbered("Mean"),

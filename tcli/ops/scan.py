@@ -62,8 +62,8 @@ def _accumulated(xp, ufunc, x, dim, dtype, back: bool = False):
     wide = np.float64 if kept == np.float32 or dtype is not None and is_half(kept) else kept
     if not x.ndim or not x.size:
         return x.astype(kept)
-    if not back and kept == x.dtype and type(x) is np.ndarray:
-        small = native.scan_small(x, dim, ufunc is np.multiply)
+    if kept == x.dtype and type(x) is np.ndarray:
+        small = native.scan_small(x, dim, ufunc is np.multiply, back)
         if small is not False:
             return small
     if not back and dim == x.ndim - 1 and kept == x.dtype and type(x) is np.ndarray and x.size < LARGE:
@@ -92,7 +92,15 @@ def _by_rows(xp, ufunc, x, dim, wide, kept):
     return out
 
 
-@op("cumsum", out="of dtype", at="torch tensor tensor_",
+def _small_scan(name: str, ufunc, back: bool = False):
+    def small(ndim: int, dim: int, dtype=None):
+        def run(x):
+            return _accumulated(np, ufunc, x, dim, None, back)
+        return None if dtype is not None or not ndim else native.few(name, ndim, dim, False, run) or run
+    return small
+
+
+@op("cumsum", out="of dtype", at="torch tensor tensor_", small=_small_scan("cumsum", np.add),
     samples=[*SAMPLES, "ints(3), 0, dtype=torch.float32"],
     check=_no_integer_gradient,
     vjp={"x": lambda k, g, dim: k._cumsum_back(g, dim)})
@@ -106,6 +114,7 @@ def cumsum(xp, x, dim: "Dim", *, dtype: "DType?" = None):
 
 
 @op("_cumsum_back", at="", samples=["r(3, 2), 0"], grad_name="FlipBackward0",
+    small=_small_scan("cumsum from the end", np.add, True),
     vjp={"x": lambda k, g, dim: k.cumsum(g, dim)})
 def _cumsum_back(xp, x, dim: "int"):
     """Running sums from the end."""

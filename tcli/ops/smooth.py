@@ -5,8 +5,8 @@ import math
 from ..engine import dtypes, samplers
 from ..engine.registry import T, composite, op
 from ..errors import EngineError
+from . import error_function
 from .arrays import bounded, refuse, select
-from .error_function import normal_cdf
 
 SAMPLES = ["r(3, 4)", "r()", "r(0, 2)"]
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
@@ -108,7 +108,9 @@ def gelu(xp, x, *, approximate: "str" = "none"):
     x = xp.asarray(x)
     if x.ndim == 0:
         return gelu(xp, x.reshape(1), approximate=approximate).reshape(())
-    step = _tanh_step(xp, x) if approximate == "tanh" else normal_cdf(xp, x)
+    if approximate == "none":
+        return error_function.gelu(xp, x)
+    step = _tanh_step(xp, x)
     step *= x
     return step
 
@@ -130,14 +132,9 @@ def _gelu_second(k, gg, g, x, approximate):
 def _gelu_adjoint(xp, g, x, approximate: "str"):
     if x.ndim == 0:
         return _gelu_adjoint(xp, g.reshape(1), x.reshape(1), approximate).reshape(())
-    square = x * x
     if approximate == "none":
-        density = xp.exp(square * -0.5)
-        density *= 1 / math.sqrt(2 * math.pi)
-        density *= x
-        density += normal_cdf(xp, x)
-        density *= g
-        return density
+        return error_function.gelu_adjoint(xp, g, x)
+    square = x * x
     c = math.sqrt(2 / math.pi)
     t = xp.tanh(_tanh_argument(xp, x))
     slope = (square * (3 * 0.044715) + 1) * c

@@ -116,8 +116,22 @@ def _no_complex(x) -> None:
         raise EngineError(" Sort does not support complex dtypes on CPU")
 
 
-@op("sort", out="exact", at="torch tensor", half=False, outs=2, fields=("values", "indices"),
-    grad_name=lambda x, dim, descending, stable: f"SortBackward{int(stable is not None)}",
+def _small_sort(ndim: int, dim: int, descending: bool, stable):
+    def run(x):
+        _no_complex(x)
+        return ordered(np, x, dim, descending, stable)
+    return native.few("sort down" if descending else "sort", ndim, dim, False, run) or None if ndim else None
+
+
+def _sort_name(x, dim, descending, stable) -> str:
+    return f"SortBackward{int(stable is not None)}"
+
+
+_sort_name.by_options = True
+
+
+@op("sort", out="exact", at="torch tensor", half=False, outs=2, fields=("values", "indices"), grad_name=_sort_name,
+    small=_small_sort,
     samples=["distinct(3, 4)", "distinct(3, 4), 0", "r(2, 3), descending=True", "r(), 0", "r(0, 3), 0", TIES,
              f"{TIES}, 1, True",
              "torch.tensor([1.0, math.nan, -1.0]), stable=True", "b(4)"],

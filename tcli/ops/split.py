@@ -8,7 +8,7 @@ where gradients are recorded; they carry (name, index) for that.
 from ..engine.args import type_name, wrap_dim
 from ..engine.callables import short_way
 from ..engine.dispatch import note_view
-from ..engine.quick_views import equal_parts, is_splittable, parts_of
+from ..engine.quick_views import is_splittable, parts_of, splitting
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.tensor import Tensor
 from ..engine.ways import MISSING
@@ -80,13 +80,10 @@ def _quick_unbind(o, slow):
         a = x._a
         dim %= a.ndim
         before = (slice(None),) * dim
-        parts = equal_parts(unbind_op, (x, dim), "Unbind", select, dim, 0, lambda: a[(*before, 0, Ellipsis)])
-        if parts is not False:
-            return parts
         n = a.shape[dim]
         arrays = list(a) if not dim and a.ndim > 1 else [a[(*before, i, Ellipsis)] for i in range(n)]
         return parts_of(unbind_op, (x, dim), "Unbind", select, [(dim, i) for i in range(n)], arrays)
-    return fn
+    return splitting("unbinding", unbind_op, fn, "Unbind", select, None)
 
 
 def _quick_split(x, size: int, dim: int) -> tuple:
@@ -96,9 +93,6 @@ def _quick_split(x, size: int, dim: int) -> tuple:
     before, n = (slice(None),) * dim, a.shape[dim]
     starts = range(0, n, size)
     values = x, [min(size, n - i) for i in starts], dim, "SplitBackward0"
-    parts = equal_parts(ops["_split"], values, "Split", ops["_slice"], dim, size, lambda: a[(*before, slice(0, size))])
-    if parts is not False:
-        return parts
     arrays = [a[(*before, slice(i, i + size))] for i in starts]
     return parts_of(ops["_split"], values, "Split", ops["_slice"], [(dim, i, min(i + size, n), 1) for i in starts], arrays)
 
@@ -183,7 +177,7 @@ def _quick_split_by(o, slow):
             return _quick_split(x, size, dim)
         given = [value for value in (x, size) if value is not MISSING]
         return slow(*given, dim, **named) if len(given) == 2 else slow(*given, dim=dim, **named)
-    return fn
+    return splitting("splitting", ops["_split"], fn, "Split", ops["_slice"], "SplitBackward0", False)
 
 
 def _chunk_size(x, chunks: int, dim: int) -> int:
@@ -211,7 +205,7 @@ def _quick_chunk(o, slow):
             return _quick_split(x, -(-x._a.shape[dim] // chunks), dim)
         given = [value for value in (x, chunks) if value is not MISSING]
         return slow(*given, dim, **named) if len(given) == 2 else slow(*given, dim=dim, **named)
-    return fn
+    return splitting("splitting", ops["_split"], fn, "Split", ops["_slice"], "SplitBackward0", True)
 
 
 @function("torch.unsafe_split", "tensor.unsafe_split", samples=["r(4, 3), 2"])

@@ -375,6 +375,7 @@ def _reversed(x):
 
 
 TRANSPOSED = ops["t"]
+_reversed = in_c("transposing", TRANSPOSED, {}, _reversed) or _reversed
 
 
 def _adjoint(x, name: str = "mH"):

@@ -134,3 +134,12 @@ def _rmsprop(xp, p, g, *rest) -> None:
     xp.divide(g, d, out=t)
     xp.add(buffer, t, out=buffer)
     update.add_scaled(xp, p, buffer, -lr, t)
+
+
+def _rmsprop_step(state: list, numbers: tuple) -> tuple:
+    _, centered, *rest = numbers
+    momentum = state[-1] if numbers[5] > 0 else None
+    return "rmsprop", state[0], state[1] if centered else None, momentum, *rest
+
+
+update.compiled |= {_rmsprop: _rmsprop_step, _adagrad: lambda state, numbers: ("adagrad", *state, *numbers)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import native
 from ..engine.dispatch import bump, wrap
 from ..errors import BadValue, EngineError
 from . import update
@@ -35,22 +34,26 @@ class SGD(Optimizer):
             "fused": fused})
         check_fused(fused, differentiable, foreach)
 
-    def _step_one(self, p, group: dict) -> None:
-        if group["fused"]:
-            check_fused_dtype(p)
-        lr, decay, momentum = rate(group), number(group["weight_decay"]), group["momentum"]
-        tensors, kept = [p, p.grad], group["differentiable"]
-        if not momentum:
-            update.run(_plain, tensors, 2, lr, decay, group["maximize"], differentiable=kept)
-        else:
-            found = self.state[p]
-            fresh = found.get("momentum_buffer") is None
-            if fresh:
-                found["momentum_buffer"] = wrap(np.empty_like(p._a) if type(p._a) is np.ndarray else p._a.copy())
-            tensors.append(found["momentum_buffer"])
-            update.run(_with_momentum, tensors, 2, lr, decay, group["maximize"], momentum, 1 - group["dampening"],
-                       group["nesterov"], fresh, differentiable=kept)
-        bump(p)
+    def _step_group(self, group: dict) -> None:
+        lr, decay, momentum, kept = rate(group), number(group["weight_decay"]), group["momentum"], group["differentiable"]
+        kernel, numbers = _plain, (lr, decay, group["maximize"])
+        if momentum:
+            kernel, numbers = _with_momentum, (*numbers, momentum, 1 - group["dampening"], group["nesterov"])
+        for p in group["params"]:
+            grad = p.grad
+            if grad is None:
+                continue
+            if group["fused"]:
+                check_fused_dtype(p)
+            if momentum:
+                found = self.state[p]
+                fresh = found.get("momentum_buffer") is None
+                if fresh:
+                    found["momentum_buffer"] = wrap(np.empty_like(p._a) if type(p._a) is np.ndarray else p._a.copy())
+                update.run(kernel, [p, grad, found["momentum_buffer"]], 2, *numbers, fresh, differentiable=kept)
+            else:
+                update.run(kernel, [p, grad], 2, *numbers, differentiable=kept)
+            bump(p)
 
 
 def check_fused(fused, differentiable, foreach) -> None:
@@ -81,14 +84,5 @@ def _with_momentum(xp, p, g, buffer, s, t, lr, decay, maximize, momentum, share,
         update.add_scaled(xp, p, buffer, -lr, t)
 
 
-def _compiled_plain(arrays: list, numbers: tuple) -> bool:
-    p, g = arrays
-    return native.sgd(p, np.ascontiguousarray(g), None, *numbers, 0, 0, False, False)
-
-
-def _compiled_with_momentum(arrays: list, numbers: tuple) -> bool:
-    p, g, buffer = arrays
-    return native.sgd(p, np.ascontiguousarray(g), buffer, *numbers)
-
-
-update.compiled |= {_plain: _compiled_plain, _with_momentum: _compiled_with_momentum}
+update.compiled |= {_plain: lambda state, numbers: ("sgd", None, *numbers, 0, 0, False, False),
+                    _with_momentum: lambda state, numbers: ("sgd", *state, *numbers)}

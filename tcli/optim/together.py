@@ -1,10 +1,11 @@
 """The updates of a step, collected and run together: on a GPU in one launch for all parameters of a dtype.
 
-Inside `together()` updates of large arrays on the CPU are cut into pieces, which wait for each other: threads are woken
-once for all of them. Updates of device arrays are noted instead of run. What an update does is found by running its
-kernel on `Cell`s with a `Recording` as array module: every `out=` becomes the cell's new expression. Parameters whose
-update has the same kernel, numbers and dtypes share one generated kernel that walks a table of addresses. Halves are
-computed in float32 and rounded once, complex numbers as pairs of real ones, as on the CPU.
+Inside `together()` updates that compiled kernels can do wait for each other and become one call; those of other large
+arrays on the CPU are cut into pieces, which wait as well: threads are woken once for all. Updates of device arrays are
+noted instead of run. What an update does is found by running its kernel on `Cell`s with a `Recording` as array module:
+every `out=` becomes the cell's new expression. Parameters whose update has the same kernel, numbers and dtypes share one
+generated kernel that walks a table of addresses. Halves are computed in float32 and rounded once, complex numbers as pairs
+of real ones, as on the CPU.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import native
 from ..engine.device import backend, device_of, module_of
 from ..engine.dispatch import is_half
 from ..engine.plan import Group
@@ -26,24 +28,49 @@ WORTH = 1 << 20  # elements read by the pieces of a step from which a second thr
 
 _noted: list | None = None
 _pieces: _Pieces | None = None
+_calls: list | None = None  # (what native.steps takes, a function that does the same without it)
 
 
 @contextmanager
 def together() -> Iterator[None]:
     """Inside, updates of large arrays wait for each other; they run at the end."""
-    global _noted, _pieces
-    before, _noted, _pieces = (_noted, _pieces), [], _Pieces()
+    global _noted, _pieces, _calls
+    before, _noted, _pieces, _calls = (_noted, _pieces, _calls), [], _Pieces(), []
     try:
         yield
+        run_calls()
         noted, pieces = _noted, _pieces
     finally:
-        _noted, _pieces = before
+        _noted, _pieces, _calls = before
     pieces.run()
     if noted:
         _run(noted)
 
 
 # ---------------------------------------------------------------- on the CPU
+
+def call(step: tuple, otherwise: Callable[[], object], later: bool) -> None:
+    """A step for `native.steps`, at the end of the optimiser's step if `later`; `otherwise` is called where it is not taken."""
+    if later and _calls is not None:
+        _calls.append((step, otherwise))
+        return
+    run_calls()
+    if not native.steps([step]):
+        otherwise()
+
+
+def run_calls() -> None:
+    """Does what has been left for later."""
+    if not _calls:
+        return
+    calls = _calls.copy()
+    _calls.clear()
+    if len(calls) > 1 and native.steps([step for step, _ in calls]):
+        return
+    for step, otherwise in calls:
+        if not native.steps([step]):
+            otherwise()
+
 
 class _Pieces:
     """Calls that write to different places, to be made in any order and by all threads."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import native
 from ..engine.blocks import scratch as buffer
 from ..engine.device import module_of
 from ..engine.dispatch import is_half
@@ -21,7 +22,7 @@ from . import together
 BLOCK, SMALL = 1 << 16, 1024
 AT_ONCE = 1 << 14  # elements that are not worth waiting for others
 UNSTORED = 1
-compiled: dict = {}  # by kernel: a function of (arrays, numbers) that does all of it, or answers False
+compiled: dict = {}  # by kernel: a function of (state, numbers) that gives its name, states and numbers for native.steps
 _scratch: dict = {}
 _like: dict = {}
 
@@ -42,8 +43,18 @@ def _run(kernel, arrays: list, scratch: int, numbers: tuple, later: bool = True)
     on_host = type(p) is np.ndarray
     if not on_host and together.note(kernel, arrays, scratch, numbers):
         return
-    if on_host and kernel in compiled and compiled[kernel](arrays, numbers):
-        return
+    if on_host and native.kernels is not None and kernel in compiled:
+        name, *rest = compiled[kernel](arrays[2:], numbers)
+        step = name, p, np.ascontiguousarray(arrays[1]), *rest
+        together.call(step, lambda: _run_plain(kernel, arrays, scratch, numbers, later), later)
+    else:
+        together.run_calls()
+        _run_plain(kernel, arrays, scratch, numbers, later)
+
+
+def _run_plain(kernel, arrays: list, scratch: int, numbers: tuple, later: bool) -> None:
+    p = arrays[0]
+    on_host = type(p) is np.ndarray
     xp = np if on_host else module_of(p)
     if on_host and p.size <= SMALL and (p.dtype is FLOAT32 or p.dtype is FLOAT64):
         kernel(np, *arrays, *_scratch_like(p, scratch), *numbers)

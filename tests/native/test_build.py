@@ -71,7 +71,7 @@ def test_a_forked_child_starts_threads_of_its_own():
 
 
 @compiled
-@pytest.mark.skipif(not os.path.isdir("/proc/self/task") or len(os.sched_getaffinity(0)) < 2, reason="one processor, or no Linux")
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task") or len(os.sched_getaffinity(0)) < 2, reason="needs 2 processors")
 def test_threads_of_the_pool_stay_off_the_processor_of_the_caller():
     program = """if True:
         import os, numpy as np

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import tcli.ops  # noqa: F401  declares the ops
 from tcli import native
 from tcli.engine import autograd, threads
+from tcli.engine.registry import T
 from tcli.engine.tensor import tensor
 from tcli.runtime.namespaces import tree
 
@@ -66,6 +67,28 @@ def test_maxima(case, kind, indices):
     op = getattr(F, f"max_pool{len(kernel)}d")
     with np.errstate(all="ignore"):
         same(lambda: values(op, x.astype(dtype), kernel, stride, pads, dilation, ceil, indices))
+
+
+@given(st.sampled_from("fd"), st.lists(st.integers(1, 4), max_size=2), st.integers(2, 9), st.integers(2, 70),
+       st.sampled_from(["plain", "ties", "nan", "low"]))
+@settings(max_examples=200, deadline=None)
+def test_maxima_of_squares_side_by_side(dtype, lead, rows, columns, kind):
+    shape, rng = (*lead, rows, columns), np.random.default_rng(rows * columns)
+    x = rng.standard_normal(shape) if kind == "plain" else rng.integers(-1, 2, shape) * rng.choice([-1.0, 1.0], shape)
+    if kind == "nan":
+        x[rng.random(shape) < 0.2], x[rng.random(shape) < 0.1] = np.nan, np.inf
+    if kind == "low":
+        x[rng.random(shape) < 0.7] = -np.inf
+    x = x.astype(dtype)
+    g = rng.integers(-1, 2, (*lead, rows // 2, columns // 2)).astype(dtype)
+    options = (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1)
+
+    def run():
+        y = T._max_pool(tensor(x), *options, g.shape[-2:])
+        dx = T._max_pool_back(tensor(g), tensor(x), y, *options, g.shape[-2:])
+        return [y.numpy(), dx.numpy()]
+    with np.errstate(all="ignore"):
+        same(run, 0)
 
 
 @given(windows(), st.booleans(), st.sampled_from([None, 3]))

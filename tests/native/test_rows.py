@@ -15,7 +15,7 @@ from tcli.runtime.namespaces import known_modules
 
 pytestmark = pytest.mark.skipif(native.kernels is None, reason="no compiled kernels here")
 KERNELS = ("reduce", "softmax", "softmax_backward", "exponential_sums", "scaled_exponentials", "cross_entropy",
-           "cross_entropy_backward", "row_norm", "row_norm_backward", "channel_norm", "channel_norm_backward", "sgd", "adam",
+           "cross_entropy_backward", "row_norm", "row_norm_backward", "channel_norm", "channel_norm_backward", "steps",
            "run_program")
 torch = known_modules()["torch"]
 F = torch.nn.functional
@@ -202,7 +202,11 @@ def test_weight_gradients_do_not_depend_on_the_number_of_threads():
     lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, dampening=0.2),
     lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, nesterov=True),
     lambda p: torch.optim.Adam(p, 0.1), lambda p: torch.optim.Adam(p, 0.1, betas=(0.3, 0.8), weight_decay=0.1, amsgrad=True),
-    lambda p: torch.optim.AdamW(p, 0.1, maximize=True)])
+    lambda p: torch.optim.AdamW(p, 0.1, maximize=True),
+    lambda p: torch.optim.Adagrad(p, 0.1, lr_decay=0.1), lambda p: torch.optim.Adagrad(p, 0.1, weight_decay=0.1, maximize=True),
+    lambda p: torch.optim.RMSprop(p, 0.1), lambda p: torch.optim.RMSprop(p, 0.1, alpha=0.3, weight_decay=0.1, maximize=True),
+    lambda p: torch.optim.RMSprop(p, 0.1, momentum=0.9), lambda p: torch.optim.RMSprop(p, 0.1, centered=True),
+    lambda p: torch.optim.RMSprop(p, 0.1, momentum=0.9, centered=True)])
 def test_steps_are_the_same_to_the_last_bit(make, dtype, monkeypatch):
     def run():
         parts = [wrap(numbers(*shape, dtype=dtype)).requires_grad_() for shape in ((3,), (70, 50), (300, 400))]
@@ -216,12 +220,70 @@ def test_steps_are_the_same_to_the_last_bit(make, dtype, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_step_takes_no_arrays_that_overlap():
-    p = numbers(10)
-    assert native.sgd(p[:8], p[2:], None, 0.1, 0, False, 0, 0, False, False) is False
+def step_of(p, g, momentum=None) -> tuple:
+    return "sgd", p, g, momentum, 0.1, 0, False, 0, 0, False, False
+
+
+def test_steps_take_no_arrays_that_overlap():
+    p, q, g = numbers(10), numbers(8), numbers(8)
+    before = p.copy(), q.copy()
+    assert native.steps([step_of(p[:8], p[2:])]) is False
+    assert native.steps([step_of(q, g), step_of(p[:8], g), step_of(p[2:], g)]) is False
+    assert native.steps([step_of(q, g), step_of(p[:8], q)]) is False
+    np.testing.assert_array_equal(p, before[0])
+    np.testing.assert_array_equal(q, before[1])
+    assert native.steps([step_of(q, g), step_of(p[:5], g[:5]), step_of(p[5:], g[:5])]) is True
+    np.testing.assert_allclose(q, before[1] - 0.1 * g, rtol=1e-6)
+
+
+def test_steps_take_nothing_else():
+    p, g = numbers(8), numbers(8)
+    read_only = p.copy()
+    read_only.flags.writeable = False
+    good = step_of(p, g)
+    for wrong in (step_of(p[::2], g[:4]), step_of(p, g.astype("d")), step_of(p, g[:4]), step_of(read_only, g),
+                  step_of(p.astype("i"), g.astype("i")), step_of(p, None), step_of(p, g, p[:4].copy()), ("none", *good[1:]),
+                  good[:-1], (), None, [*good], (3, *good[1:]), (*good[:-1], "x"), ("adam", p, g, None, None, None, *[1] * 8)):
+        assert native.steps([wrong]) is False
+    assert native.steps(good) is False and native.steps([]) is True
+
+
+def test_parameters_that_share_memory_are_done_in_turn(monkeypatch):
+    def run():
+        whole = numbers(400)
+        parts = [wrap(a).requires_grad_() for a in (whole[:300], whole[100:], whole.reshape(20, 20).T)]
+        for p in parts:
+            p.grad = wrap(numbers(*p.shape, seed=1))
+        torch.optim.SGD(parts, 0.1, weight_decay=0.5).step()
+        return [whole]
+    for a, b in zip(*both_ways(run, monkeypatch), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 # ---------------------------------------------------------------- fused passes
+
+@pytest.mark.parametrize("layout", ["flat", "columns", "gaps"])
+def test_gelu(layout, monkeypatch):
+    x = np.linspace(-15, 15, 40000, dtype="f").reshape(200, 200).copy()
+    x[0, :9] = np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-30, -1e-30, 1e30, -1e30
+    x = {"flat": x, "columns": x.T, "gaps": x[:, ::3]}[layout]
+    g = wrap(numbers(*x.shape))
+
+    def run():
+        t = wrap(x).requires_grad_()
+        y = F.gelu(t)
+        y.backward(g)
+        return [y.detach()._a, t.grad._a]
+    with np.errstate(all="ignore"):
+        (y, dx), plain = both_ways(run, monkeypatch)
+    finite = np.isfinite(x)
+    for found, wanted in zip((y, dx), plain, strict=True):
+        np.testing.assert_allclose(found[finite], wanted[finite], atol=1e-6)
+    assert np.array_equal(y[x == np.inf], [np.inf] * int((x == np.inf).sum()))
+    assert np.isnan(y[x == -np.inf]).all() and np.isnan(y[np.isnan(x)]).all() and np.isnan(dx[~finite]).all()
+    zeros = x == 0
+    np.testing.assert_array_equal(np.signbit(y[zeros]), np.signbit(x[zeros]))
+
 
 FORMULAS = ["x * y + z", "torch.tanh(x * 2 - y) / (z * z + 1)", "torch.where(x > y, x, z * 3)", "torch.relu(x) * y",
             "torch.where(x > 0, y, 0.0)", "F.gelu(x) + y", "x * column + row", "torch.exp(x - column) * row",

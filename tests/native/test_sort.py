@@ -106,7 +106,8 @@ def test_any_number_of_threads(shape, dtype):
 
 # NumPy's way of topk chooses among equals as its partition does, so its places are not compared.
 OPS = [lambda x: torch.sort(x), lambda x: torch.sort(x, 0, descending=True), lambda x: torch.sort(x, stable=True),
-       lambda x: torch.argsort(x, descending=True), lambda x: torch.topk(x, 4)[0], lambda x: torch.topk(x, 3, 0, largest=False)[0],
+       lambda x: torch.argsort(x, descending=True), lambda x: torch.topk(x, 4)[0],
+       lambda x: torch.topk(x, 3, 0, largest=False)[0],
        lambda x: torch.kthvalue(x, 5), lambda x: torch.median(x), lambda x: torch.median(x, 0), lambda x: torch.nanmedian(x),
        lambda x: torch.nanmedian(x, 1), lambda x: torch.mode(x), lambda x: torch.unique(x), lambda x: torch.msort(x)]
 
