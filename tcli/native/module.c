@@ -39,6 +39,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         conv_weight_methods,
         pooling_methods,
         cells_methods,
+        attention_methods,
         fields_methods,
         builtins_methods,
         fresh_methods,

@@ -102,6 +102,7 @@ extern PyMethodDef conv_methods[];
 extern PyMethodDef conv_weight_methods[];
 extern PyMethodDef pooling_methods[];
 extern PyMethodDef cells_methods[];
+extern PyMethodDef attention_methods[];
 extern PyMethodDef fields_methods[];
 extern PyMethodDef builtins_methods[];
 extern PyMethodDef fresh_methods[];

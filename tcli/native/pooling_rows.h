@@ -134,7 +134,7 @@ static void N(max_block)(void *context, isize block) {
     Pooling *p = context;
     N(Maxima) m;
     if (N(in_pairs)(p)) {
-        if (!N(pair_block)(p, block)) p->failed = true;
+        if (!N(pair_block)(p, block, 0)) p->failed = true;
         return;
     }
     isize in = p->in[0] * p->in[1] * p->in[2], n = p->out[2];
@@ -194,7 +194,7 @@ static void N(max_places)(void *context, isize block) { N(max_coded)(context, bl
 static void N(max_back)(void *context, isize block) {
     Pooling *p = context;
     if (!N(in_pairs)(p)) N(max_coded)(p, block);
-    else if (!N(pair_block_back)(p, block)) p->failed = true;
+    else if (!N(pair_block_back)(p, block, 0)) p->failed = true;
 }
 
 static void N(scatter)(void *context, isize block) {
@@ -252,6 +252,10 @@ static bool N(all_of_it)(const Pooling *p) {
 
 static void N(mean_block)(void *context, isize block) {
     Pooling *p = context;
+    if (N(in_pairs)(p)) {
+        if (!N(pair_block)(p, block, N(divisor)(p, 0, 0, 0))) p->failed = true;
+        return;
+    }
     isize in = p->in[0] * p->in[1] * p->in[2], rows = p->out[0] * p->out[1];
     bool whole = N(all_of_it)(p);
     T *columns = scratch(p->in[2] * sizeof(T));
@@ -287,6 +291,10 @@ static void N(spread_row)(const Pooling *p, const T *g, isize d, isize i, T *RES
 
 static void N(mean_back)(void *context, isize block) {
     Pooling *p = context;
+    if (N(in_pairs)(p)) {
+        if (!N(pair_block_back)(p, block, N(divisor)(p, 0, 0, 0))) p->failed = true;
+        return;
+    }
     const Windows *w0 = &p->windows[0], *w1 = &p->windows[1];
     isize width = p->in[2], in = p->in[0] * p->in[1] * width, rows = p->out[0] * p->out[1];
     bool whole = N(all_of_it)(p);
