@@ -302,8 +302,8 @@ def test_other_question_marks_are_refused(text):
         compile_program(Source(text))
 
 
-@pytest.mark.parametrize("text", ["t = '{} {k}'\nt.format(1, k=2)", "('{} ' + '{k}').format(1, k=2)", "'{} {k[0]}'.format(1, k='2')",
-                                  "'{} {:{k.real}}'.format(1, 2, k=1)"])
+@pytest.mark.parametrize("text", ["t = '{} {k}'\nt.format(1, k=2)", "('{} ' + '{k}').format(1, k=2)",
+                                  "'{} {k[0]}'.format(1, k='2')", "'{} {:{k.real}}'.format(1, 2, k=1)"])
 def test_format_goes_through_the_helper(text):
     result = run(text)
     assert result.shown == ["1 2"] and result.calls == ["format"]

@@ -34,6 +34,7 @@ a[0, 1]|a[:, 1]|a[1:, ::2]|a[None]|a[:, None, 1:3]|a[...]|a[5]|a[0, 0, 0]|a[2:1]
 a[True]|a @ p|a @ r|p.t() @ a.t()|a @ a|F.linear(a, p.t())|F.linear(r, p.t(), s)|F.linear(a, p.t(), s)|F.linear(a, p)
 a.unbind(0)|a.unbind(1)|a.chunk(3, 1)|a.split(2)|[*a]|a.split(3, 1)|e.unbind(0)|z.unbind()|r.chunk(5)|q.add_(b)
 q.sub_(b, alpha=0.5)|q.mul_(2)|q.div_(q)|q.add_(d)|q.add_(r)|q.add_(q)|q.t().add_(1)|c.add_(1)|q[0].mul_(3)|i.add_(1.5)
+d + a|a * d|a > d|d - a.t()|a.t() / d.t()|a + d[0]|a ** d|c + d|torch.maximum(a, d)
 a.cumsum(0)|a.cumsum(-1)|a.cumprod(1)|a.cumsum(0, dtype=torch.float64)|i.cumsum(1)|m.cumsum(0)|a.cumsum(7)|e.cumsum(0)
 z.cumsum(0)|a.t().cumsum(0)|n.cumsum(1)|a[:, ::2].cumsum(1)|a.max(1)|a.max(0, True)|a.min(dim=1)
 a.max(dim=-1, keepdim=True)|n.max(1)|n.min()|i.max(0)|m.max(0)|a.max(2)|e.max(0)|z.max(0)|a.max()|a.max(b)|a.t().max(1)
