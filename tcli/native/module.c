@@ -41,6 +41,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         cells_methods,
         attention_methods,
         fields_methods,
+        builtins_methods,
         fresh_methods,
         values_methods,
         nodes_methods,

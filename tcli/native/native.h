@@ -104,6 +104,7 @@ extern PyMethodDef pooling_methods[];
 extern PyMethodDef cells_methods[];
 extern PyMethodDef attention_methods[];
 extern PyMethodDef fields_methods[];
+extern PyMethodDef builtins_methods[];
 extern PyMethodDef fresh_methods[];
 extern PyMethodDef values_methods[];
 extern PyMethodDef nodes_methods[];
