@@ -11,6 +11,7 @@ from .. import native
 from ..errors import ArgumentError, BadValue, EngineError
 from . import dispatch, dtypes
 from .device import CPU, move
+from .memory import pool
 from .warn import warn_once
 
 _PLAIN = frozenset((float, int, bool, complex))
@@ -28,10 +29,11 @@ def array_of_data(data, d) -> np.ndarray:
     if kind is float or kind is int or kind is bool or kind is complex:
         return _number_array(data, d)
     if isinstance(data, dispatch.Tensor):
-        a = data._a.copy()
+        a = data._a
+        a = pool.copy(a) if type(a) is np.ndarray and a.flags.c_contiguous else a.copy()
         return a if d is None or a.dtype == d.numpy else _convert(a, d)
     if isinstance(data, (np.ndarray, np.generic)):
-        a = np.array(data)
+        a = pool.copy(data)
         dtypes.of_numpy(a.dtype)
     elif hasattr(data, "untyped"):
         return _of_storage(data, d)

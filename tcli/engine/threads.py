@@ -15,8 +15,10 @@ size alone, and combine the results of blocks in the order of their numbers.
 from __future__ import annotations
 
 import os
+import sys
 from _thread import allocate_lock  # `threading` waits until there is a helper: programs start without it
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from .. import native
 from ..errors import EngineError
@@ -25,6 +27,8 @@ from . import blas
 _busy = allocate_lock()
 _helpers: list[_Helper] = []
 _count: list[int | None] = [None]
+_processor: list[Callable[[], int] | None] = []  # tells where its caller runs; None where nothing does
+_home: list[int | None] = [None]  # the processor that helpers are kept off
 after_block: list[Callable[[], object]] = []  # called by every thread after each of its blocks
 
 
@@ -114,7 +118,13 @@ class _Helper:
         self._answer.acquire()
         import threading
 
-        threading.Thread(target=self._loop, name="tcli-helper", daemon=True).start()
+        self._thread = threading.Thread(target=self._loop, name="tcli-helper", daemon=True)
+        self._thread.start()
+
+    def stay_on(self, processors: set[int]) -> None:
+        """Keeps the thread on some processors."""
+        with suppress(OSError):  # they have been taken from the process
+            os.sched_setaffinity(self._thread.native_id, processors)
 
     def start(self, job: _Job) -> None:
         self._job = job
@@ -141,9 +151,34 @@ class _Helper:
 
 
 def _get_helpers(n: int) -> list[_Helper]:
+    if len(_helpers) < n:
+        _home[0] = None
     while len(_helpers) < n:
         _helpers.append(_Helper())
+    _keep_off_the_caller()
     return _helpers[:n]
+
+
+def _find_processor() -> Callable[[], int] | None:
+    """Linux's function that tells on which processor its caller runs."""
+    if not sys.platform.startswith("linux"):
+        return None
+    import ctypes  # NumPy has loaded it
+
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None)
+
+
+def _keep_off_the_caller() -> None:
+    """Linux may wake a helper on the processor of its caller, where the two take turns for milliseconds."""
+    if not _processor:
+        _processor.append(_find_processor())
+    here = _processor[0]() if _processor[0] is not None else None
+    if here == _home[0]:
+        return
+    _home[0], own = here, os.sched_getaffinity(0)
+    others = own - {here} or own
+    for helper in _helpers:
+        helper.stay_on(others)
 
 
 def _forget_helpers() -> None:

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from tcli.engine import memory
+from tcli.engine.tensor import tensor
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
@@ -31,3 +35,13 @@ def faults(**environment: str) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's allocator can be told")
 def test_freed_arrays_cost_no_page_faults_when_their_memory_is_used_again():
     assert faults() < 2000 < faults(TCLI_POOL="0")
+
+
+@pytest.mark.filterwarnings("ignore:To copy construct")
+def test_copies_of_large_arrays_start_at_cache_lines_and_are_apart():
+    data = np.arange(1 << 19, dtype=np.float32)[1:]
+    for made in (tensor(data), tensor(tensor(data).clone())):
+        assert made._a.__array_interface__["data"][0] % memory.LINE == 0
+        assert made._a.dtype == np.float32 and (made._a == data).all() and not np.shares_memory(made._a, data)
+    turned = np.arange(1 << 19, dtype=np.float32).reshape(512, -1).T
+    assert (tensor(turned)._a == turned).all()

@@ -1,5 +1,7 @@
 """The pool of threads: every block once, errors and nesting, the same result with any number of threads."""
 
+import os
+import sys
 import threading
 
 import numpy as np
@@ -66,3 +68,20 @@ def test_helpers_raise_no_floating_point_warnings():
 
 def test_no_blocks_are_no_work():
     parallel(0, lambda i: 1 / 0)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or len(os.sched_getaffinity(0)) < 2, reason="needs 2 processors")
+def test_helpers_stay_off_the_processor_of_the_caller():
+    threads._count[0] = 2
+    found = {}
+    both = threading.Barrier(2, timeout=10)
+
+    def work(blocks):
+        found[threading.current_thread().name] = os.sched_getaffinity(0)
+        both.wait()
+        list(blocks)
+
+    spread(8, work)
+    own = found.pop(threading.current_thread().name)
+    (helper,) = found.values()
+    assert own == os.sched_getaffinity(0) and helper < own and len(own - helper) == 1
