@@ -256,9 +256,8 @@ def _check_lu_solve(LU, pivots, B, left: bool) -> None:
     if p.shape[-1] != a.shape[-1]:
         raise ShapeError("linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix")
     if outside(p, 1, a.shape[-1] + 1):
-        least = holds((p < 1).any())
-        raise EngineError("Pivots given to lu_solve must all be " + ("greater or equal to 1." if least else "at most the number of "
-                          "rows.") + " Did you properly pass the result of lu_factor?")
+        bound = "greater or equal to 1" if holds((p < 1).any()) else "at most the number of rows"
+        raise EngineError(f"Pivots given to lu_solve must all be {bound}. Did you properly pass the result of lu_factor?")
 
 
 @composite("linalg_lu_solve", out="exact", at="", also=["linalg.lu_solve"], grad_name="LinalgLuSolveBackward0",
@@ -369,8 +368,8 @@ def _check_ldl_solve(values: list) -> None:
     if pivots.dtype.kind not in "iu":
         raise EngineError(f"torch.linalg.ldl_solve: Expected pivots to be integers. Got {scalar(pivots)}")
     if has_values(pivots) and not all(_are_ldl_pivots(row, ld.shape[-1]) for row in _rows(values_of(pivots))):
-        raise EngineError("torch.linalg.ldl_solve: pivots must count rows from 1, negative ones in pairs. Did you properly pass "
-                          "the result of ldl_factor?")
+        raise EngineError("torch.linalg.ldl_solve: pivots must count rows from 1, negative ones in pairs. Did you properly "
+                          "pass the result of ldl_factor?")
     if ld.dtype != b.dtype:
         raise DTypeError("torch.linalg.ldl_solve: LD dtype " f"{scalar(ld)} does not match b dtype {scalar(b)}")
 
