@@ -64,8 +64,7 @@ from _ast import (
 from tcli.errors import TsrSyntaxError
 from tcli.lang.contracts import contract_of, is_contract
 from tcli.lang.expressions import BINARY, COMPARISONS
-from tcli.lang.format_fields import names_alone
-from tcli.lang.names import attribute_problem, is_dunder, name_problem, refuse_attribute, refuse_name
+from tcli.lang.names import attribute_problem, is_dunder, name_problem, names_alone, refuse_attribute, refuse_name
 from tcli.lang.nodes import HelpRequest, Matrix, Pipe
 from tcli.source import Source, Span
 

@@ -91,3 +91,32 @@ def refuse_attribute(name: str, span: Span) -> UnknownAttribute:
 
 def refuse_name(name: str, span: Span) -> UnknownName:
     return UnknownName(f"'{name}' is not available to programs", span=span)
+
+
+# ---------------------------------------------------------------- the fields of format texts
+
+_texts: dict[str, bool] = {}  # what `names_alone` found
+
+
+def names_alone(text: str) -> bool:
+    """Whether no field of a format text, or of the specification of one, goes through an attribute or an index."""
+    found = _texts.get(text)
+    if found is None:
+        if len(_texts) > 256:
+            _texts.clear()
+        found = _texts[text] = "." not in text and "[" not in text or _are_names(text)
+    return found
+
+
+def _are_names(text: str) -> bool:
+    from _string import formatter_parser
+
+    try:
+        for _, field, specification, _ in formatter_parser(text):
+            if field is not None and ("." in field or "[" in field):
+                return False
+            if specification and "{" in specification and not names_alone(specification):
+                return False
+    except ValueError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import ContractError, Label, ShapeError, TcliError, UnknownAttribute, UnknownModule
-from ..lang.format_fields import names_alone
+from ..lang.names import names_alone
 from ..source import source_named, span_of_instruction
 
 TYPE_CHECKING = False

@@ -11,8 +11,7 @@ import builtins
 import os
 
 from ..errors import BadValue, FileError, ForbiddenError, TcliError, UnknownAttribute
-from ..lang.format_fields import names_alone
-from ..lang.names import attribute_problem, is_dunder
+from ..lang.names import attribute_problem, is_dunder, names_alone
 
 _PLAIN = """
     ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError
