@@ -95,7 +95,8 @@ def test_kernels_give_what_numpy_gives(name, shape, dtype, special):
 
 def test_what_is_not_taken_goes_to_the_other_function():
     kernel = native.few("sum", 2, 0, False, lambda x: "left")
-    for x in (np.ones((2, 3), "f2"), np.ones((2, 3))[:, ::2], np.ones(3), np.ones((2, 3), ">f8"), np.ones((600, 2)), [1.0], None):
+    for x in (np.ones((2, 3), "f2"), np.ones((2, 3))[:, ::2], np.ones(3), np.ones((2, 3), ">f8"), np.ones((600, 2)), [1.0],
+              None):
         assert kernel(x) == "left"
     assert kernel(np.ones((2, 3))).tolist() == [2, 2, 2]
     assert native.few("sort", 1, 0, False, lambda x: "left")(np.ones(17)) == "left"
@@ -103,8 +104,8 @@ def test_what_is_not_taken_goes_to_the_other_function():
         native.few("max", 1, None, False, left)(np.ones(0))
 
 
-@pytest.mark.parametrize("args", [("no", 2, 0), ("sum", 2, 2), ("sum", 2, -3), ("sum", 0, 0), ("softmax", 2, 0), ("sum", 2, 2**70),
-                                  ("sum", 2, "x"), ("sum", -1, None), ("sum", 99, None), (None, 2, 0)])
+@pytest.mark.parametrize("args", [("no", 2, 0), ("sum", 2, 2), ("sum", 2, -3), ("sum", 0, 0), ("softmax", 2, 0),
+                                  ("sum", 2, 2**70), ("sum", 2, "x"), ("sum", -1, None), ("sum", 99, None), (None, 2, 0)])
 def test_unknown_kernels_and_dims_are_none(args):
     assert native.few(*args, False, left) is False
     assert native.few_of(args[0], np.ones((2, 3)), args[2] if args[1] == 2 else 9, False) is False
