@@ -59,17 +59,18 @@ static PyObject *sum_few(const Few *few, PyArrayObject *a) {
     return out;
 }
 
-#define NORMS(T)                                                           \
-    static void norm_##T(const T *x, T *out, Around r) {                   \
-        for (isize i = 0; i < r.outer; i++)                                \
-            for (isize k = 0; k < r.inner; k++) {                          \
-                double sum = 0;                                            \
-                for (isize j = 0; j < r.n; j++) {                          \
-                    double v = x[(i * r.n + j) * r.inner + k];             \
-                    sum += v * v;                                          \
-                }                                                          \
-                out[i * r.inner + k] = (T)sqrt(sum);                       \
-            }                                                              \
+/* The sum of the squares is one of T, and may be infinite or nothing there; a number alone is not squared. */
+#define NORMS(T)                                                                                         \
+    static void norm_##T(const T *x, T *out, Around r) {                                                 \
+        for (isize i = 0; i < r.outer; i++)                                                              \
+            for (isize k = 0; k < r.inner; k++) {                                                        \
+                double sum = 0;                                                                          \
+                for (isize j = 0; j < r.n; j++) {                                                        \
+                    double v = x[(i * r.n + j) * r.inner + k];                                           \
+                    sum += v * v;                                                                        \
+                }                                                                                        \
+                out[i * r.inner + k] = r.n == 1 ? (T)fabs((double)x[i * r.inner + k]) : (T)sqrt((T)sum); \
+            }                                                                                            \
     }
 NORMS(float)
 NORMS(double)

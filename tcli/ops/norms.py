@@ -27,8 +27,15 @@ P_SAMPLES = ["r(3, 4), 1", "r(3, 4), math.inf", "r(3, 4), -math.inf", "r(3, 4), 
 
 # ---------------------------------------------------------------- the kernel and its gradient
 
+def _is_alone(x, dim) -> bool:
+    """Whether each number is reduced by itself: it keeps its size then, however large its square would be."""
+    return all(x.shape[d] == 1 for d in dim or range(x.ndim))
+
+
 def _two(xp, x, dim, keepdim):
     """The Euclidean norm in one pass where the memory allows."""
+    if _is_alone(x, dim):
+        return xp.maximum.reduce(xp.absolute(x), axes(x, dim), None, None, keepdim)
     if type(x) is np.ndarray and x.size > SMALL:
         span = neighbours(x.ndim, dim or None)
         squares = None if span is None else at_once(None, x, *span, keepdim)
@@ -80,7 +87,7 @@ def _vector_norm(xp, x, ord: "any", dim: "any", keepdim: "any"):
         return _two(xp, x, dim, keepdim)
     axis = axes(x, dim)
     size = xp.absolute(x)
-    if math.isinf(ord):
+    if math.isinf(ord) or ord and _is_alone(x, dim):
         return getattr(xp, "maximum" if ord > 0 else "minimum").reduce(size, axis, None, None, keepdim)
     if ord == 0:
         return xp.add.reduce(size != 0, axis, size.dtype, None, keepdim)

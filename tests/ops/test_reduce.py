@@ -91,3 +91,19 @@ def test_out_takes_both_results_of_a_dim():
     values, indices = torch.empty(0), torch.empty(0, dtype=torch.int64)
     result = torch.max(tensor([[1.0, 5.0], [3.0, 2.0]]), 1, out=(values, indices))
     assert result.values is values and values.tolist() == [5.0, 3.0] and indices.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("p", [2, 3, 1, 0.5, -2, float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_norm_of_a_number_alone_is_its_size(p, dtype):
+    large, small = float(torch.finfo(dtype).max) / 4, float(torch.finfo(dtype).tiny)
+    x = torch.tensor([[large], [-large], [small], [0.0]], dtype=dtype)
+    assert x.norm(p, dim=1).tolist() == x.abs().flatten().tolist()
+    assert x[1, 0].norm(p).item() == large
+    assert x[2:3].norm(p, dim=(0, 1)).item() == small
+
+
+def test_squares_that_are_too_large_make_a_norm_infinite():
+    assert torch.tensor([3e38, 1.0]).norm().item() == float("inf")
+    assert torch.tensor([1e-30, 1e-30]).norm().item() == 0
+    assert torch.tensor([[3e38, 1.0], [3.0, 4.0]]).norm(dim=1).tolist() == [float("inf"), 5]
