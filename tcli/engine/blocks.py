@@ -19,7 +19,7 @@ from .. import native
 from .memory import aligned, pool
 from .plan import Group, Plan, plan_of
 from .sums import at_once, block_dot, block_sum, column_best, line_best, line_sums
-from .symbols import Expr, Reduction, Rows
+from .symbols import Expr, Primitive, Reduction, Rows
 from .threads import after_block, parallel, spread
 
 BLOCK = 1 << 17  # elements: so that a few buffers nearly fit the second cache, and threads seldom meet
@@ -155,7 +155,7 @@ def run(outputs: list, reduced: list, shape: tuple, into: list | None = None) ->
 
 
 def run_alone(e: Expr) -> np.ndarray | None:
-    """The value of one ufunc of arrays that lie alike, which needs no plan; None where it is more than that."""
+    """The value of one step of arrays that lie alike, which needs no plan; None where it is more than that."""
     operands = []
     for a in e.args:
         if type(a) is Expr:
@@ -163,6 +163,8 @@ def run_alone(e: Expr) -> np.ndarray | None:
             if a is None or a.shape != e.shape or not a.flags.c_contiguous:
                 return None
         operands.append(a)
+    if type(e.fn) is Primitive and e.fn.code is None:
+        return None
     fn, result = e.fn, pool.empty(e.shape, e.dtype)
     how = _COMPARISONS.get(fn)
     if how is not None and native.compare(how[0], *operands[::how[1]], result):
@@ -175,9 +177,11 @@ def run_alone(e: Expr) -> np.ndarray | None:
         for a in operands:
             order.append(leaf if a.ndim else number)
             leaf, number = leaf + (a.ndim > 0), number + (not a.ndim)
-        step = (fn, *(*order, -1, -1)[:3], len(operands))
+        step = (fn if type(fn) is np.ufunc else fn.code, *(*order, -1, -1)[:3], len(operands))
         if len(order) < 4 and native.run_program([step], leaves, numbers, [result.reshape(-1)], (), []):
             return result
+    if type(fn) is Primitive:
+        return None
     if n <= 4 * BLOCK:
         fn(*operands, out=result)
         return result

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import native
 from ..errors import TcliError
-from . import backward, fuse  # first: it binds the classes that dispatch hands out below
+from . import backward, device, dtypes, fuse  # first: it binds the classes that dispatch hands out below
 from .args import NUMBER_KINDS, size_of, sizes
 from .dispatch import (
     PLAIN,
@@ -87,7 +87,7 @@ if native.kernels is not None:
         "second": SECOND, "result": RESULT, "shape": SHAPE, "out": OUT, "edge_of": edge_of, "locate": locate,
         "note_expansion": note_expansion, "kernel_of": kernel_of, "record_single": record_single, "view_of": view_of,
         "record_view": record_view, "readers": readers, "exposed": exposed, "dtypes": by_numpy, "dtype_of": dtype_of,
-        "sizes": sizes, "size_of": size_of, "plan": Plan,
+        "device_names": vars(device), "dtype_names": vars(dtypes), "sizes": sizes, "size_of": size_of, "plan": Plan,
         "numpy": np, "dtype": dtype, "shown": ShownNode, "accumulate": AccumulateGrad, "pick": Pick, "op": Op,
         **backward.steps()})
     native.set_small(SMALL)

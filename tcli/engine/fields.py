@@ -63,6 +63,12 @@ stored_array = Fields._a  # the descriptor: what a subclass makes of `_a` does n
 _members = [member for member in vars(Fields).values() if type(member) is MemberDescriptorType]
 
 
+def shared_builtin(builtin, fn, of_numbers: bool = False):
+    """`fn`, which serves tensors and plain values, with the builtin in its place for what are certainly plain ones."""
+    way = native.shared_builtin(builtin, of_numbers, fn)
+    return update_wrapper(way, fn) if way else fn
+
+
 def has_array(t) -> bool:
     """Whether the array of a tensor is there; one that waits is not computed."""
     try:

@@ -31,7 +31,7 @@ from .device import CPU, backend
 from .fields import new, stored_array
 from .registry import plan_for
 from .storage import address, by_rows, root_of
-from .symbols import COPY, FINAL, Expr, NotFusable, Reduction, build, symbols
+from .symbols import COPY, FINAL, Expr, NotFusable, Primitive, Reduction, build, symbols
 from .tape import FLOAT32, FLOAT64, Node, Saved, edge_of, state
 from .tensor import Tensor
 from .waiting import arrays, exposed, is_owned, leaf, note_reader, note_small, reads_exposed
@@ -462,8 +462,8 @@ def evaluate(e: Expr, into=None) -> None:
 
 
 def _evaluate(e: Expr, into) -> None:
-    if into is None and e.batch is None and e.home is None and (type(e.fn) is np.ufunc or type(e.fn) is Reduction):
-        found = blocks.run_alone(e) if type(e.fn) is np.ufunc else blocks.reduce_alone(e)
+    if into is None and e.batch is None and e.home is None and type(e.fn) in (np.ufunc, Primitive, Reduction):
+        found = blocks.reduce_alone(e) if type(e.fn) is Reduction else blocks.run_alone(e)
         if found is not None:
             _found(e, found)
             return

@@ -18,6 +18,7 @@ import os
 import sys
 from _thread import allocate_lock  # `threading` waits until there is a helper: programs start without it
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from .. import native
 from ..errors import EngineError
@@ -122,10 +123,8 @@ class _Helper:
 
     def stay_on(self, processors: set[int]) -> None:
         """Keeps the thread on some processors."""
-        try:
+        with suppress(OSError):  # they have been taken from the process
             os.sched_setaffinity(self._thread.native_id, processors)
-        except OSError:  # they have been taken from the process
-            pass
 
     def start(self, job: _Job) -> None:
         self._job = job

@@ -64,6 +64,7 @@ from _ast import (
 from tcli.errors import TsrSyntaxError
 from tcli.lang.contracts import contract_of, is_contract
 from tcli.lang.expressions import BINARY, COMPARISONS
+from tcli.lang.format_fields import names_alone
 from tcli.lang.names import attribute_problem, is_dunder, name_problem, refuse_attribute, refuse_name
 from tcli.lang.nodes import HelpRequest, Matrix, Pipe
 from tcli.source import Source, Span
@@ -390,10 +391,10 @@ class Lowering:
         return node
 
     def lower_call(self, entry: Entry) -> expr:
-        """`text.format(...)` goes through the runtime: format fields can walk attributes."""
+        """`text.format(...)` goes through the runtime, for fields can walk attributes, unless the text is there to be seen."""
         node: Any = entry[0]
         function = node.func
-        if isinstance(function, Attribute) and function.attr == "format":
+        if isinstance(function, Attribute) and function.attr == "format" and not is_plain_text(function.value):
             call = helper_call("__strformat__", [function.value, *node.args], node)
             call.keywords = node.keywords
             return call
@@ -609,6 +610,11 @@ def names_the_class(parent: AST) -> bool:
 
 def is_super(node: expr) -> bool:
     return isinstance(node, Call) and isinstance(node.func, Name) and node.func.id == "super"
+
+
+def is_plain_text(node: expr) -> bool:
+    """Whether `node` is a text whose `format` goes through no attributes."""
+    return isinstance(node, Constant) and type(node.value) is str and names_alone(node.value)
 
 
 def python_knows(op: operator, left: expr, right: expr) -> bool:

@@ -9,11 +9,6 @@
 #include <stdlib.h>
 
 #define GATES_KEPT 4 /* LSTM: i, f, g, o; GRU: r, z, n and the state's part of n */
-#if REGISTERS == 32
-#define MOST_ROWS 6 /* sequences whose products stay in registers */
-#else
-#define MOST_ROWS 2
-#endif
 
 typedef struct {
     isize steps, batch, units, gates; /* gates: 4 or 3 */
@@ -28,10 +23,12 @@ typedef struct {
 
 #define T float
 #include "turn.h"
+#include "tiles.h"
 #include "cells_steps.h"
 #undef T
 #define T double
 #include "turn.h"
+#include "tiles.h"
 #include "cells_steps.h"
 #undef T
 

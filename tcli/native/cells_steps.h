@@ -17,38 +17,6 @@ INLINE void N(gate_sums)(isize rows, isize gates, const T *from, isize pitch, is
     UNROLL for (isize k = 0; k < rows * gates; k++) N(store)(sums + k * WIDTH, sum[k]);
 }
 
-/* Rows of `from` times a matrix whose rows are `pitch_w` apart: `vecs` vectors of columns. */
-INLINE void N(column_sums)(isize rows, isize vecs, const T *from, isize pitch, isize terms, const T *w, isize pitch_w, T *to,
-                           isize pitch_to) {
-    N(vec) sum[4 * MOST_ROWS];
-    UNROLL for (isize k = 0; k < rows * vecs; k++) sum[k] = N(every)(0);
-    for (isize k = 0; k < terms; k++, w += pitch_w) {
-        N(vec) factors[4];
-        UNROLL for (isize v = 0; v < vecs; v++) factors[v] = N(load)(w + v * WIDTH);
-        UNROLL for (isize r = 0; r < rows; r++) {
-            N(vec) d = N(every)(from[r * pitch + k]);
-            UNROLL for (isize v = 0; v < vecs; v++) sum[r * vecs + v] += d * factors[v];
-        }
-    }
-    UNROLL for (isize r = 0; r < rows; r++)
-        UNROLL for (isize v = 0; v < vecs; v++) N(store)(to + r * pitch_to + v * WIDTH, sum[r * vecs + v]);
-}
-
-#if REGISTERS == 32
-#define FOR_ROWS(rows, call)            \
-    switch (rows) {                     \
-        case 1: call(1); break;         \
-        case 2: call(2); break;         \
-        case 3: call(3); break;         \
-        case 4: call(4); break;         \
-        case 5: call(5); break;         \
-        default: call(6);               \
-    }
-#else
-#define FOR_ROWS(rows, call)            \
-    if (rows == 1) call(1); else call(2);
-#endif
-
 static void N(any_gate_sums)(isize rows, isize gates, const T *from, isize pitch, isize terms, const T *w, T *sums) {
 #define CALL4(n) N(gate_sums)(n, 4, from, pitch, terms, w, sums)
 #define CALL3(n) N(gate_sums)(n, 3, from, pitch, terms, w, sums)
@@ -63,18 +31,9 @@ static void N(state_sums)(isize rows, const T *from, isize pitch, isize terms, c
     isize vecs = columns >= 4 * WIDTH ? 4 : columns >= 2 * WIDTH ? 2 : 1, size = vecs * WIDTH;
     for (isize c = 0; c < columns; c += size) {
         isize at = min_of(c, columns - size);
-#define CALL4(n) N(column_sums)(n, 4, from, pitch, terms, w + at, columns, to + at, columns)
-#define CALL2(n) N(column_sums)(n, 2, from, pitch, terms, w + at, columns, to + at, columns)
-#define CALL1(n) N(column_sums)(n, 1, from, pitch, terms, w + at, columns, to + at, columns)
-        if (vecs == 4) { FOR_ROWS(rows, CALL4) }
-        else if (vecs == 2) { FOR_ROWS(rows, CALL2) }
-        else { FOR_ROWS(rows, CALL1) }
-#undef CALL4
-#undef CALL2
-#undef CALL1
+        N(tile)(rows, vecs, false, from, pitch, 1, terms, w + at, columns, to + at, columns);
     }
 }
-#undef FOR_ROWS
 
 /* The weights (gates * H, H) as [vector of units][term][gate][unit]. */
 static void N(pack_units)(void *context, isize block) {

@@ -39,7 +39,7 @@ static const struct {
 } parts[] = {
     PART(pick), PART(node), PART(saved), PART(ready), PART(classes), PART(state), PART(first), PART(second),
     PART(result), PART(shape), PART(out), PART(edge_of), PART(locate), PART(note_expansion), PART(kernel_of),
-    PART(record_single), PART(view_of), PART(record_view), PART(readers), PART(exposed), PART(dtypes), PART(dtype_of), PART(sizes), PART(size_of), PART(numpy),
+    PART(record_single), PART(view_of), PART(record_view), PART(readers), PART(exposed), PART(dtypes), PART(dtype_of), PART(device_names), PART(dtype_names), PART(sizes), PART(size_of), PART(numpy),
     PART(dtype), PART(shown), PART(accumulate), PART(op), PART(raw_names), PART(send_raw), PART(sum_array),
     PART(joint_raw), PART(walk_on), PART(finish), PART(tensor),
 };
@@ -50,6 +50,8 @@ static PyObject *bind_engine(PyObject *self, PyObject *words) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!(*parts[i].place = taken(words, parts[i].name))) return NULL;
     if (!PyTuple_CheckExact(engine.classes) || !PyDict_CheckExact(engine.readers) || !PyDict_CheckExact(engine.sizes) || !PyAnySet_CheckExact(engine.ready) ||
+        !PyDict_CheckExact(engine.exposed) || !PyDict_CheckExact(engine.dtypes) || !PyDict_CheckExact(engine.device_names) ||
+        !PyDict_CheckExact(engine.dtype_names) || !PyType_Check(engine.dtype) ||
         !PyType_IsSubtype(engine.tensor, &Fields_Type))
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "bind_engine() got something else");
     PyTypeObject *state = Py_TYPE(engine.state), *node = engine.node, *saved = engine.saved;
@@ -57,6 +59,7 @@ static PyObject *bind_engine(PyObject *self, PyObject *words) {
     if (!plan || (engine.saves = offset_of((PyTypeObject *)plan, "saves")) < 0 ||
         (engine.raw = offset_of((PyTypeObject *)plan, "raw")) < 0 ||
         (engine.rules = offset_of((PyTypeObject *)plan, "rules")) < 0 ||
+        (engine.numpy_of_dtype = offset_of((PyTypeObject *)engine.dtype, "_numpy")) < 0 ||
         (engine.variable = offset_of(engine.accumulate, "variable")) < 0)
         return NULL;
     PyTypeObject *op = engine.op, *leaf = engine.accumulate, *pick = engine.pick;

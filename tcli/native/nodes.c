@@ -91,12 +91,19 @@ PyObject *option_of(PyObject *fetch, PyObject *options) {
     return i >= 1 && i <= PyTuple_GET_SIZE(options) ? Py_NewRef(PyTuple_GET_ITEM(options, i - 1)) : NULL;
 }
 
+/* Whether `fetch` is ("shape", 1). */
+static bool is_shape_of_second(PyObject *fetch) {
+    if (!PyTuple_CheckExact(fetch) || PyTuple_GET_SIZE(fetch) != 2 || !PyLong_CheckExact(PyTuple_GET_ITEM(fetch, 1))) return false;
+    return PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(fetch, 0), "shape") == 0 && PyLong_AsLong(PyTuple_GET_ITEM(fetch, 1)) == 1;
+}
+
 static PyObject *saved_value(PyObject *fetch, PyObject *x, PyObject *edge_x, PyObject *y, PyObject *edge_y, PyObject *options,
                              Fields *t) {
     if (fetch == engine.result) return t ? saved_of(t, engine.out) : NULL;
     if (fetch == engine.shape) return shape_of(array_of(x));
     if (fetch == engine.first) return is_ready(x) ? saved_of((Fields *)x, edge_x) : Py_NewRef(x);
     if (fetch == engine.second && y) return is_ready(y) ? saved_of((Fields *)y, edge_y) : Py_NewRef(y);
+    if (y && is_ready(y) && is_shape_of_second(fetch)) return shape_of(array_of(y));
     return option_of(fetch, options);
 }
 

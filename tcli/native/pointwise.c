@@ -207,6 +207,25 @@ static PyObject *call_two(PyObject *function, PyObject *x, PyObject *y, PyObject
     return PyObject_CallFunctionObjArgs(function, x, y, t, NULL);
 }
 
+/* Whether one side is of float32 and the other one of float64, of the same shape, and both lie flat; neither of them is a number
+   without dims, which would not count. */
+static bool is_mixed(const Side *sides, const int *kinds) {
+    PyArrayObject *a = sides[0].a, *b = sides[1].a;
+    return a && b && kinds[0] != kinds[1] && kinds[0] != OF_INT64 && kinds[1] != OF_INT64 && PyArray_NDIM(a) && same_shape(a, b) &&
+           is_flat(a) && is_flat(b);
+}
+
+/* The result in float64, for tensors that need no gradient. */
+static PyObject *apply_mixed(Way *way, Side *sides, const int *kinds, PyObject *const *args) {
+    Side *narrow = &sides[kinds[1] == OF_FLOAT32];
+    PyObject *wide = PyArray_CastToType(narrow->a, PyArray_DescrFromType(NPY_FLOAT64), 0);
+    if (!wide) return NULL;
+    narrow->a = (PyArrayObject *)wide;
+    PyObject *r = apply_two(way, &sides[0], &sides[1], OF_FLOAT64, args);
+    Py_DECREF(wide);
+    return tensor_around(r);
+}
+
 static PyObject *call_binary(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
     if (PyVectorcall_NARGS(nargsf) != 2 || names) return go_on(way, args, nargsf, names);
@@ -220,6 +239,10 @@ static PyObject *call_binary(PyObject *self, PyObject *const *args, size_t nargs
             needs[i] = ((Fields *)args[i])->rg == Py_True;
             if (kinds[i] < 0) return go_on(way, args, nargsf, names);
         }
+    if (is_mixed(sides, kinds) && !((needs[0] || needs[1]) && is_set(engine.of_state.grad)) && !is_set(engine.of_state.inference)) {
+        PyObject *t = apply_mixed(way, sides, kinds, args);
+        return t ? t : go_on_after_error(way, args, nargsf, names);
+    }
     int kind = max_of(kinds[0], kinds[1]);
     if (kind < 0 || (kind == OF_INT64 && !way->integers)) return go_on(way, args, nargsf, names);
     for (int i = 0; i < 2; i++)

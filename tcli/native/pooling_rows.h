@@ -134,7 +134,7 @@ static void N(max_block)(void *context, isize block) {
     Pooling *p = context;
     N(Maxima) m;
     if (N(in_pairs)(p)) {
-        if (!N(pair_block)(p, block)) p->failed = true;
+        if (!N(pair_block)(p, block, 0)) p->failed = true;
         return;
     }
     isize in = p->in[0] * p->in[1] * p->in[2], n = p->out[2];
@@ -194,7 +194,7 @@ static void N(max_places)(void *context, isize block) { N(max_coded)(context, bl
 static void N(max_back)(void *context, isize block) {
     Pooling *p = context;
     if (!N(in_pairs)(p)) N(max_coded)(p, block);
-    else if (!N(pair_block_back)(p, block)) p->failed = true;
+    else if (!N(pair_block_back)(p, block, 0)) p->failed = true;
 }
 
 static void N(scatter)(void *context, isize block) {
@@ -250,23 +250,46 @@ static bool N(all_of_it)(const Pooling *p) {
     return true;
 }
 
+/* The sums of four runs of n numbers, one behind the other: no addition waits for the one before it. */
+INLINE void N(four_sums)(const T *x, isize n, T *sums) {
+    T a = 0, b = 0, c = 0, d = 0;
+    SIMD_REDUCE(omp simd reduction(+ : a, b, c, d))
+    for (isize i = 0; i < n; i++) a += x[i], b += x[n + i], c += x[2 * n + i], d += x[3 * n + i];
+    sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
+}
+
+/* The means of whole planes. */
+static void N(mean_planes)(const Pooling *p, isize plane, isize stop, isize in) {
+    const T *x = p->x;
+    T *y = p->y, divisor = N(divisor)(p, 0, 0, 0);
+    isize start = plane;
+    for (; plane + 4 <= stop; plane += 4) N(four_sums)(x + plane * in, in, y + plane);
+    for (; plane < stop; plane++) y[plane] = N(run_sum)(x + plane * in, in);
+    for (; start < stop; start++) y[start] /= divisor;
+}
+
 static void N(mean_block)(void *context, isize block) {
     Pooling *p = context;
+    if (N(in_pairs)(p)) {
+        if (!N(pair_block)(p, block, N(divisor)(p, 0, 0, 0))) p->failed = true;
+        return;
+    }
     isize in = p->in[0] * p->in[1] * p->in[2], rows = p->out[0] * p->out[1];
-    bool whole = N(all_of_it)(p);
+    isize stop = min_of(p->planes, (block + 1) * p->per_block);
+    if (N(all_of_it)(p)) {
+        N(mean_planes)(p, block * p->per_block, stop, in);
+        return;
+    }
     T *columns = scratch(p->in[2] * sizeof(T));
     if (!columns) {
         p->failed = true;
         return;
     }
-    for (isize plane = block * p->per_block; plane < min_of(p->planes, (block + 1) * p->per_block); plane++) {
+    for (isize plane = block * p->per_block; plane < stop; plane++) {
         const T *x = (const T *)p->x + plane * in;
         T *y = (T *)p->y + plane * rows * p->out[2];
-        if (whole)
-            *y = N(run_sum)(x, in) / N(divisor)(p, 0, 0, 0);
-        else
-            for (isize row = 0; row < rows; row++)
-                N(mean_row)(p, x, row / p->out[1], row % p->out[1], columns, y + row * p->out[2]);
+        for (isize row = 0; row < rows; row++)
+            N(mean_row)(p, x, row / p->out[1], row % p->out[1], columns, y + row * p->out[2]);
     }
 }
 
@@ -287,6 +310,10 @@ static void N(spread_row)(const Pooling *p, const T *g, isize d, isize i, T *RES
 
 static void N(mean_back)(void *context, isize block) {
     Pooling *p = context;
+    if (N(in_pairs)(p)) {
+        if (!N(pair_block_back)(p, block, N(divisor)(p, 0, 0, 0))) p->failed = true;
+        return;
+    }
     const Windows *w0 = &p->windows[0], *w1 = &p->windows[1];
     isize width = p->in[2], in = p->in[0] * p->in[1] * width, rows = p->out[0] * p->out[1];
     bool whole = N(all_of_it)(p);

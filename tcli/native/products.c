@@ -1,4 +1,4 @@
-/* The short ways of products: `x @ y` of two matrices and `linear`.
+/* The short ways of products: `x @ y` of matrices and vectors, `outer` and `linear`.
 
    A BLAS library costs a third of a microsecond before it multiplies. Small products are added up here, larger ones and those of
    transposed matrices are NumPy's. */
@@ -50,7 +50,19 @@ static PyArrayObject *operand(PyObject *t, int dims, int type) {
 
 static bool are_flat(PyArrayObject *a, PyArrayObject *b) { return PyArray_ISCARRAY_RO(a) && PyArray_ISCARRAY_RO(b); }
 
+/* An array around a number of NumPy's, whose reference it takes over. */
+static PyObject *array_from(PyObject *number) {
+    PyObject *array = PyArray_FromAny(number, NULL, 0, 0, NPY_ARRAY_ENSUREARRAY, NULL);
+    Py_DECREF(number);
+    return array;
+}
+
+/* x @ y of one or two dims each. Vectors are left to the library: what `out=` gives is that to the last bit. */
 static PyObject *product_of(PyArrayObject *a, PyArrayObject *b) {
+    if (PyArray_NDIM(a) != 2 || PyArray_NDIM(b) != 2) {
+        PyObject *r = PyArray_MatrixProduct((PyObject *)a, (PyObject *)b);
+        return r && !PyArray_CheckExact(r) ? array_from(r) : r;
+    }
     npy_intp dims[] = {PyArray_DIM(a, 0), PyArray_DIM(b, 1)};
     isize k = PyArray_DIM(a, 1);
     if (!are_flat(a, b) || dims[0] * dims[1] * k > FEW) return PyArray_MatrixProduct((PyObject *)a, (PyObject *)b);
@@ -67,16 +79,74 @@ static bool name_node(PyObject *t, PyObject *name) {
     return true;
 }
 
-/* x @ y of two matrices; `named` is the name of its node. */
+static bool needs_gradient(PyObject *o) { return is_ready(o) && ((Fields *)o)->rg == Py_True; }
+
+/* The plans and the name of the node of a product of these dims, one or two each: NULL where that is Python's. */
+static PyObject *entry_of(Way *way, PyArrayObject *a, PyArrayObject *b) {
+    int n = PyArray_NDIM(a), m = PyArray_NDIM(b);
+    if (n < 1 || n > 2 || m < 1 || m > 2) return NULL;
+    PyObject *entry = PyTuple_GET_ITEM(way->named, 2 * (n - 1) + m - 1);
+    return entry != Py_None && PyArray_DIM(a, n - 1) == PyArray_DIM(b, 0) ? entry : NULL;
+}
+
+/* x @ y of matrices and vectors. */
 static PyObject *call_product(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
-    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 2 && !names ? operand(args[0], 2, -1) : NULL;
-    PyArrayObject *b = a ? operand(args[1], 2, PyArray_TYPE(a)) : NULL;
-    if (!b || PyArray_DIM(a, 1) != PyArray_DIM(b, 0)) return go_on(way, args, nargsf, names);
-    bool needs = (((Fields *)args[0])->rg == Py_True || ((Fields *)args[1])->rg == Py_True) && is_set(engine.of_state.grad);
-    if (needs && is_set(engine.of_state.odd)) return go_on(way, args, nargsf, names);
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 2 && !names ? operand(args[0], -1, -1) : NULL;
+    PyArrayObject *b = a ? operand(args[1], -1, PyArray_TYPE(a)) : NULL;
+    PyObject *entry = b ? entry_of(way, a, b) : NULL;
+    bool needs = entry && (needs_gradient(args[0]) || needs_gradient(args[1])) && is_set(engine.of_state.grad);
+    if (!entry || (needs && is_set(engine.of_state.odd))) return go_on(way, args, nargsf, names);
     PyObject *t = tensor_around(product_of(a, b));
-    if (t && (!needs || (record_two(way, args[0], args[1], t) && name_node(t, way->named)))) return t;
+    Way recorded = {.op = way->op, .plan = PyTuple_GET_ITEM(entry, 0)};
+    if (t && (!needs || (record_two(&recorded, args[0], args[1], t) && name_node(t, PyTuple_GET_ITEM(entry, 1))))) return t;
+    Py_XDECREF(t);
+    return go_on_after_error(way, args, nargsf, names);
+}
+
+/* ---------------------------------------------------------------- outer */
+
+#define OUTER(T)                                                                                          \
+    static void outer_##T(const T *x, isize n, const T *y, isize m, T *out) {                             \
+        for (isize i = 0; i < n; i++)                                                                     \
+            for (isize j = 0; j < m; j++) out[i * m + j] = x[i] * y[j];                                   \
+    }
+OUTER(float)
+OUTER(double)
+
+static PyObject *outer_of(PyArrayObject *a, PyArrayObject *b) {
+    npy_intp dims[] = {PyArray_DIM(a, 0), PyArray_DIM(b, 0)};
+    if (!are_flat(a, b) || dims[0] * dims[1] > engine.small) return NULL;
+    PyObject *out = PyArray_EMPTY(2, dims, PyArray_TYPE(a), 0);
+    void *to = out ? PyArray_DATA((PyArrayObject *)out) : NULL;
+    if (out && PyArray_TYPE(a) == NPY_FLOAT32) outer_float(PyArray_DATA(a), dims[0], PyArray_DATA(b), dims[1], to);
+    else if (out) outer_double(PyArray_DATA(a), dims[0], PyArray_DATA(b), dims[1], to);
+    return out;
+}
+
+/* x as a column, by the function that the way has for it; x itself where no gradient flows to it. */
+static PyObject *column_of(Way *way, PyObject *x) {
+    PyObject *args[] = {x, engine.one};
+    return needs_gradient(x) ? PyObject_Vectorcall(way->named, args, 2, NULL) : Py_NewRef(x);
+}
+
+/* x.unsqueeze(1) * y of two vectors, recorded as that product. */
+static PyObject *call_outer(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Way *way = (Way *)self;
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 2 && !names ? operand(args[0], 1, -1) : NULL;
+    PyArrayObject *b = a ? operand(args[1], 1, PyArray_TYPE(a)) : NULL;
+    bool needs = b && (needs_gradient(args[0]) || needs_gradient(args[1])) && is_set(engine.of_state.grad);
+    /* What y's gradient needs of x is a column too. */
+    if (!b || (needs && (is_set(engine.of_state.odd) || !needs_gradient(args[0])))) return go_on(way, args, nargsf, names);
+    PyObject *r = outer_of(a, b), *column = !r ? NULL : needs ? column_of(way, args[0]) : Py_NewRef(args[0]);
+    if (!column) {
+        Py_XDECREF(r);
+        return go_on_after_error(way, args, nargsf, names);
+    }
+    PyObject *t = tensor_around(r);
+    bool well = t && (!needs || record_two(way, column, args[1], t));
+    Py_DECREF(column);
+    if (well) return t;
     Py_XDECREF(t);
     return go_on_after_error(way, args, nargsf, names);
 }
@@ -95,8 +165,6 @@ static PyObject *linear_of(PyArrayObject *x, PyArrayObject *weight, PyArrayObjec
     else linear_double(&p);
     return out;
 }
-
-static bool needs_gradient(PyObject *o) { return is_ready(o) && ((Fields *)o)->rg == Py_True; }
 
 /* linear(x, weight, bias) of one or two dims; `named` is the pair of names that its node has of two, without and with bias. */
 static PyObject *call_linear(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
@@ -124,11 +192,27 @@ static PyObject *call_linear(PyObject *self, PyObject *const *args, size_t nargs
 
 /* ---------------------------------------------------------------- what Python calls */
 
+/* Whether `o` is (plans, name). */
+static bool is_entry(PyObject *o) {
+    PyObject *plans = PyTuple_CheckExact(o) && PyTuple_GET_SIZE(o) == 2 ? PyTuple_GET_ITEM(o, 0) : NULL;
+    return plans && PyTuple_CheckExact(plans) && PyTuple_GET_SIZE(plans) == 4;
+}
+
 static PyObject *matrix_product(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
+    bool fits = n == 3 && PyTuple_CheckExact(args[1]) && PyTuple_GET_SIZE(args[1]) == 4;
+    for (isize i = 0; fits && i < 4; i++) fits = PyTuple_GET_ITEM(args[1], i) == Py_None || is_entry(PyTuple_GET_ITEM(args[1], i));
+    if (!fits) return PyErr_Format(PyExc_TypeError, "matrix_product(op, ((plans, name) or None of (1, 1), (1, 2), (2, 1), (2, 2) dims), slow)");
+    Way *way = new_way(call_product, args[0], args[2]);
+    if (way) way->named = Py_NewRef(args[1]);
+    return (PyObject *)way;
+}
+
+static PyObject *outer_product(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self;
     if (n != 4 || !PyTuple_CheckExact(args[1]) || PyTuple_GET_SIZE(args[1]) != 4)
-        return PyErr_Format(PyExc_TypeError, "matrix_product(op, plans, name, slow)");
-    Way *way = new_way(call_product, args[0], args[3]);
+        return PyErr_Format(PyExc_TypeError, "outer_product(op, plans, column, slow)");
+    Way *way = new_way(call_outer, args[0], args[3]);
     if (way) way->plan = Py_NewRef(args[1]), way->named = Py_NewRef(args[2]);
     return (PyObject *)way;
 }
@@ -143,7 +227,9 @@ static PyObject *linear_layer(PyObject *self, PyObject *const *args, Py_ssize_t 
 }
 
 PyMethodDef products_methods[] = {
-    KERNEL(matrix_product, "matrix_product(op, plans, name, slow): (x, y) -> x @ y."),
+    KERNEL(matrix_product, "matrix_product(op, entries, slow): (x, y) -> x @ y; an entry is (plans, name of the node) or None, for "
+                           "(1, 1), (1, 2), (2, 1) and (2, 2) dims."),
+    KERNEL(outer_product, "outer_product(op, plans, column, slow): (x, y) -> x.unsqueeze(1) * y of vectors; op records it."),
     KERNEL(linear_layer, "linear_layer(op, names, slow): (x, weight, bias) -> x @ weight.T + bias."),
     {0},
 };

@@ -20,7 +20,7 @@
 #define MOST_STEPS 256
 #define MOST_FINALS 8
 
-enum { COPY = 1, GATE, CHOOSE, GELU, GELU_ADJOINT }; /* steps that are no ufuncs */
+enum { COPY = 1, GATE, CHOOSE, GELU, GELU_ADJOINT, RELU_ADJOINT }; /* steps that are no ufuncs */
 enum { SUM, DOT, MAX, MIN, KINDS };
 
 typedef struct {
@@ -93,16 +93,26 @@ static void gelu_adjoint(const float *g, const float *x, float *out, isize n) {
     SIMD for (isize i = 0; i < n; i++) out[i] = g[i] * gelu_slope_float(x[i]);
 }
 
-/* The same for numbers with gaps between them. */
-static void gelu_any(char *const *args, const isize *strides, isize n, bool adjoint) {
-    int last = adjoint ? 2 : 1;
+/* g where relu gave something, or nan. */
+#define RELU(T)                                                                                 \
+    static void relu_adjoint_##T(const T *g, const T *y, T *out, isize n) {                     \
+        SIMD for (isize i = 0; i < n; i++) out[i] = y[i] != 0 ? g[i] : 0;                       \
+    }
+RELU(float)
+RELU(double)
+
+/* An activation or its gradient; numbers that have gaps between them are done one by one. */
+static void activate(int code, int size, char *const *args, const isize *strides, isize n) {
+    int last = code == GELU ? 1 : 2;
     bool flat = true;
-    for (int k = 0; k <= last; k++) flat &= strides[k] == sizeof(float);
+    for (int k = 0; k <= last; k++) flat &= strides[k] == size;
     for (isize i = 0, step = flat ? n : 1; i < n; i += step) {
-        float *out = (float *)(args[last] + i * strides[last]);
-        const float *a = (const float *)(args[0] + i * strides[0]);
-        if (adjoint) gelu_adjoint(a, (const float *)(args[1] + i * strides[1]), out, step);
-        else gelu(a, out, step);
+        const void *a = args[0] + i * strides[0], *b = args[1] + i * strides[1];
+        void *out = args[last] + i * strides[last];
+        if (code == GELU) gelu(a, out, step);
+        else if (code == GELU_ADJOINT) gelu_adjoint(a, b, out, step);
+        else if (size == 4) relu_adjoint_float(a, b, out, step);
+        else relu_adjoint_double(a, b, out, step);
     }
 }
 
@@ -115,7 +125,7 @@ static void run_other(const Instruction *step, const Slot *slots, char *const *a
         return;
     }
     if (step->code >= GELU) {
-        gelu_any(args, strides, n, step->code == GELU_ADJOINT);
+        activate(step->code, size, args, strides, n);
         return;
     }
     bool gate = step->code == GATE;
@@ -231,10 +241,10 @@ static bool read_step(Program *p, PyObject *o) {
     if (!PyLong_CheckExact(what)) return false;
     step->code = (int)PyLong_AsLong(what);
     const Slot *out = &p->slots[step->slots[step->count]], *first = &p->slots[step->slots[0]];
-    if (step->code == GELU || step->code == GELU_ADJOINT) {
+    if (step->code >= GELU) {
         const Slot *last = &p->slots[step->slots[step->count - 1]];
-        return step->count == (step->code == GELU ? 1 : 2) && first->type == NPY_FLOAT32 && last->type == NPY_FLOAT32 &&
-               out->type == NPY_FLOAT32;
+        return step->code <= RELU_ADJOINT && step->count == (step->code == GELU ? 1 : 2) && first->type == out->type &&
+               last->type == out->type && (out->type == NPY_FLOAT32 || (out->type == NPY_FLOAT64 && step->code == RELU_ADJOINT));
     }
     if (step->code == COPY) return step->count == 1 && first->type == out->type;
     if (step->count != (step->code == GATE ? 2 : 3) || step->code < COPY || step->code > CHOOSE) return false;

@@ -43,6 +43,8 @@ typedef struct {
     PyObject *edge_of, *locate, *note_expansion, *kernel_of, *record_single, *view_of, *record_view;
     PyObject *readers, *exposed; /* {id: what waits on an array}, {id: one whose memory left} */
     PyObject *dtypes, *dtype_of; /* {NumPy's: dtype}; the dtype of a less common tensor */
+    PyObject *device_names, *dtype_names; /* of the modules engine/device.py and dtypes.py */
+    isize numpy_of_dtype;
     PyObject *one, *sizes, *size_of; /* 1; {shape: Size}, and what makes a Size */
     PyObject *numpy, *dtype; /* the module, and the class of dtypes */
     isize small; /* elements of the largest small tensor */

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from ..engine.tape import state
 from ..engine.tensor import Parameter, Tensor
 from ..errors import ArgumentError, EngineError
+from .module import Module
 
 EXTRA = "_extra_state"
+STATE_DICT, SAVE = Module.state_dict, Module._save_to_state_dict
+GET_EXTRA, SET_EXTRA = Module.get_extra_state, Module.set_extra_state
 
 
 class IncompatibleKeys(tuple):
@@ -47,14 +50,27 @@ def collect(module, args: tuple, destination, prefix: str, keep_vars: bool):
     if destination is None:
         destination = OrderedDict()
         destination._metadata = OrderedDict()
+    return _collect(module, destination, getattr(destination, "_metadata", None), prefix, keep_vars)
+
+
+def _collect(module, destination, versions, prefix: str, keep_vars: bool):
+    """`versions` is the metadata of the destination, where it has any."""
     metadata = {"version": module._version}
-    if hasattr(destination, "_metadata"):
-        destination._metadata[prefix[:-1]] = metadata
+    if versions is not None:
+        versions[prefix[:-1]] = metadata
     for hook in module._state_dict_pre_hooks.values():
         hook(module, prefix, keep_vars)
-    module._save_to_state_dict(destination, prefix, keep_vars)
+    own = vars(module)
+    if type(module)._save_to_state_dict is SAVE and "_save_to_state_dict" not in own:
+        save_own(module, destination, prefix, keep_vars)
+    else:
+        module._save_to_state_dict(destination, prefix, keep_vars)
     for name, child in module._modules.items():
-        if child is not None:
+        if child is None:
+            continue
+        if type(child).state_dict is STATE_DICT and "state_dict" not in vars(child):
+            _collect(child, destination, versions, f"{prefix}{name}.", keep_vars)
+        else:
             child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
     for hook in module._state_dict_hooks.values():
         changed = hook(module, destination, prefix, metadata)
@@ -73,9 +89,11 @@ def _warn_positional() -> None:
 
 def save_own(module, destination, prefix: str, keep_vars: bool) -> None:
     """The tensors that belong to the module itself."""
-    for name, t in _own(module).items():
-        destination[prefix + name] = t if keep_vars else t.detach()
-    if _has_extra(module, "get_extra_state"):
+    own = _own(module) if module._buffers else module._parameters
+    for name, t in own.items():
+        if t is not None:
+            destination[prefix + name] = t if keep_vars else t.detach()
+    if type(module).get_extra_state is not GET_EXTRA:
         destination[prefix + EXTRA] = module.get_extra_state()
 
 
@@ -85,12 +103,6 @@ def _own(module) -> dict:
         if t is not None and name not in module._non_persistent_buffers_set:
             found[name] = t
     return found
-
-
-def _has_extra(module, method: str) -> bool:
-    from .module import Module
-
-    return getattr(type(module), method) is not getattr(Module, method)
 
 
 # ---------------------------------------------------------------- loading
@@ -189,7 +201,7 @@ def _assignable(t, value):
 
 
 def _load_extra(module, tensors, key: str, strict: bool, missing, unexpected) -> None:
-    if _has_extra(module, "set_extra_state"):
+    if type(module).set_extra_state is not SET_EXTRA:
         if key in tensors:
             module.set_extra_state(tensors[key])
         elif strict:

@@ -18,9 +18,9 @@ from ..engine.dispatch import is_half
 from ..engine.passing import passing_on
 from ..engine.registry import T, composite, op
 from ..engine.sums import small_sum, sum_by
-from ..engine.symbols import NotFusable, rows
+from ..engine.symbols import Expr, NotFusable, Primitive, common_shape, rows
 from ..errors import BadValue, EngineError, Unsupported
-from .arrays import CLIP, bounded, gate, refuse, select
+from .arrays import CLIP, bounded, gate, in_one_step, refuse, select
 from .blocks import in_columns, is_large, is_one_line
 from .row_kernels import (
     log_softmax_adjoint,
@@ -60,10 +60,19 @@ def relu(xp, x, inplace: "bool" = False):
     return bounded(xp, x, 0)
 
 
+def _passed(xp, g, out):
+    return gate(xp, xp.not_equal(out, 0), g)  # so that the gradient at nan passes
+
+
+RELU_ADJOINT = Primitive("relu_adjoint", lambda g, y, out: np.copyto(out, _passed(np, g, y)), code=6)
+
+
 @op("_relu_adjoint", fuse=True, at="", samples=["r(3), pos(3)"], grad_name="ThresholdBackwardBackward0",
     vjp={"g": lambda k, gg, out: k._relu_adjoint(gg, out)})
 def _relu_adjoint(xp, g, out: "Index"):
-    return gate(xp, xp.not_equal(out, 0), g)  # so that the gradient at nan passes
+    if in_one_step(xp, "fd", g, out):
+        return Expr(RELU_ADJOINT, (g, out), g.dtype, common_shape((g, out)))
+    return _passed(xp, g, out)
 
 
 @op("threshold", fuse=True, at="torch F", samples=["away(3, 4), 0.1, 5.0"],

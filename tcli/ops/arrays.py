@@ -6,10 +6,11 @@ the mask is irregular. `gate` and `select` do the same with bit masks for float 
 
 import numpy as np
 
+from .. import native
 from ..engine import dtypes
 from ..engine.meta import MetaArray
 from ..engine.registry import T, op, raw_helper, rule_helper
-from ..engine.symbols import symbols
+from ..engine.symbols import Expr, symbols
 from ..engine.tape import state
 from ..errors import ArgumentError, GradError, Unsupported
 from .blocks import LARGE, over_rows
@@ -119,6 +120,12 @@ def _in_blocks(fn, like, *operands):
         target[start:stop] = fn(*[v[start:stop] if getattr(v, "ndim", 0) else v for v in flat])
     over_rows(out.size, 1, block)
     return out
+
+
+def in_one_step(xp, kinds: str, *operands) -> bool:
+    """Whether these are expressions, all of one dtype of `kinds`, for which compiled passes have steps that are no ufuncs."""
+    return (xp is symbols and native.kernels is not None and all(type(e) is Expr and e.home is None for e in operands)
+            and operands[0].dtype.char in kinds and all(e.dtype == operands[0].dtype for e in operands[1:]))
 
 
 def gate(xp, mask, g):

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import native
 from ..engine.blas import one_thread
+from ..engine.memory import pool
 from ..engine.sums import line_sums
 from .blocks import parallel, several_threads
 from .row_kernels import is_calm
 
 BLOCK = 1 << 16  # weights held at a time
+PANEL = 64  # keys that kernels pack together, at most
 LARGE = 1 << 16  # weights of one head from which this pays: smaller matrices go through one product for all heads
 
 
@@ -68,6 +71,15 @@ def _over_heads(n: int, fn) -> None:
         parallel(n, fn)
 
 
+def _compiled(y, sums, q, k, v, causal: bool, scale: float) -> bool:
+    """Whether a kernel has done it."""
+    if native.kernels is None:
+        return False
+    heads, source, width = k.shape
+    packed = pool.empty((heads * -(-source // PANEL) * PANEL, width), k.dtype)
+    return native.attention(y, sums, packed, *map(np.ascontiguousarray, (q, k, v)), bool(causal), float(scale))
+
+
 def _exponentials(s: np.ndarray, top) -> tuple[np.ndarray, np.ndarray]:
     """(exp(s - top) in the memory of s, the sums of its lines)."""
     if top is not None:
@@ -78,9 +90,11 @@ def _exponentials(s: np.ndarray, top) -> tuple[np.ndarray, np.ndarray]:
 
 def forward(query, key, value, mask, causal: bool, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """(result (..., L, V), logarithms of sums (..., L)); queries that see no key give zeros."""
-    scores = _Scores(query, key, mask, causal, scale)
     q, k, v = _heads(query), _heads(key), _heads(value)
-    y, sums = np.empty((*q.shape[:2], v.shape[2]), q.dtype), np.empty(q.shape[:2], q.dtype)
+    y, sums = pool.empty((*q.shape[:2], v.shape[2]), q.dtype), np.empty(q.shape[:2], q.dtype)
+    if mask is None and _compiled(y, sums, q, k, v, causal, scale):
+        return y.reshape(*query.shape[:-1], value.shape[-1]), sums.reshape(query.shape[:-1])
+    scores = _Scores(query, key, mask, causal, scale)
 
     def head(n: int) -> None:
         for start, stop, end in scores.blocks():

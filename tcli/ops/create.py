@@ -104,7 +104,7 @@ def is_plain() -> bool:
     return default_device() is CPU and not device_module.sketch
 
 
-def _of_size(fill):
+def _of_size(name: str, fill):
     """The maker of the short way of `zeros` and `ones`: sizes alone, all of them integers."""
     def make_way(o, slow):
         def fn(*size, **named):
@@ -122,7 +122,7 @@ def _of_size(fill):
                 return fresh(fill(shape, dtypes.get_default_dtype().numpy))
             except (ValueError, MemoryError):
                 return slow(*size)
-        return fn
+        return native.creating(name, fn) or fn
     return make_way
 
 
@@ -140,11 +140,11 @@ def fresh(array):
     return t
 
 
-short_way("zeros")(_of_size(np.zeros))
-short_way("ones")(_of_size(_filled_with_ones))
+short_way("zeros")(_of_size("zeros", np.zeros))
+short_way("ones")(_of_size("ones", _filled_with_ones))
 
 
-def _as(value: int):
+def _as(name: str, value: int):
     """The maker of the short way of `zeros_like` and `ones_like` for contiguous tensors."""
     def make_way(o, slow):
         def fn(x=MISSING, **named):
@@ -155,7 +155,7 @@ def _as(value: int):
             r = np.empty(a.shape, a.dtype)
             r.fill(value)
             return fresh(r)
-        return fn
+        return native.creating(name, fn) or fn
     return make_way
 
 
@@ -181,8 +181,8 @@ def ones_like(x, *, dtype: "DType?" = None, layout: "Layout?" = None, device: "a
     return _like(x, dtype, device, requires_grad, memory_format, lambda xp, a, d: xp.ones_like(a, d))
 
 
-short_way("zeros_like")(_as(0))
-short_way("ones_like")(_as(1))
+short_way("zeros_like")(_as("zeros_like", 0))
+short_way("ones_like")(_as("ones_like", 1))
 
 
 @composite("arange", at="torch", also=[], nograd=True, samples=["5", "1, 4", "0, 1, 0.25", "5, 0, -2"])
@@ -227,7 +227,7 @@ def _quick_arange(o, slow):
         if named or len(args) != 1 or type(args[0]) is not int or not 0 <= args[0] <= SMALL or not is_plain():
             return slow(*args, **named)
         return fresh(np.arange(args[0]))
-    return fn
+    return native.creating("arange", fn) or fn
 
 
 def _whole_steps(xp, start: int, step: int, count: int, target: np.dtype):
@@ -306,7 +306,7 @@ def _quick_full(o, slow):
         except (ValueError, OverflowError, MemoryError):
             return slow(size, value)
         return fresh(r)
-    return fn
+    return native.creating("full", fn) or fn
 
 
 def filled(size: tuple, fill_value, target, device, requires_grad: bool):
@@ -420,7 +420,7 @@ def _quick_eye(o, slow):
         r = np.zeros((n, n), dtypes.get_default_dtype().numpy)
         r.reshape(-1)[::n + 1] = 1
         return fresh(r)
-    return fn
+    return native.creating("eye", fn) or fn
 
 
 def _ends(name: str, start, end) -> list:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import native
 from ..engine.symbols import Expr, Primitive, common_shape, symbols
-from .arrays import CLIP, special
+from .arrays import CLIP, in_one_step, special
 
 LIMIT = np.float32(3.92)
 BLOCK = 16384
@@ -103,7 +103,7 @@ def _compiled(step: Primitive, arrays: tuple):
 
 def gelu(xp, x):
     """x times the probability that a normal number is below x, for an array."""
-    if xp is symbols and x.dtype == np.float32 and native.kernels is not None and x.home is None:
+    if in_one_step(xp, "f", x):
         return Expr(GELU, (x,), x.dtype, x.shape)
     found = _compiled(GELU, (x,)) if xp is np and x.dtype == np.float32 else None
     if found is not None:
@@ -115,7 +115,7 @@ def gelu(xp, x):
 
 def gelu_adjoint(xp, g, x):
     """g times the derivative of gelu."""
-    if xp is symbols and x.dtype == g.dtype == np.float32 and native.kernels is not None and x.home is None:
+    if in_one_step(xp, "f", g, x):
         return Expr(GELU_ADJOINT, (g, x), x.dtype, common_shape((g, x)))
     found = _compiled(GELU_ADJOINT, (g, x)) if xp is np and x.dtype == g.dtype == np.float32 else None
     return g * _slope(xp, x, _normal_cdf(xp, x)) if found is None else found

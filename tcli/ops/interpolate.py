@@ -2,13 +2,16 @@
 
 Every mode is separable. Along one dim the result is a few taps (places and weights) of the input:
 1 for nearest, 2 for linear, 4 for cubic, more with antialias. Small dims use the matrix of the taps,
-large ones gather them; the adjoint is the transposed matrix or the scatter.
+large ones gather them; the adjoint is the transposed matrix or the scatter. Where numbers are only repeated, the compiled
+kernels of mean pooling do it.
 """
 
 import math
 
 import numpy as np
 
+from .. import native
+from ..engine.memory import pool
 from ..engine.registry import T, composite, op
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import refuse
@@ -122,6 +125,22 @@ def _unresized(xp, g, axis: int, n: int, places, weights):
     return xp.ascontiguousarray(xp.moveaxis(out, 0, axis))
 
 
+def _repeats(mode: str, spatial, size, factors) -> tuple | None:
+    """How often each number comes along each dim where a mode does nothing but repeat them; else None."""
+    if mode not in ("nearest", "nearest-exact") or not all(n and m and m % n == 0 for n, m in zip(spatial, size, strict=True)):
+        return None
+    times = tuple(m // n for n, m in zip(spatial, size, strict=True))
+    for n, m, k, factor in zip(spatial, size, times, factors, strict=True):
+        if not np.array_equal(_nearest(n, m, factor, mode == "nearest-exact")[0][:, 0], np.arange(m) // k):
+            return None
+    return times
+
+
+def _windows(times: tuple) -> tuple:
+    """The windows of a pool that adds up repeated numbers, as `native.mean_pool` takes them."""
+    return times, times, ((0, 0),) * len(times), False, 1.0
+
+
 _WORDS = {"nearest": "Nearest", "nearest-exact": "NearestExact", "linear": "Linear", "bilinear": "Bilinear",
           "bicubic": "Bicubic", "trilinear": "Trilinear", "lanczos": "Lanczos"}
 
@@ -137,6 +156,11 @@ def _name(x, mode: str, size, align, factors, antialias) -> str:
 def _upsample(xp, x, mode: "any", size: "any", align: "any", factors: "any", antialias: "any"):
     if x.dtype.kind in "iu" and not mode.startswith("nearest"):
         return _resized_bytes(xp, x, mode, size, align, factors, antialias)
+    times = _repeats(mode, x.shape[2:], size, factors) if xp is np else None
+    if times:
+        y = pool.empty((*x.shape[:2], *size), x.dtype)
+        if native.mean_pool_back(y, np.ascontiguousarray(x), *_windows(times)):
+            return y
     dims = list(enumerate(zip(size, factors, strict=True), 2))
     # Whole rows are copied quicker than single values: those come first, while there are few.
     for d, (m, factor) in reversed(dims) if mode.startswith("nearest") else dims:
@@ -167,6 +191,11 @@ def _resized_bytes(xp, x, mode, size, align, factors, antialias):
     vjp={"g": lambda k, h, g_shape, mode, align, factors, antialias:
          k._upsample(h, mode, g_shape[2:], align, factors, antialias)})
 def _upsample_back(xp, g, mode: "any", spatial: "any", align: "any", factors: "any", antialias: "any"):
+    times = _repeats(mode, spatial, g.shape[2:], factors) if xp is np else None
+    if times:
+        x = pool.empty((*g.shape[:2], *spatial), g.dtype)
+        if native.mean_pool(x, np.ascontiguousarray(g), *_windows(times)):
+            return x
     for d, (n, factor) in enumerate(zip(spatial, factors, strict=True), 2):
         places, weights = taps(mode, n, g.shape[d], align, factor, antialias)
         g = _unresized(xp, g, d, n, places, weights)

@@ -326,6 +326,16 @@ def short_way(name: str, dims: tuple, plans_of: str | None = None):
     return fn
 
 
+def set_product(name: str, dims: tuple) -> None:
+    """Gives a product op that takes tensors of these dims alone its short way."""
+    fn, entry = short_way(name, dims), (callables.plans_of_two(ops[name]), _FLAT_NAMES[dims])
+    entries = tuple(entry if dims == each else None for each in _DIMS)
+    callables.set_operator(ops[name], fn, native.matrix_product(ops[name], entries, fn))
+
+
+_DIMS = (1, 1), (1, 2), (2, 1), (2, 2)
+
+
 def _stacks(x, other):
     """`x @ other` of two stacks of matrices that need no gradient."""
     o = ops["matmul"]
@@ -366,8 +376,10 @@ def _matmul_operator():
         elif not all(isinstance(side, SIDES) or overrides.answers(type(side)) for side in (x, other)):
             return NotImplemented
         return dispatch.call(ops["matmul"], (x, other), {})
-    return operator, native.matrix_product(matmul, plans, "MmBackward0", operator)
+    flat = callables.plans_of_two(matmul)
+    entries = tuple((plans if dims == (2, 2) else flat, _FLAT_NAMES[dims]) for dims in _DIMS)
+    return operator, native.matrix_product(matmul, entries, operator)
 
 
-callables.set_operator(ops["mm"], short_way("mm", (2, 2)))
+set_product("mm", (2, 2))
 callables.set_operator(ops["matmul"], *_matmul_operator())

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..engine.cost import cubic
 from ..engine.device import module_of
-from ..engine.placement import holds, outside
+from ..engine.placement import has_values, holds, outside, values_of
 from ..engine.registry import T, composite, op
 from ..errors import DTypeError, EngineError, ShapeError
 from .arrays import not_implemented
@@ -255,6 +255,9 @@ def _check_lu_solve(LU, pivots, B, left: bool) -> None:
                          f"= B ({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})")
     if p.shape[-1] != a.shape[-1]:
         raise ShapeError("linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix")
+    if outside(p, 1, a.shape[-1] + 1):
+        bound = "greater or equal to 1" if holds((p < 1).any()) else "at most the number of rows"
+        raise EngineError(f"Pivots given to lu_solve must all be {bound}. Did you properly pass the result of lu_factor?")
 
 
 @composite("linalg_lu_solve", out="exact", at="", also=["linalg.lu_solve"], grad_name="LinalgLuSolveBackward0",
@@ -344,11 +347,29 @@ def linalg_ldl_factor(A, *, hermitian: "bool" = False):
 LDL_SOLVE = not_implemented("derivative for aten::linalg_ldl_solve is not implemented")
 
 
+def _rows(a):
+    return a.reshape(-1, a.shape[-1]) if a.size else ()
+
+
+def _are_ldl_pivots(pivots, n: int) -> bool:
+    """Whether LAPACK may walk along these: it takes them as places in memory, and two at a time where one is negative."""
+    values, k = pivots.tolist(), 0
+    while k < len(values):
+        here = values[k:k + 2] if values[k] < 0 else values[k:k + 1]
+        if values[k] < 0 and (len(here) < 2 or here[1] >= 0) or not all(1 <= abs(p) <= n for p in here):
+            return False
+        k += len(here)
+    return True
+
+
 def _check_ldl_solve(values: list) -> None:
     ld, pivots, b = (v._a for v in values[:3])
     need_matrix(b, "torch.linalg.ldl_solve", "B")
     if pivots.dtype.kind not in "iu":
         raise EngineError(f"torch.linalg.ldl_solve: Expected pivots to be integers. Got {scalar(pivots)}")
+    if has_values(pivots) and not all(_are_ldl_pivots(row, ld.shape[-1]) for row in _rows(values_of(pivots))):
+        raise EngineError("torch.linalg.ldl_solve: pivots must count rows from 1, negative ones in pairs. Did you properly "
+                          "pass the result of ldl_factor?")
     if ld.dtype != b.dtype:
         raise DTypeError("torch.linalg.ldl_solve: LD dtype " f"{scalar(ld)} does not match b dtype {scalar(b)}")
 

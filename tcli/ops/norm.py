@@ -397,12 +397,17 @@ def native_group_norm(x, weight: "Tensor?", bias: "Tensor?", N: "int", C: "int",
 
 # ---------------------------------------------------------------- rms_norm
 
+def _row_length(x, weight, rows: int) -> int:
+    """How many numbers are normalised together; where there is no row, as many as there are weights."""
+    return prod(x.shape) // rows if rows else 0 if weight is None else prod(weight.shape)
+
+
 def _rms_gradients(k, g, need, x, weight, rows, eps, out1):
     if g[0] is None:
         return None, None
     if not state.grad and g[1] is None:
         return k._rms_norm_backward(g[0], x, weight, out1, rows)
-    lines = (rows, prod(x.shape) // rows if rows else 0)
+    lines = (rows, _row_length(x, weight, rows))
     x2, g2 = k.reshape(x, lines), k.reshape(g[0], lines)
     rstd = k.rsqrt(k.mean(x2 * x2, 1, True) + eps)
     xhat = x2 * rstd
@@ -437,7 +442,7 @@ def _rms_norm(xp, x, weight: "Tensor?", rows: "int", eps: "float"):
 @op("_rms_norm_backward", at="", outs=2, half=False, nograd=True)
 def _rms_norm_backward(xp, g, x, weight: "Tensor?", rstd, rows: "int"):
     g, source, wide_weight = wide(g), wide(x), wide(weight)
-    length = x.size // rows if rows else 0
+    length = _row_length(x, weight, rows)
     x2, g2, gx = source.reshape(rows, length), g.reshape(rows, length), room(xp, (rows, length), source.dtype)
     gw = xp.zeros(length, x2.dtype)
     if gx.size and native.row_norm_backward(flat(g2), x2, flat(wide_weight), None, flat(rstd), gx, gw, None, rows, 1, length):

@@ -9,8 +9,11 @@ from math import prod
 import numpy as np
 
 from .. import native
+from ..engine.callables import finish, short_way
+from ..engine.dispatch import FLOATS, READY
 from ..engine.memory import pool
-from ..engine.registry import T, composite, op
+from ..engine.options import composed
+from ..engine.registry import T, composite, op, ops
 from ..engine.sums import line_sums
 from ..errors import BadValue, EngineError, ShapeError
 from .arrays import refuse
@@ -142,6 +145,27 @@ def adaptive_avg_pool2d(x, output_size: "any"):
     tensor([[[4.]]])
     """
     return T._adaptive_avg(x, _target("adaptive_avg_pool2d", 2, x, output_size))
+
+
+@short_way("adaptive_avg_pool2d")
+def _quick_averages(o, slow):
+    """Where the compiled kernel takes it: the long road to it costs as much as a small batch."""
+    averages, ready = ops["_adaptive_avg"], READY
+    usual = composed(o)
+
+    def fn(*args, **named):
+        if named or len(args) != 2 or type(args[0]) not in ready or type(args[1]) is not int or args[1] < 1:
+            return usual(*args, **named)
+        x, size = args[0], (args[1], args[1])
+        a = x._a
+        if type(a) is not np.ndarray or a.ndim not in (3, 4) or a.dtype not in FLOATS or not a.size or not a.flags.c_contiguous:
+            return usual(*args)
+        y = pool.empty((*a.shape[:-2], *size), a.dtype)
+        if not native.mean_pool(y, a, 2):
+            return usual(*args)
+        values = x, size
+        return finish(averages, values, y, x._rg, _name(*values))
+    return fn
 
 
 @composite("adaptive_avg_pool3d", at="F", samples=["r(1, 2, 3, 5, 4), 2", "r(2, 3, 4, 4), (1, None, 2)"])

@@ -2,11 +2,13 @@
 
 from math import prod
 
+from .. import native
 from ..engine.args import to_dims
-from ..engine.callables import set_operator
+from ..engine.callables import finish, plans_of_two, short_way
 from ..engine.cost import added_product, contraction, matrix_product
 from ..engine.dispatch import assign, check_writable, rebase, result_type
 from ..engine.dtypes import C_NAMES, COMPLEX
+from ..engine.options import multiple
 from ..engine.out import write_out
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.tape import state
@@ -20,7 +22,7 @@ from .linalg import (
     no_bool,
     product,
     scalar,
-    short_way,
+    set_product,
 )
 
 # ---------------------------------------------------------------- two tensors
@@ -87,8 +89,8 @@ def dot(xp, x, tensor):
     return product(xp, x, tensor)
 
 
-set_operator(ops["mv"], short_way("mv", (2, 1)))
-set_operator(ops["dot"], short_way("dot", (1, 1)))
+set_product("mv", (2, 1))
+set_product("dot", (1, 1))
 
 
 @op("vdot", out="product", at="torch tensor", cost=matrix_product, check=_check_dot, samples=["r(4), r(4)", "c(3), c(3)"],
@@ -138,6 +140,13 @@ def outer(x, vec2):
     """
     _vectors("outer", x, vec2)
     return T.unsqueeze(x, 1) * vec2
+
+
+@short_way("outer")
+def _quick_outer(o, slow):
+    mul = ops["mul"]
+    usual = multiple(o, finish)
+    return native.outer_product(mul, plans_of_two(mul), T.unsqueeze, usual) or usual
 
 
 def _vectors(name: str, x, vec2) -> None:

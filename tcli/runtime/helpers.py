@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import ContractError, Label, ShapeError, TcliError, UnknownAttribute, UnknownModule
+from ..lang.format_fields import names_alone
 from ..source import source_named, span_of_instruction
 
 TYPE_CHECKING = False
@@ -236,6 +237,8 @@ def match_class(*classes: Any) -> bool:
 
 def strformat(text: Any, /, *args: object, **kwargs: object) -> str:
     """`text.format(...)`. `str.format("...", x)` arrives with the type as `text`."""
+    if type(text) is str and names_alone(text):
+        return text.format(*args, **kwargs)
     from .sandbox import safe_format
 
     if text is str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import builtins
 import os
-from functools import lru_cache
 
 from ..errors import BadValue, FileError, ForbiddenError, TcliError, UnknownAttribute
+from ..lang.format_fields import names_alone
 from ..lang.names import attribute_problem, is_dunder
 
 _PLAIN = """
@@ -170,25 +170,9 @@ class Type(metaclass=_TypeOfTypes):
 def safe_format(text: str, args: tuple, kwargs: dict) -> str:
     """`text.format(*args, **kwargs)`; a field may go through open attributes only."""
     text = str.__str__(text)  # a subclass of str could answer `in` as it likes
-    if "." not in text and "[" not in text or _names_alone(text):
+    if names_alone(text):
         return str.format(text, *args, **kwargs)
     return _formatter().vformat(text, args, kwargs)
-
-
-@lru_cache(256)
-def _names_alone(text: str) -> bool:
-    """Whether no field of a format text, or of the specification of one, goes through an attribute or an index."""
-    from _string import formatter_parser
-
-    try:
-        for _, field, specification, _ in formatter_parser(text):
-            if field is not None and ("." in field or "[" in field):
-                return False
-            if specification and "{" in specification and not _names_alone(specification):
-                return False
-    except ValueError:
-        return False
-    return True
 
 
 def _formatter():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 from types import GeneratorType
 
+from ..engine.fields import shared_builtin
 from ..engine.registry import T
 from ..engine.tensor import Tensor
 
@@ -45,7 +46,7 @@ def _reducer(name: str):
         return getattr(T, name)(*args, **kwargs)
     reducer.__name__ = reducer.__qualname__ = name
     reducer.__doc__ = f"Python's {name}() for plain values, torch.{name}() for tensors."
-    return reducer
+    return shared_builtin(plain, reducer)
 
 
 def _abs(x):
@@ -70,9 +71,9 @@ def _pow(x, exponent, mod=None):
 
 
 SHARED = {name: _reducer(name) for name in ("max", "min", "sum", "all", "any")}
-SHARED |= {"abs": _abs, "round": _round, "pow": _pow}
-for _name in ("abs", "round", "pow"):
-    SHARED[_name].__name__ = SHARED[_name].__qualname__ = _name
+for _name, _function in (("abs", _abs), ("round", _round), ("pow", _pow)):
+    _function.__name__ = _function.__qualname__ = _name
+    SHARED[_name] = shared_builtin(getattr(builtins, _name), _function, of_numbers=True)
 
 
 def table(session) -> dict:

@@ -70,7 +70,7 @@ def test_no_blocks_are_no_work():
     parallel(0, lambda i: 1 / 0)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux") or len(os.sched_getaffinity(0)) < 2, reason="one processor, or no Linux")
+@pytest.mark.skipif(not sys.platform.startswith("linux") or len(os.sched_getaffinity(0)) < 2, reason="needs 2 processors")
 def test_helpers_stay_off_the_processor_of_the_caller():
     threads._count[0] = 2
     found = {}

@@ -302,9 +302,17 @@ def test_other_question_marks_are_refused(text):
         compile_program(Source(text))
 
 
-def test_format_goes_through_the_helper():
-    result = run("'{} {k}'.format(1, k=2)")
+@pytest.mark.parametrize("text", ["t = '{} {k}'\nt.format(1, k=2)", "('{} ' + '{k}').format(1, k=2)",
+                                  "'{} {k[0]}'.format(1, k='2')", "'{} {:{k.real}}'.format(1, 2, k=1)"])
+def test_format_goes_through_the_helper(text):
+    result = run(text)
     assert result.shown == ["1 2"] and result.calls == ["format"]
+
+
+@pytest.mark.parametrize("text", ["'{} {k}'.format(1, k=2)", "'{:.0f} {k:{w}}'.format(1.0, k=2, w=1)", "'{} 2'.format(1)"])
+def test_a_text_whose_fields_are_names_alone_needs_no_helper(text):
+    result = run(text)
+    assert result.shown == ["1 2"] and result.calls == []
 
 
 # -------------------------------------------------------------------- the compiled code

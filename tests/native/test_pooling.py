@@ -110,6 +110,25 @@ def test_adaptive_windows(dtype, dims, ties):
     same(lambda: values(getattr(F, f"adaptive_max_pool{len(dims)}d"), x, size, return_indices=True))
 
 
+@given(st.sampled_from("fd"), st.lists(st.tuples(st.integers(1, 40), st.integers(1, 4)), min_size=1, max_size=3),
+       st.sampled_from(["nearest", "nearest-exact"]), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_repeated_numbers(dtype, dims, mode, by_size):
+    x = np.random.default_rng(0).standard_normal((2, 3, *(n for n, _ in dims))).astype(dtype)
+    if by_size:
+        same(lambda: values(F.interpolate, x, size=tuple(n * k for n, k in dims), mode=mode))
+    else:
+        same(lambda: values(F.interpolate, x, scale_factor=tuple(float(k) for _, k in dims), mode=mode))
+
+
+@given(st.sampled_from("fd"), st.lists(st.integers(1, 4), max_size=2), st.integers(2, 9), st.integers(2, 70),
+       st.sampled_from([None, 3]))
+@settings(max_examples=100, deadline=None)
+def test_means_of_squares_side_by_side(dtype, lead, rows, columns, divisor):
+    x = np.random.default_rng(0).standard_normal((2, *lead, rows, columns)[-4:]).astype(dtype)
+    same(lambda: values(F.avg_pool2d, x[None] if x.ndim < 3 else x, 2, 2, 0, False, True, divisor))
+
+
 def test_gradients_of_gradients_and_inputs_with_gaps():
     x = np.random.default_rng(1).standard_normal((3, 2, 9, 8)).transpose(0, 1, 3, 2)[:, :, ::2]
 

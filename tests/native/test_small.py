@@ -24,23 +24,55 @@ q, s = torch.randn(3, 4), torch.randn(5)
 """
 CALLS = """
 a + b|a - r|r * a|a / 2|2 - a|a ** 2|a > b|a == a|-a|a.exp()|torch.tanh(r)|a.abs()|i + j|i * 3|i - 1|i == j|i > 2
-i + 1.5|i * a
-a + d|z + a|a + z|z * z|e + e|e * 2|n.relu()|n.sigmoid()|torch.relu(a)|torch.sigmoid(d)|n + n|torch.maximum(a, b)|m == m
-a.t() + b.t()|a[:, ::2] + b[:, ::2]|a.t().exp()|a[0] + a[1]|a + 10 ** 400|a + (1 << 70)|i + (1 << 70)|a + True|a + None
-a + [1, 2, 3, 4]
-a.sum()|a.sum(1)|a.sum(dim=0)|a.sum(-1, keepdim=True)|a.mean()|a.softmax(1)|a.max()|a.argmax(1)|i.sum()|m.sum()|a.sum(5)
-a.sum((0, 1))
-a.view(12)|a.view(2, -1)|a.view((4, 3))|a.reshape(3, 2, 2)|a.view(5)|a.view(-1, -1)|a.t().reshape(12)|a.t().view(12)
-e.view(0)
-a.t()|a.T|a.transpose(0, 1)|a.permute(1, 0)|a.unsqueeze(0)|a.unsqueeze(-1)|a[None].squeeze()|a.flatten()
-a.expand(2, 3, 4)|r.flatten()
-a[0]|a[-1]|a[0, 1]|a[:, 1]|a[1:, ::2]|a[None]|a[:, None, 1:3]|a[...]|a[5]|a[0, 0, 0]|a[2:1]|a[-7:99]|a[::-1]|z[0]
-i[1, 2]|m[0]|a[True]
-a @ p|a @ r|p.t() @ a.t()|a @ a|F.linear(a, p.t())|F.linear(r, p.t(), s)|F.linear(a, p.t(), s)|F.linear(a, p)
-a.unbind(0)|a.unbind(1)|a.chunk(3, 1)|a.split(2)|[*a]|a.split(3, 1)|e.unbind(0)|z.unbind()|r.chunk(5)
-q.add_(b)|q.sub_(b, alpha=0.5)|q.mul_(2)|q.div_(q)|q.add_(d)|q.add_(r)|q.add_(q)|q.t().add_(1)|c.add_(1)|q[0].mul_(3)
-i.add_(1.5)
-a.shape|a.shape[0]|a.shape[1:]|a.shape[-1]|a.shape[7]|e.shape|z.shape
+i + 1.5|i * a|a + d|z + a|a + z|z * z|e + e|e * 2|n.relu()|n.sigmoid()|torch.relu(a)|torch.sigmoid(d)|n + n
+torch.maximum(a, b)|m == m|a.t() + b.t()|a[:, ::2] + b[:, ::2]|a.t().exp()|a[0] + a[1]|a + 10 ** 400|a + (1 << 70)
+i + (1 << 70)|a + True|a + None|a + [1, 2, 3, 4]|a.sum()|a.sum(1)|a.sum(dim=0)|a.sum(-1, keepdim=True)|a.mean()
+a.softmax(1)|a.max()|a.argmax(1)|i.sum()|m.sum()|a.sum(5)|a.sum((0, 1))|a.view(12)|a.view(2, -1)|a.view((4, 3))
+a.reshape(3, 2, 2)|a.view(5)|a.view(-1, -1)|a.t().reshape(12)|a.t().view(12)|e.view(0)|a.t()|a.T|a.transpose(0, 1)
+a.permute(1, 0)|a.unsqueeze(0)|a.unsqueeze(-1)|a[None].squeeze()|a.flatten()|a.expand(2, 3, 4)|r.flatten()|a[0]|a[-1]
+a[0, 1]|a[:, 1]|a[1:, ::2]|a[None]|a[:, None, 1:3]|a[...]|a[5]|a[0, 0, 0]|a[2:1]|a[-7:99]|a[::-1]|z[0]|i[1, 2]|m[0]
+a[True]|a @ p|a @ r|p.t() @ a.t()|a @ a|F.linear(a, p.t())|F.linear(r, p.t(), s)|F.linear(a, p.t(), s)|F.linear(a, p)
+a.unbind(0)|a.unbind(1)|a.chunk(3, 1)|a.split(2)|[*a]|a.split(3, 1)|e.unbind(0)|z.unbind()|r.chunk(5)|q.add_(b)
+q.sub_(b, alpha=0.5)|q.mul_(2)|q.div_(q)|q.add_(d)|q.add_(r)|q.add_(q)|q.t().add_(1)|c.add_(1)|q[0].mul_(3)|i.add_(1.5)
+d + a|a * d|a > d|d - a.t()|a.t() / d.t()|a + d[0]|a ** d|c + d|torch.maximum(a, d)
+a.cumsum(0)|a.cumsum(-1)|a.cumprod(1)|a.cumsum(0, dtype=torch.float64)|i.cumsum(1)|m.cumsum(0)|a.cumsum(7)|e.cumsum(0)
+z.cumsum(0)|a.t().cumsum(0)|n.cumsum(1)|a[:, ::2].cumsum(1)|a.max(1)|a.max(0, True)|a.min(dim=1)
+a.max(dim=-1, keepdim=True)|n.max(1)|n.min()|i.max(0)|m.max(0)|a.max(2)|e.max(0)|z.max(0)|a.max()|a.max(b)|a.t().max(1)
+i.max()|e.max()|torch.max(a, 1)[1]|a.amax(1)|a.argmax()|a.argmin(0)|a.sort()|a.sort(0)|a.sort(0, True)
+a.sort(descending=True)|a.sort(stable=True)|n.sort()|i.sort(1)|m.sort(0)|a.sort(4)|e.sort()|z.sort()|a.t().sort(0)
+j.sort(descending=True)|torch.sort(r)|torch.ones(30).sort()|n.sort(descending=True)|a.softmax(0)|F.softmax(a, dim=1)
+F.softmax(a)|F.log_softmax(a, 1)|a.log_softmax(-1)|a.softmax(1, torch.float64)|i.softmax(0)|a.softmax(3)|e.softmax(0)
+a.t().softmax(1)|n.softmax(1)|a.norm()|a.norm(2)|a.norm(1)|a.norm(dim=1)|a.norm(2, 0, True)|i.norm()|e.norm()|n.norm()
+a.norm("nuc")|a.norm(dim=(0, 1))|z.norm()|a.mean(0)|a.mean(1, True)|i.mean()|e.mean()|e.sum(0)|m.sum(0)|a.t().sum(0)
+n.sum()|torch.ones(30, 30).sum(0)|a.sum(dtype=torch.float64)|a.clamp(0, 1)|a.clamp(min=0)|a.clamp(max=0.5)|a.clamp(1, 0)
+a.clamp(None, 0)|a.clamp()|a.clamp(b)|a.clamp(float("nan"))|n.clamp(0, 1)|a.clamp(0, max=1)|a.clamp(0, min=1)
+i.clamp(1, 2)|a.t().clamp(0)|a.clamp(min=-10 ** 400)|m.clamp(0)|d.clamp(-0.5, 0.5)|e.clamp(0)|a @ r|r @ r|r @ p|a.mv(r)
+torch.dot(r, r)|torch.dot(r, s)|a.mv(s)|a @ s|e @ r|torch.mm(a, p)|torch.mm(a, r)|d @ r|i @ i.t()|torch.outer(a[0], r)
+torch.outer(r, a[0])|torch.outer(a[0], s)|torch.outer(a, r)|torch.outer(r, s.double())|torch.outer(i[0], i[0])
+a[0].outer(a[1])|torch.zeros(2, 3)|torch.zeros((2, 3))|torch.zeros(0)|torch.zeros(())|torch.zeros()|torch.zeros(-1)
+torch.zeros(2.0)|torch.zeros([2])|torch.zeros(True)|torch.zeros(2, dtype=torch.int64)
+torch.zeros(2, dtype=torch.float16)|torch.zeros(2, dtype=int)|torch.zeros(a.shape)
+torch.zeros(2, requires_grad=True).requires_grad|torch.zeros(2, dtype=torch.int64, requires_grad=True)
+torch.zeros(2, device="cpu")|torch.zeros(2, nonsense=1)|torch.zeros(2, dtype=None)|torch.zeros(10 ** 20)|torch.ones(3)
+torch.ones(2, 2)|torch.ones((2,), dtype=torch.bool)|torch.ones(2, dtype=torch.complex64)
+torch.ones(3, requires_grad=True) * 2|torch.full((3,), 0.5)|torch.full([2], 7)|torch.full((2,), True)|torch.full((), 1)
+torch.full((2,), 1e5)|torch.full((2,), float("nan"))|torch.full((2,), 10 ** 30)|torch.full((-2,), 1)|torch.full(2, 1)
+torch.full((2,), 1j)|torch.full((2,), "x")|torch.eye(3)|torch.eye(0)|torch.eye(2, 3)|torch.eye(-1)|torch.eye(2.0)
+torch.arange(4)|torch.arange(0)|torch.arange(-1)|torch.arange(2.5)|torch.arange(True)|torch.zeros_like(a)
+torch.ones_like(i)|torch.zeros_like(m)|torch.ones_like(a.t())|torch.ones_like(a.half())|torch.zeros_like(e)
+torch.zeros_like(c).requires_grad|torch.zeros_like(a, dtype=torch.int64)|torch.zeros_like(3)|q.zero_()|q.fill_(2)
+q.fill_(0.5)|q.fill_(float("inf"))|q.fill_(1e39)|q.fill_(z)|q.fill_(True)|q.fill_(1j)|q.fill_("x")|i.fill_(3)
+i.fill_(0.5)|i.zero_()|m.zero_()|q.t().zero_()|q[0].zero_()|q.copy_(b)|q.copy_(b.t())|q.copy_(r)|q.copy_(d)|q.copy_(i)
+q.copy_(q)|q[0].copy_(q[1])|q.copy_(3)|q.copy_(None)|q.copy_(c)|q.view(12)[1:].copy_(q.view(12)[:-1])
+q.expand(2, 3, 4).zero_()|a.half().zero_()|i.fill_(10 ** 30)|z.item()|a.item()|i[0, 0].item()|m[0, 0].item()|float(z)
+float(a)|bool(z)|bool(a)|bool(e)|int(z)|z.half().item()|float(i[0, 0])|float(m[0, 0])|a.tolist()|z.tolist()|e.tolist()
+i.tolist()|m.tolist()|a.t().tolist()|a.half().tolist()|a[:, ::2].tolist()|(a * 1j).tolist()|a.dim()|a.numel()|a.size()
+a.size(1)|a.size(-1)|a.size(5)|len(a)|len(z)|a.dtype|i.dtype|a.half().dtype|a.bfloat16().dtype|a.ndim|a.numpy()
+a.size(None)|a.size(0.5)|z.size(0)|a.dim(1)|(a * 1j).dtype|a.numpy().base is None|c.detach().requires_grad|a.detach()
+a.T|e.T|c.T|torch.cat([a, b])|torch.stack([a, b], 1)|torch.cat([a, r[None]], 0)|torch.cat([a, d])
+torch.cat([a, b], dim=-1)|torch.stack([a, r])|a.split(2, 1)|a.split(9)|a.chunk(9)|a.chunk(0)|a.split(0)|a.chunk(2, -1)
+a.unbind(-1)|a.unbind(dim=1)|a.split([1, 2])|a.split(-1)|i.unbind()|a.shape|a.shape[0]|a.shape[1:]|a.shape[-1]
+a.shape[7]|e.shape|z.shape
 """.replace("\n", "|").strip("|").split("|")
 
 
@@ -49,10 +81,17 @@ def outcome(session: Session, text: str) -> str:
         value = session.eval(text)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
+    if isinstance(value, (tuple, list)):
+        return f"{type(value).__name__} {[outcome_of(each) for each in value]}"
+    return outcome_of(value)
+
+
+def outcome_of(value) -> str:
     if not hasattr(value, "_a"):
-        return repr(value)
+        return f"{type(value).__name__} {value!r}"
     a = value._a
-    return f"{a.dtype} {a.shape} {a.strides} {a.tolist()} {value._v} {value.grad_fn}"
+    numbers = [f"{v:.5g}" for v in a.ravel().tolist()]  # a sum in another order has another last digit
+    return f"{a.dtype} {a.shape} {a.strides} {numbers} {value._v} {value.grad_fn}"
 
 
 def run(text: str, small: bool) -> list[str]:
@@ -90,7 +129,15 @@ y = c.t().sum(1); y = c[1:, 0].reshape(3 - 1); y = c.view(12)[3]
 (torch.tanh(c @ p) * 2).sum().backward(); c.grad = None
 y = F.linear(c, p.t(), s).mean(); y.backward()
 y = c.unbind(0)[0] + c.chunk(2, 1)[1].sum(); y.sum().backward()
-q.add_(b, alpha=0.5); q.mul_(0.5)
+q.add_(b, alpha=0.5); q.mul_(0.5); q.zero_(); q.fill_(1.5); q.copy_(b)
+y = c.sort(1)[0].sum() + c.max(0)[0].sum() + c.cumsum(0).norm() + c.clamp(0, 1).mean(1).sum(); y.backward(); c.grad = None
+y = torch.outer(c[0], r).sum() + torch.stack([c, a]).sum() + torch.cat([c, a], 1).softmax(1).sum() + (c @ r).sum(); y.backward()
+y = a.tolist(), a.dtype, a.shape, a.size(0), len(a), float(z), a.detach(), a.numpy(), c.T, a.split(2)
+y = torch.zeros(2, 3), torch.ones(3, requires_grad=True), torch.full((2,), 3), torch.eye(3), torch.arange(4), torch.ones_like(a)
+try: torch.cat([a, r])
+except RuntimeError: pass
+try: torch.zeros(-1)
+except RuntimeError: pass
 y = a.sum(dim=1, keepdim=True); y = a.softmax(-1); y = torch.sigmoid(a)
 try: a + torch.ones(5)
 except RuntimeError: pass

@@ -155,3 +155,15 @@ def test_transforms_keep_single_precision_and_return():
 def test_large_and_small_transforms_agree():
     x = torch.randn(1 << 18)
     np.testing.assert_allclose(fft.fft(x).numpy(), np.fft.fft(x.numpy().astype(np.float64)), rtol=1e-3, atol=0.1)
+
+
+@pytest.mark.parametrize("pivots", [[9, 2, 3], [-1, 2, 3], [1, 2, -3], [0, 1, 2], [-2**31, -1, 2]])
+def test_ldl_solve_follows_no_pivots_that_lead_out_of_the_matrix(pivots):
+    with pytest.raises(EngineError, match="Did you properly pass the result of ldl_factor"):
+        linalg.ldl_solve(torch.eye(3), tensor(pivots, dtype=torch.int32), torch.eye(3))
+
+
+@pytest.mark.parametrize("pivots, message", [([0, 2, 3], "greater or equal to 1"), ([1, 2, 4], "at most the number of rows")])
+def test_lu_solve_looks_at_its_pivots(pivots, message):
+    with pytest.raises(EngineError, match=message):
+        linalg.lu_solve(torch.eye(3), tensor(pivots, dtype=torch.int32), torch.eye(3))

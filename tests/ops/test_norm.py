@@ -54,3 +54,11 @@ def test_gradients_flow_through_composites_in_place(name, arguments):
     getattr(first.clone(), name + "_")(*arguments).sum().backward()
     getattr(second, name)(*arguments).sum().backward()
     np.testing.assert_allclose(first.grad.numpy(), second.grad.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rms_norm", "layer_norm"])
+def test_weights_of_no_rows_have_gradients_of_zero(name):
+    x, w = torch.ones(0, 3, requires_grad=True), torch.ones(3, requires_grad=True)
+    getattr(F, name)(x, (3,), w).sum().backward()
+    assert x.grad.shape == (0, 3)
+    assert w.grad.tolist() == [0, 0, 0]
