@@ -55,8 +55,6 @@ def convert(a: np.ndarray, out: np.ndarray) -> bool:
         way = _widen
     else:
         return False
-    if native.convert_halves(a, out, True):
-        return True
     a, out, (t, u) = a.reshape(-1), out.reshape(-1), np.empty((2, _PIECE), np.uint32)
     for start in range(0, a.size, _PIECE):
         part = a[start:start + _PIECE]

@@ -1,11 +1,15 @@
 /* Copies that only move memory: flat ones, permuted ones, zeros; half precision; comparisons that write truth values.
 
    A flat copy runs at the speed of memory once two threads share it. A permuted one is cut into tiles of one cache line
-   by as many elements, whose lines are all read and written while they are in the nearest cache. Halves are converted by
-   integer arithmetic on their bits, which every processor does for many numbers at once. */
+   by as many elements, whose lines are all read and written while they are in the nearest cache. Numbers become halves by the
+   processor's own instructions where it has some. Else, and back, they are converted by integer arithmetic on their bits, which
+   every processor does for many numbers at once; its own instructions change the bits of what is not a number. */
 #include "native.h"
 
 #include <string.h>
+#if defined(__F16C__)
+#include <immintrin.h>
+#endif
 
 #define BYTES (1 << 18) /* of a block of a flat copy */
 #define FLAT 65536      /* numbers of a block that is computed */
@@ -30,12 +34,14 @@ static void flat_block(void *context, isize block) {
 }
 
 static void run_worth(block_fn fn, void *context, isize blocks, bool worth) {
-    if (!worth) {
-        for (isize i = 0; i < blocks; i++) fn(context, i);
+    if (blocks == 1) {
+        fn(context, 0);
         return;
     }
     Py_BEGIN_ALLOW_THREADS
-    run_blocks(fn, context, blocks);
+    if (worth) run_blocks(fn, context, blocks);
+    else
+        for (isize i = 0; i < blocks; i++) fn(context, i);
     Py_END_ALLOW_THREADS
 }
 
@@ -208,13 +214,26 @@ INLINE float float_of_half(uint16_t half) {
     return float_of(sign | found);
 }
 
+/* As many numbers as the processor converts at once; how many that were. */
+#if defined(__F16C__)
+INLINE isize narrow_many(const float *RESTRICT x, uint16_t *RESTRICT out, isize n) {
+    isize i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm_storeu_si128((__m128i *)(out + i), _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
+    return i;
+}
+#else
+INLINE isize narrow_many(const float *x, uint16_t *out, isize n) { return (void)x, (void)out, (void)n, 0; }
+#endif
+
 static void narrow_block(void *context, isize block) {
     Converted *c = context;
     isize start = block * FLAT, n = min_of(FLAT, c->n - start);
     const float *RESTRICT x = (const float *)c->x + start;
     uint16_t *RESTRICT out = (uint16_t *)c->out + start;
+    const isize done = narrow_many(x, out, n);
     SIMD
-    for (isize i = 0; i < n; i++) out[i] = half_of(x[i]);
+    for (isize i = done; i < n; i++) out[i] = half_of(x[i]);
 }
 
 static void widen_block(void *context, isize block) {

@@ -1,4 +1,4 @@
-/* Running sums and products along rows, and float32 to float16 and back.
+/* Running sums and products along rows.
 
    A running sum waits for the one before it, so some rows run beside each other. It is kept in double precision on its way. A
    single long row is cut: what each piece adds up to comes first, then all pieces begin with what came before them; in double
@@ -6,9 +6,6 @@
 #include "native.h"
 
 #include <string.h>
-#if defined(__F16C__)
-#include <immintrin.h>
-#endif
 
 #define PIECE 32768
 #define SIDE_BY_SIDE 8
@@ -103,58 +100,7 @@ static PyObject *scan(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     Py_RETURN_TRUE;
 }
 
-/* ---------------------------------------------------------------- halves */
-
-#if defined(__F16C__)
-typedef struct {
-    const void *from;
-    void *to;
-    isize n;
-    bool narrow;
-} Conversion;
-
-static void convert_block(void *context, isize block) {
-    const Conversion *c = context;
-    isize i = block * PIECE, stop = min_of(i + PIECE, c->n);
-    const float *wide = c->from;
-    uint16_t *halves = c->to;
-    if (c->narrow) {
-        for (; i + 8 <= stop; i += 8)
-            _mm_storeu_si128((__m128i *)(halves + i), _mm256_cvtps_ph(_mm256_loadu_ps(wide + i), _MM_FROUND_TO_NEAREST_INT));
-        for (; i < stop; i++) halves[i] = _cvtss_sh(wide[i], _MM_FROUND_TO_NEAREST_INT);
-        return;
-    }
-    const uint16_t *from = c->from;
-    float *to = c->to;
-    for (; i + 8 <= stop; i += 8) _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(from + i))));
-    for (; i < stop; i++) to[i] = _cvtsh_ss(from[i]);
-}
-#endif
-
-static PyObject *convert_halves(PyObject *self, PyObject *const *args, Py_ssize_t count) {
-    (void)self;
-#if defined(__F16C__)
-    PyArrayObject *a = count == 3 ? flat_array(args[0]) : NULL;
-    int type = a ? PyArray_TYPE(a) : -1;
-    if (type != NPY_FLOAT32 && type != NPY_FLOAT16) Py_RETURN_FALSE;
-    PyArrayObject *out = output_of(args[1], type == NPY_FLOAT32 ? NPY_FLOAT16 : NPY_FLOAT32);
-    if (!out || PyArray_SIZE(out) != PyArray_SIZE(a)) Py_RETURN_FALSE;
-    Conversion c = {PyArray_DATA(a), PyArray_DATA(out), PyArray_SIZE(a), type == NPY_FLOAT32};
-    Py_BEGIN_ALLOW_THREADS
-    if (args[2] == Py_True)
-        for (isize i = 0; i < blocks_of(c.n, PIECE); i++) convert_block(&c, i);
-    else
-        run_blocks(convert_block, &c, blocks_of(c.n, PIECE));
-    Py_END_ALLOW_THREADS
-    Py_RETURN_TRUE;
-#else
-    (void)args, (void)count;
-    Py_RETURN_FALSE;
-#endif
-}
-
 PyMethodDef scan_methods[] = {
     KERNEL(scan, "scan(x, out, n, product): running sums, or products, of rows of n."),
-    KERNEL(convert_halves, "convert_halves(a, out, alone): float32 to float16 or back; alone: in this thread."),
     {0},
 };
