@@ -2,6 +2,6 @@
 
 import os
 
-# OpenBLAS reads this when NumPy loads it. Its threads would look for work for 20 ms after each large product, on the
-# processor on which those of the compiled kernels have work to do; now for 2**12 cycles.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "12")
+# OpenBLAS reads this when NumPy loads it: how long its threads look for work after a large product before they sleep. It
+# would be 2**26 cycles, 20 ms, in which they take the processor from the threads of compiled kernels.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")

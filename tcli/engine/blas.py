@@ -97,4 +97,15 @@ def _switch(wide: bool) -> None:
     count = get_num_threads() if wide else 1
     for library in _libraries:
         library.set_num_threads(count)
+        if count > 1 and native.kernels is not None:
+            native.place_blas(_placing(library), count)
     _wide[0] = wide
+
+
+@cache
+def _placing(library: object) -> int:
+    """The address of the function of OpenBLAS that says where its threads run; 0 where there is none."""
+    import ctypes
+
+    function = getattr(library.dynlib, "openblas_setaffinity", None)
+    return ctypes.cast(function, ctypes.c_void_p).value or 0 if function is not None else 0

@@ -105,17 +105,45 @@ static void start_helpers(int wanted) {
 #ifdef __linux__
 /* Linux may wake a helper on the processor of the caller, where the two take turns until the scheduler notices it some
    milliseconds later. So helpers are kept off that processor; asked anew only when the caller has moved. */
+static bool others_than(int here, cpu_set_t *others) {
+    if (here < 0 || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof *others, others)) return false;
+    if (CPU_COUNT(others) > 1) CPU_CLR(here, others);
+    return true;
+}
+
 static void keep_off_the_caller(void) {
     int here = sched_getcpu();
-    if (here == home || here < 0 || here >= CPU_SETSIZE) return;
-    home = here;
     cpu_set_t others;
-    if (sched_getaffinity(0, sizeof others, &others)) return;
-    if (CPU_COUNT(&others) > 1) CPU_CLR(here, &others);
+    if (here == home || !others_than(here, &others)) return;
+    home = here;
     for (int k = 0; k < helpers; k++) pthread_setaffinity_np(threads[k], sizeof others, &others);
+}
+
+/* The same for the threads of OpenBLAS, whose own function knows them by their numbers. */
+static void keep_blas_off(int (*set_affinity)(int, size_t, cpu_set_t *), int count) {
+    static int last_home = -1, last_count;
+    int here = sched_getcpu();
+    cpu_set_t others;
+    if ((here == last_home && count == last_count) || !others_than(here, &others)) return;
+    last_home = here, last_count = count;
+    for (int k = 0; k < count - 1; k++) set_affinity(k, sizeof others, &others);
+}
+
+static PyObject *place_blas(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self;
+    if (n != 2) return PyErr_Format(PyExc_TypeError, "place_blas(address, threads)");
+    void *address = PyLong_AsVoidPtr(args[0]);
+    long count = PyLong_AsLong(args[1]);
+    if (PyErr_Occurred()) return NULL;
+    if (address) keep_blas_off((int (*)(int, size_t, cpu_set_t *))address, (int)min_of(count, MOST));
+    Py_RETURN_TRUE;
 }
 #else
 static void keep_off_the_caller(void) {}
+static PyObject *place_blas(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self, (void)args, (void)n;
+    Py_RETURN_FALSE;
+}
 #endif
 
 void run_blocks(block_fn fn, void *context, isize n_blocks) {
@@ -169,5 +197,6 @@ static PyObject *set_threads(PyObject *self, PyObject *const *args, Py_ssize_t n
 
 PyMethodDef pool_methods[] = {
     KERNEL(set_threads, "set_threads(n): how many threads a kernel may use."),
+    KERNEL(place_blas, "place_blas(address, n): keeps OpenBLAS's n - 1 threads off this processor by its openblas_setaffinity."),
     {0},
 };

@@ -9,44 +9,18 @@ from ..engine import device as device_module
 from ..engine import dtypes
 from ..engine.args import check_numel, type_name
 from ..engine.callables import short_way
-from ..engine.device import CPU, as_device, backend, default_device, move
-from ..engine.dispatch import READY, new, wrap
+from ..engine.device import as_device, backend, move
+from ..engine.dispatch import READY, wrap
 from ..engine.overlap import repeats
 from ..engine.registry import composite
 from ..engine.storage import contiguous_format, preserve_format, shaped
 from ..engine.tape import SMALL
-from ..engine.tensor import FLOATS_ONLY, Tensor
+from ..engine.tensor import Tensor
 from ..engine.warn import warn
 from ..engine.ways import MISSING
-from ..errors import ArgumentError, BadValue, EngineError, GradError, Unsupported
+from ..errors import ArgumentError, BadValue, EngineError, Unsupported
 from .fits import check_fits
-
-
-def made(array, device=None, requires_grad: bool = False):
-    """A fresh leaf on `device` around a new array."""
-    device = as_device(device)
-    t = wrap(array if device.type == "cpu" else move(array, device))
-    return needing_grad(t) if requires_grad else t
-
-
-def needing_grad(t):
-    if t.dtype.category < dtypes.FLOAT:
-        raise GradError(FLOATS_ONLY)
-    return t.requires_grad_(True)
-
-
-def make(build, device=None, requires_grad: bool = False):
-    """A fresh leaf on `device` around the array that `build(xp)` makes there."""
-    device = as_device(device)
-    t = wrap(build(np) if device is CPU and not device_module.sketch else backend(device).create(device, build))
-    return needing_grad(t) if requires_grad else t
-
-
-def checked(size: tuple) -> tuple:
-    for n in size:
-        if n < 0:
-            raise EngineError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
-    return check_numel(size)
+from .making import checked, fresh, is_plain, made, make
 
 
 def _type(dtype):
@@ -99,11 +73,6 @@ def _shaped(shape: tuple, memory_format, dtype=np.float32) -> np.ndarray:
     return shaped(np.empty(math.prod(shape), dtype), shape, memory_format)
 
 
-def is_plain() -> bool:
-    """Whether new tensors lie in NumPy's memory and nothing else has to be looked at."""
-    return default_device() is CPU and not device_module.sketch
-
-
 def _of_size(name: str, fill):
     """The maker of the short way of `zeros` and `ones`: sizes alone, all of them integers."""
     def make_way(o, slow):
@@ -130,14 +99,6 @@ def _filled_with_ones(shape: tuple, target):
     r = np.empty(shape, target)
     r.fill(1)
     return r
-
-
-def fresh(array):
-    """A tensor around an array of NumPy that nothing else has."""
-    t = new(Tensor)
-    t._a = array
-    t._v = [0]
-    return t
 
 
 short_way("zeros")(_of_size("zeros", np.zeros))

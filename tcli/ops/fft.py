@@ -13,7 +13,7 @@ from ..engine.cost import transform
 from ..engine.dispatch import cast, is_half
 from ..engine.registry import T, composite, op
 from ..errors import BadIndex, DTypeError, EngineError
-from .create import made
+from .making import made
 
 LARGE = 1 << 18  # elements from which SciPy is worth its import
 # NumPy's names for a norm depend on the direction

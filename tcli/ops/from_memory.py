@@ -8,7 +8,8 @@ from ..engine.registry import T, function
 from ..engine.tensor import FLOATS_ONLY, Tensor, as_tensor, legacy_tensor, tensor
 from ..engine.warn import warn_once
 from ..errors import ArgumentError, BadValue, EngineError, GradError
-from .create import checked, empty_strided, filled, made, make
+from .create import empty_strided, filled
+from .making import checked, made, make
 
 
 @function("torch.asarray")

@@ -12,7 +12,7 @@ from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, EngineError, Unsupported
 from .arrays import not_implemented, refuse
-from .create import fresh, is_plain, needing_grad
+from .making import fresh, is_plain, needing_grad
 
 function("torch.Generator")(random.Generator)
 

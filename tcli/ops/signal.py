@@ -8,7 +8,7 @@ from ..engine import dtypes
 from ..engine.registry import composite, function
 from ..engine.storage import strided
 from ..errors import ArgumentError, BadValue, EngineError
-from .create import made
+from .making import made
 
 
 def _cosines(n: int, weights) -> np.ndarray:

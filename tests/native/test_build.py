@@ -82,3 +82,20 @@ def test_threads_of_the_pool_stay_off_the_processor_of_the_caller():
         own, (added,) = os.sched_getaffinity(0), set(os.listdir('/proc/self/task')) - before
         print(len(own - os.sched_getaffinity(int(added))), os.sched_getaffinity(int(added)) <= own)"""
     assert run(program) == "1 True\n"
+
+
+@compiled
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task") or len(os.sched_getaffinity(0)) < 2, reason="needs 2 processors")
+def test_threads_of_blas_stay_off_the_processor_of_the_caller():
+    program = """if True:
+        import os, numpy as np
+        from threadpoolctl import threadpool_info
+        from tcli.engine import blas, threads
+        threads.set_num_threads(2)
+        with blas.threads_for(1 << 30):
+            np.ones((600, 600)) @ np.ones((600, 600))
+        own = os.sched_getaffinity(0)
+        kept = [len(own - os.sched_getaffinity(int(task))) for task in os.listdir('/proc/self/task')]
+        names = {lib['internal_api'] for lib in threadpool_info() if lib['user_api'] == 'blas'}
+        print(sum(kept) if names == {'openblas'} else 1)"""
+    assert run(program) == "1\n"
