@@ -48,9 +48,18 @@ static PyObject *size_of_array(PyArrayObject *a) {
     return size;
 }
 
+/* Whether the engine is known here: a program that only shows a tensor from a file has not loaded what binds it. */
+static bool is_bound(void) {
+    if (engine.sizes) return true;
+    PyObject *binder = PyImport_ImportModule("tcli.engine.callables");
+    Py_XDECREF(binder);
+    return binder && engine.sizes;
+}
+
 PyObject *get_shape(PyObject *self, void *nothing) {
     PyObject *a = ((Fields *)self)->a;
     (void)nothing;
+    if (!is_bound() && PyErr_Occurred()) return NULL;
     if (!a || !engine.sizes) return PyErr_Format(PyExc_AttributeError, "shape");
     return PyArray_CheckExact(a) ? size_of_array((PyArrayObject *)a) : size_from(PyObject_GetAttrString(a, "shape"));
 }
@@ -58,6 +67,7 @@ PyObject *get_shape(PyObject *self, void *nothing) {
 PyObject *get_dtype(PyObject *self, void *nothing) {
     Fields *t = (Fields *)self;
     (void)nothing;
+    if (!is_bound() && PyErr_Occurred()) return NULL;
     if (!t->a || !engine.dtypes) return PyErr_Format(PyExc_AttributeError, "dtype");
     bool plain = PyArray_CheckExact(t->a) && t->half_complex == Py_False;
     PyObject *found = plain ? PyDict_GetItemWithError(engine.dtypes, (PyObject *)PyArray_DESCR((PyArrayObject *)t->a)) : NULL;
