@@ -60,7 +60,8 @@ FINAL = (Reduction, Rows)  # what is never a step among others
 PRICES = {"add": 2, "subtract": 2, "multiply": 2, "absolute": 1, "negative": 1, "sqrt": 3, "tanh": 6, "exp": 4, "log": 9,
           "divide": 4, "true_divide": 4, "reciprocal": 4, "expm1": 9, "log1p": 14, "sin": 15, "cos": 15, "power": 20,
           "exp2": 8, "log2": 9, "float_power": 30, "arctan2": 30, "hypot": 20, "logaddexp": 40, "logaddexp2": 40, "fmod": 40,
-          "remainder": 40, "erf": 35, "reduce": 2, "rows": 10, "select": 6, "gate": 4, "cast": 2}
+          "remainder": 40, "erf": 35, "reduce": 2, "rows": 10, "select": 6, "gate": 4, "cast": 2,
+          "relu_adjoint": 4, "gelu": 25, "gelu_adjoint": 35}
 TRANSCENDENTAL = 12  # what a ufunc not listed costs
 _CHEAP = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "maximum", "minimum", "clip", "square",
           "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "invert",

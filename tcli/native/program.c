@@ -101,18 +101,44 @@ static void gelu_adjoint(const float *g, const float *x, float *out, isize n) {
 RELU(float)
 RELU(double)
 
-/* An activation or its gradient; numbers that have gaps between them are done one by one. */
+#define TOGETHER 256 /* numbers that are brought side by side */
+
+static const void *side_by_side(const char *x, isize stride, int size, isize n, void *room) {
+    if (stride == size) return x;
+    if (size == 4)
+        for (isize i = 0; i < n; i++) ((float *)room)[i] = *(const float *)(x + i * stride);
+    else
+        for (isize i = 0; i < n; i++) ((double *)room)[i] = *(const double *)(x + i * stride);
+    return room;
+}
+
+static void activate_flat(int code, int size, const void *a, const void *b, void *out, isize n) {
+    if (code == GELU) gelu(a, out, n);
+    else if (code == GELU_ADJOINT) gelu_adjoint(a, b, out, n);
+    else if (size == 4) relu_adjoint_float(a, b, out, n);
+    else relu_adjoint_double(a, b, out, n);
+}
+
+/* An activation or its gradient. Numbers that have gaps between them, or are one and the same, as the gradient of a sum is,
+   are brought side by side first. */
 static void activate(int code, int size, char *const *args, const isize *strides, isize n) {
+    double rooms[3][TOGETHER];
     int last = code == GELU ? 1 : 2;
     bool flat = true;
     for (int k = 0; k <= last; k++) flat &= strides[k] == size;
-    for (isize i = 0, step = flat ? n : 1; i < n; i += step) {
-        const void *a = args[0] + i * strides[0], *b = args[1] + i * strides[1];
-        void *out = args[last] + i * strides[last];
-        if (code == GELU) gelu(a, out, step);
-        else if (code == GELU_ADJOINT) gelu_adjoint(a, b, out, step);
-        else if (size == 4) relu_adjoint_float(a, b, out, step);
-        else relu_adjoint_double(a, b, out, step);
+    if (flat) {
+        activate_flat(code, size, args[0], args[last - 1], args[last], n);
+        return;
+    }
+    for (isize i = 0; i < n; i += TOGETHER) {
+        isize count = min_of(n - i, TOGETHER);
+        char *out = args[last] + i * strides[last];
+        void *to = strides[last] == size ? (void *)out : rooms[2];
+        const void *a = side_by_side(args[0] + i * strides[0], strides[0], size, count, rooms[0]);
+        const void *b = last == 1 ? NULL : side_by_side(args[1] + i * strides[1], strides[1], size, count, rooms[1]);
+        activate_flat(code, size, a, b, to, count);
+        if (to != out)
+            for (isize k = 0; k < count; k++) memcpy(out + k * strides[last], (char *)to + k * size, size);
     }
 }
 

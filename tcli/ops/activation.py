@@ -18,7 +18,7 @@ from ..engine.dispatch import is_half
 from ..engine.passing import passing_on
 from ..engine.registry import T, composite, op
 from ..engine.sums import small_sum, sum_by
-from ..engine.symbols import Expr, NotFusable, Primitive, common_shape, rows
+from ..engine.symbols import GATE, Expr, NotFusable, Primitive, common_shape, rows
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, in_one_step, refuse, select
 from .blocks import in_columns, is_large, is_one_line
@@ -64,7 +64,7 @@ def _passed(xp, g, out):
     return gate(xp, xp.not_equal(out, 0), g)  # so that the gradient at nan passes
 
 
-RELU_ADJOINT = Primitive("relu_adjoint", lambda g, y, out: np.copyto(out, _passed(np, g, y)), code=6)
+RELU_ADJOINT = Primitive("relu_adjoint", lambda g, y, out: GATE.fn(np.not_equal(y, 0), g, out), apart=True, code=6)
 
 
 @op("_relu_adjoint", fuse=True, at="", samples=["r(3), pos(3)"], grad_name="ThresholdBackwardBackward0",

@@ -305,6 +305,25 @@ def test_formulas(text, dtype, monkeypatch):
     close(compiled, plain, 1e-4 if dtype == "f" else 1e-11)
 
 
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("gradient", ["one number", "transposed", "flat"])
+@pytest.mark.parametrize("text", ["torch.relu(x * y)", "torch.relu(x * column + row)", "F.gelu(x * y)",
+                                  "F.gelu(x * column + row)"])
+def test_gradients_of_activations_of_formulas(text, gradient, dtype, monkeypatch):
+    arrays = {"x": numbers(310, 900, dtype=dtype), "y": numbers(310, 900, seed=1, dtype=dtype),
+              "column": numbers(310, 1, seed=2, dtype=dtype), "row": numbers(900, seed=3, dtype=dtype)}
+    g = {"one number": wrap(np.ones((), dtype)).expand(310, 900), "transposed": wrap(numbers(900, 310, dtype=dtype)).t(),
+         "flat": wrap(numbers(310, 900, dtype=dtype))}[gradient]
+
+    def run():
+        inputs = {k: wrap(a).requires_grad_() for k, a in arrays.items()}
+        eval(text, {"torch": torch, "F": F, **inputs}).backward(g)
+        return [t.grad._a for t in inputs.values() if t.grad is not None]
+    with np.errstate(all="ignore"):
+        compiled, plain = both_ways(run, monkeypatch)
+    close(compiled, plain, 1e-4 if dtype == "f" else 1e-11)
+
+
 def test_sums_of_formulas_do_not_depend_on_the_number_of_threads():
     x = wrap(numbers(1_000_003))
     assert fuse.settings.on
