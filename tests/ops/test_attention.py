@@ -22,11 +22,12 @@ def test_a_row_without_any_key_gives_zeros_and_no_gradient():
 
 
 def test_causal_is_a_lower_triangle():
+    torch.manual_seed(0)
     x = torch.randn(2, 4, 3)
     mask = torch.ones(4, 4).tril().bool()
     a = F.scaled_dot_product_attention(x, x, x, is_causal=True)
     b = F.scaled_dot_product_attention(x, x, x, mask)
-    np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6, atol=1e-7)  # two ways, each rounded by itself
 
 
 def test_a_layer_is_its_cell_step_by_step():
