@@ -23,8 +23,6 @@ typedef struct {
     void *y, *logs, *packed;
 } Attention;
 
-#define log_float logf
-#define log_double log
 #define T float
 #include "turn.h"
 #include "tiles.h"

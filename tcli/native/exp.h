@@ -18,11 +18,12 @@ INLINE double power_of_two_double(int64_t n) {
     return p.value;
 }
 
-INLINE float exp_float(float x) {
-    x = x < -110.0f ? -110.0f : x;
-    x = x > 90.0f ? 90.0f : x;
+#define log_float logf
+#define log_double log
+
+/* exp(x) is what this returns, from 0.7 to 1.5, times 2 ** n. */
+INLINE float exp_and_power_float(float x, int32_t *n) {
     union { float value; int32_t bits; } t = {x * 1.44269504f + 12582912.0f};
-    int32_t n = t.bits - 0x4B400000;
     float k = t.value - 12582912.0f;
     float r = x - k * 0.693145752f;
     r = r - k * 1.42860677e-6f;
@@ -32,7 +33,15 @@ INLINE float exp_float(float x) {
     p = p * r + 4.1665795894e-2f;
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
+    *n = t.bits - 0x4B400000;
+    return p * (r * r) + r + 1.0f;
+}
+
+INLINE float exp_float(float x) {
+    x = x < -110.0f ? -110.0f : x;
+    x = x > 90.0f ? 90.0f : x;
+    int32_t n;
+    float p = exp_and_power_float(x, &n);
     int32_t half = n >> 1;
     return p * power_of_two_float(half) * power_of_two_float(n - half);
 }
@@ -64,19 +73,9 @@ INLINE double exp_double(double x) {
 
 /* The same for numbers that are not above 0: one power of two less to make. 2 ** n * 2 ** up is always a normal number. */
 INLINE float exp_below_float(float x) {
-    x = x < -110.0f ? -110.0f : x;
-    union { float value; int32_t bits; } t = {x * 1.44269504f + 12582912.0f};
-    float k = t.value - 12582912.0f;
-    float r = x - k * 0.693145752f;
-    r = r - k * 1.42860677e-6f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
-    return p * power_of_two_float(t.bits - 0x4B400000 + 40) * 9.094947017729282e-13f;
+    int32_t n;
+    float p = exp_and_power_float(x < -110.0f ? -110.0f : x, &n);
+    return p * power_of_two_float(n + 40) * 9.094947017729282e-13f;
 }
 
 INLINE double exp_below_double(double x) { return exp_double(x); }

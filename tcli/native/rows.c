@@ -209,8 +209,6 @@ static const int64_t *take_targets(PyArrayObject *x, PyObject *target, PyObject 
     return places;
 }
 
-#define log_float logf
-#define log_double log
 #define T float
 #include "rows_short.h"
 #undef T
