@@ -85,8 +85,8 @@ class RandomSampler(Sampler):
             return
         for _ in range(self.num_samples // n):
             yield from T.randperm(n, generator=generator).tolist()
-        if self.num_samples % n:
-            yield from T.randperm(n, generator=generator).tolist()[:self.num_samples % n]
+        # As PyTorch does, also where none of these are wanted: the next epoch of a given generator depends on it.
+        yield from T.randperm(n, generator=generator).tolist()[:self.num_samples % n]
 
     def __len__(self) -> int:
         return self.num_samples

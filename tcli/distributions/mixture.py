@@ -14,6 +14,8 @@ from .discrete import Categorical
 class MixtureSameFamily(Distribution):
     """Draws a component by a Categorical, then from that component (the last batch dim of another distribution)."""
 
+    arg_constraints: dict = {}
+
     def __init__(self, mixture_distribution, component_distribution, validate_args: bool | None = None):
         self._mixture, self._component = mixture_distribution, component_distribution
         if not isinstance(mixture_distribution, Categorical):

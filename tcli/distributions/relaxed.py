@@ -51,6 +51,7 @@ class LogitRelaxedBernoulli(Distribution):
 class RelaxedBernoulli(TransformedDistribution):
     """A number in (0, 1) near 0 or 1: a Bernoulli that gradients pass through; sharper at low `temperature`."""
 
+    has_rsample = True
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.unit_interval
 
@@ -110,6 +111,7 @@ class ExpRelaxedCategorical(Distribution):
 class RelaxedOneHotCategorical(TransformedDistribution):
     """A point of the simplex near a corner: a OneHotCategorical that gradients pass through."""
 
+    has_rsample = True
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.simplex
 

@@ -108,6 +108,7 @@ class TransformedDistribution(Distribution):
 class LogNormal(TransformedDistribution):
     """exp of a Normal."""
 
+    has_rsample = True
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
 
     def __init__(self, loc, scale, validate_args: bool | None = None):
@@ -141,6 +142,7 @@ class LogNormal(TransformedDistribution):
 class _Half(TransformedDistribution):
     """The absolute value of a distribution around 0."""
 
+    has_rsample = True
     arg_constraints = {"scale": constraints.positive}
     support = constraints.nonnegative
 
@@ -331,6 +333,7 @@ class Pareto(TransformedDistribution):
 class Kumaraswamy(TransformedDistribution):
     """A distribution on the unit interval much like Beta, with a closed cdf."""
 
+    has_rsample = True
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval
 
@@ -376,6 +379,7 @@ class Kumaraswamy(TransformedDistribution):
 class InverseGamma(TransformedDistribution):
     """One over a Gamma."""
 
+    has_rsample = True
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.positive
 
@@ -413,6 +417,7 @@ class InverseGamma(TransformedDistribution):
 class LogisticNormal(TransformedDistribution):
     """A Normal vector on the simplex, one dim more."""
 
+    has_rsample = True
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.simplex
 
