@@ -11,7 +11,7 @@ Run it with a Python that has torch and tcli's dependencies, tcli on the path:
 
 For each sample the call is made in both libraries on the same bits and compared: `value` (also shape, dtype,
 structure), `grad` and `gradgrad` (the same random cotangents), `method`, `inplace` (also its gradient), `out` (also its
-warning), `alias` (whose memory results share, their strides there, versions), `error` (the class that PyTorch raises),
+warning), `alias` (whose memory results share, their strides there, versions), `saved` (with --saved), `error` (the class that PyTorch raises),
 `message` (its text), `crash` (no error of tcli's own), `missing` (no such operator), `slow`.
 
 Values may differ by what PyTorch's own tests allow (`torch.testing.assert_close` for the dtype, or the operator's
@@ -137,6 +137,7 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--no-errors", dest="errors", action="store_false", help="leave out error_inputs")
     parser.add_argument("--no-out", dest="out", action="store_false", help="leave out the out= forms")
     parser.add_argument("--no-alias", dest="alias", action="store_false", help="leave out shared memory and versions")
+    parser.add_argument("--saved", action="store_true", help="what may be written to before the backward pass as well")
     parser.add_argument("--strides", action="store_true", help="strides of results as well")
     add_report_options(parser)
     options = parser.parse_args()

@@ -142,9 +142,37 @@ class Comparison:
             return
         if self.dtype.is_floating_point or self.dtype.is_complex:
             self.gradients(sample, process(theirs), my_process(ours), arguments)
+            if self.options.saved:
+                self.saved(sample)
         if self.options.alias:
             self.aliases(sample)
         self.forms(sample, theirs)
+
+    def saved(self, sample) -> None:
+        """Results and inputs that may be written to before the backward pass, as PyTorch does not save them for it."""
+        position, more = 0, True
+        while more:
+            text, error, more = self.written(torch, self.op.op, inputs(sample), torch.Tensor, position)
+            my_text, failure, _ = self.written(mine, self.call, translate(inputs(sample)), Tensor, position)
+            if text and text == my_text and error is None and failure is not None:
+                self.fault("saved", sample, f"{text} is written to: {failure!r}")
+            position += 1
+
+    def written(self, library, call, arguments, kind: type, position: int) -> tuple:
+        """What was written to, the error of the backward pass (not that of the writing), and whether there is more to write to."""
+        result = seeded(library, call, *arguments)
+        roots = [t for t in flat(result) if isinstance(t, kind) and t.requires_grad]
+        leaves = [t for t in leaves_of(arguments, kind) if t.requires_grad]
+        targets = [(f"result {i}", t) for i, t in enumerate(roots)] + [(f"input {i}", t) for i, t in enumerate(leaves)]
+        if not roots or position >= len(targets):
+            return "", None, False
+        text, target = targets[position]
+        with library.no_grad():
+            _, error = outcome(lambda: target.mul_(1))
+        if error is None:
+            _, error = outcome(lambda: library.autograd.grad([r.sum() for r in roots], leaves, allow_unused=True))
+            return text, error, position + 1 < len(targets)
+        return "", None, position + 1 < len(targets)
 
     def aliases(self, sample) -> None:
         """Results that are, or view, an argument, and how often the call wrote into arguments."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 from ..engine import autograd
 from ..engine.args import Size, broadcast_shapes
 from ..engine.registry import T
 from ..engine.tensor import Tensor, as_tensor
+from ..engine.warn import warn
 from ..errors import BadValue, Unsupported
 from . import constraints
 
@@ -36,8 +35,8 @@ class Distribution:
             constrained = self.arg_constraints
         except NotImplementedError:
             constrained = {}
-            warnings.warn(f"{type(self)} does not define `arg_constraints`. Please set `arg_constraints = {{}}` or initialize "
-                          "the distribution with `validate_args=False` to turn off validation.", stacklevel=2)
+            warn(f"{type(self)} does not define `arg_constraints`. Please set `arg_constraints = {{}}` or initialize "
+                 "the distribution with `validate_args=False` to turn off validation.")
         for name, constraint in constrained.items():
             value = self.__dict__.get(name)
             if value is None or constraints.is_dependent(constraint):
@@ -140,8 +139,8 @@ class Distribution:
         try:
             support = self.support
         except NotImplementedError:
-            warnings.warn(f"{type(self)} does not define `support` to enable sample validation. Please initialize the "
-                          "distribution with `validate_args=False` to turn off validation.", stacklevel=2)
+            warn(f"{type(self)} does not define `support` to enable sample validation. Please initialize the "
+                 "distribution with `validate_args=False` to turn off validation.")
             return
         if not support.check(value).all():
             raise BadValue(f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be within the "

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
 from ..engine.registry import T
 from ..engine.tensor import Tensor, as_tensor
+from ..engine.warn import warn
 from ..errors import BadValue
 from . import constraints
 from .continuous import Chi2
@@ -35,8 +35,7 @@ class Wishart(OfMatrix):
             raise BadValue(f"Value of df={self.df} expected to be greater than ndim - 1 = {event[-1] - 1}.")
         super().__init__(batch, event, validate_args)
         if bool((self.df < event[-1]).any()):
-            warnings.warn("Low df values detected. Singular samples are highly likely to occur for ndim - 1 < df < ndim.",
-                          stacklevel=2)
+            warn("Low df values detected. Singular samples are highly likely to occur for ndim - 1 < df < ndim.")
         self._factor = factor_of(name, matrix)
         counts = self.df.unsqueeze(-1) - T.arange(event[-1], dtype=matrix.dtype)
         self._chi2 = Chi2(counts.expand((*batch, event[-1])))

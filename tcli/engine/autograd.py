@@ -15,6 +15,7 @@ from .dispatch import wrap
 from .mapping import check_function, is_inside
 from .tape import edge_of, state
 from .tensor import Tensor
+from .warn import warn
 
 # ---------------------------------------------------------------- backward and grad
 
@@ -51,12 +52,10 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph: bool =
 
 
 def _warn_of_cycles() -> None:
-    import warnings
-
-    warnings.warn("Using backward() with create_graph=True will create a reference cycle between the parameter and its "
-                  "gradient which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid "
-                  "this. If you have to use this function, make sure to reset the .grad fields of your parameters to None "
-                  "after use to break the cycle and avoid the leak.", UserWarning, stacklevel=4)
+    warn("Using backward() with create_graph=True will create a reference cycle between the parameter and its "
+         "gradient which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid "
+         "this. If you have to use this function, make sure to reset the .grad fields of your parameters to None "
+         "after use to break the cycle and avoid the leak.")
 
 
 def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bool = False, only_inputs: bool = True,
@@ -436,11 +435,9 @@ class Function:
     """A custom op: subclass with static `forward(ctx, ...)` and `backward(ctx, ...)`, call with `apply`."""
 
     def __init__(self, *args, **kwargs):
-        import warnings
-
-        warnings.warn(f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should "
-                      "invoke them on the class itself. Instantiating an autograd function will raise an error in a future "
-                      "version of PyTorch.", DeprecationWarning, stacklevel=3)
+        warn(f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should "
+             "invoke them on the class itself. Instantiating an autograd function will raise an error in a future "
+             "version of PyTorch.", DeprecationWarning)
 
     def __call__(self, *args, **kwargs):
         raise EngineError(_LEGACY)
@@ -500,10 +497,8 @@ def _check_dirty(dirty: tuple, args: tuple, outs: tuple) -> None:
     """Raises where a function says that it changed in place what it may not change, or does not return."""
     for t in dirty:
         if not any(t is a for a in args):
-            import warnings
-
-            warnings.warn("Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no "
-                          "need to pass it to mark_dirty().", UserWarning, stacklevel=4)
+            warn("Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no "
+                 "need to pass it to mark_dirty().")
         if not any(t is o for o in outs):
             raise EngineError("Some elements marked as dirty during the forward method were not returned as output. The inputs "
                               "that are modified inplace must all be outputs of the Function.")

@@ -3,10 +3,9 @@ compute so, a program is told as there."""
 
 from __future__ import annotations
 
-import warnings
-
 from ..errors import ArgumentError, EngineError
 from .tape import state
+from .warn import warn
 
 _WORDS = {"default": 0, "warn": 1, "error": 2}
 # `state.deterministic` is (0: nothing said, 1: warn, 2: raise; whether `warn_only` was given).
@@ -57,8 +56,8 @@ def alert(name: str) -> None:
         return
     text = f"{name} does not have a deterministic implementation, but you set 'torch.use_deterministic_algorithms(True"
     if mode == 1:
-        warnings.warn(text + ", warn_only=True)'. You can file an issue at https://github.com/pytorch/pytorch/issues to help "
-                      "us prioritize adding deterministic support for this operation.", UserWarning, stacklevel=4)
+        warn(text + ", warn_only=True)'. You can file an issue at https://github.com/pytorch/pytorch/issues to help "
+             "us prioritize adding deterministic support for this operation.", UserWarning)
         return
     raise EngineError(text + ")'. You can turn off determinism just for this operation, or you can use the 'warn_only=True' "
                       "option, if that's acceptable for your application. You can also file an issue at "

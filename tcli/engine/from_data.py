@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from ..errors import ArgumentError, BadValue, EngineError
 from . import dispatch, dtypes
 from .device import CPU, move
 from .memory import pool
-from .warn import warn_once
+from .warn import warn, warn_once
 
 _PLAIN = frozenset((float, int, bool, complex))
 _SCANNED = 1 << 12  # elements up to which a nested list is searched for NumPy's numbers; of more the first one tells
@@ -304,6 +303,5 @@ def _cannot_infer(data) -> EngineError:
 
 def warn_copied() -> None:
     """`torch.tensor(x)` of a tensor copies it, which has clearer forms."""
-    warnings.warn("To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
-                  "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
-                  UserWarning, stacklevel=4)
+    warn("To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+         "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).")

@@ -8,7 +8,7 @@ from .tensor import Tensor
 
 OPERATORS = ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift",
              "rshift", "eq", "ne", "lt", "le", "gt", "ge")
-REFLECTED_NAMES = {"__rsub__": "RsubBackward1", "__rtruediv__": "MulBackward0"}
+REFLECTED_NAMES = {"__rsub__": "RsubBackward1"}
 
 
 def install() -> None:
@@ -56,10 +56,10 @@ def _operator(name: str, o):
         return operands_only(callables.make_inplace(o))
     if name[2:-2] in OPERATORS and (o.ufunc or o in callables._operators) and len(o.tensor_slots) >= 2:
         return guarded_operator(callables.operator_for(o), name)
-    if name.startswith("__r") and name[3:-2] in OPERATORS:
+    if name.startswith("__r") and name[3:-2] in OPERATORS and o.name != "_rdiv":
         base = callables.operator_for(o) if o.ufunc or o in callables._operators else operands_only(o.function)
-        # For + PyTorch does not turn the operands round, which shows where complex numbers are infinite.
-        return base if name == "__radd__" else callables.reflected(base, REFLECTED_NAMES.get(name))
+        # For + and * PyTorch does not turn the operands round, which shows where complex numbers are infinite.
+        return base if name in ("__radd__", "__rmul__") else callables.reflected(base, REFLECTED_NAMES.get(name))
     return operands_only(o.function) if name[2:-2] in OPERATORS else o.function
 
 

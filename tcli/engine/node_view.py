@@ -14,6 +14,9 @@ from .dtypes import of_numpy, scalar_name
 
 # Op name -> a function from a node to its `next_functions` as PyTorch has them.
 graph_of: dict[str, Callable] = {}
+# Nodes of PyTorch's ops that take a number where others of their family take a tensor: a number is no input.
+_OF_NUMBERS = frozenset("""ClampBackward1 ClampMinBackward0 ClampMaxBackward0 CopysignBackward1 FmodBackward0 LerpBackward0
+    MaskedFillBackward0 NotImplemented PowBackward0 PowBackward2 RemainderBackward0 RsubBackward1""".split())
 _classes: dict[str, type] = {}
 
 
@@ -61,9 +64,14 @@ def as_input(edge) -> tuple:
     return (shown(edge), 0) if parent is None else (shown(parent), edge.index)
 
 
+def through(name: str, *inputs: tuple) -> tuple:
+    """What `next_functions` lists for a node that only PyTorch's graph has, with these inputs."""
+    return Passage(name, inputs), 0
+
+
 def transposed(edge) -> tuple:
     """The transposition that PyTorch's graph has between a product and a weight that needs a gradient."""
-    return as_input(edge) if edge is None else (Passage("TBackward0", (as_input(edge),)), 0)
+    return as_input(edge) if edge is None else through("TBackward0", as_input(edge))
 
 
 def next_functions(node) -> tuple:
@@ -72,7 +80,17 @@ def next_functions(node) -> tuple:
         return next_functions(node.stands_for)
     special = graph_of.get(node.op.name) if node.op is not None else None
     found = None if special is None else special(node)
-    return tuple(map(as_input, node.edges)) if found is None else found
+    return tuple(map(as_input, _inputs(node))) if found is None else found
+
+
+def _inputs(node) -> list:
+    """The edges of a node without those that no gradient can take: of masks, indices and some numbers."""
+    if node.op is None:
+        return node.edges
+    known = node.name() not in _OF_NUMBERS
+    ruled = {target for targets, *_ in node.op.rules for target in targets}
+    names = [node.op.names[slot] for slot in node.op.tensor_slots]
+    return [edge for i, edge in enumerate(node.edges) if edge is not None or known and (i >= len(names) or names[i] in ruled)]
 
 
 def through_hooks(node, g, gradients: Iterable[tuple], sum_to: Callable) -> Iterator[tuple]:

@@ -19,6 +19,7 @@ from .overlap import OVERLAP, check_operand, check_repeats
 from .registry import Op
 from .tape import state
 from .waiting import before_write
+from .warn import warn
 
 # What is said when the dtype is another than the result's; have and want are in capitals as PyTorch's names of
 # dtypes (Float), else as those of C (float).
@@ -212,20 +213,18 @@ def write_out(name: str, out, result, rule: str | None = None, quiet: bool = Fal
 
 def warn_of_range(out, result) -> None:
     """PyTorch's warning about a tensor for a range that has another number of elements."""
-    import warnings
 
     n = result._a.size
-    warnings.warn(f"The number of elements in the out tensor of shape {list(out._a.shape)} is {out._a.size} which does not "
-                  f"match the computed number of elements {n}. Note that this may occur as a result of rounding error. The "
-                  f"out tensor will be resized to a tensor of shape ({n},).", UserWarning, stacklevel=5)
+    warn(f"The number of elements in the out tensor of shape {list(out._a.shape)} is {out._a.size} which does not "
+         f"match the computed number of elements {n}. Note that this may occur as a result of rounding error. The "
+         f"out tensor will be resized to a tensor of shape ({n},).")
 
 
 def warn_resized(out, result) -> None:
     """PyTorch's warning about a tensor that was given the wrong size."""
-    import warnings
 
-    warnings.warn(
+    warn(
         f"An output with one or more elements was resized since it had shape {list(out._a.shape)}, which does not "
         f"match the required output shape {list(result._a.shape)}. This behavior is deprecated, and in a future "
         "PyTorch release outputs will not be resized unless they have zero elements. You can explicitly reuse an out "
-        "tensor t by resizing it, inplace, to zero elements with t.resize_(0).", UserWarning, stacklevel=5)
+        "tensor t by resizing it, inplace, to zero elements with t.resize_(0).")

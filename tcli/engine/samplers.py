@@ -11,7 +11,6 @@ processors draws `bernoulli(p)` and `exponential` from MKL's streams; these are 
 from __future__ import annotations
 
 import math
-import warnings
 from _thread import allocate_lock
 from collections.abc import Callable
 
@@ -24,6 +23,7 @@ from .dtypes import C_NAMES, SCALAR_NAMES, name_of
 from .mapping import active, check_draw, mapped
 from .memory import pool
 from .random import Generator
+from .warn import warn
 
 _CHUNK = 1 << 16
 _WAVE = 1 << 17  # normals that a thread makes at once
@@ -544,10 +544,9 @@ def _warn_of_gaps(dtype: np.dtype, digits: int, bounds: dict) -> None:
     """Beyond 2^digits a float type has no longer every integer."""
     for name, bound in bounds.items():
         if not -2**digits <= bound <= 2**digits:
-            warnings.warn(f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations "
-                          f"{C_NAMES[name_of(dtype)]} can support discrete uniform distribution only within this range. This "
-                          "warning will become an error in version 1.7 release, please fix the code in advance", UserWarning,
-                          stacklevel=5)
+            warn(f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations "
+                 f"{C_NAMES[name_of(dtype)]} can support discrete uniform distribution only within this range. This "
+                 "warning will become an error in version 1.7 release, please fix the code in advance")
 
 
 def _inwards(bound: int, dtype: np.dtype, digits: int, step: int) -> int:

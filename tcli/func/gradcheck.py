@@ -8,6 +8,7 @@ from ..engine import autograd
 from ..engine.device import CPU, module_of, move
 from ..engine.registry import T
 from ..engine.tensor import Tensor
+from ..engine.warn import warn
 from ..errors import BadValue, EngineError
 from .trees import flatten
 
@@ -116,11 +117,9 @@ def _check_inputs(inputs) -> None:
                        "requires_grad=True.")
     for i, x in enumerate(inputs):
         if isinstance(x, Tensor) and x.requires_grad and x.dtype.name not in ("float64", "complex128"):
-            import warnings
-
-            warnings.warn(f"Input #{i} requires gradient and is not a double precision floating point or complex. This "
-                          "check will likely fail if all the inputs are not of double precision floating point or "
-                          "complex. ", UserWarning, stacklevel=3)
+            warn(f"Input #{i} requires gradient and is not a double precision floating point or complex. This "
+                 "check will likely fail if all the inputs are not of double precision floating point or "
+                 "complex. ")
 
 
 def _outputs(func, inputs) -> list:

@@ -6,7 +6,6 @@ outputs go through two identity functions on the tape, where its gradients come 
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from collections import OrderedDict
 from itertools import count
@@ -14,6 +13,7 @@ from itertools import count
 from ..engine.autograd import Function
 from ..engine.tape import state
 from ..engine.tensor import Tensor
+from ..engine.warn import warn
 from ..errors import EngineError
 from . import module as base
 
@@ -132,8 +132,8 @@ class _Call:
                 self._after(hook, with_kwargs)
             except Exception as error:
                 kind = "global module" if key in _global("forward") else "module"
-                warnings.warn(f"{kind} forward hook with ``always_call=True`` raised an exception that was silenced as "
-                              f"another error was raised in forward: {error}", stacklevel=2)
+                warn(f"{kind} forward hook with ``always_call=True`` raised an exception that was silenced as "
+                     f"another error was raised in forward: {error}")
 
 
 def _after(module) -> list:
@@ -198,7 +198,7 @@ def _warn_of_old_hooks(args, result, node) -> None:
     elif {t.grad_fn for t in inputs if t.grad_fn is not None} != {each for each, _ in node.next_functions}:
         text = _OLD_GRAPH.format("the forward contains multiple autograd Nodes", "grad_input", _INSTEAD)
     if text is not None:
-        warnings.warn(text, FutureWarning, stacklevel=2)
+        warn(text, FutureWarning)
 
 
 def _tensors_alone(value) -> tuple | None:
@@ -242,8 +242,8 @@ class _BackwardHooks:
         single = isinstance(result, Tensor)
         values = (result,) if single else result
         if not isinstance(values, tuple):
-            warnings.warn("For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but "
-                          f"received {type(result)}", stacklevel=2)
+            warn("For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but "
+                 f"received {type(result)}")
             return result
         where = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
         self.n_outputs = len(values)
@@ -271,9 +271,9 @@ class _BackwardHooks:
 
     def _without_inputs(self) -> None:
         """No input requires a gradient: the hooks see None for each, and may change nothing."""
-        warnings.warn("Full backward hook is firing when gradients are computed with respect to module outputs since no inputs "
-                      "require gradients. See https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html"
-                      "#torch.nn.Module.register_full_backward_hook for more details.", stacklevel=5)
+        warn("Full backward hook is firing when gradients are computed with respect to module outputs since no inputs "
+             "require gradients. See https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html"
+             "#torch.nn.Module.register_full_backward_hook for more details.")
         for hook in self.hooks:
             changed = hook(self.module, (None,) * self.n_inputs, self.grad_outputs)
             if changed is not None and not (isinstance(changed, tuple) and all(g is None for g in changed)):

@@ -7,6 +7,7 @@ import math
 from ..engine.autograd import no_grad
 from ..engine.placement import holds
 from ..engine.registry import T, paths
+from ..engine.warn import warn
 from ..errors import BadValue
 
 __all__ = ["calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal",
@@ -118,9 +119,8 @@ def xavier_normal_(tensor, gain: float = 1.0, generator=None):
 def _is_empty(tensor) -> bool:
     if 0 not in tensor.shape:
         return False
-    import warnings
 
-    warnings.warn("Initializing zero-element tensors is a no-op", UserWarning, stacklevel=3)
+    warn("Initializing zero-element tensors is a no-op")
     return True
 
 
@@ -174,10 +174,8 @@ def sparse_(tensor, sparsity: float, std: float = 0.01, generator=None):
 def trunc_normal_(tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator=None):
     """Normal values, drawn again until they lie in [a, b]."""
     if mean < a - 2 * std or mean > b + 2 * std:
-        import warnings
-
-        warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may "
-                      "be incorrect.", UserWarning, stacklevel=3)
+        warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may "
+             "be incorrect.")
     if _cdf((b - mean) / std) - _cdf((a - mean) / std) > 0.3:
         return _truncate_normals(tensor, mean, std, a, b, generator)
     return _reject_uniforms(tensor, mean, std, a, b, generator)
@@ -220,10 +218,7 @@ def _deprecated(fn):
     old = fn.__name__[:-1]
 
     def call(*args, **kwargs):
-        import warnings
-
-        warnings.warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{fn.__name__}`.", FutureWarning,
-                      stacklevel=2)
+        warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{fn.__name__}`.", FutureWarning)
         return fn(*args, **kwargs)
 
     call.__name__ = call.__qualname__ = old

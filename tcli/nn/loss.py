@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..engine.warn import warn
 from ..errors import ArgumentError, BadValue, EngineError
 from ._make import F, of_args
 from .module import Module
@@ -9,13 +10,11 @@ from .module import Module
 
 def _old_reduction(size_average, reduce) -> str:
     """`reduction` from the two flags that were there before it."""
-    import warnings
 
     size_average = True if size_average is None else size_average
     reduce = True if reduce is None else reduce
     found = "none" if not reduce else "mean" if size_average else "sum"
-    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.",
-                  UserWarning, stacklevel=4)
+    warn(f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.")
     return found
 
 

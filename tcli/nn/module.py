@@ -7,7 +7,6 @@ in `state.py`.
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
 
 from ..engine import dtypes, overrides
@@ -17,6 +16,7 @@ from ..engine.fields import new
 from ..engine.registry import T
 from ..engine.tape import state
 from ..engine.tensor import Parameter, Tensor, as_tensor
+from ..engine.warn import warn
 from ..errors import ArgumentError, BadValue, EngineError, UnknownAttribute, Unsupported
 
 _TABLES = ("_parameters", "_buffers", "_modules")
@@ -427,10 +427,10 @@ class Module:
             raise ArgumentError("nn.Module.to only accepts floating point or complex dtypes, but got desired "
                                 f"dtype={dtype}")
         if dtype is not None and dtype.category == dtypes.COMPLEX:
-            warnings.warn("Complex modules are a new feature under active development whose design may change, and some "
-                          "modules might not work as expected when using complex tensors as parameters or buffers. Please "
-                          "file an issue at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml if a "
-                          "complex module does not work as expected.", stacklevel=2)
+            warn("Complex modules are a new feature under active development whose design may change, and some "
+                 "modules might not work as expected when using complex tensors as parameters or buffers. Please "
+                 "file an issue at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml if a "
+                 "complex module does not work as expected.")
 
         def convert(t):
             cast = dtype if t.dtype.category >= dtypes.FLOAT else None

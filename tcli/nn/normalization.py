@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..engine import dtypes
 from ..engine.registry import T
+from ..engine.warn import warn
 from ..errors import BadValue
 from . import init
 from ._make import F, new_parameter, of_args
@@ -135,10 +136,9 @@ class _InstanceNorm(_NormBase):
         if self.affine:
             raise BadValue(f"expected input's size at dim={dim} to match num_features ({self.num_features}), but "
                            f"got: {input.shape[dim]}.")
-        import warnings
 
-        warnings.warn(f"input's size at dim={dim} does not match num_features. You can silence this warning by not "
-                      "passing in num_features, which is not used because affine=False", UserWarning, stacklevel=4)
+        warn(f"input's size at dim={dim} does not match num_features. You can silence this warning by not "
+             "passing in num_features, which is not used because affine=False")
 
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
                               error_msgs) -> None:

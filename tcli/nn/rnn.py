@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..engine.registry import T
+from ..engine.warn import warn
 from ..errors import ArgumentError, BadValue, EngineError
 from . import init
 from ._make import new_parameter
@@ -168,11 +169,8 @@ def _check_dropout(dropout, num_layers: int) -> None:
         raise BadValue("dropout should be a number in range [0, 1] representing the probability of an element being "
                        "zeroed")
     if dropout > 0 and num_layers == 1:
-        import warnings
-
-        warnings.warn("dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
-                      f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}",
-                      UserWarning, stacklevel=4)
+        warn("dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
+             f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}")
 
 
 def _check_sizes(mode, input_size, hidden_size, num_layers, bias, batch_first, proj_size) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ..engine.tape import state
 from ..engine.tensor import Parameter, Tensor
+from ..engine.warn import warn
 from ..errors import ArgumentError, EngineError
 from .module import Module
 
@@ -79,12 +80,10 @@ def _collect(module, destination, versions, prefix: str, keep_vars: bool):
 
 
 def _warn_positional() -> None:
-    import warnings
-
-    warnings.warn("Positional args are being deprecated, use kwargs instead. Refer to "
-                  "https://pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.state_dict for "
-                  "details.",
-                  FutureWarning, stacklevel=4)
+    warn("Positional args are being deprecated, use kwargs instead. Refer to "
+         "https://pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.state_dict for "
+         "details.",
+         FutureWarning)
 
 
 def save_own(module, destination, prefix: str, keep_vars: bool) -> None:

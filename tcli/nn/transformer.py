@@ -6,6 +6,7 @@ from copy import deepcopy
 
 from ..engine.registry import T
 from ..engine.tape import state
+from ..engine.warn import warn
 from ..errors import EngineError
 from . import init
 from ._make import F
@@ -150,10 +151,7 @@ class TransformerEncoder(Module):
         self.mask_check = mask_check
         why = _not_nested(encoder_layer)
         if enable_nested_tensor and why:
-            import warnings
-
-            warnings.warn(f"enable_nested_tensor is True, but self.use_nested_tensor is False because {why}",
-                          UserWarning, stacklevel=2)
+            warn(f"enable_nested_tensor is True, but self.use_nested_tensor is False because {why}")
             self.use_nested_tensor = False
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal: bool | None = None):

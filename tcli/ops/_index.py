@@ -8,7 +8,7 @@ TABLES: dict[str, dict[str, str]] = {
             "log_softmax prelu relu relu6 softmax softmin softshrink threshold",
         "along": "_add_along _put_along _take_along",
         "arithmetic":
-            "_div_floor _div_trunc _true_divide add div eq floor_divide ge gt le lt mul ne neg pow rsub sub true_divide",
+            "_div_floor _div_trunc _rdiv _true_divide add div eq floor_divide ge gt le lt mul ne neg pow rsub sub true_divide",
         "arrange": "_block_diag _repeat_each _repeat_each_adjoint flip fliplr flipud repeat repeat_interleave roll rot90 tile",
         "arrays": "_link",
         "attention":

@@ -19,6 +19,7 @@ from ..engine.passing import passing_on
 from ..engine.registry import T, composite, op
 from ..engine.sums import small_sum, sum_by
 from ..engine.symbols import GATE, Expr, NotFusable, Primitive, common_shape, rows
+from ..engine.warn import warn
 from ..errors import BadValue, EngineError, Unsupported
 from .arrays import CLIP, bounded, gate, in_one_step, refuse, select
 from .blocks import in_columns, is_large, is_one_line
@@ -269,10 +270,8 @@ def glu(x, dim: "int" = -1):
 # ---------------------------------------------------------------- softmax
 
 def _softmax_dim(name: str, ndim: int) -> int:
-    import warnings
-
-    warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
-                  "argument.", UserWarning, stacklevel=5)
+    warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
+         "argument.")
     return 0 if ndim in (0, 1, 3) else 1
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from ..engine.callables import OPERANDS, finish, is_small, plans_of_two, record_binary, set_operator
 from ..engine.dispatch import TENSORS, call, is_half
-from ..engine.node_view import as_input, graph_of
 from ..engine.notes import note_expansion
 from ..engine.overrides import answers
 from ..engine.placement import holds
@@ -147,7 +146,7 @@ def _floored(xp, x, other):
     return xp.where(xp.equal(other, 0), xp.true_divide(x, other), nearest).astype(quotient.dtype)
 
 
-@op("_true_divide", at="", also=["tensor.__truediv__", "tensor.__rtruediv__", "tensor.__rdiv__"], promote="float",
+@op("_true_divide", at="", also=["tensor.__truediv__"], promote="float",
     ufunc="true_divide", frees=True, wide=True,
     samples=DIVISORS, grad_name="DivBackward0",
     vjp={"x": lambda k, g, other: g / k.conj_of(other),
@@ -155,6 +154,12 @@ def _floored(xp, x, other):
     raw_vjp={"x": lambda k, g, other: g / other, "other": lambda k, g, x, other: -g * ((x / other) / other)})
 def _true_divide(xp, x: "Value", other: "Operand"):
     return xp.true_divide(x, other)
+
+
+@composite("_rdiv", at="", also=["tensor.__rtruediv__", "tensor.__rdiv__"], samples=[])
+def _rdiv(x, other: "Operand"):
+    """other / x for a number, rounded as PyTorch rounds it: the reciprocal times the number."""
+    return T.reciprocal(x) * other
 
 
 @op("_div_trunc", fuse=True, at="", promote="same", samples=[], grad_name="DivBackward2",
@@ -350,8 +355,6 @@ def _refused(x, exponent):
 
 
 set_operator(ops["pow"], _power_operator())
-# A number as exponent is no input of PyTorch's node.
-graph_of["pow"] = lambda node: (as_input(node.edges[0]),) if node.name() == "PowBackward0" else None
 
 
 def _integer_power(xp, x, exponent, d):

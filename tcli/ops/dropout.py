@@ -1,12 +1,11 @@
 """Dropout: of elements and of whole channels, in the plain and the self-normalising form."""
 
-from warnings import warn
-
 import numpy as np
 
 from ..engine import draws, dtypes, samplers
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite
+from ..engine.warn import warn
 from ..errors import BadValue, DTypeError, EngineError
 from .arrays import refuse
 
@@ -79,12 +78,12 @@ def _channel_dims(name: str, n: int, x) -> None:
     if x.ndim not in (n + 1, n + 2):
         warn(f"{name}: Received a {x.ndim}-D input to {name}, which is deprecated and will result in an error in a future "
              "release. To retain the behavior and silence this warning, please use dropout instead. Note that "
-             f"{name} exists to provide channel-wise dropout on inputs {dims}", UserWarning, stacklevel=4)
+             f"{name} exists to provide channel-wise dropout on inputs {dims}")
     elif n == 2 and x.ndim == 3:
         warn("dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - "
              "input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a future "
              "release to interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D "
-             "channel-wise dropout behavior, please switch to using dropout1d instead.", UserWarning, stacklevel=4)
+             "channel-wise dropout behavior, please switch to using dropout1d instead.")
 
 
 def _per_channel(name: str, n: int):

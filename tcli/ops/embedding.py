@@ -13,6 +13,7 @@ from ..engine.options import multiple
 from ..engine.placement import has_values, holds, values_of
 from ..engine.registry import T, composite, op, ops
 from ..engine.waiting import before_write
+from ..engine.warn import warn
 from ..errors import BadIndex, BadValue, DTypeError, EngineError, Unsupported
 from .blocks import zeros
 from .places import add_rows, in_range, take_rows
@@ -341,11 +342,9 @@ def embedding_bag(x: "Index", weight: "Index", offsets: "Index?" = None, max_nor
     tensor([[4., 6.]])
     """
     if x._a.dtype.kind in "fV" and weight._a.dtype.kind in "iu":
-        import warnings
-
-        warnings.warn("Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, "
-                      "input, ...)` is deprecated, and should now be `embedding_bag(input, "
-                      "weight, ...)`.", UserWarning, stacklevel=5)
+        warn("Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, "
+             "input, ...)` is deprecated, and should now be `embedding_bag(input, "
+             "weight, ...)`.")
         x, weight = weight, x
     if weight._a.ndim != 2:
         raise BadValue(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight._a.ndim}")

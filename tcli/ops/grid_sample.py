@@ -5,7 +5,6 @@ neighbouring whole indices. Only the weights depend smoothly on the grid, so the
 and the rest (which values, whether they lie inside) are constants.
 """
 
-import warnings
 from itertools import product
 from math import prod
 
@@ -16,6 +15,7 @@ from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
+from ..engine.warn import warn
 from ..errors import BadValue, DTypeError, EngineError, ShapeError
 from .arrays import refuse
 
@@ -165,9 +165,8 @@ def _check(x, grid, mode: str, padding: str) -> None:
 
 def warn_of_corners() -> None:
     """PyTorch's word to those who leave `align_corners` out."""
-    warnings.warn("Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
-                  "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
-                  stacklevel=2)
+    warn("Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+         "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.")
 
 
 def sample(x, grid, mode: str, padding: str, align: bool):

@@ -12,7 +12,7 @@ from ..engine.callables import finish, is_small, short_way
 from ..engine.cost import matrix_product
 from ..engine.dispatch import READY
 from ..engine.memory import pool
-from ..engine.node_view import Passage, as_input, graph_of, transposed
+from ..engine.node_view import as_input, graph_of, through, transposed
 from ..engine.registry import T, composite, op
 from ..engine.ways import MISSING
 from ..errors import BadIndex, DTypeError, EngineError, ShapeError
@@ -193,9 +193,9 @@ def _linear_graph(node) -> tuple | None:
     rows = as_input(x)
     if name not in ("MmBackward0", "AddmmBackward0"):
         above = "UnsqueezeBackward0" if name == "SqueezeBackward4" else "ViewBackward0"
-        rows = rows if x is None else (Passage(above, (rows,)), 0)
+        rows = rows if x is None else through(above, rows)
     inputs = (rows, transposed(weight)) if inner == "MmBackward0" else (as_input(bias), rows, transposed(weight))
-    return inputs if name == inner else ((Passage(inner, inputs), 0),)
+    return inputs if name == inner else (through(inner, *inputs),)
 
 
 graph_of["linear"] = _linear_graph

@@ -12,10 +12,12 @@ from ..engine import dtypes
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
+from ..engine.node_view import as_input, graph_of, through
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
 from ..engine.sums import small_sum
 from ..engine.tape import SMALL
+from ..engine.warn import warn
 from ..errors import BadValue, DTypeError, EngineError
 from .arrays import refuse
 
@@ -23,17 +25,11 @@ NAMES = ("none", "mean", "sum")
 BLOCK = 1 << 17
 
 
-def _warn(text: str) -> None:
-    import warnings
-
-    warnings.warn(text, UserWarning, stacklevel=6)
-
-
 def reduction_of(reduction, size_average=None, reduce=None) -> str:
     """"none", "mean" or "sum" from a name, torch's number, or the two legacy flags."""
     if size_average is not None or reduce is not None:
         found = "none" if reduce is False else "sum" if size_average is False else "mean"
-        _warn(f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.")
+        warn(f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.")
         return found
     if type(reduction) is int and 0 <= reduction <= 2:
         return NAMES[reduction]
@@ -80,7 +76,7 @@ def same_shapes(x, target):
     """Both operands in their common shape; PyTorch warns where they differ."""
     if x._a.shape == target._a.shape:
         return x, target
-    _warn(f"Using a target size ({target.shape}) that is different to the input size ({x.shape}). This will likely "
+    warn(f"Using a target size ({target.shape}) that is different to the input size ({x.shape}). This will likely "
           "lead to incorrect results due to broadcasting. Please ensure they have the same size.")
     from ..engine.args import broadcast_shapes
 
@@ -168,6 +164,15 @@ MSE = ops["_mse_loss"]
 
 def _l1_name(x, target, reduction: str) -> str:
     return {"none": "AbsBackward0", "mean": "MeanBackward0", "sum": "SumBackward0"}[reduction]
+
+
+def _l1_graph(node) -> tuple:
+    """PyTorch's nodes of an absolute error: a mean or a sum of the absolute values of a difference."""
+    difference = through("SubBackward0", *map(as_input, node.edges))
+    return (difference,) if node.name() == "AbsBackward0" else (through("AbsBackward0", difference),)
+
+
+graph_of["_l1_loss"] = _l1_graph
 
 
 def _l1_gradients(k, g, need, x, target, reduction, x_shape):

@@ -5,9 +5,10 @@ import numpy as np
 from ..engine.dtypes import scalar_name
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
+from ..engine.warn import warn
 from ..errors import BadValue, DTypeError, EngineError
 from .arrays import refuse
-from .loss import _warn, reduce_array, reduction_of, share
+from .loss import reduce_array, reduction_of, share
 
 
 def _bce_x(k, g, x, target, weight, reduction, x_shape):
@@ -172,7 +173,7 @@ def kl_div(x, target, size_average: "any" = None, reduce: "any" = None, reductio
     """
     legacy = size_average is not None or reduce is not None
     if not legacy and reduction == "mean":
-        _warn("reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' "
+        warn("reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' "
               "divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed to "
               "behave the same as 'batchmean' in the next major release.")
     if not (x.is_floating_point() or x.is_complex()) or not (target.is_floating_point() or target.is_complex()):

@@ -15,6 +15,7 @@ from ..engine.callables import finish, is_small, shortcut
 from ..engine.dispatch import READY, wrap
 from ..engine.dtypes import of_numpy, scalar_name
 from ..engine.memory import pool
+from ..engine.node_view import as_input, graph_of, through
 from ..engine.placement import has_values, holds, outside
 from ..engine.registry import T, composite, op, ops
 from ..engine.sums import line_sums, small_sum, sum_by
@@ -114,6 +115,14 @@ def _collect(xp, values, factor, ignored, target_shape, reduction: str):
 
 def _name(x, *_rest) -> str:
     return "NllLossBackward0" if x._a.ndim <= 2 else "NllLoss2DBackward0"
+
+
+def _log_softmax_graph(node) -> tuple:
+    """PyTorch's nodes of a cross entropy: the negative log-likelihood of a log_softmax."""
+    return (through("LogSoftmaxBackward0", as_input(node.edges[0])),)
+
+
+graph_of["_cross_entropy"] = graph_of["_cross_entropy_rows"] = _log_softmax_graph
 
 
 def _cross_entropy_x(k, g, x, target, weight, ignore_index, reduction, out1, out2):

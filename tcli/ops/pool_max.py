@@ -94,10 +94,11 @@ def _pool_name(x, kernel, *_rest) -> str:
     return f"MaxPool{max(len(kernel), 2)}DWithIndicesBackward0"
 
 
-def _max_pool_x(k, g, x, x_shape, kernel, stride, pads, dilation, size, out):
+def _max_pool_x(k, g, x, x_shape, kernel, stride, pads, dilation, size):
+    # The maxima are found once more and not kept: a layer after this one may write over them.
     if not state.grad:
-        return k._max_pool_back(g, x, out, kernel, stride, pads, dilation, size)
-    places = k._max_pool_places(x, out, kernel, stride, pads, dilation, size)
+        return k._max_pool_back(g, x, kernel, stride, pads, dilation, size)
+    places = k._max_pool_places(x, kernel, stride, pads, dilation, size)
     return k._scatter_planes(g, places, x_shape[len(x_shape) - len(kernel):])
 
 
@@ -120,18 +121,19 @@ def _filled(xp, x, kernel, stride, pads, dilation, size):
 
 
 @op("_max_pool_places", at="", nograd=True)
-def _max_pool_places(xp, x, y, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
-    spatial = x.shape[x.ndim - len(kernel):]
+def _max_pool_places(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
+    lead, spatial = x.shape[:x.ndim - len(kernel)], x.shape[x.ndim - len(kernel):]
     if xp is np:
-        places = np.empty(y.shape, np.int64)
+        places = np.empty((*lead, *size), np.int64)
         if native.max_pool_places(places, np.ascontiguousarray(x), kernel, stride, pads, dilation):
             return places
-    return _places(xp, _filled(xp, x, kernel, stride, pads, dilation, size), y, kernel, stride, dilation, size, pads,
-                   spatial)
+    full = _filled(xp, x, kernel, stride, pads, dilation, size)
+    y = _maximum(xp, full, kernel, stride, dilation, size)
+    return _places(xp, full, y, kernel, stride, dilation, size, pads, spatial)
 
 
 @op("_max_pool_back", at="", nograd=True)
-def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
+def _max_pool_back(xp, g, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """The gradient of the maxima: each value of g goes to the first place in its window that holds the maximum."""
     n = len(kernel)
     spatial = x.shape[x.ndim - n:]
@@ -143,7 +145,8 @@ def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilat
     full = tuple(m + low + high for m, (low, high) in zip(spatial, fitted, strict=True))
     lead = x.shape[:x.ndim - n]
     planes = prod(lead)
-    x, y, g = (a.reshape(planes, *a.shape[a.ndim - n:]) for a in (x, y, g))
+    x, g = (a.reshape(planes, *a.shape[a.ndim - n:]) for a in (x, g))
+    y = _maximum(xp, _filled(xp, x, kernel, stride, pads, dilation, size), kernel, stride, dilation, size)
     if x.size and pool_pairs.fits(x, kernel, stride, pads, dilation) and np.isfinite(y.min()):
         return pool_pairs.gradient(g, x).reshape(*lead, *spatial)
     out = xp.empty((planes, *spatial), g.dtype)

@@ -79,7 +79,7 @@ unary("erfcx", "erfcx", "exp(x^2) * erfc(x), which does not underflow", "special
 
 
 @op("erfinv", at=EVERYWHERE, promote="float", samples=list(UNIT),
-    vjp={"x": lambda k, g, out: g * (k.exp(out * out) * (math.sqrt(math.pi) / 2))})
+    vjp={"x": lambda k, g, x: g * (k.exp(k.square(k.erfinv(x))) * (math.sqrt(math.pi) / 2))})
 def erfinv(xp, x):
     """The inverse of the error function, elementwise.
 

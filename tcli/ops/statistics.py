@@ -8,6 +8,7 @@ from ..engine.args import to_dims
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op
 from ..engine.symbols import NotFusable
+from ..engine.warn import warn
 from ..errors import EngineError
 from .blocks import is_large, is_one_line
 from .reduce import axes, count_of, spread
@@ -39,11 +40,8 @@ def _options(name: str, x, dim, unbiased, correction):
 
 
 def _warn(name: str) -> None:
-    import warnings
-
-    warnings.warn(f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
-                  "factor (input "
-                  "numel divided by output numel).", UserWarning, stacklevel=2)
+    warn(f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
+         "factor (input numel divided by output numel).")
 
 
 def _variance(xp, x, axis, dim, correction, keepdim):
@@ -225,10 +223,8 @@ def cov(x, *, correction: "int" = 1, fweights: "Index?" = None, aweights: "Index
     centred = rows - mean
     weighted = centred if w is None else centred * w
     if holds(free <= 0 if isinstance(free, float) else free._a <= 0):
-        import warnings
-
-        warnings.warn("cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of "
-                      "observations.", UserWarning, stacklevel=2)
+        warn("cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of "
+             "observations.")
     product = T.matmul(weighted, T.conj_of(T.transpose(centred, 0, 1)))
     found = product / (max(free, 0.0) if isinstance(free, float) else T.clamp(free, min=0))
     return T.squeeze(T.squeeze(found, 0), -1) if flat or rows.shape[0] == 1 else found

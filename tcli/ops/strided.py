@@ -210,7 +210,7 @@ _SCATTER_NAMES = {"_diagonal": "DiagonalScatterBackward0", "select": "SelectScat
 
 @op("_with_view", at="", half=False, samples=["r(3, 4), r(4), 'select', (0, 1)", "r(3, 4), r(3), '_diagonal', (0, 0, 1)"],
     grad_name=lambda x, src, name, values: _SCATTER_NAMES[name],
-    vjp={"x": lambda k, g, src, name, values: k._with_view(g, k.zeros_like(src), name, values),
+    vjp={"x": lambda k, g, src_shape, name, values: k._with_view(g, g.new_zeros(src_shape), name, values),
          "src": lambda k, g, name, values: execute(ops[name], [k.contiguous(g), *values])})
 def _with_view(xp, x, src: "Index", name: "str", values: "any"):
     """A copy of x in which the view that op `name` takes shows `src`."""

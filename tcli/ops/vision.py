@@ -1,6 +1,5 @@
 """Images: unfold and fold, pixel and channel shuffles, sampling on a grid."""
 
-import warnings
 from math import prod
 
 import numpy as np
@@ -10,6 +9,7 @@ from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.registry import T, composite, op
 from ..engine.storage import channels_last, channels_last_3d, contiguous_format, is_channels_last
+from ..engine.warn import warn
 from ..errors import BadValue, EngineError, ShapeError, Unsupported
 from .arrays import refuse
 from .grid_sample import warn_of_corners
@@ -225,9 +225,8 @@ def _affine(theta, size, align: bool):
         raise BadValue(f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {size}. Got "
                        f"{theta.shape}.")
     if align and min(size[-n:]) == 1:
-        warnings.warn("Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. "
-                      "This is not an intended use case of affine_grid. See the documentation of affine_grid for details.",
-                      stacklevel=2)
+        warn("Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. "
+             "This is not an intended use case of affine_grid. See the documentation of affine_grid for details.")
     elif min(size) <= 0:
         raise BadValue(f"Expected non-zero, positive output size. Got {size}")
     axes = [_axis(m, align, theta._a.dtype) for m in size[2:]]

@@ -10,9 +10,10 @@ import math
 from bisect import bisect_right
 from collections import Counter
 
+from ..engine.warn import warn
 from ..errors import ArgumentError, BadValue, EngineError
 from .cyclic import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
-from .schedule import _EPOCH, LRScheduler, check_optimizer, fields_of, group_values, set_value, warn
+from .schedule import _EPOCH, LRScheduler, check_optimizer, fields_of, group_values, set_value
 
 __all__ = ["ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR",
            "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR",

@@ -17,6 +17,7 @@ from ..engine.hooks import RemovableHandle
 from ..engine.registry import T
 from ..engine.tape import state as modes
 from ..engine.tensor import Tensor, tensor
+from ..engine.warn import warn
 from ..errors import ArgumentError, BadValue, EngineError, TcliError, Unsupported
 from .together import together
 
@@ -221,11 +222,8 @@ class Optimizer:
     def _check_repeats(self, param_group: dict) -> None:
         ids = [id(p) for p in param_group["params"]]
         if len(ids) != len(set(ids)):
-            import warnings
-
-            warnings.warn("optimizer contains a parameter group with duplicate parameters; in future, this will "
-                          "cause an error; see github.com/pytorch/pytorch/issues/40967 for more information",
-                          UserWarning, stacklevel=4)
+            warn("optimizer contains a parameter group with duplicate parameters; in future, this will "
+                 "cause an error; see github.com/pytorch/pytorch/issues/40967 for more information")
         for group in self.param_groups:
             if ("param_names" in param_group) != ("param_names" in group):
                 with_names = "with names" if "param_names" in param_group else "without names"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..engine.tensor import Tensor
+from ..engine.warn import warn
 from ..errors import ArgumentError, BadValue, Unsupported
 from .optimizer import Optimizer, number
 
@@ -17,12 +18,6 @@ _EPOCH = ("The epoch parameter in `scheduler.step()` was not necessary and is be
           "Please use `scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from "
           "None, the closed form is used instead of the new chainable form, where available. Please open an issue "
           "if you are unable to replicate your use case: https://github.com/pytorch/pytorch/issues/new/choose.")
-
-
-def warn(text: str, stacklevel: int = 3) -> None:
-    import warnings
-
-    warnings.warn(text, UserWarning, stacklevel=stacklevel)
 
 
 def group_values(optimizer, key: str) -> list:
@@ -140,10 +135,9 @@ class LRScheduler:
 
     def _now(self) -> list:
         """The rates as they are; a `get_lr` that is called by hand warns."""
-        self._warn_by_hand(4)
+        self._warn_by_hand()
         return group_values(self.optimizer, "lr")
 
-    def _warn_by_hand(self, stacklevel: int = 3) -> None:
+    def _warn_by_hand(self) -> None:
         if not self._get_lr_called_within_step:
-            warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
-                 stacklevel + 1)
+            warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.")

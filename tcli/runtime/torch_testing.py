@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 from ..engine import dtypes
 from ..engine.registry import T
+from ..engine.warn import warn
 from ..errors import ArgumentError, BadValue
 
 
@@ -66,8 +66,8 @@ def _interval(dtype, low: float | None, high: float | None) -> tuple:
     if any(isinstance(value, float) and math.isnan(value) for value in (low, high)):
         raise BadValue(f"`low` and `high` cannot be NaN, but got low={low!r} and high={high!r}")
     if low == high and dtype.category > dtypes.INTEGER:
-        warnings.warn("Passing `low==high` to `torch.testing.make_tensor` for floating or complex types is deprecated since "
-                      "2.1 and will be removed in 2.3. Use `torch.full(...)` instead.", FutureWarning, stacklevel=3)
+        warn("Passing `low==high` to `torch.testing.make_tensor` for floating or complex types is deprecated since "
+             "2.1 and will be removed in 2.3. Use `torch.full(...)` instead.", FutureWarning)
     elif low >= high:
         raise BadValue(f"`low` must be less than `high`, but got {low} >= {high}")
     elif high < least or low >= most:

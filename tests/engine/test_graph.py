@@ -55,7 +55,24 @@ PROGRAMS = {
         "x, a = torch.tensor(0.5, requires_grad=True), torch.tensor(1., requires_grad=True)\n"
         "d, = torch.autograd.grad(x * a, x, create_graph=True)\n"
         "e, = torch.autograd.grad(d, x, create_graph=True, materialize_grads=True)\n"
-        "torch.autograd.grad(e, x, materialize_grads=True)[0].item()", 0.0)}
+        "torch.autograd.grad(e, x, materialize_grads=True)[0].item()", 0.0),
+    "inputs of nodes are those of PyTorch": (
+        "import torch.nn.functional as F\na = torch.ones(2, requires_grad=True)\n"
+        "def inputs(t): return [f and f.name().split(':')[-1] for f, _ in t.grad_fn.next_functions]\n"
+        "[inputs(t) for t in (2 / a, 2 - a, 2 * a, 2 ** a, a % 2, a % torch.ones(2), a.clamp(0, 1), a.masked_fill(a > 1, 0),\n"
+        " a.gather(0, torch.tensor([0])), torch.where(a > 0, a, 0.), F.embedding(torch.tensor([0]), a[:, None]),\n"
+        " F.cross_entropy(a[None], torch.tensor([1])), F.l1_loss(a, a * 2))]",
+        [["ReciprocalBackward0", None], ["AccumulateGrad"], ["AccumulateGrad", None], ["AccumulateGrad"], ["AccumulateGrad"],
+         ["AccumulateGrad", None], ["AccumulateGrad"], ["AccumulateGrad"], ["AccumulateGrad"], ["AccumulateGrad", None],
+         ["UnsqueezeBackward0"], ["LogSoftmaxBackward0"], ["AbsBackward0"]]),
+    "what is not saved may be written over": (
+        "leaf = torch.ones(2, 2, requires_grad=True); x = leaf * 2; w = 1 / x; s = leaf[0] * 2\n"
+        "v = leaf.select_scatter(s, 0, 0); s += 1; u = torch.erfinv(leaf / 2); u.mul_(0); x += 1\n"
+        "w.sum().backward(); v.sum().backward(); u.sum().backward(); leaf.grad.tolist()", [[1.5, 1.5], [0.5, 0.5]]),
+    "pooling keeps its input and not the maxima": (
+        "import torch.nn.functional as F\nx = torch.arange(16.).view(1, 1, 4, 4).requires_grad_()\n"
+        "y = F.relu(F.max_pool2d(x, 2), inplace=True); F.adaptive_max_pool2d(x, 1).mul_(3).sum().backward()\n"
+        "y.sum().backward(); x.grad.flatten().tolist()", [0.0] * 5 + [1.0, 0.0, 1.0] + [0.0] * 5 + [1.0, 0.0, 4.0])}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -7,6 +7,7 @@ import math
 from ...engine.autograd import no_grad
 from ...engine.registry import T, paths
 from ...engine.tensor import Tensor, tensor
+from ...engine.warn import warn
 from ...errors import EngineError
 
 
@@ -53,20 +54,16 @@ def clip_grad_norm_(parameters, max_norm: float, norm_type: float = 2.0, error_i
 def _listed(parameters) -> list:
     found = list(parameters)
     if not found and type(parameters).__name__ == "generator":
-        import warnings
-
-        warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", UserWarning,
-                      stacklevel=4)
+        warn("`parameters` is an empty generator, no gradient clipping will occur.")
     return found
 
 
 def clip_grad_norm(parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
                    foreach=None):
     """The old name of `clip_grad_norm_`."""
-    import warnings
 
-    warnings.warn("`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
-                  FutureWarning, stacklevel=2)
+    warn("`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
+         FutureWarning)
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 

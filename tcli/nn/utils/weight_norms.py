@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...engine.autograd import no_grad
 from ...engine.registry import T
 from ...engine.tensor import Parameter
+from ...engine.warn import warn
 from ...errors import BadValue, EngineError
 from .._make import F
 
@@ -117,11 +118,10 @@ class _FromOldVersion:
 
 def weight_norm(module, name: str = "weight", dim: int | None = 0):
     """Splits a weight into length and direction; returns the module."""
-    import warnings
 
-    warnings.warn("`torch.nn.utils.weight_norm` is deprecated in favor of "
-                  "`torch.nn.utils.parametrizations.weight_norm`.",
-                  FutureWarning, stacklevel=2)
+    warn("`torch.nn.utils.weight_norm` is deprecated in favor of "
+         "`torch.nn.utils.parametrizations.weight_norm`.",
+         FutureWarning)
     _check_fresh(module, WeightNorm, name, "weight_norm")
     hook = WeightNorm(name, dim)
     weight = getattr(module, name)
