@@ -47,8 +47,8 @@ def dtype_of(t) -> dtypes.dtype:
 
 
 def compiled(method):
-    """A decorator: does the common case of a method in compiled code, where there is some."""
-    way = native.reading(method.__name__, method)
+    """A decorator: does the common case of a method, or a maker of tensors, in compiled code where there is some."""
+    way = native.reading(method.__name__, method) or native.creating(method.__name__, method)
     return update_wrapper(way, method) if way else method
 
 

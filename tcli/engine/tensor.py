@@ -670,6 +670,7 @@ def _native(array: np.ndarray) -> np.ndarray:
     return found
 
 
+@compiled
 def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_memory: bool = False):
     """A new tensor from numbers, nested sequences, arrays or tensors; always a copy, always a leaf."""
     d = dtypes.as_dtype(dtype) if dtype is not None else None

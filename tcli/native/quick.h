@@ -60,6 +60,9 @@ typedef struct {
 
 extern Engine engine;
 
+/* Where the slot `name` lies in the instances of a class with __slots__; -1 with an error where there is none. (engine.c) */
+isize offset_of(PyTypeObject *type, const char *name);
+
 #define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
 
 INLINE bool is_set(isize offset) { return SLOT(engine.state, offset) != Py_False; } /* a mode of `state` */
@@ -224,6 +227,9 @@ bool note_in_root(Fields *root, PyObject *t);
 
 /* The array of a small tensor that views may be taken of. */
 PyArrayObject *viewed_array(PyObject *x);
+
+/* A view of the memory of `a`: these sizes and strides, from `data` on. */
+PyObject *view_at(PyArrayObject *a, int n, npy_intp *dims, npy_intp *strides, char *data);
 
 PyObject *call_view(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names);
 

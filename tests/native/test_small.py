@@ -73,6 +73,20 @@ a.T|e.T|c.T|torch.cat([a, b])|torch.stack([a, b], 1)|torch.cat([a, r[None]], 0)|
 torch.cat([a, b], dim=-1)|torch.stack([a, r])|a.split(2, 1)|a.split(9)|a.chunk(9)|a.chunk(0)|a.split(0)|a.chunk(2, -1)
 a.unbind(-1)|a.unbind(dim=1)|a.split([1, 2])|a.split(-1)|i.unbind()|a.shape|a.shape[0]|a.shape[1:]|a.shape[-1]
 a.shape[7]|e.shape|z.shape
+r.expand(2, 4)|r.expand(2, -1)|r.expand((3, 4))|r.expand(a.shape)|z.expand(2, 2)|a[:, :1].expand(3, 4)|a.t().expand(2, 4, 3)
+r.expand(4)|r.expand(5)|r.expand(-1, 4)|a.expand(4)|r.expand(-2, 4)|r.expand(2.0, 4)|r.expand()|e.expand(2, 0, 4)|r.expand(0, 4)
+a[:1].expand(0, 4)|torch.broadcast_to(r, (2, 4))|r.half().expand(2, 4)|(a * 1j).expand(2, 3, 4)|a.expand(1, 3, 4)
+a[:, :1].expand(-1, 2)|a.expand(True, 3, 4)|r.expand(2 ** 40, 2 ** 40, 4)|m.expand(2, 3, 4)|r.expand(size=(2, 4))
+torch.tensor(2.0)|torch.tensor(3)|torch.tensor(True)|torch.tensor(1j)|torch.tensor(2 ** 70)|torch.tensor(1e300)
+torch.tensor(-0.0)|torch.tensor(2, dtype=torch.float64)|torch.tensor(2.5, dtype=torch.int64)
+torch.tensor(True, dtype=torch.int64)
+torch.tensor(2, dtype=torch.bool)|torch.tensor(2, dtype=torch.float16)|torch.tensor(2.0, requires_grad=True) * 2
+torch.tensor(2, requires_grad=True)|torch.tensor([1.0, 2.0])|torch.tensor([[1, 2], [3, 4]])|torch.tensor([])|torch.tensor(())
+torch.tensor([1, 2.5, True])|torch.tensor([1, [2]])|torch.tensor("x")|torch.tensor(None)|torch.tensor([a[0, 0], 1.0])
+torch.tensor(a)|torch.tensor([1.0], requires_grad=True) + 1|torch.tensor([1, 2], dtype=torch.float32)|torch.tensor()
+torch.tensor(1, 2)|torch.tensor(data=1)|torch.tensor([2 ** 63 - 1, -2 ** 63])|torch.tensor([2 ** 63])|torch.tensor(()) + 1
+torch.tensor(1, device="cpu")
+torch.tensor([1], dtype=int)|torch.tensor(1, nonsense=2)|torch.tensor(1, dtype=None)|torch.tensor(range(3))
 """.replace("\n", "|").strip("|").split("|")
 
 
