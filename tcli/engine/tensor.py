@@ -501,6 +501,7 @@ class Tensor(Fields):
             raise BadValue(f"invalid type: '{dtype.__name__}'")
         return self.to(getattr(dtype, "dtype", dtype))
 
+    @compiled
     def to(self, *args, dtype=None, device=None, non_blocking: bool = False, copy: bool = False, memory_format=None,
            other=None):
         """This tensor with another dtype, on another device, or like another tensor; itself if nothing changes."""

@@ -38,5 +38,6 @@ PyObject *with_gradient(PyObject *t, bool needs);
 
 PyObject *call_tensor(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names); /* (lists.c) */
 PyObject *call_linspace(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names);
+PyObject *call_to(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names); /* (casts.c) */
 
 #endif

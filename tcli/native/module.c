@@ -43,6 +43,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         fields_methods,
         builtins_methods,
         fresh_methods,
+        casts_methods,
         values_methods,
         nodes_methods,
         engine_methods,

@@ -106,6 +106,7 @@ extern PyMethodDef attention_methods[];
 extern PyMethodDef fields_methods[];
 extern PyMethodDef builtins_methods[];
 extern PyMethodDef fresh_methods[];
+extern PyMethodDef casts_methods[];
 extern PyMethodDef values_methods[];
 extern PyMethodDef nodes_methods[];
 extern PyMethodDef engine_methods[];

@@ -1,6 +1,6 @@
 /* What programs ask of a tensor: its sizes, its dtype, its numbers. Each function does the common case, a tensor whose array is
    NumPy's, and leaves the rest, errors included, to the method in Python that it was made with. */
-#include "quick.h"
+#include "fresh.h"
 
 #define DIMS 4      /* of shapes that are looked up by their sizes */
 #define SHAPES 256
@@ -195,7 +195,7 @@ static const struct {
     const char *name;
     vectorcallfunc call;
 } readers[] = {{"item", call_item}, {"__float__", call_as_float}, {"__bool__", call_truth}, {"tolist", call_tolist}, {"dim", call_dim},
-               {"numel", call_numel}, {"__len__", call_length}, {"size", call_size}, {"detach", call_detach}, {"numpy", call_numpy}};
+               {"numel", call_numel}, {"__len__", call_length}, {"size", call_size}, {"detach", call_detach}, {"numpy", call_numpy}, {"to", call_to}};
 
 static PyObject *reading(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
