@@ -48,6 +48,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         nodes_methods,
         engine_methods,
         pointwise_methods,
+        power_methods,
         clamp_methods,
         writes_methods,
         options_methods,

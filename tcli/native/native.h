@@ -111,6 +111,7 @@ extern PyMethodDef values_methods[];
 extern PyMethodDef nodes_methods[];
 extern PyMethodDef engine_methods[];
 extern PyMethodDef pointwise_methods[];
+extern PyMethodDef power_methods[];
 extern PyMethodDef clamp_methods[];
 extern PyMethodDef writes_methods[];
 extern PyMethodDef options_methods[];

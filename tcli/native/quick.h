@@ -228,6 +228,9 @@ bool note_in_root(Fields *root, PyObject *t);
 /* The array of a small tensor that views may be taken of. */
 PyArrayObject *viewed_array(PyObject *x);
 
+/* a[(*entries, ...)]; NULL, with or without an error, for entries that are no integers, slices or None, or do not fit. */
+PyObject *region_of(PyArrayObject *a, PyObject *const *entries, isize n);
+
 /* A view of the memory of `a`: these sizes and strides, from `data` on. */
 PyObject *view_at(PyArrayObject *a, int n, npy_intp *dims, npy_intp *strides, char *data);
 

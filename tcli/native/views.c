@@ -222,8 +222,7 @@ static bool take_entry(Region *region, PyArrayObject *a, PyObject *entry) {
     return true;
 }
 
-/* a[(*entries, ...)]; NULL, with or without an error, for entries that are no integers, slices or None, or do not fit. */
-static PyObject *region_of(PyArrayObject *a, PyObject *const *entries, isize n) {
+PyObject *region_of(PyArrayObject *a, PyObject *const *entries, isize n) {
     Region region = {.data = PyArray_BYTES(a)};
     if (PyArray_NDIM(a) > MOST_DIMS) return NULL;
     for (isize i = 0; i < n; i++)
