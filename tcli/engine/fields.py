@@ -63,10 +63,10 @@ stored_array = Fields._a  # the descriptor: what a subclass makes of `_a` does n
 _members = [member for member in vars(Fields).values() if type(member) is MemberDescriptorType]
 
 
-def shared_builtin(builtin, fn, of_numbers: bool = False):
+def shared_builtin(builtin, fn, signature: str):
     """`fn`, which serves tensors and plain values, with the builtin in its place for what are certainly plain ones."""
-    way = native.shared_builtin(builtin, of_numbers, fn)
-    return update_wrapper(way, fn) if way else fn
+    name = builtin.__name__
+    return native.shared_builtin(name, f"{name}{signature}\n--\n\n{fn.__doc__}", builtin, fn) or fn
 
 
 def has_array(t) -> bool:

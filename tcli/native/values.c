@@ -64,14 +64,33 @@ PyObject *get_shape(PyObject *self, void *nothing) {
     return PyArray_CheckExact(a) ? size_of_array((PyArrayObject *)a) : size_from(PyObject_GetAttrString(a, "shape"));
 }
 
+/* The dtypes of NumPy's own, by their numbers, as they come up. */
+static struct {
+    PyArray_Descr *of_numpy;
+    PyObject *dtype;
+} known_dtypes[NPY_VOID];
+
+static PyObject *dtype_of_array(PyArrayObject *a) {
+    PyArray_Descr *d = PyArray_DESCR(a);
+    int type = d->type_num;
+    if (type < NPY_VOID && known_dtypes[type].of_numpy == d) return known_dtypes[type].dtype;
+    PyObject *found = engine.dtypes ? PyDict_GetItemWithError(engine.dtypes, (PyObject *)d) : NULL;
+    if (found && type < NPY_VOID && !known_dtypes[type].of_numpy) {
+        known_dtypes[type].of_numpy = (PyArray_Descr *)Py_NewRef((PyObject *)d);
+        known_dtypes[type].dtype = Py_NewRef(found);
+    }
+    return found;
+}
+
 PyObject *get_dtype(PyObject *self, void *nothing) {
     Fields *t = (Fields *)self;
     (void)nothing;
-    if (!is_bound() && PyErr_Occurred()) return NULL;
+    bool plain = t->a && PyArray_CheckExact(t->a) && t->half_complex == Py_False;
+    PyObject *found = plain ? dtype_of_array((PyArrayObject *)t->a) : NULL;
+    if (found) return Py_NewRef(found);
+    if (PyErr_Occurred() || (!is_bound() && PyErr_Occurred())) return NULL;
     if (!t->a || !engine.dtypes) return PyErr_Format(PyExc_AttributeError, "dtype");
-    bool plain = PyArray_CheckExact(t->a) && t->half_complex == Py_False;
-    PyObject *found = plain ? PyDict_GetItemWithError(engine.dtypes, (PyObject *)PyArray_DESCR((PyArrayObject *)t->a)) : NULL;
-    return found ? Py_NewRef(found) : PyErr_Occurred() ? NULL : PyObject_CallOneArg(engine.dtype_of, self);
+    return PyObject_CallOneArg(engine.dtype_of, self);
 }
 
 /* ---------------------------------------------------------------- numbers */
