@@ -39,6 +39,20 @@ class PlainFields:
         """The dtype."""
         return dtype_of(self)
 
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return self._a.ndim
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient is wanted."""
+        return self._rg
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
 
 def dtype_of(t) -> dtypes.dtype:
     """The dtype of a tensor."""

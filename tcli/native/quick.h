@@ -33,6 +33,9 @@ extern PyTypeObject Fields_Type;
 
 PyObject *get_shape(PyObject *self, void *nothing); /* (values.c) */
 PyObject *get_dtype(PyObject *self, void *nothing);
+PyObject *get_ndim(PyObject *self, void *nothing);
+PyObject *get_requires_grad(PyObject *self, void *nothing);
+int set_requires_grad(PyObject *self, PyObject *value, void *nothing);
 
 /* What the engine tells of itself, once (`bind_engine`). */
 typedef struct {

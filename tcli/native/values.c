@@ -93,6 +93,22 @@ PyObject *get_dtype(PyObject *self, void *nothing) {
     return PyObject_CallOneArg(engine.dtype_of, self);
 }
 
+PyObject *get_ndim(PyObject *self, void *nothing) {
+    PyObject *a = ((Fields *)self)->a;
+    (void)nothing;
+    if (!a) return PyErr_Format(PyExc_AttributeError, "ndim");
+    return PyArray_CheckExact(a) ? PyLong_FromLong(PyArray_NDIM((PyArrayObject *)a)) : PyObject_GetAttrString(a, "ndim");
+}
+
+PyObject *get_requires_grad(PyObject *self, void *nothing) { return (void)nothing, Py_NewRef(((Fields *)self)->rg); }
+
+int set_requires_grad(PyObject *self, PyObject *value, void *nothing) {
+    (void)nothing;
+    PyObject *done = value ? PyObject_CallMethod(self, "requires_grad_", "O", value) : PyErr_Format(PyExc_AttributeError, "requires_grad");
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
 /* ---------------------------------------------------------------- numbers */
 
 /* The array of a tensor that is the only argument; NULL for any other call. */
@@ -135,6 +151,13 @@ static PyObject *as_float(PyObject *t, PyArrayObject *a) {
 }
 READ(a, as_float)
 
+static PyObject *as_int(PyObject *t, PyArrayObject *a) {
+    PyObject *number = item(t, a), *value = number ? PyNumber_Long(number) : NULL;
+    Py_XDECREF(number);
+    return value;
+}
+READ(a, as_int)
+
 static PyObject *truth(PyObject *t, PyArrayObject *a) {
     PyObject *number = item(t, a);
     if (!number) return NULL;
@@ -173,6 +196,25 @@ READ(a, numel)
 static PyObject *length(PyObject *t, PyArrayObject *a) { return (void)t, PyArray_NDIM(a) ? PyLong_FromSsize_t(PyArray_DIM(a, 0)) : NULL; }
 READ(a, length)
 
+/* Without the strides that NumPy leaves at 0, or has for empty arrays. */
+static PyObject *stride(PyObject *t, PyArrayObject *a) {
+    (void)t;
+    int n = PyArray_NDIM(a);
+    for (int d = 0; d < n; d++)
+        if (!PyArray_DIM(a, d) || !PyArray_STRIDE(a, d)) return NULL;
+    PyObject *strides = PyTuple_New(n);
+    for (int d = 0; strides && d < n; d++) {
+        PyObject *each = PyLong_FromSsize_t(PyArray_STRIDE(a, d) / PyArray_ITEMSIZE(a));
+        if (each) PyTuple_SET_ITEM(strides, d, each);
+        else Py_CLEAR(strides);
+    }
+    return strides;
+}
+READ(a, stride)
+
+static PyObject *is_contiguous(PyObject *t, PyArrayObject *a) { return (void)t, PyBool_FromLong(PyArray_IS_C_CONTIGUOUS(a)); }
+READ(a, is_contiguous)
+
 static PyObject *call_size(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     isize n = PyVectorcall_NARGS(nargsf);
     PyArrayObject *a = (n == 1 || n == 2) && !names && is_ready(args[0]) ? array_of(args[0]) : NULL;
@@ -196,6 +238,12 @@ static PyObject *detach(PyObject *t, PyArrayObject *a) {
 }
 READ(a, detach)
 
+static PyObject *contiguous(PyObject *t, PyArrayObject *a) { return PyArray_IS_C_CONTIGUOUS(a) ? Py_NewRef(t) : NULL; }
+READ(a, contiguous)
+
+static PyObject *cpu(PyObject *t, PyArrayObject *a) { return (void)a, Py_NewRef(t); }
+READ(a, cpu)
+
 /* The array itself, of which it is known that its memory left. */
 static PyObject *numpy(PyObject *t, PyArrayObject *a) {
     bool takes = ((Fields *)t)->rg != Py_True && PyDict_GET_SIZE(engine.readers) == 0 && PyArray_DESCR(a)->kind != 'V';
@@ -213,8 +261,12 @@ READ(a, numpy)
 static const struct {
     const char *name;
     vectorcallfunc call;
-} readers[] = {{"item", call_item}, {"__float__", call_as_float}, {"__bool__", call_truth}, {"tolist", call_tolist}, {"dim", call_dim},
-               {"numel", call_numel}, {"__len__", call_length}, {"size", call_size}, {"detach", call_detach}, {"numpy", call_numpy}, {"to", call_to}};
+} readers[] = {
+    {"item", call_item}, {"__float__", call_as_float}, {"__int__", call_as_int}, {"__bool__", call_truth}, {"tolist", call_tolist},
+    {"dim", call_dim}, {"numel", call_numel}, {"__len__", call_length}, {"size", call_size}, {"stride", call_stride},
+    {"is_contiguous", call_is_contiguous}, {"contiguous", call_contiguous}, {"cpu", call_cpu}, {"detach", call_detach},
+    {"numpy", call_numpy}, {"to", call_to},
+};
 
 static PyObject *reading(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import native
 from ..engine import dispatch, dtypes
 from ..engine.args import wrap_dim
 from ..engine.callables import short_way
@@ -104,6 +105,11 @@ def contiguous(x, memory_format: "any" = None):
     if memory_format is not None and memory_format is not contiguous_format:
         return x if x.is_contiguous(memory_format) else T.clone(x, memory_format=memory_format)
     return x if x._a.flags.c_contiguous else T.clone(x, memory_format=contiguous_format)
+
+
+@short_way("contiguous")
+def _quick_contiguous(o, slow):
+    return native.reading("contiguous", slow) or slow
 
 
 # ---------------------------------------------------------------- views

@@ -118,6 +118,13 @@ n.double()|z.long()|e.long()|a.t().double()|a[:, ::2].long()|a.to(torch.float64)
 a.to(torch.float16)|a.to(dtype=torch.float64)|a.to(torch.float32, copy=True)|a.to(3)|a.to("x")|a.to(None)|a.float(1)
 (a * 1e30).double().float()|d.to(torch.float32)|a.float(memory_format=torch.contiguous_format)
 a.double(memory_format=torch.preserve_format)|a.to(torch.float64, True)|(i - 300).bool()
+a.stride()|a.stride(1)|a.stride(5)|e.stride()|a.t().stride()|a[:, :1].stride()|r.expand(2, 4).stride()|z.stride()
+a.is_contiguous()|a.ndim
+a.t().is_contiguous()|a.is_contiguous(memory_format=torch.channels_last)|a.contiguous() is a|a.t().contiguous()|a.cpu() is a
+a.contiguous(memory_format=torch.channels_last)|a.to("cpu") is a|a.to("cuda")|a.ndim|z.ndim|a.requires_grad|c.requires_grad
+int(a)|e.ndim
+int(m[0, 0])|int(i[0, 1])|int(n[0, 0])|int(n[0, 1])|int(z.half())|int(torch.tensor(-2.7))|int(a * 1j)
+a.to(torch.device("cpu")) is a
 """.replace("\n", "|").strip("|").split("|")
 
 
