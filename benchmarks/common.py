@@ -15,16 +15,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
-from textwrap import indent
 from time import perf_counter, process_time, sleep
 
 ROOT = Path(__file__).parent.parent
 CONTESTANTS = ("tcli", "numpy", "torch", "jax")
 MODULES = ("elementwise", "small", "language", "reductions", "linalg", "gather", "nn", "steps", "memory", "start")
 PAUSE = 0.03  # before a sample: threads of the contestant before look for work for some time before they sleep
-SAMPLE_SECONDS = 0.03  # a sample repeats its call until it took about this long
+SAMPLE_SECONDS = 0.03  # a sample repeats its work until it took about this long
+WARM_UP, MOST_TIMES = 100, 100_000  # how often, to find out how long work of microseconds takes; at most, in a sample
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Case:
     tiny: tuple = ()
     bounds: tuple = ()  # (contestants, highest ratio): what tcli should stay below of the fastest of them
     kind: str = "time"
+    repeats: bool = False  # whether builders return a function of the number of times, which counts them itself
 
     def builder(self, contestant: str) -> Callable | None:
         """How a contestant does the work; None where it takes no part."""
@@ -97,41 +99,49 @@ def integers(high: int, *shape: int, seed: int = 0):
     return np.random.default_rng(seed).integers(0, high, shape)
 
 
-def sample(call: Callable, repeats: int, clock: Callable[[], float] = perf_counter) -> float:
-    """Seconds per call."""
-    start = clock()
-    for _ in range(repeats):
+def repeat(call: Callable, times: int) -> None:
+    """Calls a function that many times, each time until its result is there."""
+    for _ in range(times):
         settle(call())
-    return (clock() - start) / repeats
+
+
+def sample(run: Callable[[int], object], times: int, clock: Callable[[], float] = perf_counter) -> float:
+    """Seconds for one time of `run`, which does its work a number of times."""
+    start = clock()
+    run(times)
+    return (clock() - start) / times
 
 
 def serve(contestant: str, threads: int, tiny: bool) -> None:
     """Reads commands from stdin, one JSON list a line, and answers each with one line."""
     answers, sys.stdout = sys.stdout, sys.stderr
     module = load(contestant, threads)
-    calls: dict[str, Callable] = {}
+    runs: dict[str, Callable] = {}
     for line in sys.stdin:
         command, *rest = json.loads(line)
         try:
-            answer = _obey(command, rest, module, contestant, calls, tiny)
+            answer = _obey(command, rest, module, contestant, runs, tiny)
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"[:300]}
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _obey(command: str, rest: list, module, contestant: str, calls: dict, tiny: bool):
+def _obey(command: str, rest: list, module, contestant: str, runs: dict, tiny: bool):
     if command == "prepare":
         which, name = rest
-        calls.clear()
+        runs.clear()
         case = find_case(which, name)
-        calls["call"] = case.builder(contestant)(module, *(case.tiny if tiny else case.n))
-        sample(calls["call"], 1)
-        took = sample(calls["call"], 1)
-        return max(1, min(1000, int(SAMPLE_SECONDS / max(took, 1e-7))))
+        call = case.builder(contestant)(module, *(case.tiny if tiny else case.n))
+        run = runs["run"] = call if case.repeats else partial(repeat, call)
+        sample(run, 1)
+        took = sample(run, 1)
+        if took < SAMPLE_SECONDS / WARM_UP:
+            took = sample(run, WARM_UP)
+        return max(1, min(MOST_TIMES, int(SAMPLE_SECONDS / took)))
     if command == "sample":
-        repeats, busy = rest
+        times, busy = rest
         sleep(PAUSE)
-        return sample(calls["call"], repeats, process_time if busy else perf_counter)
+        return sample(runs["run"], times, process_time if busy else perf_counter)
     return versions(contestant, module)
 
 
@@ -156,21 +166,26 @@ def cases_of(which: str) -> list[Case]:
 
 
 def from_text(name: str, setup: str, stmt: str, target: float) -> Case:
-    """The case of a program: `setup` runs once, `stmt` is timed; tcli compiles both as it compiles programs."""
-    program = f"{setup}\ndef timed_call():\n{indent(stmt, ' ' * 4)}\n"
+    """The case of a program: `setup` runs once, `stmt` is timed; tcli compiles both as it compiles programs.
+
+    The program repeats the statement itself, for many take less time than a call of the function they stand in.
+    """
+    from .small import loop
+
+    program = loop(setup, stmt)
 
     def tcli(_module):
         from tcli import Session
 
         session = Session()
         session.run(program)
-        return session["timed_call"]
+        return session["_run"]
 
     def torch(_module):
         scope: dict = {}
         exec(program, scope)
-        return scope["timed_call"]
-    return Case(name, tcli=tcli, torch=torch, bounds=((("torch",), target),))
+        return scope["_run"]
+    return Case(name, tcli=tcli, torch=torch, bounds=((("torch",), target),), repeats=True)
 
 
 def find_case(which: str, name: str) -> Case:
@@ -228,17 +243,17 @@ def measure(workers: dict[str, Worker], which: str, case: Case, rounds: int, bus
 
     On a `busy` machine the minimum of the processor time, which means something for one thread only.
     """
-    repeats = {}
+    counts = {}
     for name, worker in workers.items():
         if case.builder(name) is None:
             continue
         try:
-            repeats[name] = worker.ask("prepare", which, case.name)
+            counts[name] = worker.ask("prepare", which, case.name)
         except RuntimeError as error:
             print(f"  {case.name}: {error}", file=sys.stderr)
-    times: dict[str, list[float]] = {name: [] for name in repeats}
+    times: dict[str, list[float]] = {name: [] for name in counts}
     for _ in range(rounds):
-        for name, n in repeats.items():
+        for name, n in counts.items():
             times[name].append(workers[name].ask("sample", n, busy))
     return {name: (min if busy else median)(found) for name, found in times.items()}
 

@@ -138,7 +138,7 @@ def script():
 
 def loop(setup: str, stmt: str) -> str:
     """A program that binds `_run(n)`: n times the statement."""
-    return f"{setup}\ndef _run(n):\n    for _ in range(n):\n{indent(stmt, ' ' * 8)}\n"
+    return f"{setup}\ndef _run(n=1):\n    for _ in range(n):\n{indent(stmt, ' ' * 8)}\n"
 
 
 def contestants(case: dict):

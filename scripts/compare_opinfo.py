@@ -11,8 +11,8 @@ Run it with a Python that has torch and tcli's dependencies, tcli on the path:
 
 For each sample the call is made in both libraries on the same bits and compared: `value` (also shape, dtype,
 structure), `grad` and `gradgrad` (the same random cotangents), `method`, `inplace` (also its gradient), `out` (also its
-warning), `alias` (whose memory results share, their strides there, versions), `saved` (with --saved), `error` (the class that PyTorch raises),
-`message` (its text), `crash` (no error of tcli's own), `missing` (no such operator), `slow`.
+warning), `alias` (whose memory results share, their strides there, versions), `saved` (with --saved), `error`
+(the class that PyTorch raises), `message` (its text), `crash` (no error of tcli's own), `missing` (no such operator), `slow`.
 
 Values may differ by what PyTorch's own tests allow (`torch.testing.assert_close` for the dtype, or the operator's
 `toleranceOverride` where that is wider); gradients, which gather more roundings, by `LOOSE` of `opinfo/values.py`.

@@ -159,7 +159,7 @@ class Comparison:
             position += 1
 
     def written(self, library, call, arguments, kind: type, position: int) -> tuple:
-        """What was written to, the error of the backward pass (not that of the writing), and whether there is more to write to."""
+        """What was written to, the error of the backward pass after it, and whether there is more to write to."""
         result = seeded(library, call, *arguments)
         roots = [t for t in flat(result) if isinstance(t, kind) and t.requires_grad]
         leaves = [t for t in leaves_of(arguments, kind) if t.requires_grad]

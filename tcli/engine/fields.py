@@ -39,6 +39,20 @@ class PlainFields:
         """The dtype."""
         return dtype_of(self)
 
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return self._a.ndim
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient is wanted."""
+        return self._rg
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
 
 def dtype_of(t) -> dtypes.dtype:
     """The dtype of a tensor."""
@@ -47,8 +61,8 @@ def dtype_of(t) -> dtypes.dtype:
 
 
 def compiled(method):
-    """A decorator: does the common case of a method in compiled code, where there is some."""
-    way = native.reading(method.__name__, method)
+    """A decorator: does the common case of a method, or a maker of tensors, in compiled code where there is some."""
+    way = native.reading(method.__name__, method) or native.creating(method.__name__, method)
     return update_wrapper(way, method) if way else method
 
 
@@ -63,10 +77,10 @@ stored_array = Fields._a  # the descriptor: what a subclass makes of `_a` does n
 _members = [member for member in vars(Fields).values() if type(member) is MemberDescriptorType]
 
 
-def shared_builtin(builtin, fn, of_numbers: bool = False):
+def shared_builtin(builtin, fn, signature: str):
     """`fn`, which serves tensors and plain values, with the builtin in its place for what are certainly plain ones."""
-    way = native.shared_builtin(builtin, of_numbers, fn)
-    return update_wrapper(way, fn) if way else fn
+    name = builtin.__name__
+    return native.shared_builtin(name, f"{name}{signature}\n--\n\n{fn.__doc__}", builtin, fn) or fn
 
 
 def has_array(t) -> bool:

@@ -97,10 +97,6 @@ class Tensor(Fields):
     def device(self) -> Device:
         return CPU if type(self._a) is np.ndarray else device_of(self._a)
 
-    @property
-    def ndim(self) -> int:
-        return self._a.ndim
-
     @compiled
     def dim(self) -> int:
         return self._a.ndim
@@ -112,14 +108,6 @@ class Tensor(Fields):
         return self._a.size
 
     nelement = numel
-
-    @property
-    def requires_grad(self) -> bool:
-        return self._rg
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        self.requires_grad_(value)
 
     @property
     def grad_fn(self):
@@ -194,6 +182,7 @@ class Tensor(Fields):
     def is_neg(self) -> bool:
         return False
 
+    @compiled
     def stride(self, dim: int | None = None):
         itemsize = self._a.dtype.itemsize
         strides = tuple(s // itemsize for s in self._a.strides)
@@ -212,6 +201,7 @@ class Tensor(Fields):
     def data_ptr(self) -> int:
         return address(self._a)
 
+    @compiled
     def is_contiguous(self, memory_format=None) -> bool:
         if memory_format is channels_last or memory_format is channels_last_3d:
             n = 4 if memory_format is channels_last else 5
@@ -345,6 +335,7 @@ class Tensor(Fields):
             value = value.real
         return float(value)
 
+    @compiled
     def __int__(self) -> int:
         value = self._number()
         if type(value) is complex:
@@ -501,6 +492,7 @@ class Tensor(Fields):
             raise BadValue(f"invalid type: '{dtype.__name__}'")
         return self.to(getattr(dtype, "dtype", dtype))
 
+    @compiled
     def to(self, *args, dtype=None, device=None, non_blocking: bool = False, copy: bool = False, memory_format=None,
            other=None):
         """This tensor with another dtype, on another device, or like another tensor; itself if nothing changes."""
@@ -537,6 +529,7 @@ class Tensor(Fields):
                 t._node._name = "ToCopyBackward0"
         return t
 
+    @compiled
     def cpu(self):
         return self.to(CPU)
 
@@ -670,6 +663,7 @@ def _native(array: np.ndarray) -> np.ndarray:
     return found
 
 
+@compiled
 def tensor(data, *, dtype=None, device=None, requires_grad: bool = False, pin_memory: bool = False):
     """A new tensor from numbers, nested sequences, arrays or tensors; always a copy, always a leaf."""
     d = dtypes.as_dtype(dtype) if dtype is not None else None

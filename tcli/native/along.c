@@ -7,7 +7,7 @@
    Whatever is read may be cut anywhere. Writers keep to themselves what can meet: all elements along `dim`, in order, so
    that additions round as if one thread had made them, and the last of several values for one place stays. Two threads
    that write to one cache line wait for each other longer than they work, so each keeps to a stretch of its own. */
-#include "native.h"
+#include "quick.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -297,29 +297,33 @@ static bool walk(Along *a, block_fn fn) {
 
 /* ---------------------------------------------------------------- the functions */
 
-static PyObject *along(PyObject *x_, PyObject *index_, PyObject *dim_, PyObject *other_, char how) {
+/* Whether it is done: not for arrays that it does not take, nor where an index is out of range. */
+static bool along(PyObject *x_, PyObject *index_, long dim, PyObject *other_, char how) {
     PyArrayObject *x = strided_array(x_), *index = strided_array(index_), *other = strided_array(other_);
-    if (!x || !index || !other || PyArray_TYPE(index) != NPY_INT64) Py_RETURN_FALSE;
+    if (!x || !index || !other || PyArray_TYPE(index) != NPY_INT64) return false;
     bool writes = how != 't';
     PyArrayObject *written = writes ? x : other;
-    long dim = PyLong_AsLong(dim_);
-    if (dim == -1 && PyErr_Occurred()) return NULL;
     Along a = {0};
-    if (!dims_of(&a, x, index, other, (int)dim) || !same_dtype(x, other)) Py_RETURN_FALSE;
-    if (!PyArray_ISCARRAY(written) || touches(written, index) || touches(written, writes ? other : x)) Py_RETURN_FALSE;
+    if (!dims_of(&a, x, index, other, (int)dim) || !same_dtype(x, other)) return false;
+    if (!PyArray_ISCARRAY(written) || touches(written, index) || touches(written, writes ? other : x)) return false;
     isize item = PyArray_ITEMSIZE(x);
     a.line = how == 't' || how == '=' ? mover(writes, item) : combiner(how, PyArray_TYPE(x));
-    if (!a.line) Py_RETURN_FALSE;
-    if (PyArray_SIZE(index) == 0) Py_RETURN_TRUE;
+    if (!a.line) return false;
+    if (PyArray_SIZE(index) == 0) return true;
     walk_of(&a, x, index, other, (int)dim, writes);
     cut(&a, writes, !a.dims[a.n_dims - 1].x, item);
-    return PyBool_FromLong(walk(&a, !writes && is_of_rows(&a, item) ? read_rows : walk_block));
+    return walk(&a, !writes && is_of_rows(&a, item) ? read_rows : walk_block);
+}
+
+static PyObject *answer(PyObject *x, PyObject *index, PyObject *dim_, PyObject *other, char how) {
+    long dim = PyLong_AsLong(dim_);
+    return dim == -1 && PyErr_Occurred() ? NULL : PyBool_FromLong(along(x, index, dim, other, how));
 }
 
 static PyObject *take_along(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
     if (n != 4) return PyErr_Format(PyExc_TypeError, "take_along(x, index, dim, out)");
-    return along(args[0], args[1], args[2], args[3], 't');
+    return answer(args[0], args[1], args[2], args[3], 't');
 }
 
 static PyObject *place_along(PyObject *self, PyObject *const *args, Py_ssize_t n) {
@@ -328,10 +332,43 @@ static PyObject *place_along(PyObject *self, PyObject *const *args, Py_ssize_t n
     if (!how || !strchr("=+*<>", how[0]) || strlen(how) != 1) {
         return PyErr_Format(PyExc_TypeError, "place_along(how, out, index, dim, values): how is one of = + * < >");
     }
-    return along(args[1], args[2], args[3], args[4], how[0]);
+    return answer(args[1], args[2], args[3], args[4], how[0]);
+}
+
+/* ---------------------------------------------------------------- gather of small tensors */
+
+/* x.gather(dim, index); the way has the op. */
+static PyObject *call_gather(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Way *way = (Way *)self;
+    bool fits = PyVectorcall_NARGS(nargsf) == 3 && !names && is_ready(args[0]) && PyLong_CheckExact(args[1]) && is_ready(args[2]);
+    PyArrayObject *a = fits ? array_of(args[0]) : NULL, *index = fits ? array_of(args[2]) : NULL;
+    bool records = a && ((Fields *)args[0])->rg == Py_True && is_set(engine.of_state.grad);
+    if (!a || !index || !takes(way, a) || PyArray_SIZE(index) > engine.small || (records && is_set(engine.of_state.odd)))
+        return go_on(way, args, nargsf, names);
+    int overflow = 0;
+    long dim = PyLong_AsLongAndOverflow(args[1], &overflow);
+    if (dim < 0) dim += PyArray_NDIM(a);
+    PyObject *out = overflow ? NULL : PyArray_SimpleNew(PyArray_NDIM(index), PyArray_DIMS(index), PyArray_TYPE(a));
+    if (out && !along((PyObject *)a, (PyObject *)index, dim, out, 't')) Py_CLEAR(out);
+    PyObject *t = tensor_around(out), *place = t && records ? PyLong_FromLong(dim) : NULL;
+    PyObject *values[] = {args[0], place, args[2], Py_False};
+    bool well = t && (!records || (place && record_values(way->op, values, 4, (Fields *)t, Py_None) == 1));
+    Py_XDECREF(place);
+    if (well) return t;
+    Py_XDECREF(t);
+    return go_on_after_error(way, args, nargsf, names);
+}
+
+static PyObject *gathering(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self;
+    if (n != 2 || Py_TYPE(args[0]) != engine.op) return PyErr_Format(PyExc_TypeError, "gathering(op, slow)");
+    Way *way = new_way(call_gather, args[0], args[1]);
+    if (way) way->any_dtype = true;
+    return (PyObject *)way;
 }
 
 PyMethodDef along_methods[] = {
+    KERNEL(gathering, "gathering(op, slow): the function (x, dim, index) -> x.gather(dim, index)."),
     KERNEL(take_along, "take_along(x, index, dim, out): out = x.gather(dim, index). False, with out spoiled, where an index "
                        "is out of range."),
     KERNEL(place_along, "place_along(how, out, index, dim, values): writes (=), adds (+), multiplies (*), or keeps the larger "

@@ -5,8 +5,7 @@
 
 Engine engine;
 
-/* Where the slot `name` lies in the instances of a class with __slots__; -1 with an error where there is none. */
-static isize offset_of(PyTypeObject *type, const char *name) {
+isize offset_of(PyTypeObject *type, const char *name) {
     PyObject *found = PyDict_GetItemString(type->tp_dict, name);
     if (!found || !PyObject_TypeCheck(found, &PyMemberDescr_Type)) {
         PyErr_Format(PyExc_TypeError, "%s has no slot %s", type->tp_name, name);

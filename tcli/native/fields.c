@@ -30,6 +30,8 @@ static PyMemberDef members[] = {
 static PyGetSetDef properties[] = {
     {"shape", get_shape, NULL, "The sizes of the dims.", NULL},
     {"dtype", get_dtype, NULL, "The dtype.", NULL},
+    {"ndim", get_ndim, NULL, "The number of dims.", NULL},
+    {"requires_grad", get_requires_grad, set_requires_grad, "Whether a gradient is wanted.", NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {0},
 };

@@ -1,7 +1,6 @@
 /* The short ways of ops that make tensors: `zeros`, `ones`, `full`, `eye`, `arange`, `zeros_like`, `ones_like`. */
-#include "quick.h"
+#include "fresh.h"
 
-#define MOST_DIMS 16
 #define MOST_FILLED 1e4 /* a number that fits every dtype of floats */
 
 /* ---------------------------------------------------------------- what new tensors are made of */
@@ -11,8 +10,7 @@ static PyObject *global_of(PyObject *names, PyObject **interned, const char *nam
     return PyDict_GetItemWithError(names, *interned);
 }
 
-/* The dtype of new tensors, borrowed; NULL where they do not lie in NumPy's memory, or something else has to be looked at. */
-static PyObject *default_dtype(void) {
+PyObject *default_dtype(void) {
     static PyObject *sketch, *stack, *cpu, *dtype;
     PyObject *at_work = global_of(engine.device_names, &sketch, "sketch"), *home = global_of(engine.device_names, &cpu, "CPU");
     PyObject *devices = global_of(engine.device_names, &stack, "_default_stack");
@@ -22,8 +20,7 @@ static PyObject *default_dtype(void) {
     return PySet_GET_SIZE(engine.ready) ? global_of(engine.dtype_names, &dtype, "_default") : NULL;
 }
 
-/* NumPy's dtype of one of ours, borrowed: NULL for any but bools, integers and float32 or float64. */
-static PyArray_Descr *numpy_of(PyObject *dtype) {
+PyArray_Descr *numpy_of(PyObject *dtype) {
     if (!dtype || (PyObject *)Py_TYPE(dtype) != engine.dtype) return NULL;
     PyObject *found = SLOT(dtype, engine.numpy_of_dtype);
     PyArray_Descr *d = found && PyArray_DescrCheck(found) ? (PyArray_Descr *)found : NULL;
@@ -31,14 +28,9 @@ static PyArray_Descr *numpy_of(PyObject *dtype) {
     return type == NPY_FLOAT32 || type == NPY_FLOAT64 || type == NPY_INT64 || type == NPY_INT32 || type == NPY_BOOL ? d : NULL;
 }
 
-typedef struct {
-    npy_intp dims[MOST_DIMS];
-    int n;
-} Sizes;
-
-static bool take_sizes(Sizes *s, PyObject *const *given, isize n) {
+bool take_sizes(Sizes *s, PyObject *const *given, isize n) {
     isize total = 1;
-    if (n > MOST_DIMS) return false;
+    if (n > MOST_SIZES) return false;
     for (s->n = 0; s->n < n; s->n++) {
         if (!PyLong_CheckExact(given[s->n])) return false;
         int overflow = 0;
@@ -47,6 +39,31 @@ static bool take_sizes(Sizes *s, PyObject *const *given, isize n) {
         s->dims[s->n] = size;
     }
     return true;
+}
+
+bool take_names(PyObject *names, PyObject *const *values, PyObject **dtype, bool *needs) {
+    for (isize i = 0; names && i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+        if (PyUnicode_CompareWithASCIIString(name, "dtype") == 0) *dtype = values[i] == Py_None ? *dtype : values[i];
+        else if (PyUnicode_CompareWithASCIIString(name, "requires_grad") == 0 && PyBool_Check(values[i])) *needs = values[i] == Py_True;
+        else return false;
+    }
+    return true;
+}
+
+PyObject *with_gradient(PyObject *t, bool needs) {
+    if (t && needs) put(&((Fields *)t)->rg, Py_NewRef(Py_True));
+    return t;
+}
+
+bool take_fresh(Fresh *f, PyObject *const *args, size_t nargsf, PyObject *names) {
+    isize n = PyVectorcall_NARGS(nargsf);
+    PyObject *tuple = n == 1 && PyTuple_Check(args[0]) ? args[0] : NULL, *dtype = n ? default_dtype() : NULL;
+    f->needs = false;
+    if (!dtype || !take_names(names, args + n, &dtype, &f->needs)) return false;
+    bool fits = tuple ? take_sizes(&f->sizes, &PyTuple_GET_ITEM(tuple, 0), PyTuple_GET_SIZE(tuple)) : take_sizes(&f->sizes, args, n);
+    f->dtype = fits ? numpy_of(dtype) : NULL;
+    return f->dtype && (!f->needs || f->dtype->kind == 'f');
 }
 
 /* A tensor of zeros of that dtype, which it takes a reference of. */
@@ -74,37 +91,15 @@ static PyObject *filled(PyObject *t, double number) {
     return t;
 }
 
-/* What names ask for: dtype=, requires_grad=. False where they ask for more. */
-static bool take_names(PyObject *names, PyObject *const *values, PyObject **dtype, bool *needs) {
-    for (isize i = 0; names && i < PyTuple_GET_SIZE(names); i++) {
-        PyObject *name = PyTuple_GET_ITEM(names, i);
-        if (PyUnicode_CompareWithASCIIString(name, "dtype") == 0) *dtype = values[i] == Py_None ? *dtype : values[i];
-        else if (PyUnicode_CompareWithASCIIString(name, "requires_grad") == 0 && PyBool_Check(values[i])) *needs = values[i] == Py_True;
-        else return false;
-    }
-    return true;
-}
-
-static PyObject *with_gradient(PyObject *t, bool needs) {
-    if (t && needs) put(&((Fields *)t)->rg, Py_NewRef(Py_True));
-    return t;
-}
-
 /* ---------------------------------------------------------------- zeros, ones, full */
 
-/* Of sizes one by one or in a tuple; filled with ones where the way has a flag. */
+/* Filled with ones where the way has a flag. */
 static PyObject *call_sized(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
-    isize n = PyVectorcall_NARGS(nargsf);
-    PyObject *tuple = n == 1 && PyTuple_Check(args[0]) ? args[0] : NULL, *dtype = default_dtype();
-    bool needs = false;
-    Sizes s;
-    if (!n || !dtype || !take_names(names, args + n, &dtype, &needs)) return go_on(way, args, nargsf, names);
-    bool fits = tuple ? take_sizes(&s, &PyTuple_GET_ITEM(tuple, 0), PyTuple_GET_SIZE(tuple)) : take_sizes(&s, args, n);
-    PyArray_Descr *d = fits ? numpy_of(dtype) : NULL;
-    if (!d || (needs && d->kind != 'f')) return go_on(way, args, nargsf, names);
-    PyObject *t = zeros_of(&s, d);
-    t = with_gradient(way->alone ? filled(t, 1) : t, needs);
+    Fresh f;
+    if (!take_fresh(&f, args, nargsf, names)) return go_on(way, args, nargsf, names);
+    PyObject *t = zeros_of(&f.sizes, f.dtype);
+    t = with_gradient(way->alone ? filled(t, 1) : t, f.needs);
     return t ? t : go_on_after_error(way, args, nargsf, names);
 }
 
@@ -133,7 +128,7 @@ static PyObject *call_full(PyObject *self, PyObject *const *args, size_t nargsf,
 static PyObject *call_like(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
     PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 1 && !names && is_ready(args[0]) ? array_of(args[0]) : NULL;
-    bool fits = a && PyArray_SIZE(a) <= engine.small && PyArray_ISCARRAY_RO(a) && PyArray_NDIM(a) <= MOST_DIMS &&
+    bool fits = a && PyArray_SIZE(a) <= engine.small && PyArray_ISCARRAY_RO(a) && PyArray_NDIM(a) <= MOST_SIZES &&
                 ((Fields *)args[0])->half_complex == Py_False && !is_set(engine.of_state.inference);
     int type = fits ? PyArray_TYPE(a) : -1;
     if (type != NPY_FLOAT32 && type != NPY_FLOAT64 && type != NPY_INT64 && type != NPY_INT32 && type != NPY_BOOL)
@@ -177,7 +172,8 @@ static const struct {
     vectorcallfunc call;
     bool ones;
 } makers[] = {{"zeros", call_sized, false}, {"ones", call_sized, true}, {"full", call_full, false}, {"zeros_like", call_like, false},
-              {"ones_like", call_like, true}, {"eye", call_eye, false}, {"arange", call_arange, false}};
+              {"ones_like", call_like, true}, {"eye", call_eye, false}, {"arange", call_arange, false}, {"tensor", call_tensor, false},
+              {"linspace", call_linspace, false}};
 
 static PyObject *creating(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;

@@ -33,6 +33,9 @@ extern PyTypeObject Fields_Type;
 
 PyObject *get_shape(PyObject *self, void *nothing); /* (values.c) */
 PyObject *get_dtype(PyObject *self, void *nothing);
+PyObject *get_ndim(PyObject *self, void *nothing);
+PyObject *get_requires_grad(PyObject *self, void *nothing);
+int set_requires_grad(PyObject *self, PyObject *value, void *nothing);
 
 /* What the engine tells of itself, once (`bind_engine`). */
 typedef struct {
@@ -59,6 +62,9 @@ typedef struct {
 } Engine;
 
 extern Engine engine;
+
+/* Where the slot `name` lies in the instances of a class with __slots__; -1 with an error where there is none. (engine.c) */
+isize offset_of(PyTypeObject *type, const char *name);
 
 #define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
 
@@ -224,6 +230,12 @@ bool note_in_root(Fields *root, PyObject *t);
 
 /* The array of a small tensor that views may be taken of. */
 PyArrayObject *viewed_array(PyObject *x);
+
+/* a[(*entries, ...)]; NULL, with or without an error, for entries that are no integers, slices or None, or do not fit. */
+PyObject *region_of(PyArrayObject *a, PyObject *const *entries, isize n);
+
+/* A view of the memory of `a`: these sizes and strides, from `data` on. */
+PyObject *view_at(PyArrayObject *a, int n, npy_intp *dims, npy_intp *strides, char *data);
 
 PyObject *call_view(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names);
 

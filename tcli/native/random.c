@@ -8,7 +8,7 @@
    Every rounding is part of the stream: this file is compiled without contracting products and sums, and where PyTorch
    rounds them once it says fma. Normals of float32 are worked out eight by eight with the Cephes polynomials; those of
    float64, and where there are less than 16, one by one with the C library's functions. */
-#include "native.h"
+#include "fresh.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -464,6 +464,14 @@ static void shuffle_all(Stream *s, uint32_t *order, isize n) {
     }
 }
 
+static void shuffle_few(Stream *s, int64_t *out, isize n) {
+    uint32_t order[STEPS];
+    pthread_mutex_lock(&drawing);
+    shuffle_all(s, order, n);
+    pthread_mutex_unlock(&drawing);
+    for (isize i = 0; i < n; i++) out[i] = order[i];
+}
+
 static PyObject *shuffle(PyObject *self, PyObject *const *args, Py_ssize_t n_args) {
     (void)self;
     Stream *s = n_args == 2 ? stream_of(args[0]) : NULL;
@@ -471,7 +479,11 @@ static PyObject *shuffle(PyObject *self, PyObject *const *args, Py_ssize_t n_arg
     if (!s || !out || touches(out, (PyArrayObject *)args[0]) || PyArray_SIZE(out) > INT32_MAX) Py_RETURN_FALSE;
     isize n = PyArray_SIZE(out);
     int64_t *wide = PyArray_DATA(out);
-    uint32_t few[STEPS], *order = n <= STEPS ? few : PyMem_RawMalloc(n * sizeof *order);
+    if (n <= STEPS) {
+        shuffle_few(s, wide, n);
+        Py_RETURN_TRUE;
+    }
+    uint32_t *order = PyMem_RawMalloc(n * sizeof *order);
     if (!order) return PyErr_NoMemory();
     PyThreadState *state = n > FEW ? PyEval_SaveThread() : NULL;
     pthread_mutex_lock(&drawing);
@@ -479,82 +491,127 @@ static PyObject *shuffle(PyObject *self, PyObject *const *args, Py_ssize_t n_arg
     pthread_mutex_unlock(&drawing);
     for (isize i = 0; i < n; i++) wide[i] = order[i];
     if (state) PyEval_RestoreThread(state);
-    if (order != few) PyMem_RawFree(order);
+    PyMem_RawFree(order);
     Py_RETURN_TRUE;
 }
 
-/* ---------------------------------------------------------------- a few numbers in an array of their own */
+/* ---------------------------------------------------------------- a few numbers in a tensor of their own */
 
-/* A new array for the arguments of `rand`, sizes or a tuple of them; NULL where they are anything but positive integers
-   of a small product. */
-static PyArrayObject *few_of(PyObject *size, int type) {
-    npy_intp dims[8], all = 1;
-    if (!PyTuple_CheckExact(size)) return NULL;
-    if (PyTuple_GET_SIZE(size) == 1 && PyTuple_CheckExact(PyTuple_GET_ITEM(size, 0))) size = PyTuple_GET_ITEM(size, 0);
-    Py_ssize_t n = PyTuple_GET_SIZE(size);
-    if (n < 1 || n > 8) return NULL;
-    for (Py_ssize_t i = 0; i < n; i++) {
-        PyObject *item = PyTuple_GET_ITEM(size, i);
-        if (!PyLong_CheckExact(item)) return NULL;
-        int overflow;
-        long each = PyLong_AsLongAndOverflow(item, &overflow);
-        if (overflow || each <= 0 || each > FEW || (all *= each) > FEW) return NULL;
-        dims[i] = each;
+/* The ways of `rand`, `randn`, `randint` and `randperm` have the generator for an op, and for a memory the list of functions
+   that are being mapped: in these draws are another thing. */
+static struct { isize stream, next_normal; } of_generator;
+
+/* The stream that a way draws from; NULL, perhaps with an error, for a call that takes more. */
+static Stream *stream_at_hand(Way *way) {
+    if (PyList_GET_SIZE(way->memory)) return NULL;
+    PyObject **stream = &SLOT(way->op, of_generator.stream);
+    if (*stream == Py_None) {
+        PyObject *begun = PyObject_CallMethod(way->op, "stream", NULL);
+        if (!begun) return NULL;
+        Py_DECREF(begun);
     }
-    return (PyArrayObject *)PyArray_SimpleNew((int)n, dims, type);
+    return *stream ? stream_of(*stream) : NULL;
 }
 
-static PyArrayObject *few_floats(Fill *f, PyObject *const *args) {
-    PyArray_Descr *dtype = PyArray_DescrCheck(args[2]) ? (PyArray_Descr *)args[2] : NULL;
-    f->stream = stream_of(args[0]);
-    if (!f->stream || !dtype || (dtype->type_num != NPY_FLOAT32 && dtype->type_num != NPY_FLOAT64)) return NULL;
-    PyArrayObject *out = few_of(args[1], dtype->type_num);
-    if (out) f->out = PyArray_DATA(out), f->n = PyArray_SIZE(out), f->words = dtype->type_num == NPY_FLOAT32 ? 1 : 2;
-    return out;
+/* A tensor for one to FEW numbers, which `f` is told of; NULL for any other size. */
+static PyObject *tensor_for(Fill *f, const Sizes *sizes, int type) {
+    npy_intp n = PyArray_MultiplyList(sizes->dims, sizes->n);
+    PyObject *t = n > 0 && n <= FEW ? tensor_around(PyArray_SimpleNew(sizes->n, (npy_intp *)sizes->dims, type)) : NULL;
+    if (t) f->out = PyArray_DATA(array_of(t)), f->n = n;
+    return t;
 }
 
-static PyObject *few_uniform(PyObject *self, PyObject *const *args, Py_ssize_t n) {
-    (void)self;
-    if (n != 3) return PyErr_Format(PyExc_TypeError, "few_uniform(stream, size, dtype)");
+/* The same for floats, as a call of `rand` or `randn` wants them. */
+static PyObject *floats_for(Fill *f, Way *way, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Fresh fresh;
+    if (!take_fresh(&fresh, args, nargsf, names) || fresh.dtype->kind != 'f' || !(f->stream = stream_at_hand(way))) return NULL;
+    f->words = fresh.dtype->type_num == NPY_FLOAT32 ? 1 : 2;
+    return with_gradient(tensor_for(f, &fresh.sizes, fresh.dtype->type_num), fresh.needs);
+}
+
+static PyObject *call_rand(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Fill f = {.b = 1};
-    PyArrayObject *out = few_floats(&f, args);
-    if (!out) return REFUSED;
+    PyObject *t = floats_for(&f, (Way *)self, args, nargsf, names);
+    if (!t) return go_on_after_error((Way *)self, args, nargsf, names);
     f.make = f.words == 1 ? make_uniform_32 : make_uniform_64;
     fill(&f);
-    return (PyObject *)out;
+    return t;
 }
 
-static PyObject *few_normal(PyObject *self, PyObject *const *args, Py_ssize_t n) {
-    (void)self;
-    if (n != 4) return PyErr_Format(PyExc_TypeError, "few_normal(stream, size, dtype, left)");
+static PyObject *call_randn(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Fill f = {.b = 1};
-    bool has_left = args[3] != Py_None;
-    double left = has_left ? PyFloat_AsDouble(args[3]) : 0;
-    PyArrayObject *out = PyErr_Occurred() ? NULL : few_floats(&f, args);
-    if (!out) return REFUSED;
-    PyObject *rest = Py_NewRef(args[3]);
-    if (f.n >= 16) {
-        fill_blocks(&f, PyArray_ITEMSIZE(out));
-    } else {
-        make_pairs(&f, &has_left, &left);
-        Py_SETREF(rest, has_left ? PyFloat_FromDouble(left) : Py_NewRef(Py_None));
+    PyObject *t = floats_for(&f, (Way *)self, args, nargsf, names);
+    PyObject **next = &SLOT(((Way *)self)->op, of_generator.next_normal);
+    bool has_left = t && *next && *next != Py_None;
+    double left = has_left ? PyFloat_AsDouble(*next) : 0;
+    if (!t || PyErr_Occurred()) {
+        Py_XDECREF(t);
+        return go_on_after_error((Way *)self, args, nargsf, names);
     }
-    return Py_BuildValue("NN", out, rest);
+    if (f.n >= 16) {
+        fill_blocks(&f, f.words * (isize)sizeof(float));
+        return t;
+    }
+    make_pairs(&f, &has_left, &left);
+    PyObject *rest = has_left ? PyFloat_FromDouble(left) : Py_NewRef(Py_None);
+    if (rest) put(next, rest);
+    else Py_CLEAR(t);
+    return t;
 }
 
-static PyObject *few_integers(PyObject *self, PyObject *const *args, Py_ssize_t n) {
-    (void)self;
-    if (n != 4) return PyErr_Format(PyExc_TypeError, "few_integers(stream, size, low, high)");
-    int low_overflow = 1, high_overflow = 1;
-    int64_t low = PyLong_CheckExact(args[2]) ? PyLong_AsLongLongAndOverflow(args[2], &low_overflow) : 0;
-    int64_t high = PyLong_CheckExact(args[3]) ? PyLong_AsLongLongAndOverflow(args[3], &high_overflow) : 0;
-    Fill f = {.stream = stream_of(args[0]), .base = low, .make = make_integers};
-    PyArrayObject *out = !f.stream || low_overflow || high_overflow || low >= high ? NULL : few_of(args[1], NPY_INT64);
-    if (!out) return REFUSED;
+/* randint(high, sizes), randint(low, high, sizes) */
+static PyObject *call_randint(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Way *way = (Way *)self;
+    isize n = PyVectorcall_NARGS(nargsf);
+    PyObject *size = n == 2 || n == 3 ? args[n - 1] : NULL, *t = NULL;
+    int overflow = 0, low_overflow = 0;
+    bool fits = size && !names && PyTuple_Check(size) && PyLong_CheckExact(args[0]) && PyLong_CheckExact(args[n - 2]);
+    int64_t low = fits && n == 3 ? PyLong_AsLongLongAndOverflow(args[0], &low_overflow) : 0;
+    int64_t high = fits ? PyLong_AsLongLongAndOverflow(args[n - 2], &overflow) : 0;
+    Fill f = {.base = low, .make = make_integers};
+    Sizes sizes;
+    if (fits && !overflow && !low_overflow && low < high && default_dtype() &&
+        take_sizes(&sizes, &PyTuple_GET_ITEM(size, 0), PyTuple_GET_SIZE(size)) && (f.stream = stream_at_hand(way)))
+        t = tensor_for(&f, &sizes, NPY_INT64);
+    if (!t) return go_on_after_error(way, args, nargsf, names);
     uint64_t span = (uint64_t)high - (uint64_t)low;
-    f.span = (int64_t)span, f.words = span < (1 << 28) ? 1 : 2, f.out = PyArray_DATA(out), f.n = PyArray_SIZE(out);
+    f.span = (int64_t)span, f.words = span < (1 << 28) ? 1 : 2;
     fill(&f);
-    return (PyObject *)out;
+    return t;
+}
+
+static PyObject *call_randperm(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Way *way = (Way *)self;
+    Fill f = {0};
+    Sizes sizes;
+    PyObject *t = NULL;
+    if (PyVectorcall_NARGS(nargsf) == 1 && !names && default_dtype() && take_sizes(&sizes, args, 1) && sizes.dims[0] <= STEPS &&
+        (f.stream = stream_at_hand(way)))
+        t = tensor_for(&f, &sizes, NPY_INT64);
+    if (!t) return go_on_after_error(way, args, nargsf, names);
+    shuffle_few(f.stream, f.out, f.n);
+    return t;
+}
+
+static const struct {
+    const char *name;
+    vectorcallfunc call;
+} draws[] = {{"rand", call_rand}, {"randn", call_randn}, {"randint", call_randint}, {"randperm", call_randperm}};
+
+static PyObject *drawing_few(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self;
+    if (n != 4 || !PyUnicode_Check(args[0]) || !PyList_CheckExact(args[2]))
+        return PyErr_Format(PyExc_TypeError, "drawing_few(name, generator, mapped, slow)");
+    PyTypeObject *class = Py_TYPE(args[1]);
+    if ((of_generator.stream = offset_of(class, "_stream")) < 0 || (of_generator.next_normal = offset_of(class, "next_normal")) < 0)
+        return NULL;
+    for (size_t i = 0; i < sizeof draws / sizeof *draws; i++) {
+        if (PyUnicode_CompareWithASCIIString(args[0], draws[i].name) != 0) continue;
+        Way *way = new_way(draws[i].call, args[1], args[3]);
+        if (way) way->memory = Py_NewRef(args[2]);
+        return (PyObject *)way;
+    }
+    Py_RETURN_FALSE;
 }
 
 PyMethodDef random_methods[] = {
@@ -567,9 +624,7 @@ PyMethodDef random_methods[] = {
     KERNEL(fill_exponential, "fill_exponential(stream, out, rate)"),
     KERNEL(fill_bernoulli, "fill_bernoulli(stream, out, p): ones with probability p, else zeros."),
     KERNEL(fill_integers, "fill_integers(stream, out, low, span): int64 of [low, low + span)."),
-    KERNEL(few_uniform, "few_uniform(stream, size, dtype): a small array of floats of [0, 1); `size` as `rand` takes it."),
-    KERNEL(few_normal, "few_normal(stream, size, dtype, left): (a small array of normals, what is left of their pairs)."),
-    KERNEL(few_integers, "few_integers(stream, size, low, high): a small array of int64 of [low, high)."),
     KERNEL(shuffle, "shuffle(stream, out): 0, 1, ... in random order."),
+    KERNEL(drawing_few, "drawing_few(name, generator, mapped, slow): the function of that name, `slow` for more than a few numbers."),
     {0},
 };

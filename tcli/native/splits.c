@@ -13,12 +13,7 @@ static PyObject *part_of(PyArrayObject *a, int dim, isize i, isize step) {
         dims[n] = d == dim ? min_of(step, PyArray_DIM(a, d) - i * step) : PyArray_DIM(a, d);
         strides[n++] = PyArray_STRIDE(a, d);
     }
-    Py_INCREF(PyArray_DESCR(a));
-    PyObject *r = PyArray_NewFromDescr(&PyArray_Type, PyArray_DESCR(a), n, dims, strides,
-                                       PyArray_BYTES(a) + i * (step ? step : 1) * PyArray_STRIDE(a, dim),
-                                       PyArray_FLAGS(a) & (NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED), NULL);
-    if (r && PyArray_SetBaseObject((PyArrayObject *)r, Py_NewRef((PyObject *)a)) < 0) Py_CLEAR(r);
-    return r;
+    return view_at(a, n, dims, strides, PyArray_BYTES(a) + i * (step ? step : 1) * PyArray_STRIDE(a, dim));
 }
 
 /* Notes part i as a view of x. */

@@ -1,6 +1,6 @@
 /* What programs ask of a tensor: its sizes, its dtype, its numbers. Each function does the common case, a tensor whose array is
    NumPy's, and leaves the rest, errors included, to the method in Python that it was made with. */
-#include "quick.h"
+#include "fresh.h"
 
 #define DIMS 4      /* of shapes that are looked up by their sizes */
 #define SHAPES 256
@@ -64,14 +64,49 @@ PyObject *get_shape(PyObject *self, void *nothing) {
     return PyArray_CheckExact(a) ? size_of_array((PyArrayObject *)a) : size_from(PyObject_GetAttrString(a, "shape"));
 }
 
+/* The dtypes of NumPy's own, by their numbers, as they come up. */
+static struct {
+    PyArray_Descr *of_numpy;
+    PyObject *dtype;
+} known_dtypes[NPY_VOID];
+
+static PyObject *dtype_of_array(PyArrayObject *a) {
+    PyArray_Descr *d = PyArray_DESCR(a);
+    int type = d->type_num;
+    if (type < NPY_VOID && known_dtypes[type].of_numpy == d) return known_dtypes[type].dtype;
+    PyObject *found = engine.dtypes ? PyDict_GetItemWithError(engine.dtypes, (PyObject *)d) : NULL;
+    if (found && type < NPY_VOID && !known_dtypes[type].of_numpy) {
+        known_dtypes[type].of_numpy = (PyArray_Descr *)Py_NewRef((PyObject *)d);
+        known_dtypes[type].dtype = Py_NewRef(found);
+    }
+    return found;
+}
+
 PyObject *get_dtype(PyObject *self, void *nothing) {
     Fields *t = (Fields *)self;
     (void)nothing;
-    if (!is_bound() && PyErr_Occurred()) return NULL;
+    bool plain = t->a && PyArray_CheckExact(t->a) && t->half_complex == Py_False;
+    PyObject *found = plain ? dtype_of_array((PyArrayObject *)t->a) : NULL;
+    if (found) return Py_NewRef(found);
+    if (PyErr_Occurred() || (!is_bound() && PyErr_Occurred())) return NULL;
     if (!t->a || !engine.dtypes) return PyErr_Format(PyExc_AttributeError, "dtype");
-    bool plain = PyArray_CheckExact(t->a) && t->half_complex == Py_False;
-    PyObject *found = plain ? PyDict_GetItemWithError(engine.dtypes, (PyObject *)PyArray_DESCR((PyArrayObject *)t->a)) : NULL;
-    return found ? Py_NewRef(found) : PyErr_Occurred() ? NULL : PyObject_CallOneArg(engine.dtype_of, self);
+    return PyObject_CallOneArg(engine.dtype_of, self);
+}
+
+PyObject *get_ndim(PyObject *self, void *nothing) {
+    PyObject *a = ((Fields *)self)->a;
+    (void)nothing;
+    if (!a) return PyErr_Format(PyExc_AttributeError, "ndim");
+    return PyArray_CheckExact(a) ? PyLong_FromLong(PyArray_NDIM((PyArrayObject *)a)) : PyObject_GetAttrString(a, "ndim");
+}
+
+PyObject *get_requires_grad(PyObject *self, void *nothing) { return (void)nothing, Py_NewRef(((Fields *)self)->rg); }
+
+int set_requires_grad(PyObject *self, PyObject *value, void *nothing) {
+    (void)nothing;
+    PyObject *done = value ? PyObject_CallMethod(self, "requires_grad_", "O", value) : PyErr_Format(PyExc_AttributeError, "requires_grad");
+    Py_XDECREF(done);
+    return done ? 0 : -1;
 }
 
 /* ---------------------------------------------------------------- numbers */
@@ -116,6 +151,13 @@ static PyObject *as_float(PyObject *t, PyArrayObject *a) {
 }
 READ(a, as_float)
 
+static PyObject *as_int(PyObject *t, PyArrayObject *a) {
+    PyObject *number = item(t, a), *value = number ? PyNumber_Long(number) : NULL;
+    Py_XDECREF(number);
+    return value;
+}
+READ(a, as_int)
+
 static PyObject *truth(PyObject *t, PyArrayObject *a) {
     PyObject *number = item(t, a);
     if (!number) return NULL;
@@ -154,6 +196,25 @@ READ(a, numel)
 static PyObject *length(PyObject *t, PyArrayObject *a) { return (void)t, PyArray_NDIM(a) ? PyLong_FromSsize_t(PyArray_DIM(a, 0)) : NULL; }
 READ(a, length)
 
+/* Without the strides that NumPy leaves at 0, or has for empty arrays. */
+static PyObject *stride(PyObject *t, PyArrayObject *a) {
+    (void)t;
+    int n = PyArray_NDIM(a);
+    for (int d = 0; d < n; d++)
+        if (!PyArray_DIM(a, d) || !PyArray_STRIDE(a, d)) return NULL;
+    PyObject *strides = PyTuple_New(n);
+    for (int d = 0; strides && d < n; d++) {
+        PyObject *each = PyLong_FromSsize_t(PyArray_STRIDE(a, d) / PyArray_ITEMSIZE(a));
+        if (each) PyTuple_SET_ITEM(strides, d, each);
+        else Py_CLEAR(strides);
+    }
+    return strides;
+}
+READ(a, stride)
+
+static PyObject *is_contiguous(PyObject *t, PyArrayObject *a) { return (void)t, PyBool_FromLong(PyArray_IS_C_CONTIGUOUS(a)); }
+READ(a, is_contiguous)
+
 static PyObject *call_size(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     isize n = PyVectorcall_NARGS(nargsf);
     PyArrayObject *a = (n == 1 || n == 2) && !names && is_ready(args[0]) ? array_of(args[0]) : NULL;
@@ -177,6 +238,12 @@ static PyObject *detach(PyObject *t, PyArrayObject *a) {
 }
 READ(a, detach)
 
+static PyObject *contiguous(PyObject *t, PyArrayObject *a) { return PyArray_IS_C_CONTIGUOUS(a) ? Py_NewRef(t) : NULL; }
+READ(a, contiguous)
+
+static PyObject *cpu(PyObject *t, PyArrayObject *a) { return (void)a, Py_NewRef(t); }
+READ(a, cpu)
+
 /* The array itself, of which it is known that its memory left. */
 static PyObject *numpy(PyObject *t, PyArrayObject *a) {
     bool takes = ((Fields *)t)->rg != Py_True && PyDict_GET_SIZE(engine.readers) == 0 && PyArray_DESCR(a)->kind != 'V';
@@ -194,8 +261,12 @@ READ(a, numpy)
 static const struct {
     const char *name;
     vectorcallfunc call;
-} readers[] = {{"item", call_item}, {"__float__", call_as_float}, {"__bool__", call_truth}, {"tolist", call_tolist}, {"dim", call_dim},
-               {"numel", call_numel}, {"__len__", call_length}, {"size", call_size}, {"detach", call_detach}, {"numpy", call_numpy}};
+} readers[] = {
+    {"item", call_item}, {"__float__", call_as_float}, {"__int__", call_as_int}, {"__bool__", call_truth}, {"tolist", call_tolist},
+    {"dim", call_dim}, {"numel", call_numel}, {"__len__", call_length}, {"size", call_size}, {"stride", call_stride},
+    {"is_contiguous", call_is_contiguous}, {"contiguous", call_contiguous}, {"cpu", call_cpu}, {"detach", call_detach},
+    {"numpy", call_numpy}, {"to", call_to},
+};
 
 static PyObject *reading(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;

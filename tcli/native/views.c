@@ -76,6 +76,14 @@ PyArrayObject *viewed_array(PyObject *x) {
     return a && PyArray_SIZE(a) <= engine.small ? a : NULL;
 }
 
+PyObject *view_at(PyArrayObject *a, int n, npy_intp *dims, npy_intp *strides, char *data) {
+    Py_INCREF(PyArray_DESCR(a));
+    PyObject *r = PyArray_NewFromDescr(&PyArray_Type, PyArray_DESCR(a), n, dims, strides, data,
+                                       PyArray_FLAGS(a) & (NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED), NULL);
+    if (r && PyArray_SetBaseObject((PyArrayObject *)r, Py_NewRef((PyObject *)a)) < 0) Py_CLEAR(r);
+    return r;
+}
+
 /* ---------------------------------------------------------------- views by options */
 
 PyObject *call_view(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
@@ -126,6 +134,38 @@ static PyObject *call_reshape(PyObject *self, PyObject *const *args, size_t narg
     Py_XDECREF(options);
     return t ? t : go_on_after_error(way, args, nargsf, names);
 }
+
+/* ---------------------------------------------------------------- expand */
+
+/* `a` with dims of size 1 repeated up to these sizes, of which -1 keeps one; NULL where they do not fit. */
+static PyObject *expanded(PyArrayObject *a, npy_intp *sizes, int n) {
+    npy_intp strides[MOST_DIMS];
+    int lead = n - PyArray_NDIM(a);
+    for (int d = 0; d < n; d++) {
+        npy_intp have = d < lead ? 1 : PyArray_DIM(a, d - lead);
+        if (sizes[d] == -1 && d >= lead) sizes[d] = have;
+        if (sizes[d] < 0 || (have != 1 && have != sizes[d])) return NULL;
+        strides[d] = d < lead || have != sizes[d] ? 0 : PyArray_STRIDE(a, d - lead);
+    }
+    return lead < 0 ? NULL : view_at(a, n, sizes, strides, PyArray_BYTES(a));
+}
+
+static PyObject *call_expand(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Way *way = (Way *)self;
+    isize n = PyVectorcall_NARGS(nargsf);
+    PyArrayObject *a = n > 1 && !names ? viewed_array(args[0]) : NULL;
+    npy_intp sizes[MOST_DIMS];
+    PyObject *shape = NULL;
+    int count = a && PyArray_SIZE(a) ? sizes_of(args + 1, n - 1, sizes, &shape) : -1;
+    if (count < 0) return go_on(way, args, nargsf, names);
+    PyObject *options = PyTuple_Pack(2, shape, Py_False);
+    PyObject *t = options ? view_result(way, args[0], options, expanded(a, sizes, count)) : NULL;
+    Py_DECREF(shape);
+    Py_XDECREF(options);
+    return t ? t : go_on_after_error(way, args, nargsf, names);
+}
+
+/* ---------------------------------------------------------------- flatten */
 
 /* x.flatten() of a tensor with several dims, which lies as one line. */
 static PyObject *call_flatten(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
@@ -182,8 +222,7 @@ static bool take_entry(Region *region, PyArrayObject *a, PyObject *entry) {
     return true;
 }
 
-/* a[(*entries, ...)]; NULL, with or without an error, for entries that are no integers, slices or None, or do not fit. */
-static PyObject *region_of(PyArrayObject *a, PyObject *const *entries, isize n) {
+PyObject *region_of(PyArrayObject *a, PyObject *const *entries, isize n) {
     Region region = {.data = PyArray_BYTES(a)};
     if (PyArray_NDIM(a) > MOST_DIMS) return NULL;
     for (isize i = 0; i < n; i++)
@@ -193,11 +232,7 @@ static PyObject *region_of(PyArrayObject *a, PyObject *const *entries, isize n) 
         region.dims[region.n] = PyArray_DIM(a, region.taken);
         region.strides[region.n] = PyArray_STRIDE(a, region.taken);
     }
-    Py_INCREF(PyArray_DESCR(a));
-    PyObject *r = PyArray_NewFromDescr(&PyArray_Type, PyArray_DESCR(a), region.n, region.dims, region.strides, region.data,
-                                       PyArray_FLAGS(a) & (NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED), NULL);
-    if (r && PyArray_SetBaseObject((PyArrayObject *)r, Py_NewRef((PyObject *)a)) < 0) Py_CLEAR(r);
-    return r;
+    return view_at(a, region.n, region.dims, region.strides, region.data);
 }
 
 static void name_node(PyObject *t, PyObject *name) {
@@ -252,6 +287,8 @@ static PyObject *viewing(PyObject *self, PyObject *const *args, Py_ssize_t n) { 
 
 static PyObject *reshaping(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_reshape); }
 
+static PyObject *expanding(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_expand); }
+
 static PyObject *flattening(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_flatten); }
 
 static PyObject *indexing(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_index); }
@@ -262,6 +299,7 @@ PyMethodDef views_methods[] = {
     KERNEL(transposing, "transposing(op, plan, {}, None, slow): (x) -> x.T; op records it."),
     KERNEL(viewing, "viewing(op, plan, memory, named, slow): the function of an op that gives a view."),
     KERNEL(reshaping, "reshaping(op, plan, {}, named, slow): the same of view and reshape; op records it."),
+    KERNEL(expanding, "expanding(op, plan, {}, named, slow): the same of expand."),
     KERNEL(flattening, "flattening(op, plan, {}, named, slow): the same of flatten."),
     KERNEL(indexing, "indexing(op, plan, {}, named, slow): (x, index) -> x[index]; op records it."),
     {0},

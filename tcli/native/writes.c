@@ -1,4 +1,4 @@
-/* The short ways of writes that nothing records: `x += y`, `x.copy_(y)`, `x.zero_()`, `x.fill_(1)`. */
+/* The short ways of writes that nothing records: `x += y`, `x.copy_(y)`, `x.zero_()`, `x.fill_(1)`, `x[0] = y`. */
 #include "quick.h"
 
 #define LARGEST_FLOAT 3.4028234e38 /* that fits float32, rounded down */
@@ -102,22 +102,64 @@ static PyObject *call_zero(PyObject *self, PyObject *const *args, size_t nargsf,
     return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
+/* A number for an array that it fits. */
+static bool fits_number(PyArrayObject *a, PyObject *o, Number *number) {
+    int kind = kind_of(a);
+    if (kind < 0 || !as_number(o, kind, true, number)) return false;
+    if (kind == OF_FLOAT32) return number->f >= -LARGEST_FLOAT && number->f <= LARGEST_FLOAT;
+    return kind != OF_FLOAT64 || number->d - number->d == 0;
+}
+
+/* Writes it to the elements of dim `d` on, which begin at `at`. */
+static void fill_from(PyArrayObject *a, int d, char *at, const Number *number) {
+    if (d == PyArray_NDIM(a)) {
+        memcpy(at, number, PyArray_ITEMSIZE(a));
+        return;
+    }
+    for (npy_intp i = 0; i < PyArray_DIM(a, d); i++) fill_from(a, d + 1, at + i * PyArray_STRIDE(a, d), number);
+}
+
 /* x.fill_(number) */
 static PyObject *call_fill(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
     PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 2 && !names ? target_of(args[0]) : NULL;
-    int kind = a ? kind_of(a) : -1;
     Number number;
-    bool fits = kind >= 0 && as_number(args[1], kind, true, &number);
-    if (fits && kind == OF_FLOAT32) fits = number.f >= -LARGEST_FLOAT && number.f <= LARGEST_FLOAT;
-    if (fits && kind == OF_FLOAT64) fits = number.d - number.d == 0;
-    if (!fits) return go_on(way, args, nargsf, names);
+    if (!a || !fits_number(a, args[1], &number)) return go_on(way, args, nargsf, names);
     isize n = PyArray_SIZE(a);
-    if (kind == OF_FLOAT32)
+    if (PyArray_TYPE(a) == NPY_FLOAT32)
         for (isize i = 0; i < n; i++) ((float *)PyArray_DATA(a))[i] = number.f;
     else /* a double or an integer of the same size */
         for (isize i = 0; i < n; i++) ((int64_t *)PyArray_DATA(a))[i] = number.i;
     return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
+}
+
+/* Writes a number, or a tensor of the same dtype, to a part of an array: false, perhaps with an error, where it does not. */
+static bool write_part(PyArrayObject *part, PyObject *value) {
+    PyArrayObject *b = is_ready(value) && !records((Fields *)value) ? array_of(value) : NULL;
+    if (!b) {
+        Number number;
+        bool fits = fits_number(part, value, &number);
+        if (fits) fill_from(part, 0, PyArray_BYTES(part), &number);
+        return fits;
+    }
+    if (PyArray_DESCR(b) != PyArray_DESCR(part) || PyArray_SIZE(b) > engine.small || touches(part, b)) return false;
+    if (!PyArray_ISCARRAY(part) || !is_flat(b) || !same_shape(part, b)) return PyArray_CopyInto(part, b) == 0;
+    memcpy(PyArray_DATA(part), PyArray_DATA(b), PyArray_NBYTES(part));
+    return true;
+}
+
+/* x[index] = value for an index of integers, slices and None. */
+static PyObject *call_setitem(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Way *way = (Way *)self;
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 3 && !names ? target_of(args[0]) : NULL;
+    PyObject *const *entries = &args[1], *part = NULL;
+    isize n = 1;
+    if (a && PyTuple_CheckExact(args[1])) entries = &PyTuple_GET_ITEM(args[1], 0), n = PyTuple_GET_SIZE(args[1]);
+    if (a) part = region_of(a, entries, n);
+    bool written = part && write_part((PyArrayObject *)part, args[2]);
+    Py_XDECREF(part);
+    if (!written) return go_on_after_error(way, args, nargsf, names);
+    return count_write((Fields *)args[0]) ? Py_NewRef(Py_None) : NULL;
 }
 
 /* ---------------------------------------------------------------- what Python calls */
@@ -139,10 +181,13 @@ static PyObject *zeroing(PyObject *self, PyObject *const *args, Py_ssize_t n) { 
 
 static PyObject *filling(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_fill); }
 
+static PyObject *storing(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_setitem); }
+
 PyMethodDef writes_methods[] = {
     KERNEL(writing, "writing(op, ufunc, slow): (x, other) that writes the result of an op on two operands into x."),
     KERNEL(copying, "copying(slow): (x, other) that writes other into x."),
     KERNEL(zeroing, "zeroing(slow): (x) that writes zeros into x."),
+    KERNEL(storing, "storing(slow): (x, index, value) that writes a value to x[index]."),
     KERNEL(filling, "filling(slow): (x, number) that writes a number into x."),
     {0},
 };

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .. import native
 from ..engine.callables import OPERANDS, finish, is_small, plans_of_two, record_binary, set_operator
 from ..engine.dispatch import TENSORS, call, is_half
 from ..engine.notes import note_expansion
@@ -319,10 +320,7 @@ def pow(xp, x: "Operand", exponent: "Operand"):
     return xp.power(x, exponent)
 
 
-def _power_operator():
-    o = ops["pow"]
-    plans = plans_of_two(o)
-
+def _power_operator(o, plans):
     def operator(x, exponent):
         """`x ** exponent` for a float tensor and a number or a tensor of the same dtype."""
         if is_small(x):
@@ -354,7 +352,9 @@ def _refused(x, exponent):
     return None if all(isinstance(side, sides) or answers(type(side)) for side in (x, exponent)) else NotImplemented
 
 
-set_operator(ops["pow"], _power_operator())
+POW, POW_PLANS = ops["pow"], plans_of_two(ops["pow"])
+_power = _power_operator(POW, POW_PLANS)
+set_operator(POW, _power, native.raising(POW, POW_PLANS, _power))
 
 
 def _integer_power(xp, x, exponent, d):

@@ -1,7 +1,10 @@
 """Conversions between dtypes, and in-place fills and copies."""
 
+from functools import update_wrapper
+
 import numpy as np
 
+from .. import native
 from ..engine import dtypes, half_complex
 from ..engine.callables import is_small
 from ..engine.device import device_of, move
@@ -18,7 +21,6 @@ from .fits import check_fits
 
 
 def _to(name: str, d) -> None:
-    @function("tensor." + name)
     def method(x, memory_format=None):
         plain = type(x) in READY and memory_format is None and not (x._rg or state.inference or d is dtypes.bfloat16)
         a = x._a if plain else None
@@ -36,6 +38,8 @@ def _to(name: str, d) -> None:
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as {d!r}; itself if it is that already."
+    way = native.converting(d.numpy, method)
+    function("tensor." + name)(update_wrapper(way, method) if way else method)
 
 
 for _name, _d in (("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16),

@@ -231,7 +231,12 @@ for _name, _other, _word, _shown in (("max", "maximum", "largest", ("[5., 3.]", 
 # ---------------------------------------------------------------- places alone
 
 def _place_op(name: str, word: str, shown: str):
-    @op(name, out="exact", at="torch tensor", nograd=True, half=False,
+    def small(ndim: int, dim, keepdim: bool):
+        def run(x):
+            return ops[name].fn(np, x, dim, keepdim)
+        return native.few(name, ndim, dim, keepdim, run) or None
+
+    @op(name, out="exact", at="torch tensor", nograd=True, half=False, small=small,
         samples=["r(3, 4)", "r(3, 4), 1", "r(2, 3, 2), -1, keepdim=True", "r()", TIES, f"{TIES}, 1",
                  "r(2, 3), None, True"])
     def place(xp, x, dim: "Dim?" = None, keepdim: "bool" = False):

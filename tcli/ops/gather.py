@@ -77,7 +77,7 @@ def _quick_gather(o, slow):
             if native.take_along(a, i, dim if dim >= 0 else dim + a.ndim, out):
                 return finish(GATHER, (x, dim % a.ndim, index, False), out, x._rg)
         return slow(x, dim, index)
-    return fn
+    return native.gathering(o, fn) or fn
 
 
 GATHER = ops["gather"]

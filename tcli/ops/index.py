@@ -10,7 +10,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.callables import finish
 from ..engine.dispatch import READY, assign, bump, cast, check_history, check_writable
-from ..engine.options import ANY_DTYPE, plain_target
+from ..engine.options import ANY_DTYPE, compiled, plain_target
 from ..engine.overlap import check_operand, check_repeats, related
 from ..engine.placement import beside
 from ..engine.quick_views import in_c, view_of
@@ -236,6 +236,7 @@ def _value(x, value):
 
 
 @function("tensor.__setitem__")
+@compiled("storing")
 def setitem(x, index, value) -> None:
     """x[index] = value, in place; value broadcasts to the shape of x[index]."""
     if _written(x, index, value):

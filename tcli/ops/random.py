@@ -12,7 +12,7 @@ from ..engine.registry import T, composite, function, op
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, EngineError, Unsupported
 from .arrays import not_implemented, refuse
-from .making import fresh, is_plain, needing_grad
+from .making import needing_grad
 
 function("torch.Generator")(random.Generator)
 
@@ -138,55 +138,14 @@ def _permutation(generator, shape, dtype):
 
 # ---------------------------------------------------------------- the short ways
 
-@short_way("rand")
-def _quick_uniform(o, slow):
-    def fn(*size, **named):
-        if not named and not active and is_plain():
-            found = native.few_uniform(random.default_generator.stream(), size, dtypes.get_default_dtype().numpy)
-            if found is not False:
-                return fresh(found)
-        return slow(*size, **named)
-    return fn
+def _quick_draw(name: str) -> None:
+    @short_way(name)
+    def make(o, slow):
+        return native.drawing_few(name, random.default_generator, active, slow) or slow
 
 
-@short_way("randn")
-def _quick_normal(o, slow):
-    def fn(*size, **named):
-        if not named and not active and is_plain():
-            generator = random.default_generator
-            found = native.few_normal(generator.stream(), size, dtypes.get_default_dtype().numpy, generator.next_normal)
-            if found is not False:
-                found, generator.next_normal = found
-                return fresh(found)
-        return slow(*size, **named)
-    return fn
-
-
-@short_way("randint")
-def _quick_integers(o, slow):
-    def fn(*args, **named):
-        if not named and 1 < len(args) < 4 and not active and is_plain():
-            low, high, shape = args if len(args) == 3 else (0, *args)
-            if type(shape) is tuple:
-                found = native.few_integers(random.default_generator.stream(), shape, low, high)
-                if found is not False:
-                    return fresh(found)
-        return slow(*args, **named)
-    return fn
-
-
-@short_way("randperm")
-def _quick_permutation(o, slow):
-    def fn(*args, **named):
-        if not named and not active and len(args) == 1 and type(args[0]) is int and args[0] > 1 and is_plain():
-            found = samplers.filled(native.shuffle, random.default_generator, args, INT64)
-            if found is not None:
-                return fresh(found)
-        return slow(*args, **named)
-    return fn
-
-
-INT64 = np.dtype(np.int64)
+for _name in ("rand", "randn", "randint", "randperm"):
+    _quick_draw(_name)
 
 
 def _like(x, dtype, device, requires_grad, memory_format, sampler, *parameters):

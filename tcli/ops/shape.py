@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from .. import native
 from ..engine import dispatch, dtypes
 from ..engine.args import wrap_dim
 from ..engine.callables import short_way
 from ..engine.device import as_device, move
 from ..engine.dispatch import assign, execute
-from ..engine.quick_views import reshaping
+from ..engine.quick_views import in_c, reshaping, viewing
 from ..engine.registry import T, composite, op, ops, raw_helper, rule_helper
 from ..engine.storage import channels_last, channels_last_3d, contiguous_format, preserve_format
 from ..engine.symbols import NotFusable
@@ -104,6 +105,11 @@ def contiguous(x, memory_format: "any" = None):
     if memory_format is not None and memory_format is not contiguous_format:
         return x if x.is_contiguous(memory_format) else T.clone(x, memory_format=memory_format)
     return x if x._a.flags.c_contiguous else T.clone(x, memory_format=contiguous_format)
+
+
+@short_way("contiguous")
+def _quick_contiguous(o, slow):
+    return native.reading("contiguous", slow) or slow
 
 
 # ---------------------------------------------------------------- views
@@ -227,6 +233,12 @@ def expand(xp, x, size: "Shape*", *, implicit: "any" = False):
     if xp is np and x.size and x.flags.c_contiguous and x.flags.writeable:
         return np.ndarray(tuple(target), x.dtype, x, 0, strides)  # a tenth of what `as_strided` costs
     return xp.lib.stride_tricks.as_strided(x, tuple(target), strides)
+
+
+@short_way("expand")
+def _quick_expand(o, slow):
+    fn = viewing(o)
+    return in_c("expanding", o, {}, fn) or fn
 
 
 def _small_permute(ndim: int, dims: tuple):

@@ -46,7 +46,7 @@ def _reducer(name: str):
         return getattr(T, name)(*args, **kwargs)
     reducer.__name__ = reducer.__qualname__ = name
     reducer.__doc__ = f"Python's {name}() for plain values, torch.{name}() for tensors."
-    return shared_builtin(plain, reducer)
+    return shared_builtin(plain, reducer, "(*args, **kwargs)")
 
 
 def _abs(x):
@@ -71,9 +71,10 @@ def _pow(x, exponent, mod=None):
 
 
 SHARED = {name: _reducer(name) for name in ("max", "min", "sum", "all", "any")}
-for _name, _function in (("abs", _abs), ("round", _round), ("pow", _pow)):
+for _name, _function, _signature in (("abs", _abs, "(x)"), ("round", _round, "(x, ndigits=None, *, decimals=None)"),
+                                     ("pow", _pow, "(x, exponent, mod=None)")):
     _function.__name__ = _function.__qualname__ = _name
-    SHARED[_name] = shared_builtin(getattr(builtins, _name), _function, of_numbers=True)
+    SHARED[_name] = shared_builtin(getattr(builtins, _name), _function, _signature)
 
 
 def table(session) -> dict:

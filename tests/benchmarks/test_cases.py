@@ -39,9 +39,10 @@ def test_cases_have_names_of_their_own():
 
 def test_a_case_may_be_a_program():
     case = common.from_text("a", "import torch\nx = torch.ones(2)", "x.add_(1)", 0.8)
-    call = case.builder("tcli")(None)
-    call()
-    call()
+    run = case.builder("tcli")(None)
+    run()
+    run(2)
+    assert case.repeats
     assert case.bounds == ((("torch",), 0.8),)
 
 

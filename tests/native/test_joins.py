@@ -11,7 +11,7 @@ from tcli.runtime.namespaces import tree
 
 torch = tree("torch")
 pytestmark = pytest.mark.skipif(native.kernels is None, reason="no compiled kernels here")
-KERNELS = ("are_equal", "fill_line")
+KERNELS = ("are_equal",)
 
 
 def outcome(call: str):
@@ -63,17 +63,16 @@ def test_calls_with_kernels_and_without(call, monkeypatch):
             native.set_small(SMALL)
 
 
-def test_double_is_the_default_dtype(monkeypatch):
+def test_double_is_the_default_dtype():
     torch.set_default_dtype(torch.float64)
     try:
         found = outcome("torch.linspace(0.3, 17.77, 333)")
-        monkeypatch.setattr(native, "fill_line", lambda *_: False)
+        native.set_small(-1)
         assert found == outcome("torch.linspace(0.3, 17.77, 333)") and found[0] == np.float64
     finally:
+        native.set_small(SMALL)
         torch.set_default_dtype(torch.float32)
 
 
 def test_bad_arguments_are_left_to_numpy():
     assert native.are_equal(1, tensor([1])) is False
-    assert native.fill_line(np.zeros(1, "f"), 0, 1) is False
-    assert native.fill_line(np.zeros(4, "l"), 0, 1) is False

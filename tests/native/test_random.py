@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import tcli.ops  # noqa: F401  declares the ops
 from tcli import native
 from tcli.engine import random, samplers
+from tcli.engine.tape import SMALL
 from tcli.runtime.namespaces import tree
 
 from .test_along import several_threads
@@ -15,7 +16,7 @@ from .test_along import several_threads
 torch = tree("torch")
 pytestmark = pytest.mark.skipif(native.kernels is None, reason="no compiled kernels here")
 KERNELS = ("seed_words", "draw_words", "fill_uniform", "fill_normal", "normal_pairs", "fill_exponential", "fill_bernoulli",
-           "fill_integers", "shuffle", "few_uniform", "few_normal", "few_integers")
+           "fill_integers", "shuffle")
 F32, F64, I64, F16, BOOL = (np.dtype(c) for c in "fdle?")
 DRAWS = [
     lambda g, n: samplers.uniform(g, (n,), F32), lambda g, n: samplers.uniform(g, (n,), F64),
@@ -45,7 +46,11 @@ def without(fn, monkeypatch):
     with monkeypatch.context() as m:
         for name in KERNELS:
             m.setattr(native, name, lambda *_: False, raising=False)
-        return fn()
+        native.set_small(-1)  # shuts the functions of ops in compiled code
+        try:
+            return fn()
+        finally:
+            native.set_small(SMALL)
 
 
 @settings(max_examples=60, deadline=None)
@@ -71,7 +76,20 @@ CALLS = [
     "torch.randint(-3, 10, (2, 2))", "torch.randperm(7)", "torch.rand(0)", "torch.randn(3, 0)", "torch.rand(())",
     "torch.randint(0, 2**40, (3,))", "torch.randperm(1)", "torch.rand(5000)", "torch.dropout(torch.ones(50), 0.5, True)",
     "torch.empty(9).normal_(1, 2)", "torch.rand(2, dtype=torch.float64)", "torch.randn(4, generator=torch.Generator())",
+    "torch.rand(torch.Size([2, 3]))", "torch.rand([2, 3])", "torch.randn(3, dtype=torch.float64)", "torch.randn(3, dtype=None)",
+    "torch.randn(20, dtype=torch.float64)", "torch.rand(2, dtype=torch.float16)", "torch.randn(4, device='cpu')",
+    "torch.randn(3, requires_grad=True).detach()", "torch.randint(0, 7, torch.Size([3]))", "torch.randint(9, (2, 0))",
+    "torch.randint(-2**63, 2**63 - 1, (3,))", "torch.randint(5, [3])", "torch.randint(0, 9, (3,), dtype=torch.int32)",
+    "torch.randperm(512)", "torch.randperm(513)", "torch.randperm(0)", "torch.rand(*[1] * 9)", "torch.randn(16)",
+    "torch.rand(4097)",
 ]
+
+
+def test_calls_share_a_pair_of_normals():
+    torch.manual_seed(3)
+    together = torch.randn(6).tolist()
+    torch.manual_seed(3)
+    assert torch.randn(3).tolist() + [torch.randn(1, requires_grad=True).item()] + torch.randn(2).tolist() == together
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -85,7 +103,11 @@ def test_calls_of_a_program(call, monkeypatch):
 
 
 @pytest.mark.parametrize("call", ["torch.rand(-1)", "torch.randn(2.5)", "torch.rand('a')", "torch.randint(5, 5, (2,))",
-                                  "torch.randint(0, 2**64, (2,))", "torch.randperm(-1)", "torch.randint(3.5, (2,))"])
+                                  "torch.randint(0, 2**64, (2,))", "torch.randperm(-1)", "torch.randint(3.5, (2,))",
+                                  "torch.rand(2**70)", "torch.rand(2**40, 2**40)", "torch.randn((2,), 3)",
+                                  "torch.rand(2, dtype=torch.int64)", "torch.rand(2, nonsense=1)",
+                                  "torch.randint(3)", "torch.randint(True, (2,), 3)",
+                                  "torch.randperm(2.0)", "torch.randperm(True, 2)"])
 def test_refused_calls_draw_nothing(call, monkeypatch):
     def message():
         torch.manual_seed(11)
@@ -109,12 +131,9 @@ def test_bad_arguments_are_left_to_numpy():
     assert native.fill_integers(stream, out, 0, 5) is False
     assert native.fill_integers(stream, np.zeros(3, "l"), 0, 0) is False
     assert native.shuffle(stream, out) is False
-    for size in ((), (0,), (-1,), (2.0,), (True, 2), (2**70,), (2**40, 2**40), (5000,), ([2],), ((2,), 3), (1,) * 9):
-        assert native.few_uniform(stream, size, F32) is False
-        assert native.few_normal(stream, size, F32, None) is False
-        assert native.few_integers(stream, size, 0, 5) is False
-    assert native.few_uniform(stream, (2,), F16) is False
-    assert native.few_integers(stream, (2,), 0, 2**63) is False
+    with pytest.raises(TypeError):
+        native.drawing_few("rand", 1, [], len)
+    assert native.drawing_few("rand_like", random.Generator(), [], len) is False
     stream[624] = 2**32 - 1  # no state of a generator: a new block is made
     assert native.draw_words(stream, np.zeros(3, np.uint32))
     assert stream[624] == 3

@@ -21,6 +21,7 @@ n = torch.tensor([[float("nan"), float("inf"), -0.0, 0.0]])
 c = torch.randn(3, 4, requires_grad=True)
 p = torch.randn(4, 5)
 q, s = torch.randn(3, 4), torch.randn(5)
+g = torch.tensor([[0], [2], [3]])
 """
 CALLS = """
 a + b|a - r|r * a|a / 2|2 - a|a ** 2|a > b|a == a|-a|a.exp()|torch.tanh(r)|a.abs()|i + j|i * 3|i - 1|i == j|i > 2
@@ -73,6 +74,57 @@ a.T|e.T|c.T|torch.cat([a, b])|torch.stack([a, b], 1)|torch.cat([a, r[None]], 0)|
 torch.cat([a, b], dim=-1)|torch.stack([a, r])|a.split(2, 1)|a.split(9)|a.chunk(9)|a.chunk(0)|a.split(0)|a.chunk(2, -1)
 a.unbind(-1)|a.unbind(dim=1)|a.split([1, 2])|a.split(-1)|i.unbind()|a.shape|a.shape[0]|a.shape[1:]|a.shape[-1]
 a.shape[7]|e.shape|z.shape
+r.expand(2, 4)|r.expand(2, -1)|r.expand((3, 4))|r.expand(a.shape)|z.expand(2, 2)|a[:, :1].expand(3, 4)|a.t().expand(2, 4, 3)
+r.expand(4)|r.expand(5)|r.expand(-1, 4)|a.expand(4)|r.expand(-2, 4)|r.expand(2.0, 4)|r.expand()|e.expand(2, 0, 4)
+r.expand(0, 4)|a[:1].expand(0, 4)|torch.broadcast_to(r, (2, 4))|r.half().expand(2, 4)|(a * 1j).expand(2, 3, 4)
+a.expand(1, 3, 4)|a[:, :1].expand(-1, 2)|a.expand(True, 3, 4)|r.expand(2 ** 40, 2 ** 40, 4)|m.expand(2, 3, 4)
+r.expand(size=(2, 4))|torch.tensor(2.0)|torch.tensor(3)|torch.tensor(True)|torch.tensor(1j)|torch.tensor(2 ** 70)
+torch.tensor(1e300)|torch.tensor(-0.0)|torch.tensor(2, dtype=torch.float64)|torch.tensor(2.5, dtype=torch.int64)
+torch.tensor(True, dtype=torch.int64)|torch.tensor(2, dtype=torch.bool)|torch.tensor(2, dtype=torch.float16)
+torch.tensor(2.0, requires_grad=True) * 2|torch.tensor(2, requires_grad=True)|torch.tensor([1.0, 2.0])
+torch.tensor([[1, 2], [3, 4]])|torch.tensor([])|torch.tensor(())|torch.tensor([1, 2.5, True])|torch.tensor([1, [2]])
+torch.tensor("x")|torch.tensor(None)|torch.tensor([a[0, 0], 1.0])|torch.tensor(a)|torch.tensor([1.0], requires_grad=True) + 1
+torch.tensor([1, 2], dtype=torch.float32)|torch.tensor()|torch.tensor(1, 2)|torch.tensor(data=1)
+torch.tensor([2 ** 63 - 1, -2 ** 63])|torch.tensor([2 ** 63])|torch.tensor(()) + 1|torch.tensor(1, device="cpu")
+torch.tensor([1], dtype=int)|torch.tensor(1, nonsense=2)|torch.tensor(1, dtype=None)|torch.tensor(range(3))
+q.__setitem__(0, r)|q.__setitem__((0, 0), 0.5)|q.__setitem__(slice(1, None), b[1:])|q.__setitem__((slice(None), 1), 2)
+q.__setitem__(0, 1e39)|q.__setitem__(0, float("inf"))|q.__setitem__(0, float("nan"))|q.__setitem__((0, 1, 2), 1.0)
+i.__setitem__(0, 7)|i.__setitem__(0, 0.5)|i.__setitem__(0, 2 ** 70)|m.__setitem__(0, True)|m.__setitem__(0, 1)
+q.__setitem__(5, r)|q.__setitem__(0, b)|q.__setitem__(0, b[:1])|q.__setitem__(0, d[0])|q.__setitem__(None, b)
+q.__setitem__(True, b)|q.__setitem__(0, z)|q.__setitem__(0, True)|q.__setitem__(..., 1.0)|q.__setitem__(m, 0.0)
+q.__setitem__(0, c[0])|q.__setitem__(0, q[1])|q.__setitem__(q[:2], q[1:])|q.__setitem__(slice(None, 2), q[1:])
+q.__setitem__(slice(None, None, 2), 1.5)|q.__setitem__((slice(None), slice(1, 3)), b[:, 2:])
+q.__setitem__((slice(None), slice(None, None, 2)), r[:2])|q.__setitem__((slice(None), 0), r[:3])
+q.__setitem__((slice(2, 1), 0), 1.0)|q.__setitem__([0, 2], r)|q.__setitem__((), 3.0)|q.__setitem__((0, None, 1), 1.0)
+q.__setitem__(0, "x")|q.__setitem__(0, None)|q.__setitem__(0, [1.0, 2.0, 3.0, 4.0])|q.t().__setitem__(0, r[:3])
+q[0].__setitem__(1, 2.0)|c.__setitem__(0, r)|z.__setitem__((), 4.0)|z.__setitem__(0, 4.0)|e.__setitem__(0, 1.0)
+e.__setitem__(slice(0), 1.0)|q.__setitem__(-1, -0.0)|q.__setitem__(-4, 1.0)|q.__setitem__(slice(None, None, -1), 1.0)
+q.expand(2, 3, 4).__setitem__(0, 1.0)|q.__setitem__(0, 1j)|q.__setitem__(0, i[0])|a.gather(1, torch.tensor([[0], [2], [3]]))
+a.gather(-1, torch.tensor([[0, 0, 1, 3, 3]]))|a.gather(0, torch.tensor([[0, 1], [2, 2]]))|a.gather(1, torch.tensor([[4]]))
+a.gather(1, torch.tensor([[-1]]))|a.gather(2, torch.tensor([[0]]))|a.gather(1, torch.tensor([0]))
+a.gather(1, torch.tensor([[0.0]]))|a.gather(1, torch.tensor([[1]], dtype=torch.int32))|a.gather(0, torch.zeros(4, 1).long())
+i.gather(1, torch.tensor([[2]]))|m.gather(1, torch.tensor([[2]]))|a.half().gather(1, torch.tensor([[2]]))
+z.gather(0, torch.tensor(0))|a.t().gather(0, torch.tensor([[1, 0]]))|e.gather(0, torch.zeros(0, 4).long())
+a.gather(1, torch.zeros(0, 4).long())|r.gather(0, i[0])|torch.gather(a, 1, torch.tensor([[1]]))
+torch.gather(a, dim=1, index=torch.tensor([[1]]))|a.gather(1)|a.gather(True, i)
+a.gather(1, torch.tensor([[1]]), sparse_grad=True)|a.gather(2 ** 70, i)|a[:, ::2].gather(1, torch.tensor([[1], [0]]))|a ** 3
+a ** 0.5|a ** -1|a ** 1|a ** 0|a ** 2.0|a ** 2.5|i ** 2|i ** 3|i ** 1|i ** 2.0|i ** -1|i ** 0.5|m ** 2|d ** 3|a.t() ** 2
+e ** 2|z ** 2|n ** 3|n ** 0.5|n ** -1|a.half() ** 2|a.pow(2)|torch.pow(a, 3)|torch.pow(a, exponent=2)|a ** True|a ** 10 ** 400
+a ** "x"|2 ** a|a ** None|a ** a.abs()|(i + 2 ** 33) ** 2|(a * 1j) ** 2|a.argmax(0)|a.argmax(1, True)|a.argmax(dim=-1)
+n.argmax(1)|i.argmax()|m.argmax()|e.argmax(0)|e.argmax(1)|e.argmax()|z.argmax()|z.argmax(0)|a.argmax(2)|a.t().argmax(0)
+a.argmin(1)|a.argmax(None, True)|torch.argmax(a, dim=0)|a.half().argmax(1)|torch.ones(2, 3).argmax(1)|n.argmin()|a.argmax(0.5)
+a.double()|a.float()|a.long()|a.int()|a.bool()|a.half()|i.float()|i.double()|i.bool()|i.int()|m.float()|m.long()|n.bool()
+n.double()|z.long()|e.long()|a.t().double()|a[:, ::2].long()|a.to(torch.float64)|a.to(torch.int64)|a.to("cpu")|a.to(d)
+a.to(torch.float16)|a.to(dtype=torch.float64)|a.to(torch.float32, copy=True)|a.to(3)|a.to("x")|a.to(None)|a.float(1)
+(a * 1e30).double().float()|d.to(torch.float32)|a.float(memory_format=torch.contiguous_format)
+a.double(memory_format=torch.preserve_format)|a.to(torch.float64, True)|(i - 300).bool()
+a.stride()|a.stride(1)|a.stride(5)|e.stride()|a.t().stride()|a[:, :1].stride()|r.expand(2, 4).stride()|z.stride()
+a.is_contiguous()|a.ndim
+a.t().is_contiguous()|a.is_contiguous(memory_format=torch.channels_last)|a.contiguous() is a|a.t().contiguous()|a.cpu() is a
+a.contiguous(memory_format=torch.channels_last)|a.to("cpu") is a|a.to("cuda")|a.ndim|z.ndim|a.requires_grad|c.requires_grad
+int(a)|e.ndim
+int(m[0, 0])|int(i[0, 1])|int(n[0, 0])|int(n[0, 1])|int(z.half())|int(torch.tensor(-2.7))|int(a * 1j)
+a.to(torch.device("cpu")) is a
 """.replace("\n", "|").strip("|").split("|")
 
 
@@ -147,6 +199,14 @@ try: a.view(7)
 except RuntimeError: pass
 try: a @ a
 except RuntimeError: pass
+q[0] = r; q[1, 2] = 0.5; q[:, 1:] = b[:, 1:]; q[0, ::2] = 3
+y = r.expand(3, 4), c[:1].expand(3, 4).sum(), a.gather(1, g), c.gather(1, g) * 2, c ** 2, c ** 3 + 1, a ** -1, i ** 2
+y = a.argmax(1), a.double(), i.float(), a.to(torch.int64), torch.tensor(2.0), torch.tensor([1, 2]), torch.linspace(0, 1, 5)
+y = torch.rand(3), torch.randn(3), torch.randn(20), torch.randint(0, 9, (3,)), torch.randperm(5)
+try: q[0] = a
+except RuntimeError: pass
+try: a.gather(1, g + 9)
+except RuntimeError: pass
 h = c * 2; h.register_hook(lambda g: g * 2); h.sum().backward(); h = None
 """
 
@@ -190,7 +250,8 @@ def test_the_engine_is_told_of_new_limits():
 
 
 @compiled
-@pytest.mark.parametrize("write", ["x[0].add_(1)", "x[0] += 1", "x[0, :4].mul_(3)", "r = x[0]; r -= r"])
+@pytest.mark.parametrize("write", ["x[0].add_(1)", "x[0] += 1", "x[0, :4].mul_(3)", "r = x[0]; r -= r",
+                                   "r = x[0]; r[1] = 5.0", "r = x[0]; r[1:] = torch.zeros(999)"])
 def test_a_short_write_into_memory_that_an_expression_reads_leaves_it_its_value(write):
     session = Session()
     session.run("import torch\nx = torch.ones(600, 1000); z = torch.ones(3)")
