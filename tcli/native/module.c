@@ -55,7 +55,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         splits_methods,
         record_methods,
         products_methods,
-        backward_methods,
+        gradients_methods,
         small_methods,
         few_methods,
         sort_methods,
