@@ -300,9 +300,10 @@ static bool add_to(PyObject *grad, PyArrayObject *g) {
     return version && PyList_SetItem(v, 0, version) == 0;
 }
 
-/* Makes g, which nobody else holds, the gradient of a leaf that has none. */
-static bool give(Fields *variable, PyObject *g) {
-    PyObject *t = tensor_around(Py_NewRef(g));
+/* Makes g the gradient of a leaf that has none: itself where nobody else holds its memory, or a copy. */
+static bool give(Fields *variable, PyArrayObject *g) {
+    bool own = Py_REFCNT(g) == 1 && !PyArray_BASE(g) && PyArray_ISCARRAY(g);
+    PyObject *t = tensor_around(own ? Py_NewRef((PyObject *)g) : (PyObject *)PyArray_NewCopy(g, NPY_CORDER));
     if (t) put(&variable->grad, t);
     return t != NULL;
 }
@@ -315,8 +316,7 @@ static bool finish_leaves(PyObject *leaves) {
         Fields *variable = (Fields *)SLOT(leaf, engine.variable);
         if (!is_plain_leaf(leaf) || variable->rg != Py_True || !PyArray_CheckExact(g)) continue;
         bool none = !variable->grad || variable->grad == Py_None;
-        bool own = Py_REFCNT(g) == 1 && !PyArray_BASE((PyArrayObject *)g) && PyArray_ISCARRAY((PyArrayObject *)g);
-        bool well = none ? own && give(variable, g) : add_to(variable->grad, (PyArrayObject *)g);
+        bool well = none ? give(variable, (PyArrayObject *)g) : add_to(variable->grad, (PyArrayObject *)g);
         if (PyErr_Occurred() || (well && PyList_Append(done, leaf) < 0)) Py_CLEAR(done);
     }
     for (isize i = 0; done && i < PyList_GET_SIZE(done); i++)

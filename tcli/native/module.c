@@ -56,6 +56,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         record_methods,
         products_methods,
         gradients_methods,
+        rules_methods,
         small_methods,
         few_methods,
         sort_methods,

@@ -121,9 +121,38 @@ static bool has_shape(PyArrayObject *a, Target *target) {
     return true;
 }
 
+#define SUM_ROWS(T)                                                                    \
+    static void sum_rows_##T(const T *x, T *out, isize rows, isize width) {            \
+        memset(out, 0, width * sizeof(T));                                             \
+        for (isize i = 0; i < rows; i++, x += width)                                   \
+            for (isize j = 0; j < width; j++) out[j] += x[j];                          \
+    }
+SUM_ROWS(float)
+SUM_ROWS(double)
+
+/* A flat array summed over its leading dims, row after row as NumPy does it; NULL without an error for other sums. */
+static PyObject *sum_of_rows(PyArrayObject *a, Target *target) {
+    int type = PyArray_TYPE(a), n = target->like ? PyArray_NDIM(target->like) : (int)PyTuple_GET_SIZE(target->shape);
+    int lead = PyArray_NDIM(a) - n;
+    if (n < 1 || lead < 1 || !PyArray_ISCARRAY_RO(a) || (type != NPY_FLOAT32 && type != NPY_FLOAT64)) return NULL;
+    isize width = 1;
+    for (int i = 0; i < n; i++) {
+        isize size = target->like ? PyArray_DIM(target->like, i) : PyLong_AsSsize_t(PyTuple_GET_ITEM(target->shape, i));
+        if (size != PyArray_DIM(a, lead + i)) return NULL;
+        width *= size;
+    }
+    PyObject *out = width ? PyArray_EMPTY(n, PyArray_DIMS(a) + lead, type, 0) : NULL;
+    void *to = out ? PyArray_DATA((PyArrayObject *)out) : NULL;
+    if (out && type == NPY_FLOAT32) sum_rows_float(PyArray_DATA(a), to, PyArray_SIZE(a) / width, width);
+    else if (out) sum_rows_double(PyArray_DATA(a), to, PyArray_SIZE(a) / width, width);
+    return out;
+}
+
 /* `r`, summed over the dims along which its target was broadcast: a new reference. */
 static PyObject *summed(PyObject *r, Target *target) {
-    PyObject *by = PyArray_CheckExact(r) ? engine.sum_array : engine.sum_to;
+    bool array = PyArray_CheckExact(r);
+    PyObject *by = array ? engine.sum_array : engine.sum_to, *quick = array ? sum_of_rows((PyArrayObject *)r, target) : NULL;
+    if (quick || PyErr_Occurred()) return quick;
     PyObject *shape = target->like ? shape_of(target->like) : Py_NewRef(target->shape);
     PyObject *found = shape ? PyObject_CallFunctionObjArgs(by, r, shape, NULL) : NULL;
     Py_XDECREF(shape);

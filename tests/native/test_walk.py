@@ -49,16 +49,19 @@ torch.sin(x).sum()|x|x.exp().sum()|x|x.log().mean()|x|x.sqrt().sum()|x|(r / x).s
 (x + s).sum() * s|x, s|(x - r).abs().sum()|x, r|(s * x).sum()|s, x|(x ** r).sum()|x, r|(2 ** x).sum()|x
 x.max()|x|x.max(1)[0].sum()|x|(x.max(1)[0] * r).sum()|x, r|x.softmax(1)[0].sum()|x|F.log_softmax(x, 1).sum()|x
 x.var()|x|x.std(1).sum()|x|x.norm()|x|x.cumsum(0).sum()|x|x.sort()[0][0].sum()|x|torch.cat([x, y]).prod()|x, y
-torch.stack([x, y, x]).sum()|x, y|sum(p.sum() * i for i, p in enumerate(x.unbind()))|x|x.chunk(3)[1].sum()|x|x[0, 1] ** 2|x
+torch.stack([x, y, x]).sum()|x, y|sum(p.sum() * i for i, p in enumerate(x.unbind()))|x|x.chunk(3)[1].sum()|x
+x[0, 1] ** 2|x
 (x[0] * x[1]).sum()|x|x[:, None].expand(3, 2, 3).sum()|x|x.t()[1:].sum()|x|x.view(9)[::2].prod()|x|(x * d).sum()|x, d
-(x.double() * d).sum().float()|x, d|(z * z.conj()).real.sum()|z|(x * z).abs().sum()|x, z|(h * h).sum()|h|Cube.apply(x).sum()|x
+(x.double() * d).sum().float()|x, d|(z * z.conj()).real.sum()|z|(x * z).abs().sum()|x, z|(h * h).sum()|h
+Cube.apply(x).sum()|x
 (Cube.apply(x) * x).sum()|x|hooked(x * 2).sum()|x|(hooked(x * 2) * y).sum()|x, y|noted(x * 2).sum()|x|x.logsumexp(1).sum()|x
 F.mse_loss(x, y)|x, y|F.cross_entropy(x, torch.tensor([0, 1, 2]))|x|F.linear(x, y, r).sum()|x, y, r|x.sum()|x|x.sum(1).sum()|x
 (x * x.sum(1, keepdim=True)).sum()|x|torch.where(x > 1, x, y).sum()|x, y|x.clamp(0.7, 1).sum()|x|many(60)|x
 torch.einsum("ij,jk->ik", x, y).sum()|x, y|torch.linalg.det(x)|x|x.inverse().sum()|x|F.layer_norm(x, [3]).sum()|x
 (x * 2).detach().sum() + x.sum()|x|(x * x).sum() + unused.sum() * 0|x|s|s|s * 1|s|r.dot(r)|r|torch.outer(r, r).sum()|r
 F.gelu(x).sum()|x|F.softplus(x).sum()|x|torch.atan2(x, y).sum()|x, y|x.repeat(2, 2).sum()|x|x.flip(0)[0].sum()|x
-x.index_select(0, torch.tensor([0, 0])).sum()|x|x.gather(1, torch.tensor([[0], [1], [2]])).sum()|x|x.masked_fill(x > 1, 0).sum()|x
+x.index_select(0, torch.tensor([0, 0])).sum()|x|x.gather(1, torch.tensor([[0], [1], [2]])).sum()|x
+x.masked_fill(x > 1, 0).sum()|x
 F.conv2d(x[None, None], y[None, None, :2, :2]).sum()|x, y|F.max_pool2d(x[None], 2).sum()|x
 """.replace("\n", "|").strip("|").split("|")
 PAIRS = list(zip(FORMULAS[::2], FORMULAS[1::2], strict=True))
@@ -73,7 +76,8 @@ WAYS = {
     "a gradient given": "o = {f}; grad(o, [{v}], torch.full_like(o, 2.5))",
     "backward": "({f}).backward(); [a.grad for a in ({v},)]",
     "backward to inputs": "({f}).backward(inputs=[{v}]); [a.grad for a in ({v},)]",
-    "backward of a gradient": "g = grad({f}, [{v}], create_graph=True); sum(a.norm() for a in g).backward(); [a.grad for a in ({v},)]",
+    "backward of a gradient": "g = grad({f}, [{v}], create_graph=True); sum(a.norm() for a in g).backward(); "
+                              "[a.grad for a in ({v},)]",
     "backward, recorded": "({f}).backward(create_graph=True); [a.grad for a in ({v},)]",
     "two roots": "torch.autograd.backward([{f}, {f}]); [a.grad for a in ({v},)]",
     "two outputs": "grad([{f}, ({f}) * 2], [{v}])",
@@ -153,7 +157,8 @@ ODD = [
     "x.register_hook(lambda g: seen.append(1)); grad((x * x).sum(), x, create_graph=True)",
     "m = x * 2; m.retain_grad(); grad(m.sum(), x); m.grad",
     "m = x * 2; m.retain_grad(); m.sum().backward(inputs=[x]); m.grad",
-    "m, n = x * 2, y * 3; torch.autograd.graph.register_multi_grad_hook([m, n], lambda g: seen.append([a is None for a in g])); "
+    "m, n = x * 2, y * 3; "
+    "torch.autograd.graph.register_multi_grad_hook([m, n], lambda g: seen.append([a is None for a in g])); "
     "grad((m * n).sum(), x)",
     "torch.autograd.graph.register_multi_grad_hook([x, y], lambda g: seen.append(1)); grad((x * y).sum(), x)",
     "c, d = x.max(1); grad(c.sum(), x, create_graph=True)",
@@ -161,8 +166,10 @@ ODD = [
     "c = x.unbind(); grad((c[0] * c[0]).sum() + c[2].sum(), [c[0], c[2], x], create_graph=True)",
     "with torch.no_grad(): o = grad((x * 1).sum(), x); o",
     "w = torch.rand(200, 200).requires_grad_(); grad((w * w).sum(), w)[0].sum()",
-    "w = torch.rand(200, 200).requires_grad_(); g, = grad((w ** 3).sum(), w, create_graph=True); grad((g * g).sum(), w)[0].sum()",
-    "w = torch.rand(200, 200).requires_grad_(); g, = grad((w @ w).tanh().sum(), w, create_graph=True); g.sum().backward(); w.grad.sum()",
+    "w = torch.rand(200, 200).requires_grad_(); g, = grad((w ** 3).sum(), w, create_graph=True); "
+    "grad((g * g).sum(), w)[0].sum()",
+    "w = torch.rand(200, 200).requires_grad_(); g, = grad((w @ w).tanh().sum(), w, create_graph=True); g.sum().backward(); "
+    "w.grad.sum()",
     "p = torch.nn.Parameter(x.detach()); grad((p * p).sum(), p)",
     "g, = grad((x + y).sum(), x); g.add_(1); g",
     "o = torch.ones(3, 3); a, b = grad(x + y, [x, y], o); a is o, b is o, a.data_ptr() == o.data_ptr()",
@@ -184,14 +191,16 @@ def test_gradients_take_no_other_arguments():
     for args in [(), (x,), (x, x), (1, 2, 3, 4, 5), (x.sum(), None, None, False, False), (x.sum(), [1], None, False, False),
                  (x.sum(), x, 1.0, False, False), (x.detach(), x, None, False, False), (x, x, None, False, False)]:
         assert native.gradients(*args) is False
-    for args in [(), ([], []), ([x], [x], False, False, [x]), ((), (), False, False, None), ([1], [x], False, False, [2])]:
+    for args in [(), ([], []), ([x], [x], False, False, [x]), ((), (), False, False, None),
+                 ([1], [x], False, False, [2])]:
         assert native.walk_graph(*args) is False
     assert native.walk_arrays() is False
     assert native.walk_arrays(x, x._a, False) is False
 
 
-OPS = ["({a} * {b})", "({a} + {b})", "({a} - {b} * 0.5)", "torch.tanh({a})", "torch.sin({a})", "({a} @ {b} * 0.3)", "({a} ** 2)",
-       "{a}.t()", "({a} * s)", "({a} + r)", "{a}.softmax(1)", "torch.stack({a}.unbind()[::-1])", "({a} / (1 + {b} * {b}))"]
+OPS = ["({a} * {b})", "({a} + {b})", "({a} - {b} * 0.5)", "torch.tanh({a})", "torch.sin({a})", "({a} @ {b} * 0.3)",
+       "({a} ** 2)", "{a}.t()", "({a} * s)", "({a} + r)", "{a}.softmax(1)", "torch.stack({a}.unbind()[::-1])",
+       "({a} / (1 + {b} * {b}))"]
 
 
 @st.composite
