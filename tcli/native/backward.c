@@ -296,8 +296,7 @@ static bool add_to(PyObject *grad, PyArrayObject *g) {
     if (!a || PyArray_NDIM(a) != PyArray_NDIM(g) ||
         memcmp(PyArray_DIMS(a), PyArray_DIMS(g), PyArray_NDIM(a) * sizeof(npy_intp)) || !add_flat(a, g))
         return false;
-    PyObject *v = ((Fields *)grad)->v, *version = PyNumber_Add(PyList_GET_ITEM(v, 0), engine.one);
-    return version && PyList_SetItem(v, 0, version) == 0;
+    return bump_version((Fields *)grad);
 }
 
 /* Makes g the gradient of a leaf that has none: itself where nobody else holds its memory, or a copy. */

@@ -109,6 +109,12 @@ PyObject *option_of(PyObject *fetch, PyObject *options);
 PyObject *shape_of(PyArrayObject *a);
 void put(PyObject **slot, PyObject *value); /* takes over `value`, lets go of what was there */
 
+/* Counts a write to the memory of `t`. */
+INLINE bool bump_version(Fields *t) {
+    PyObject *version = PyList_GET_SIZE(t->v) ? PyNumber_Add(PyList_GET_ITEM(t->v, 0), engine.one) : NULL;
+    return version && PyList_SetItem(t->v, 0, version) == 0;
+}
+
 typedef struct Way Way;
 
 /* The node of an op on two operands, whose plans `way` has. (record.c) */
