@@ -56,7 +56,7 @@ static PyObject *unpacked(Walk *walk, PyObject *s, PyObject *node) {
     return (PyObject *)t;
 }
 
-static bool has_hooks(PyObject *node) {
+bool has_hooks(PyObject *node) {
     static PyObject *name;
     if (Py_TYPE(node) == engine.pick) return SLOT(node, engine.of_pick.hooks) != Py_None;
     if (!name) name = PyUnicode_InternFromString("hooks");

@@ -72,13 +72,28 @@ static PyObject *seed_of(PyObject *t, PyObject *g, bool records) {
     return one && records ? tensor_around(one) : one;
 }
 
+/* The seeds of one tensor or of a list or tuple of them: a new list; NULL without an error for what is not plain. */
+static PyObject *seeds_of(PyObject *tensors, PyObject *gradients, isize n, bool records) {
+    bool many = PyList_CheckExact(tensors) || PyTuple_CheckExact(tensors);
+    bool each = PyList_CheckExact(gradients) || PyTuple_CheckExact(gradients);
+    if (gradients != Py_None && (each ? PySequence_Fast_GET_SIZE(gradients) : 1) != n) return NULL;
+    PyObject *seeds = PyList_New(n);
+    for (isize i = 0; seeds && i < n; i++) {
+        PyObject *t = many ? PySequence_Fast_GET_ITEM(tensors, i) : tensors;
+        PyObject *seed = seed_of(t, each ? PySequence_Fast_GET_ITEM(gradients, i) : gradients, records);
+        if (seed) PyList_SET_ITEM(seeds, i, seed);
+        else Py_CLEAR(seeds);
+    }
+    return seeds;
+}
+
 /* `run` of engine/backward.py with the modes of `state` that belong to the pass. */
-static int walk_alone(PyObject *root, PyObject *seed, PyObject *inputs, bool retain, bool records, PyObject **captured) {
+static int walk_alone(PyObject *roots, PyObject *seeds, PyObject *inputs, bool retain, bool records, PyObject **captured) {
     isize slots[] = {engine.of_state.grad, engine.of_state.roots, engine.of_state.wanted};
-    PyObject *now[] = {Py_NewRef(records ? Py_True : Py_False), PyTuple_Pack(1, root), Py_NewRef(Py_None)}, *before[3];
-    if (!now[1]) return Py_DECREF(now[0]), Py_DECREF(now[2]), -1;
+    PyObject *now[] = {Py_NewRef(records ? Py_True : Py_False), Py_NewRef(roots), Py_NewRef(Py_None)}, *before[3];
     for (int i = 0; i < 3; i++) before[i] = SLOT(engine.state, slots[i]), SLOT(engine.state, slots[i]) = now[i];
-    int done = walk_from(&root, &seed, 1, inputs, retain, records, captured);
+    int done = walk_from(PySequence_Fast_ITEMS(roots), PySequence_Fast_ITEMS(seeds), PyList_GET_SIZE(roots), inputs, retain, records,
+                         captured);
     for (int i = 0; i < 3; i++) put(&SLOT(engine.state, slots[i]), before[i]);
     return done;
 }
@@ -102,20 +117,44 @@ static PyObject *in_order(PyObject *captured, PyObject *inputs) {
 
 static PyObject *gradients(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
-    PyObject *output = n == 5 ? args[0] : NULL, *captured = NULL;
-    int retain = n == 5 ? PyObject_IsTrue(args[3]) : 0, records = n == 5 ? PyObject_IsTrue(args[4]) : 0;
+    if (n != 5 || !is_open()) Py_RETURN_FALSE;
+    int retain = PyObject_IsTrue(args[3]), records = PyObject_IsTrue(args[4]);
     if (retain < 0 || records < 0) return NULL;
-    PyObject *root = output && is_open() ? edge_of_ready(output) : NULL, *edges = root ? edges_of(args[1]) : NULL;
-    PyObject *seed = edges ? seed_of(output, args[2], records) : NULL;
-    int done = PyErr_Occurred() ? -1 : seed ? walk_alone(root, seed, edges, retain, records, &captured) : 0;
-    PyObject *found = done < 0 ? NULL : done ? in_order(captured, edges) : Py_NewRef(Py_False);
-    Py_XDECREF(root), Py_XDECREF(edges), Py_XDECREF(seed), Py_XDECREF(captured);
+    PyObject *roots = edges_of(args[0]), *inputs = roots ? edges_of(args[1]) : NULL, *captured = NULL;
+    PyObject *seeds = inputs ? seeds_of(args[0], args[2], PyList_GET_SIZE(roots), records) : NULL;
+    int done = PyErr_Occurred() ? -1 : seeds ? walk_alone(roots, seeds, inputs, retain, records, &captured) : 0;
+    PyObject *found = done < 0 ? NULL : done ? in_order(captured, inputs) : Py_NewRef(Py_False);
+    Py_XDECREF(roots), Py_XDECREF(inputs), Py_XDECREF(seeds), Py_XDECREF(captured);
     return found;
+}
+
+/* ---------------------------------------------------------------- what a graph leads to */
+
+static bool is_plain(PyObject *node) {
+    if (Py_TYPE(node) == engine.accumulate) return SLOT(node, engine.of_leaf.hooks) == Py_None;
+    return (is_node(node) || Py_TYPE(node) == engine.pick) && !has_hooks(node);
+}
+
+/* Whether the graph of some tensors leads to no other leaves than those of `own`, over nodes that run no code of a program. */
+static PyObject *leads_only_to(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self;
+    PyObject *roots = n == 2 && engine.ready ? edges_of(args[0]) : NULL, *own = roots ? edges_of(args[1]) : NULL;
+    Reach reach;
+    int done = own ? find_reach(&reach, PySequence_Fast_ITEMS(roots), PyList_GET_SIZE(roots), own) : 0;
+    bool only = done == 1;
+    for (int i = 0; only && i < reach.n; i++) {
+        Reached *found = &reach.nodes[i];
+        only = is_plain(found->node) && (found->input || Py_TYPE(found->node) != engine.accumulate);
+    }
+    if (own) forget_reach(&reach);
+    Py_XDECREF(roots), Py_XDECREF(own);
+    return done < 0 || PyErr_Occurred() ? NULL : PyBool_FromLong(only);
 }
 
 PyMethodDef gradients_methods[] = {
     KERNEL(walk_arrays, "walk_arrays(node, g, retain_graph): gradients from one node to all leaves."),
     KERNEL(walk_graph, "walk_graph(roots, gradients, retain_graph, create_graph, inputs): to all leaves, None; or to inputs, in a dict."),
-    KERNEL(gradients, "gradients(output, inputs, gradient, retain_graph, create_graph): a tuple, or a list with None among them."),
+    KERNEL(gradients, "gradients(outputs, inputs, gradients, retain_graph, create_graph): a tuple, or a list with None among them."),
+    KERNEL(leads_only_to, "leads_only_to(tensors, leaves): whether their graph leads nowhere else, and no code of a program takes part."),
     {0},
 };

@@ -91,6 +91,8 @@ PyObject *as_gradient(PyObject *g);
 
 /* ---------------------------------------------------------------- all of it (backward.c) */
 
+bool has_hooks(PyObject *node);
+
 /* Sends gradients from n roots, to the nodes in `inputs` or with NULL to all leaves. 1: done; 0: there are nodes of unknown
    classes, nothing was done; -1: an error. `captured` becomes {node: gradient} for inputs, else NULL. */
 int walk_from(PyObject *const *roots, PyObject *const *seeds, isize n, PyObject *inputs, bool retain, bool records,

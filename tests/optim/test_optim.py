@@ -119,7 +119,8 @@ def test_parameters_are_updated_at_once_as_one_by_one(options, odd, monkeypatch)
                 parts[-1].grad = None
             optimiser.step()
         buffers = [(i, v.get("momentum_buffer")) for i, v in optimiser.state_dict()["state"].items()]
-        return [[p.tolist() for p in parts], [p._version for p in parts], [(i, b if b is None else b.tolist()) for i, b in buffers]]
+        buffers = [(i, None if b is None else b.tolist()) for i, b in buffers]
+        return [[p.tolist() for p in parts], [p._version for p in parts], buffers]
 
     found = end()
     monkeypatch.setattr("tcli.native.step_tensors", lambda *args: False)
