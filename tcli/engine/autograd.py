@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import native
 from ..errors import ArgumentError, BadValue, EngineError, GradError, Unsupported
 from . import dispatch, tape
 from .backward import run
@@ -61,6 +62,11 @@ def _warn_of_cycles() -> None:
 def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bool = False, only_inputs: bool = True,
          allow_unused=None, is_grads_batched: bool = False, materialize_grads: bool = False) -> tuple:
     """The gradients of `outputs` with respect to `inputs`, as a tuple; `.grad` stays as it is."""
+    if not (is_grads_batched or materialize_grads):
+        keep = create_graph if retain_graph is None else retain_graph
+        found = native.gradients(outputs, inputs, grad_outputs, keep, create_graph)
+        if found is not False:
+            return found if type(found) is tuple else _with_unused(found, allow_unused)
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     gradients = _as_list(grad_outputs, len(outputs))
@@ -86,11 +92,22 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph: bo
     result = [found.get(e) for e in edges]
     if materialize_grads:
         return tuple(_zeros_for(t, create_graph) if g is None else g for t, g in zip(inputs, result, strict=True))
-    unused = next((i for i, g in enumerate(result) if g is None), None)
-    if not allow_unused and unused is not None:
+    return _with_unused(result, allow_unused)
+
+
+def _with_unused(gradients: list, allowed: bool | None) -> tuple:
+    """The gradients as a tuple; None stands for an input that the outputs do not depend on."""
+    unused = next((i for i, g in enumerate(gradients) if g is None), None)
+    if not allowed and unused is not None:
         raise GradError(f"The differentiated Tensor at index {unused} appears to not have been used in the graph. Set "
                         "allow_unused=True if this is the desired behavior.")
-    return tuple(result)
+    return tuple(gradients)
+
+
+def leads_only_to(tensors, leaves: list) -> bool:
+    """Whether the graph of a tensor, or of several, leads to no other leaves than these, and runs no code of a program;
+    False as well where nobody can tell."""
+    return native.leads_only_to(tensors, leaves)
 
 
 def _zeros_for(t, requires_grad: bool):

@@ -45,14 +45,17 @@ def run(roots, root_gradients, *, retain_graph: bool, create_graph: bool, inputs
     nothing is accumulated and {node: gradient} comes back.
     """
     before = state.grad, state.roots, state.wanted
-    captured: dict | None = {} if inputs is not None else None
-    wanted = None if inputs is None else _ancestors(roots, set(inputs))
+    state.grad, state.roots, state.wanted = create_graph, roots, None
     try:
-        state.grad, state.roots, state.wanted = create_graph, roots, wanted
+        found = native.walk_graph(roots, root_gradients, retain_graph, create_graph, inputs)
+        if found is not False:
+            return found
+        captured: dict | None = {} if inputs is not None else None
+        state.wanted = wanted = None if inputs is None else _ancestors(roots, set(inputs))
         _walk(roots, root_gradients, retain_graph, create_graph, inputs, captured, wanted)
+        return captured
     finally:
         state.grad, state.roots, state.wanted = before
-    return captured
 
 
 def _ancestors(roots, inputs: set) -> set:
@@ -239,9 +242,9 @@ def _walk_arrays(node, g, retain_graph) -> None:
 
 
 def steps() -> dict:
-    """What `native.walk_arrays` calls, by the names that it knows."""
-    return {"raw_names": raw_names, "send_raw": _send_raw, "sum_array": sum_array, "joint_raw": _joint_raw, "walk_on": _walk_on,
-            "finish": _finish}
+    """What the walks in compiled code call and look at, by the names that they know."""
+    return {"raw_names": raw_names, "rule_names": rule_names, "send": _send, "send_raw": _send_raw, "sum_array": sum_array,
+            "sum_to": sum_to, "unpack": unpack, "walk_on": _walk_on, "finish": _finish, "observers": observers, "ones": ONES}
 
 
 def _arrays_for(node) -> list | None:

@@ -43,6 +43,7 @@ from functools import partial
 
 import numpy as np
 
+from .. import native
 from ..errors import ArgumentError
 from .args import CONVERTERS, TENSOR_KINDS
 from .declared import Declared
@@ -245,11 +246,11 @@ def _validate(o: Op) -> None:
 
 
 def _raw_rule(o: Op, key: str, rule, joint: bool, fetches: list) -> tuple | None:
-    """(rule on arrays, what it asks for), or None."""
+    """(rule on arrays, what it asks for), or None. Compiled code does some, and is called as they are: see native/rules.c."""
     if not o.raw_vjp:
         return None
     if o.raw_vjp is True:
-        return rule, fetches
+        return native.rule(f"{o.name}.{key}", rule) or rule, fetches
     found = o.raw_vjp.get(key)
     if found is None:
         return None
@@ -257,7 +258,7 @@ def _raw_rule(o: Op, key: str, rule, joint: bool, fetches: list) -> tuple | None
     wanted = [_fetch(o, name) for name in code.co_varnames[3 if joint else 2:code.co_argcount]]
     if any(fetch not in fetches for fetch in wanted):
         raise ValueError(f"op {o.name!r}: raw_vjp for {key!r} asks for what vjp does not keep")
-    return found, wanted
+    return native.rule(f"{o.name}.{key}", found) or found, wanted
 
 
 def _fetch(o: Op, name: str) -> tuple:

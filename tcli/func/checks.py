@@ -10,6 +10,8 @@ from .trees import TreeSpec, flatten
 
 def chosen(argnums, n: int) -> tuple[int, ...]:
     """The numbers of the arguments to differentiate by, counted from the front."""
+    if type(argnums) is int and -n <= argnums < n:
+        return (argnums % n,)
     if not isinstance(argnums, (int, tuple)):
         raise EngineError(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
     if argnums == ():

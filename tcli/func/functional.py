@@ -53,11 +53,11 @@ def _check_slopes(slopes: tuple, strict: bool) -> None:
                               "violated by a linear function for example).")
 
 
-def _raw_gradient(outputs, inputs, seeds) -> tuple:
+def _raw_gradient(outputs, inputs, seeds, create_graph: bool = True) -> tuple:
     live = [(o, s) for o, s in zip(outputs, seeds, strict=True) if o is not None and o.requires_grad]
     if not live:
         return (None,) * len(inputs)
-    return autograd.grad([o for o, _ in live], inputs, [s for _, s in live], create_graph=True, allow_unused=True)
+    return autograd.grad([o for o, _ in live], inputs, [s for _, s in live], True, create_graph, allow_unused=True)
 
 
 def _filled(gradients, inputs, strict: bool = False, create_graph: bool = False, message: str = _INDEPENDENT) -> tuple:
@@ -98,8 +98,9 @@ def jacobian(func, inputs, create_graph: bool = False, strict: bool = False, vec
         for o, y in enumerate(ys):
             flat = y.reshape(-1)
             message = f"Output {o} of the user-provided function is independent of input {{i}}. {_NOT_STRICT}."
-            found = [_filled(_raw_gradient((flat[i],), xs, (T.ones_like(flat[i]),)), xs, strict, create_graph, message)
-                     for i in range(flat.numel())]
+            slopes = (_raw_gradient((element,), xs, (T.ones_like(element),), create_graph)
+                      for element in map(flat.__getitem__, range(flat.numel())))
+            found = [_filled(each, xs, strict, create_graph, message) for each in slopes]
             rows.append(tuple(T.stack([g[j] for g in found], 0).reshape(tuple(y.shape) + tuple(x.shape)) if found else
                               T.zeros(tuple(y.shape) + tuple(x.shape), dtype=x.dtype) for j, x in enumerate(xs)))
     rows = [_out(row, many_in, create_graph) for row in rows]
@@ -137,7 +138,7 @@ def vjp(func, inputs, v=None, create_graph: bool = False, strict: bool = False):
         many_out, ys = _tuple(func(*xs), _OUTPUTS, "vjp")
         _check_outputs(ys, strict)
         seeds = _seeds(v, ys, many_out, "vjp", "user-provided function returns")
-        found = _filled(_raw_gradient(ys, xs, seeds), xs, strict, create_graph)
+        found = _filled(_raw_gradient(ys, xs, seeds, create_graph), xs, strict, create_graph)
     return _out(ys, many_out, create_graph), _out(found, many_in, create_graph)
 
 
@@ -169,7 +170,7 @@ def jvp(func, inputs, v=None, create_graph: bool = False, strict: bool = False):
         slopes = _raw_gradient(ys, xs, dummies)
         if strict:
             _filled(slopes, xs, strict)
-        found = _filled(_raw_gradient(slopes, dummies, seeds), ys, strict, create_graph)
+        found = _filled(_raw_gradient(slopes, dummies, seeds, create_graph), ys, strict, create_graph)
     return _out(ys, many_out, create_graph), _out(found, many_out, create_graph)
 
 
@@ -197,5 +198,5 @@ def _hessian_product(func, inputs, v, create_graph: bool, strict: bool, who: str
             raise EngineError(f"The Tensor returned by the function given to {who} should contain a single element")
         slopes = _raw_gradient((y,), xs, (T.ones_like(y),))
         _check_slopes(slopes, strict)
-        found = _filled(_raw_gradient(slopes, xs, seeds), xs)
+        found = _filled(_raw_gradient(slopes, xs, seeds, create_graph), xs)
     return (y if create_graph else y.detach()), _out(found, many, create_graph)

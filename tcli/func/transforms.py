@@ -31,13 +31,18 @@ def released(result, mine: list):
     """The result without its history, where that leads to nothing but the transform's own inputs, or nothing is recorded."""
     if not tape.state.grad:
         return map_tensors(lambda t: t.detach(), result)
-    own = {tape.edge_of(t) for t in mine if isinstance(t, Tensor) and t._node is None and t._rg}
+    leaves = _own_leaves(mine)
 
     def release(t):
-        if not t.requires_grad or _reaches_others(tape.edge_of(t), own):
+        if not t.requires_grad or not autograd.leads_only_to(t, leaves) and _reaches_others(
+                tape.edge_of(t), {tape.edge_of(leaf) for leaf in leaves}):
             return t
         return t.detach()
     return map_tensors(release, result)
+
+
+def _own_leaves(mine: list) -> list:
+    return [t for t in mine if isinstance(t, Tensor) and t._node is None and t._rg]
 
 
 def _reaches_others(root, own: set) -> bool:
@@ -70,17 +75,22 @@ def _picked(args: tuple, argnums):
     return found if isinstance(argnums, tuple) else found[0]
 
 
+def _grad_and_value(func, args: tuple, kwargs: dict, argnums, has_aux: bool) -> tuple:
+    """(the gradient, the output of `func` and what it gave beside it, the transform's own inputs)."""
+    checks.check_no_hooks()
+    with autograd.enable_grad(), inside():
+        args, mine = _with_inputs(args, argnums)
+        output, aux = checks.with_aux(func(*args, **kwargs), has_aux, "grad_and_value(f)(*args)")
+        _check_scalar(output)
+        gradients = _gradients([output], mine, None)
+    return released(rebuild(_picked(args, argnums), gradients), mine), output, aux, mine
+
+
 def grad_and_value(func, argnums=0, has_aux: bool = False):
     """A function that gives (gradient, value) of `func`, a function with a scalar result."""
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
-        checks.check_no_hooks()
-        with autograd.enable_grad(), inside():
-            args, mine = _with_inputs(args, argnums)
-            output, aux = checks.with_aux(func(*args, **kwargs), has_aux, "grad_and_value(f)(*args)")
-            _check_scalar(output)
-            gradients = _gradients([output], mine, None)
-        found = released(rebuild(_picked(args, argnums), gradients), mine)
+        found, output, aux, mine = _grad_and_value(func, args, kwargs, argnums, has_aux)
         value = released(output, mine)
         return found, ((value, map_tensors(lambda t: released(t, mine), aux)) if has_aux else value)
     return wrapper
@@ -96,26 +106,31 @@ def _check_scalar(output) -> None:
 
 def _gradients(outputs: list, inputs: list, seeds) -> list:
     live = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]
-    result = [T.zeros_like(t) if isinstance(t, Tensor) else t for t in inputs]
+    result: list = [None] * len(inputs)
     roots = [(o, None if seeds is None else seeds[j]) for j, o in enumerate(outputs) if o.requires_grad]
-    if not roots or not live:
-        return result
-    found = autograd.grad([o for o, _ in roots], [inputs[i] for i in live], None if seeds is None else [s for _, s in roots],
-                          create_graph=True, allow_unused=True)
-    for i, g in zip(live, found, strict=True):
-        if g is not None:
+    if roots and live:
+        given = None if seeds is None else [s for _, s in roots]
+        found = autograd.grad([o for o, _ in roots], [inputs[i] for i in live], given, True,
+                              _is_needed_again(outputs, inputs, seeds), allow_unused=True)
+        for i, g in zip(live, found, strict=True):
             result[i] = g
-    return result
+    return [g if g is not None else T.zeros_like(t) if isinstance(t, Tensor) else t
+            for g, t in zip(result, inputs, strict=True)]
+
+
+def _is_needed_again(outputs: list, inputs: list, seeds) -> bool:
+    """Whether gradients may be differentiated in their turn: by tensors that are not the transform's own inputs."""
+    if seeds is not None and any(s.requires_grad for s in seeds):
+        return True
+    return not autograd.leads_only_to([o for o in outputs if o.requires_grad], _own_leaves(inputs))
 
 
 def grad(func, argnums=0, has_aux: bool = False):
     """A function that gives the gradient of `func` with respect to the arguments at `argnums`."""
-    both = grad_and_value(func, argnums, has_aux)
-
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
-        found, value = both(*args, **kwargs)
-        return (found, value[1]) if has_aux else found
+        found, _, aux, mine = _grad_and_value(func, args, kwargs, argnums, has_aux)
+        return (found, map_tensors(lambda t: released(t, mine), aux)) if has_aux else found
     return wrapper
 
 

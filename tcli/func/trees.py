@@ -8,6 +8,8 @@ from ..errors import BadValue
 
 def flatten(tree) -> list:
     """The leaves of a nested structure, from left to right."""
+    if type(tree) is Tensor:
+        return [tree]
     if isinstance(tree, dict):
         return [leaf for value in tree.values() for leaf in flatten(value)]
     if isinstance(tree, (tuple, list)):
@@ -18,6 +20,8 @@ def flatten(tree) -> list:
 def rebuild(tree, leaves):
     """The structure of `tree` around new leaves (an iterator or sequence)."""
     leaves = iter(leaves)
+    if type(tree) is Tensor:
+        return next(leaves)
 
     def build(node):
         if isinstance(node, dict):
@@ -32,6 +36,8 @@ def rebuild(tree, leaves):
 
 def map_tensors(fn, tree):
     """`fn` applied to every tensor of a structure; other leaves stay."""
+    if type(tree) is Tensor:
+        return fn(tree)
     return rebuild(tree, [fn(leaf) if isinstance(leaf, Tensor) else leaf for leaf in flatten(tree)])
 
 

@@ -40,7 +40,7 @@ static const struct {
     PART(result), PART(shape), PART(out), PART(edge_of), PART(locate), PART(note_expansion), PART(kernel_of),
     PART(record_single), PART(view_of), PART(record_view), PART(readers), PART(exposed), PART(dtypes), PART(dtype_of), PART(device_names), PART(dtype_names), PART(sizes), PART(size_of), PART(numpy),
     PART(dtype), PART(shown), PART(accumulate), PART(op), PART(raw_names), PART(send_raw), PART(sum_array),
-    PART(joint_raw), PART(walk_on), PART(finish), PART(tensor),
+    PART(rule_names), PART(send), PART(sum_to), PART(unpack), PART(walk_on), PART(finish), PART(observers), PART(ones), PART(tensor),
 };
 
 static PyObject *bind_engine(PyObject *self, PyObject *words) {
@@ -49,7 +49,7 @@ static PyObject *bind_engine(PyObject *self, PyObject *words) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!(*parts[i].place = taken(words, parts[i].name))) return NULL;
     if (!PyTuple_CheckExact(engine.classes) || !PyDict_CheckExact(engine.readers) || !PyDict_CheckExact(engine.sizes) || !PyAnySet_CheckExact(engine.ready) ||
-        !PyDict_CheckExact(engine.exposed) || !PyDict_CheckExact(engine.dtypes) || !PyDict_CheckExact(engine.device_names) ||
+        !PyDict_CheckExact(engine.exposed) || !PyList_CheckExact(engine.observers) || !PyDict_CheckExact(engine.ones) || !PyDict_CheckExact(engine.dtypes) || !PyDict_CheckExact(engine.device_names) ||
         !PyDict_CheckExact(engine.dtype_names) || !PyType_Check(engine.dtype) ||
         !PyType_IsSubtype(engine.tensor, &Fields_Type))
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "bind_engine() got something else");
@@ -71,7 +71,8 @@ static PyObject *bind_engine(PyObject *self, PyObject *words) {
         OFFSET(of_op, op, frees, "frees"))
         return NULL;
     if (OFFSET(of_state, state, grad, "grad") || OFFSET(of_state, state, inference, "inference") ||
-        OFFSET(of_state, state, odd, "odd") || OFFSET(of_state, state, where, "where") || OFFSET(of_node, node, op, "op") ||
+        OFFSET(of_state, state, odd, "odd") || OFFSET(of_state, state, where, "where") ||
+        OFFSET(of_state, state, roots, "roots") || OFFSET(of_state, state, wanted, "wanted") || OFFSET(of_node, node, op, "op") ||
         OFFSET(of_node, node, plan, "plan") || OFFSET(of_node, node, edges, "edges") ||
         OFFSET(of_node, node, saved, "saved") || OFFSET(of_node, node, seq, "seq") || OFFSET(of_node, node, shape, "shape") ||
         OFFSET(of_node, node, dtype, "dtype") || OFFSET(of_node, node, name, "_name") ||

@@ -3,7 +3,7 @@
 
    The operations are those of the kernels in tcli/optim, in their order and each rounded, so that results are the same to the
    last bit: multiplications and additions are not contracted (see build.py). */
-#include "native.h"
+#include "quick.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -157,28 +157,39 @@ static void *taken(PyObject *o, bool written, int type, isize n, Stretch **next)
     return PyArray_DATA(a);
 }
 
-/* (kind, parameter, gradient, states ..., numbers ...) as a step; false where it is none. */
-static bool read_step(PyObject *call, Step *s, Stretch **next) {
-    int kind = -1, count = (int)(sizeof(kinds) / sizeof(*kinds));
-    if (!PyTuple_Check(call) || PyTuple_GET_SIZE(call) < 3 || !PyUnicode_Check(PyTuple_GET_ITEM(call, 0))) return false;
-    while (++kind < count && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call, 0), kinds[kind].name) != 0) {}
-    if (kind == count || PyTuple_GET_SIZE(call) != 3 + kinds[kind].states + kinds[kind].numbers) return false;
-    PyObject *const *args = &PyTuple_GET_ITEM(call, 1);
-    PyArrayObject *p = flat_array(args[0]);
+/* The kind of a name; -1 for none. */
+static int kind_named(PyObject *name) {
+    int kind = (int)(sizeof(kinds) / sizeof(*kinds)) - 1;
+    while (kind >= 0 && !(PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, kinds[kind].name) == 0)) kind--;
+    return kind;
+}
+
+/* The step of a kind on these arrays, states (NULL or None for one that there is not) and numbers; false where it is none. */
+static bool make_step(int kind, PyObject *parameter, PyObject *gradient, PyObject *const *states, PyObject *const *numbers, Step *s,
+                      Stretch **next) {
+    PyArrayObject *p = flat_array(parameter);
     int type = p ? PyArray_TYPE(p) : -1;
     if (type != NPY_FLOAT32 && type != NPY_FLOAT64) return false;
     *s = (Step){.n = PyArray_SIZE(p), .fn = type == NPY_FLOAT32 ? kinds[kind].single : kinds[kind].wide};
-    if (!(s->p = taken(args[0], true, type, -1, next)) || !(s->g = taken(args[1], false, type, s->n, next))) return false;
-    args += 2;
-    for (int i = 0; i < kinds[kind].states; i++, args++) {
-        if (*args == Py_None && i >= kinds[kind].needed) continue;
-        if (!(s->state[i] = taken(*args, true, type, s->n, next))) return false;
+    if (!(s->p = taken(parameter, true, type, -1, next)) || !(s->g = taken(gradient, false, type, s->n, next))) return false;
+    for (int i = 0; i < kinds[kind].states; i++) {
+        if (!states[i] || states[i] == Py_None) {
+            if (i < kinds[kind].needed) return false;
+        } else if (!(s->state[i] = taken(states[i], true, type, s->n, next))) return false;
     }
     for (int i = 0; i < kinds[kind].numbers; i++) {
-        s->numbers[i] = PyFloat_AsDouble(args[i]);
+        s->numbers[i] = PyFloat_AsDouble(numbers[i]);
         if (s->numbers[i] == -1 && PyErr_Occurred()) return PyErr_Clear(), false;
     }
     return true;
+}
+
+/* (kind, parameter, gradient, states ..., numbers ...) as a step; false where it is none. */
+static bool read_step(PyObject *call, Step *s, Stretch **next) {
+    int kind = PyTuple_Check(call) && PyTuple_GET_SIZE(call) >= 3 ? kind_named(PyTuple_GET_ITEM(call, 0)) : -1;
+    if (kind < 0 || PyTuple_GET_SIZE(call) != 3 + kinds[kind].states + kinds[kind].numbers) return false;
+    PyObject *const *rest = &PyTuple_GET_ITEM(call, 3);
+    return make_step(kind, PyTuple_GET_ITEM(call, 1), PyTuple_GET_ITEM(call, 2), rest, rest + kinds[kind].states, s, next);
 }
 
 static int by_start(const void *a, const void *b) {
@@ -230,24 +241,83 @@ static void run(Steps *all) {
     Py_END_ALLOW_THREADS
 }
 
+/* Room for n steps and what they touch, and how many of them there are. */
+typedef struct {
+    Steps all;
+    Stretch *stretches, *next;
+} Plan;
+
+static bool start_plan(Plan *plan, isize n) {
+    char *memory = malloc(n * (sizeof(Step) + 5 * sizeof(Stretch)) + 1);
+    if (!memory) return PyErr_NoMemory(), false;
+    plan->all = (Steps){(Step *)memory, 0};
+    plan->stretches = plan->next = (Stretch *)(plan->all.steps + n);
+    return true;
+}
+
+static void add_step(Plan *plan, Step s) {
+    if (s.n) plan->all.steps[plan->all.n++] = s;
+}
+
+/* Does all steps, or none where they are not `complete` or share memory. */
+static bool run_plan(Plan *plan, bool complete) {
+    bool fits = complete && all_apart(plan->stretches, plan->next - plan->stretches);
+    if (fits && plan->all.n) run(&plan->all);
+    free(plan->all.steps);
+    return fits;
+}
+
 /* A list of steps; all of them or none are done. */
 static PyObject *steps(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     (void)self;
     if (count != 1 || !PyList_Check(args[0])) Py_RETURN_FALSE;
     isize n = PyList_GET_SIZE(args[0]), i = 0;
-    char *memory = malloc(n * (sizeof(Step) + 5 * sizeof(Stretch)) + 1);
-    if (!memory) return PyErr_NoMemory();
-    Steps all = {(Step *)memory, 0};
-    Stretch *stretches = (Stretch *)(all.steps + n), *next = stretches;
-    for (Step s; i < n && read_step(PyList_GET_ITEM(args[0], i), &s, &next); i++)
-        if (s.n) all.steps[all.n++] = s;
-    bool fits = i == n && all_apart(stretches, next - stretches);
-    if (fits && all.n) run(&all);
-    free(memory);
-    return PyBool_FromLong(fits);
+    Plan plan;
+    if (!start_plan(&plan, n)) return NULL;
+    for (Step s; i < n && read_step(PyList_GET_ITEM(args[0], i), &s, &plan.next); i++) add_step(&plan, s);
+    return PyBool_FromLong(run_plan(&plan, i == n));
+}
+
+static PyObject *array_at_hand(PyObject *t) { return is_ready(t) ? (PyObject *)array_of(t) : NULL; }
+
+/* The step of parameter i, a tensor with a gradient, of which the states are lists of tensors or None. */
+static bool read_tensors(int kind, PyObject *p, isize i, PyObject *const *rest, Step *s, Stretch **next) {
+    PyObject *states[3] = {NULL}, *a = array_at_hand(p), *g = array_at_hand(((Fields *)p)->grad);
+    if (!a || !g || PyArray_NDIM((PyArrayObject *)a) != PyArray_NDIM((PyArrayObject *)g)) return false;
+    for (int k = 0; k < kinds[kind].states; k++)
+        if (rest[k] != Py_None && !(states[k] = array_at_hand(PyList_GET_ITEM(rest[k], i)))) return false;
+    return make_step(kind, a, g, states, rest + kinds[kind].states, s, next);
+}
+
+static bool has_gradient(PyObject *p) {
+    return PyObject_TypeCheck(p, &Fields_Type) && ((Fields *)p)->grad && ((Fields *)p)->grad != Py_None;
+}
+
+/* All parameters of an optimiser that have a gradient, or none; their versions count the write. */
+static PyObject *step_tensors(PyObject *self, PyObject *const *args, Py_ssize_t count) {
+    (void)self;
+    int kind = count >= 2 && engine.ready && PyList_CheckExact(args[1]) ? kind_named(args[0]) : -1;
+    if (kind < 0 || count != 2 + kinds[kind].states + kinds[kind].numbers || is_set(engine.of_state.where)) Py_RETURN_FALSE;
+    isize n = PyList_GET_SIZE(args[1]), i = 0;
+    for (int k = 0; k < kinds[kind].states; k++)
+        if (args[2 + k] != Py_None && !(PyList_CheckExact(args[2 + k]) && PyList_GET_SIZE(args[2 + k]) == n)) Py_RETURN_FALSE;
+    Plan plan;
+    if (!start_plan(&plan, n)) return NULL;
+    for (; i < n; i++) {
+        Step s;
+        PyObject *p = PyList_GET_ITEM(args[1], i);
+        if (!has_gradient(p)) continue;
+        if (!read_tensors(kind, p, i, args + 2, &s, &plan.next)) break;
+        add_step(&plan, s);
+    }
+    if (!run_plan(&plan, i == n)) Py_RETURN_FALSE;
+    for (i = 0; i < n; i++)
+        if (has_gradient(PyList_GET_ITEM(args[1], i)) && !bump_version((Fields *)PyList_GET_ITEM(args[1], i))) return NULL;
+    Py_RETURN_TRUE;
 }
 
 PyMethodDef optim_methods[] = {
     KERNEL(steps, "steps(calls): of optimisers, each as (kind, parameter, gradient, states ..., numbers ...): see optim.c."),
+    KERNEL(step_tensors, "step_tensors(kind, parameters, states ..., numbers ...): a step of all that have a gradient, or of none."),
     {0},
 };

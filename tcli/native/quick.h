@@ -51,11 +51,12 @@ typedef struct {
     PyObject *one, *sizes, *size_of; /* 1; {shape: Size}, and what makes a Size */
     PyObject *numpy, *dtype; /* the module, and the class of dtypes */
     isize small; /* elements of the largest small tensor */
-    PyObject *raw_names, *send_raw, *sum_array, *joint_raw, *walk_on, *finish; /* of engine/backward.py */
+    PyObject *raw_names, *rule_names, *send, *send_raw, *sum_array, *sum_to, *unpack, *walk_on, *finish, *observers, *ones; /* of
+        engine/backward.py */
     isize saves, raw, rules, variable; /* where they lie in a plan, and in the end of a path */
     struct { isize hooks, before, post_hooks; } of_leaf;
     struct { isize tensor_slots, plans, grad_name, list_slot, frees; } of_op;
-    struct { isize grad, inference, odd, where; } of_state; /* where the slots lie */
+    struct { isize grad, inference, odd, where, roots, wanted; } of_state; /* where the slots lie */
     struct { isize op, plan, edges, saved, seq, shape, dtype, name; } of_node;
     struct { isize array, versions, version, edge, hooked; } of_saved;
     struct { isize parent, index, shape, dtype, seq, hooks; } of_pick;
@@ -113,6 +114,12 @@ PyObject *option_of(PyObject *fetch, PyObject *options);
 
 PyObject *shape_of(PyArrayObject *a);
 void put(PyObject **slot, PyObject *value); /* takes over `value`, lets go of what was there */
+
+/* Counts a write to the memory of `t`. */
+INLINE bool bump_version(Fields *t) {
+    PyObject *version = PyList_GET_SIZE(t->v) ? PyNumber_Add(PyList_GET_ITEM(t->v, 0), engine.one) : NULL;
+    return version && PyList_SetItem(t->v, 0, version) == 0;
+}
 
 typedef struct Way Way;
 

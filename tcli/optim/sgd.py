@@ -39,6 +39,8 @@ class SGD(Optimizer):
         kernel, numbers = _plain, (lr, decay, group["maximize"])
         if momentum:
             kernel, numbers = _with_momentum, (*numbers, momentum, 1 - group["dampening"], group["nesterov"])
+        if not (kept or group["fused"]) and self._step_at_once(kernel, group["params"], numbers):
+            return
         for p in group["params"]:
             grad = p.grad
             if grad is None:
@@ -54,6 +56,12 @@ class SGD(Optimizer):
             else:
                 update.run(kernel, [p, grad], 2, *numbers, differentiable=kept)
             bump(p)
+
+    def _step_at_once(self, kernel, params: list, numbers: tuple) -> bool:
+        if kernel is _plain:
+            return update.run_all(kernel, params, [], numbers)
+        buffers = [found and found.get("momentum_buffer") for found in map(self.state.get, params)]
+        return update.run_all(kernel, params, [buffers], (*numbers, False))
 
 
 def check_fused(fused, differentiable, foreach) -> None:

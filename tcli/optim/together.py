@@ -10,8 +10,7 @@ of real ones, as on the CPU.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,20 +30,32 @@ _pieces: _Pieces | None = None
 _calls: list | None = None  # (what native.steps takes, a function that does the same without it)
 
 
-@contextmanager
-def together() -> Iterator[None]:
+class together:
     """Inside, updates of large arrays wait for each other; they run at the end."""
-    global _noted, _pieces, _calls
-    before, _noted, _pieces, _calls = (_noted, _pieces, _calls), [], _Pieces(), []
-    try:
-        yield
-        run_calls()
+
+    __slots__ = ("before",)
+
+    def __enter__(self) -> None:
+        global _noted, _pieces, _calls
+        self.before, _noted, _pieces, _calls = (_noted, _pieces, _calls), [], _Pieces(), []
+
+    def __exit__(self, kind: type | None, *_error: object) -> None:
+        global _noted, _pieces, _calls
         noted, pieces = _noted, _pieces
-    finally:
-        _noted, _pieces, _calls = before
-    pieces.run()
-    if noted:
-        _run(noted)
+        try:
+            if kind is None:
+                run_calls()
+        finally:
+            _noted, _pieces, _calls = self.before
+        if kind is None:
+            pieces.run()
+            if noted:
+                _run(noted)
+
+
+def are_waiting() -> bool:
+    """Whether updates wait, which may be of the same memory as the next one."""
+    return bool(_calls or _noted or _pieces is not None and _pieces.calls)
 
 
 # ---------------------------------------------------------------- on the CPU

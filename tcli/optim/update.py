@@ -35,6 +35,15 @@ def run(kernel, tensors: list, scratch: int, *numbers, differentiable: bool = Fa
         _run(kernel, [t._a for t in tensors], scratch, numbers)
 
 
+def run_all(kernel, params: list, states: list, numbers: tuple) -> bool:
+    """Runs a kernel over all parameters that have a gradient, beside lists of their states; says whether it did, for small
+    steps of what is plain: compiled code does them in one call."""
+    if readers or together.are_waiting():
+        return False
+    name, *rest = compiled[kernel](states, numbers)
+    return native.step_tensors(name, params, *rest)
+
+
 def _run(kernel, arrays: list, scratch: int, numbers: tuple, later: bool = True) -> None:
     p = arrays[0]
     if readers:

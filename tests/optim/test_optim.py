@@ -97,6 +97,36 @@ def test_large_parameters_are_updated_in_blocks_as_small_ones_are_at_once(name, 
     assert (end(1) == end(50)).all()
 
 
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1, "maximize": True}, {"momentum": 0.9},
+                                     {"momentum": 0.5, "dampening": 0.2, "weight_decay": 0.1},
+                                     {"momentum": 0.9, "nesterov": True}])
+@pytest.mark.parametrize("odd", [None, "no gradient", "a gap", "memory of another", "a double", "a half", "nothing in it"])
+def test_parameters_are_updated_at_once_as_one_by_one(options, odd, monkeypatch):
+    def end() -> list:
+        stream = np.random.RandomState(0)
+        parts = [torch.from_numpy(stream.standard_normal(s).astype("f4")).requires_grad_() for s in [(3, 4), (), (300, 5)]]
+        parts.append({"a gap": lambda: torch.ones(4, 6)[:, ::2].detach().requires_grad_(),
+                      "memory of another": lambda: parts[0].detach()[0].requires_grad_(),
+                      "a double": lambda: torch.ones(3, dtype=torch.float64, requires_grad=True),
+                      "a half": lambda: torch.ones(3, dtype=torch.float16, requires_grad=True),
+                      "nothing in it": lambda: torch.ones(0, 3, requires_grad=True)}.get(
+                          odd, lambda: torch.ones(3, requires_grad=True))())
+        optimiser = optim.SGD([{"params": parts[:2]}, {"params": parts[2:], "lr": 0.5}], lr=0.1, **options)
+        for step in range(3):
+            for p in parts:
+                p.grad = torch.from_numpy(stream.standard_normal(tuple(p.shape))).to(p.dtype)
+            if odd == "no gradient" and step < 2:
+                parts[-1].grad = None
+            optimiser.step()
+        buffers = [(i, v.get("momentum_buffer")) for i, v in optimiser.state_dict()["state"].items()]
+        buffers = [(i, None if b is None else b.tolist()) for i, b in buffers]
+        return [[p.tolist() for p in parts], [p._version for p in parts], buffers]
+
+    found = end()
+    monkeypatch.setattr("tcli.native.step_tensors", lambda *args: False)
+    assert found == end()
+
+
 def test_gradients_and_parameters_of_any_layout():
     w = torch.ones(3, 4).t().clone().t().requires_grad_()
     w.grad = torch.arange(12.).reshape(4, 3).t()
