@@ -11,11 +11,16 @@ from __future__ import annotations
 import os
 from functools import cache
 
+import numpy as np
+
 from .. import native
+from .memory import pool
 
 MARK = "TCLI_RAISE_THREADS"  # set by the command when it held the number down at the start
 SPLIT = 1 << 18  # multiplications from which a library uses threads
 LARGE = 1 << 24  # multiplications from which a second thread gains something
+PART = 256  # rows of a part that hide what packing the other matrix takes
+MODEST = 1 << 22  # multiplications that are worth a second of the kernels' threads; sixteen times as many are left to BLAS
 
 _wide = [MARK not in os.environ]  # whether BLAS has more than one thread now
 _libraries: list = []
@@ -57,6 +62,21 @@ one_thread, _all, _any = _Few(), _All(), _Any()
 def threads_for(work: int) -> _Any | _Few | _All:
     """What to enter for a product of `work` multiplications: `with threads_for(m * k * n): ...`."""
     return _any if work < SPLIT else _all if work >= LARGE else one_thread
+
+
+def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a @ b of two matrices, of one dtype; of modest ones some rows for each of the kernels' threads, which need not wait for
+    those of BLAS."""
+    (m, width), n = a.shape, b.shape[1]
+    parts = min(8, m // PART)
+    if parts > 1 and not m % parts and a.dtype.char in "fd" and MODEST <= a.size * n < 16 * MODEST and tell_kernels():
+        narrow()
+        out = pool.empty((m, n), a.dtype)
+        rows, same = a.reshape(parts, -1, width), np.broadcast_to(b, (parts, width, n))
+        if native.multiply_stacks(rows, same, out.reshape(parts, -1, n)):
+            return out
+    with threads_for(a.size * n):
+        return np.matmul(a, b)
 
 
 @cache

@@ -47,11 +47,19 @@ static void N(pack_units)(void *context, isize block) {
 
 /* ---------------------------------------------------------------- forward */
 
+/* pre[gate] = sums[gate] + more[gate], a vector each; where those are in `more`, NULL for none. */
+INLINE void N(add_gates)(isize gates, const T *sums, const T *more, isize units, T *pre) {
+    UNROLL for (isize q = 0; q < gates; q++) {
+        N(vec) sum = N(load)(sums + q * WIDTH);
+        N(store)(pre + q * WIDTH, more ? sum + N(load)(more + q * units) : sum);
+    }
+}
+
 /* One vector of units of one sequence: from what the products have found to its gates, cell and state. */
 static void N(lstm_units)(const T *sums, const T *gx, const T *bias, isize units, const T *c, T *kept, T *cell, T *y) {
     T pre[4 * VECTOR_BYTES / sizeof(T)];
-    for (isize q = 0; q < 4; q++)
-        for (isize u = 0; u < WIDTH; u++) pre[q * WIDTH + u] = sums[q * WIDTH + u] + gx[q * units + u] + (bias ? bias[q * units + u] : 0);
+    N(add_gates)(4, sums, gx, units, pre);
+    N(add_gates)(4, pre, bias, units, pre);
     SIMD for (isize u = 0; u < WIDTH; u++) {
         T i = N(sigmoid)(pre[u]), f = N(sigmoid)(pre[WIDTH + u]), g = N(tanh)(pre[2 * WIDTH + u]), o = N(sigmoid)(pre[3 * WIDTH + u]);
         T now = f * c[u] + i * g;
@@ -62,8 +70,7 @@ static void N(lstm_units)(const T *sums, const T *gx, const T *bias, isize units
 
 static void N(gru_units)(const T *sums, const T *gx, const T *bias, isize units, const T *h, T *kept, T *y) {
     T pre[3 * VECTOR_BYTES / sizeof(T)];
-    for (isize q = 0; q < 3; q++)
-        for (isize u = 0; u < WIDTH; u++) pre[q * WIDTH + u] = sums[q * WIDTH + u] + (bias ? bias[q * units + u] : 0);
+    N(add_gates)(3, sums, bias, units, pre);
     SIMD for (isize u = 0; u < WIDTH; u++) {
         T r = N(sigmoid)(pre[u] + gx[u]), z = N(sigmoid)(pre[WIDTH + u] + gx[units + u]), part = pre[2 * WIDTH + u];
         T new = N(tanh)(gx[2 * units + u] + r * part);

@@ -11,16 +11,12 @@ from ..engine.args import wrap_dim
 from ..engine.callables import finish, is_small, short_way
 from ..engine.cost import matrix_product
 from ..engine.dispatch import READY
-from ..engine.memory import pool
 from ..engine.node_view import as_input, graph_of, through, transposed
 from ..engine.registry import T, composite, op
 from ..engine.ways import MISSING
 from ..errors import BadIndex, DTypeError, EngineError, ShapeError
 from .arrays import refuse
 from .windows import c_name
-
-PART = 256  # rows of a part that hide what packing the weights takes
-MODEST = 1 << 22  # multiplications that are worth a second thread; sixteen times as many are left to BLAS
 
 
 def _same_dtypes(x, weight, bias) -> None:
@@ -113,18 +109,6 @@ def _raw_weight(k, g, x, weight_shape):
     return g.T.dot(x) if g.ndim == 2 else _weight_of(np, g, x)
 
 
-def _by_parts(rows, weight):
-    """rows @ weight.T of many rows, some for each of the kernels' threads, which need not wait for those of BLAS; or None."""
-    parts = min(8, len(rows) // PART)
-    if parts < 2 or len(rows) % parts or not MODEST <= rows.size * len(weight) < 16 * MODEST or not blas.tell_kernels():
-        return None
-    blas.narrow()
-    n, width = len(weight), rows.shape[1]
-    y = pool.empty((len(rows), n), rows.dtype)
-    stack = rows.reshape(parts, -1, width), np.broadcast_to(weight.T, (parts, width, n)), y.reshape(parts, -1, n)
-    return y if native.multiply_stacks(*stack) else None
-
-
 @op("linear", out="exact", at="F", cost=matrix_product, grad_name=_linear_name, check=_check_dtypes,
     samples=["r(2, 3), r(4, 3), r(4)", "r(2, 3), r(4, 3)", "r(3), r(4, 3), r(4)", "r(2, 2, 3), r(4, 3), r(4)",
              "r(2, 3), r(3)", "r(0, 3), r(4, 3), r(4)"],
@@ -149,10 +133,7 @@ def linear(xp, x, weight, bias: "Tensor?" = None):
     rows = x
     if len(shape) > 2:
         rows = x.reshape(-1, shape[-1]) if x.size else xp.zeros((_rows(x), shape[-1]), x.dtype)
-    y = _by_parts(rows, weight) if xp is np else None
-    if y is None:
-        with blas.threads_for(x.size * weight.shape[0]):
-            y = xp.matmul(rows, weight.T)
+    y = blas.multiply(rows, weight.T) if xp is np else xp.matmul(rows, weight.T)
     if len(shape) > 2:
         y = y.reshape(*shape[:-1], weight.shape[0])
     if bias is not None:
@@ -210,7 +191,7 @@ def _weight_of(xp, g, x):
     if g.ndim > 2:
         n = int(np.prod(g.shape[:-1]))
         g, x = g.reshape(n, g.shape[-1]), x.reshape(n, x.shape[-1])
-    return xp.matmul(g.T, x)
+    return blas.multiply(g.T, x) if xp is np else xp.matmul(g.T, x)
 
 
 # ---------------------------------------------------------------- bilinear

@@ -20,6 +20,7 @@ from ..engine.tape import state
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, DTypeError, EngineError, ShapeError
 from . import lstm_layer as lstm
+from .blocks import reduced
 
 GATES = {"tanh": 1, "relu": 1, "lstm": 4, "gru": 3}
 _COMPILED = ("lstm", "gru")  # kinds that there are kernels for
@@ -137,9 +138,7 @@ def _compiled_backward(y, h0, c0, w_hh, gates, cells, gy, gh, gc, mode: str, rev
     else:
         before[1:], before[0] = y[:-1], h0
     flat = d_state.reshape(-1, d_state.shape[2])
-    with blas.threads_for(flat.size * n):
-        d_w = np.matmul(flat.T, before.reshape(-1, n))
-    return d_gates, dh, dc, d_w, flat.sum(0)
+    return d_gates, dh, dc, blas.multiply(flat.T, before.reshape(-1, n)), reduced(np.add, flat, 0)
 
 
 @op("_recurrent_layer_backward", cost=recurrence_back, at="", outs=5, nograd=True)

@@ -65,9 +65,15 @@ def _one(mode, x, h, c, params, has_biases: bool, projected: bool, reverse: bool
     b_ih, b_hh = params[2:4] if has_biases else (None, None)
     if projected:
         return _projected(x, h, c, w_ih, w_hh, b_ih, b_hh, params[-1], reverse, sizes)
+    if mode != "gru" and _are_alike(b_ih, b_hh):  # both are added to the same sums
+        b_ih, b_hh = None, b_ih + b_hh
     gx = T.linear(x, w_ih, b_ih)
     y, h, c = T._recurrent_layer(gx, h, c, w_hh, b_hh, mode, reverse, sizes)[:3]
     return y, h, c
+
+
+def _are_alike(a, b) -> bool:
+    return a is not None and a._a.dtype == b._a.dtype and a._a.shape == b._a.shape and a._a.dtype.char in "fd"
 
 
 def _projected(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, reverse: bool, sizes):
