@@ -117,7 +117,7 @@ def _repeated(x, times: int, dim: int):
     return T.flatten(T.clone(wide, memory_format=contiguous_format), dim, dim + 1)
 
 
-@op("flip", rows="format", at="torch tensor", half=False, samples=["r(3, 4), (0,)", "r(3, 4), (0, 1)", "r(3), ()", "r(), (0,)"],
+@op("flip", rows="first", at="torch tensor", half=False, samples=["r(3, 4), (0,)", "r(3, 4), (0, 1)", "r(3), ()", "r(), (0,)"],
     vjp={"x": lambda k, g, dims: k.flip(g, dims)})
 def flip(xp, x, dims: "Dims*"):
     """The order of elements reversed along dims; a copy.

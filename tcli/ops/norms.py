@@ -28,8 +28,11 @@ P_SAMPLES = ["r(3, 4), 1", "r(3, 4), math.inf", "r(3, 4), -math.inf", "r(3, 4), 
 # ---------------------------------------------------------------- the kernel and its gradient
 
 def _is_alone(x, dim) -> bool:
-    """Whether each number is reduced by itself: it keeps its size then, however large its square would be."""
-    return all(x.shape[d] == 1 for d in dim or range(x.ndim))
+    """Whether each number is reduced by itself: it keeps its size then, however large its square would be.
+
+    Not so, in PyTorch, the number of a tensor without dims where a dim is named.
+    """
+    return all(x.shape[d] == 1 for d in dim or range(x.ndim)) if x.ndim else not dim
 
 
 def _two(xp, x, dim, keepdim):
