@@ -286,7 +286,8 @@ def take(x, index: "Index"):
     return T._gather_index(T.reshape(x, (-1,)), (_flat_index(index, x.numel()),))
 
 
-@op("_put", rows="first", at="", half=False, samples=["r(3, 4), torch.tensor([0, 5]), r(2), False", "r(4), torch.tensor([0, 0]), r(2), True"],
+@op("_put", rows="first", at="", half=False,
+    samples=["r(3, 4), torch.tensor([0, 5]), r(2), False", "r(4), torch.tensor([0, 0]), r(2), True"],
     grad_name="PutBackward0",
     vjp={"x": lambda k, g, index, source, accumulate: g if accumulate else k._put(g, index, k.zeros_like(source), False),
          "source": lambda k, g, index, source_shape: k.reshape(k.take(g, index), tuple(source_shape))})
