@@ -2,7 +2,7 @@
 
 Without compiled kernels the maximum is taken over one strided slice per offset of the window. Where the maxima lie is
 looked for when a gradient or the caller asks: one comparison per offset gives indices into the plane of
-a channel (the first of equals; NaN wins). Scatter to these places and gather from them are adjoints.
+a channel (the first of equals; NaN wins, the last one). Scatter to these places and gather from them are adjoints.
 """
 
 from math import prod
@@ -46,25 +46,27 @@ def _maximum(xp, x, kernel, stride, dilation, size):
 
 
 def _codes(xp, x, y, kernel, stride, dilation, size, pads, spatial):
-    """For each window the number of the offset that holds its maximum, the first of equals."""
+    """For each window the number of the offset that holds its maximum, the first of equals or the last nan."""
     steps = list(offsets(kernel))
     small = len(steps) < 256
     codes = xp.zeros(y.shape, np.uint8 if small else np.int32)
     hit = xp.empty(y.shape, bool)
     odd = y.dtype.kind == "f" and y.size and holds(~xp.isfinite(y.min()))
-    nan = y != y if odd else None
     for number, step in enumerate(steps):
         part = x[(Ellipsis, *slices(step, size, stride, dilation))]
         xp.equal(part, y, out=hit)
-        if odd:
-            hit |= nan & (part != part)
         if odd or y.dtype.kind != "f":
             _exclude_outside(xp, hit, step, stride, dilation, size, pads, spatial)
         # The first offset scores highest; products and maxima of small numbers have no branches to mispredict.
         score = hit.view(np.uint8) if small else hit.astype(np.int32)
         score *= len(steps) - number
         xp.maximum(codes, score, out=codes)
-    return len(steps) - codes, steps
+    codes = len(steps) - codes
+    if odd:
+        for number, step in enumerate(steps):
+            part = x[(Ellipsis, *slices(step, size, stride, dilation))]
+            xp.copyto(codes, number, where=part != part)
+    return codes, steps
 
 
 def _exclude_outside(xp, hit, offset, stride, dilation, size, pads, spatial) -> None:
@@ -163,17 +165,16 @@ def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilat
 
 
 def _first_hits(xp, x, y, kernel, stride, dilation, size, pads, spatial):
-    """(places in a padded x of one offset of all windows, whether their maximum is there), the first of equals."""
+    """(places in a padded x of one offset of all windows, whether their maximum is there), the first of equals; and again
+    from the last offset on for the nan."""
     left = xp.ones(y.shape, bool)
     hit = xp.empty(y.shape, bool)
     odd = y.dtype.kind == "f" and y.size and holds(~xp.isfinite(y.min()))
-    nan = y != y if odd else None
-    for step in offsets(kernel):
+    steps = list(offsets(kernel))
+    for nan, step in [*((False, step) for step in steps), *((True, step) for step in reversed(steps) if odd)]:
         where = (Ellipsis, *slices(step, size, stride, dilation))
         part = x[where]
-        xp.equal(part, y, out=hit)
-        if odd:
-            hit |= nan & (part != part)
+        xp.equal(part, y, out=hit) if not nan else xp.not_equal(part, part, out=hit)
         if odd or y.dtype.kind != "f":
             _exclude_outside(xp, hit, step, stride, dilation, size, pads, spatial)
         hit &= left
