@@ -116,7 +116,7 @@ def _both_real(x, other) -> None:
                           "argument")
 
 
-@op("complex", half=False, out="complex", at="torch", samples=["r(3, 4), r(3, 4)", "r(3, 1), r(4)", "r(), r()"],
+@op("complex", rows="first", half=False, out="complex", at="torch", samples=["r(3, 4), r(3, 4)", "r(3, 1), r(4)", "r(), r()"],
     vjp={"real": lambda k, g: k.real(g), "imag": lambda k, g: k.imag(g)})
 def complex(xp, real, imag):
     """The complex numbers with these real and imaginary parts.

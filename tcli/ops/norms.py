@@ -113,7 +113,7 @@ def norm_rule(k, g, x, x_shape, out, ord, dim, keepdim):
     if math.isinf(ord):
         best = T._is_best(size, out)
         count = k.sum(best, dim, True) if dim else k.sum(best)
-        return k.where(best, k.sgn(x) * (g / count), 0.0)
+        return k.sgn(x) * k.where(best, g / count, 0.0)
     if ord < 1:
         scaled = k.sgn(x) * k.where(x == 0, 0.0, k.pow(size, ord - 1))
         return scaled * g * k.pow(out, 1 - ord)
