@@ -11,7 +11,7 @@ from ..engine.warn import warn_once
 from ..errors import BadIndex, EngineError, Unsupported
 
 
-@op("repeat", at="tensor", half=False, samples=["r(2, 3), (2, 2)", "r(3), (2, 1)", "r(2), (0,)"],
+@op("repeat", rows=True, at="tensor", half=False, samples=["r(2, 3), (2, 2)", "r(3), (2, 1)", "r(2), (0,)"],
     vjp={"x": lambda k, g, x_shape, repeats: _repeat_adjoint(k, g, x_shape, repeats)})
 def repeat(xp, x, repeats: "Shape*"):
     """The tensor laid out several times along each dim.

@@ -94,7 +94,7 @@ def _angle_gradient(k, g, x):
     return k.where(size == 0, 0.0, g * x / (size * size) * 1j)
 
 
-@op("angle", at="torch tensor", promote="float", samples=["c(3, 4)", "away(3)"], vjp={"x": _angle_gradient})
+@op("angle", rows=True, at="torch tensor", promote="float", samples=["c(3, 4)", "away(3)"], vjp={"x": _angle_gradient})
 def angle(xp, x):
     """The angle of a complex number; 0 or pi for real ones.
 

@@ -83,7 +83,7 @@ def _euclid_rule(k, g, x1, x2, out):
     return x1 * k.sum(w, -1, True) - k.matmul(w, x2)
 
 
-@op("_euclid", at="", promote="same", grad_name="CdistBackward0",
+@op("_euclid", rows=True, at="", promote="same", grad_name="CdistBackward0",
     samples=["r(3, 4), r(2, 4), False", "r(2, 3, 4), r(2, 5, 4), True"],
     vjp={"x": lambda k, g, x, other, out: _euclid_rule(k, g, x, other, out),
          "other": lambda k, g, x, other,

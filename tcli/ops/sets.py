@@ -150,7 +150,7 @@ def _places(xp, x):
         return xp.zeros((int(x != 0), 0), np.int64)
     # NumPy's nonzero of several dims is slow; that of one dim is not.
     flat = xp.flatnonzero(x != 0)
-    out = xp.empty((len(flat), x.ndim), np.int64)
+    out = xp.empty((len(flat), x.ndim), np.int64, order="F")  # so that each column is a vector
     for d in range(x.ndim - 1, 0, -1):
         quotient = flat // x.shape[d]
         out[:, d] = flat - quotient * x.shape[d]

@@ -208,7 +208,7 @@ def softplus(xp, x, beta: "Scalar" = 1.0, threshold: "Scalar" = 20.0):
     return select(xp, xp.greater(scaled, threshold), x, _softplus(xp, scaled) / beta)
 
 
-@op("logsigmoid", out="scan", fuse=True, at="F", samples=SAMPLES, grad_name="LogSigmoidBackward0",
+@op("logsigmoid", rows=True, out="scan", fuse=True, at="F", samples=SAMPLES, grad_name="LogSigmoidBackward0",
     vjp={"x": lambda k, g, x: g * k.sigmoid(-x)})
 def logsigmoid(xp, x):
     """log(sigmoid(x)), exact for large negative x.
