@@ -96,10 +96,11 @@ def _pool_name(x, kernel, *_rest) -> str:
     return f"MaxPool{max(len(kernel), 2)}DWithIndicesBackward0"
 
 
-def _max_pool_x(k, g, x, x_shape, kernel, stride, pads, dilation, size, out):
+def _max_pool_x(k, g, x, x_shape, kernel, stride, pads, dilation, size):
+    """The maxima are not kept, but found again where they are needed: a program may write over them."""
     if not state.grad:
-        return k._max_pool_back(g, x, out, kernel, stride, pads, dilation, size)
-    places = k._max_pool_places(x, out, kernel, stride, pads, dilation, size)
+        return k._max_pool_back(g, x, kernel, stride, pads, dilation, size)
+    places = k._max_pool_places(x, kernel, stride, pads, dilation, size)
     return k._scatter_planes(g, places, x_shape[len(x_shape) - len(kernel):])
 
 
@@ -122,18 +123,18 @@ def _filled(xp, x, kernel, stride, pads, dilation, size):
 
 
 @op("_max_pool_places", at="", nograd=True)
-def _max_pool_places(xp, x, y, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
+def _max_pool_places(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     spatial = x.shape[x.ndim - len(kernel):]
     if xp is np:
-        places = np.empty(y.shape, np.int64)
+        places = np.empty((*x.shape[:x.ndim - len(kernel)], *size), np.int64)
         if native.max_pool_places(places, np.ascontiguousarray(x), kernel, stride, pads, dilation):
             return places
-    return _places(xp, _filled(xp, x, kernel, stride, pads, dilation, size), y, kernel, stride, dilation, size, pads,
-                   spatial)
+    full = _filled(xp, x, kernel, stride, pads, dilation, size)
+    return _places(xp, full, _maximum(xp, full, kernel, stride, dilation, size), kernel, stride, dilation, size, pads, spatial)
 
 
 @op("_max_pool_back", at="", nograd=True)
-def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
+def _max_pool_back(xp, g, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
     """The gradient of the maxima: each value of g goes to the first place in its window that holds the maximum."""
     n = len(kernel)
     spatial = x.shape[x.ndim - n:]
@@ -145,8 +146,8 @@ def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilat
     full = tuple(m + low + high for m, (low, high) in zip(spatial, fitted, strict=True))
     lead = x.shape[:x.ndim - n]
     planes = prod(lead)
-    x, y, g = (a.reshape(planes, *a.shape[a.ndim - n:]) for a in (x, y, g))
-    if x.size and pool_pairs.fits(x, kernel, stride, pads, dilation) and np.isfinite(y.min()):
+    x, g = (a.reshape(planes, *a.shape[a.ndim - n:]) for a in (x, g))
+    if x.size and pool_pairs.fits(x, kernel, stride, pads, dilation) and np.isfinite(x.min()):
         return pool_pairs.gradient(g, x).reshape(*lead, *spatial)
     out = xp.empty((planes, *spatial), g.dtype)
 
@@ -154,7 +155,8 @@ def _max_pool_back(xp, g, x, y, kernel: "any", stride: "any", pads: "any", dilat
         rows = slice(start, stop)
         seen = padded(xp, x[rows], fitted, _lowest(x.dtype))
         found = xp.zeros((stop - start, *full), g.dtype)
-        for where, hit in _first_hits(xp, seen, y[rows], kernel, stride, dilation, size, fitted, spatial):
+        y = _maximum(xp, seen, kernel, stride, dilation, size)
+        for where, hit in _first_hits(xp, seen, y, kernel, stride, dilation, size, fitted, spatial):
             found[where] += gate(xp, hit, g[rows])
         out[rows] = cropped(found, fitted, spatial)
     if xp is np:
