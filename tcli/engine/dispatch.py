@@ -21,7 +21,7 @@ from .named_results import struct
 from .overlap import REPEATED, check_history, check_operands, repeats
 from .overrides import Overridden, answer, answers, operands_that_answer
 from .registry import Op, T, plan_for
-from .storage import by_rows, in_format, root_of, thaw
+from .storage import laid_out, root_of, thaw
 from .tape import NODES, OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
 from .waiting import before_write
 
@@ -452,9 +452,7 @@ def _guarded(o: Op, xp, kernel_values: list):
         if xp is None:
             return placement.run(o, kernel_of(o), kernel_values, _arrays_of(o, kernel_values))
         raw = kernel_of(o)(xp, *kernel_values)
-        if o.rows == "format":
-            return in_format(raw, kernel_values)
-        return by_rows(raw, kernel_values) if o.rows else raw
+        return laid_out(o.rows, raw, kernel_values) if o.rows else raw
     except TcliError:
         raise
     except MemoryError as error:

@@ -31,6 +31,7 @@ from .device import CPU, backend
 from .fields import new, stored_array
 from .registry import plan_for
 from .storage import address, by_rows, root_of
+from .sums import row_sum
 from .symbols import COPY, FINAL, Expr, NotFusable, Primitive, Reduction, build, symbols
 from .tape import FLOAT32, FLOAT64, Node, Saved, edge_of, state
 from .tensor import Tensor
@@ -263,11 +264,17 @@ def _is_at_once(o, values: list) -> bool:
 
 def defer(o, values: list):
     """The pending result of an op, or None: then the ordinary way must be taken."""
+    if o.rows is True and o.index.keys().isdisjoint(("dim", "dims")) and not all(map(_lies_in_rows, values)):
+        return None  # what a pass computes element by element lies as its operands do
     try:
         with _Peek():
             return _deferred(o, list(values))
     except Exception:  # the ordinary way fails in the right words, if it fails
         return None
+
+
+def _lies_in_rows(value) -> bool:
+    return type(value) not in dispatch.READY or type(value._a) is not np.ndarray or value._a.flags.c_contiguous
 
 
 def defer_pair(o, ufunc, x, other):
@@ -522,12 +529,23 @@ def _store_inputs_first(e: Expr) -> None:
         _run([e], _pass_shape(e), None)
         return
     if type(how) is Reduction:
-        found = by_rows(np.asarray(how.ufunc.reduce(e.args[0].array, how.axes, how.dtype, None, how.keepdims)), ())
+        found = by_rows(np.asarray(_reduced(how, e.args[0].array)), ())
     else:
         found = np.empty(e.shape, e.dtype)
         rows = [np.ascontiguousarray(a.array).reshape(-1, a.shape[-1]) for a in e.args]
         how.kernel(*rows, found.reshape(rows[0].shape if how.same else -1))
     _found(e, found)
+
+
+def _reduced(how: Reduction, x: np.ndarray):
+    """What a reduction gives for an array: a sum along one dim with others behind it in pieces of rows."""
+    axes = how.axes
+    if how.ufunc is np.add and len(axes) == 1 and axes[0] < x.ndim - 1 and x.dtype == how.dtype and x.dtype.char in "fd":
+        axis, = axes
+        rows = np.ascontiguousarray(x).reshape(*x.shape[:axis + 1], -1)
+        shape = [*x.shape[:axis], *((1,) if how.keepdims else ()), *x.shape[axis + 1:]]
+        return row_sum(rows).reshape(shape)
+    return how.ufunc.reduce(x, axes, how.dtype, None, how.keepdims)
 
 
 def _pass_shape(e: Expr) -> tuple:

@@ -32,7 +32,7 @@ from .dispatch import (
 )
 from .quick_views import viewing
 from .registry import FIRST, RESULT, SHAPE, Op, plan_for
-from .storage import by_rows, in_format
+from .storage import laid_out
 from .tape import FLOAT32, FLOAT64, OUT, SMALL, Node, edge_of, locate, ndarray, next_sequence, saved_as_is, state
 from .waiting import before_write, readers
 from .ways import MISSING, LongRoad, _add_part, is_memorable, key_of, learnt, remember, way_of, worked_out
@@ -103,7 +103,7 @@ def single(o: Op):
         except Exception:
             return call(o, (x, *args), kwargs)
         if in_rows and a.ndim > 1 and not a.flags.c_contiguous:
-            r = in_format(r, (a,)) if in_rows == "format" else by_rows(r, (a,))
+            r = laid_out(in_rows, r, (a,))
         t = new(Tensor)
         t._a = r if type(r) is ndarray else asarray(r) if isinstance(r, generic) else wrap(r)._a
         t._v = [0]
@@ -209,7 +209,7 @@ def multiple(o: Op, finish):
             if type(r) is tuple:
                 raise LongRoad
             if o.rows:
-                r = in_format(r, raw) if o.rows == "format" else by_rows(r, raw)
+                r = laid_out(o.rows, r, raw)
         except (TcliError, LongRoad, *KERNEL_ERRORS):
             return call(o, args, kwargs)
         return finish(o, values, r, needs)

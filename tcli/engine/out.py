@@ -87,7 +87,7 @@ KERNELS = {
 
 # Families of ops that create, and other ops, which resize without a word.
 RANGES = frozenset(("arange", "fft_fftfreq", "fft_rfftfreq"))
-QUIET = frozenset("create random addbmm narrow_copy multinomial bernoulli lu log_sigmoid logsigmoid".split())
+QUIET = frozenset("create random addbmm narrow_copy multinomial bernoulli lu log_sigmoid logsigmoid linspace logspace".split())
 REFILLED = frozenset("arange range linspace logspace".split())  # a tensor of as many elements keeps its shape
 
 

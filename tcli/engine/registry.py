@@ -108,8 +108,9 @@ def op(name: str, at: str = "torch tensor", *, also=(), promote: str | None = No
 
     `check(values)` sees the bound values before promotion and may raise. `rows`: results lie in row-major memory,
     however the operands do; unless told, this holds for ops that work along dims and on lists; "format" is channels
-    last where the first operand is. `frees`: also the numbers that it keeps are gone after a backward pass, as PyTorch
-    has it. `wide`: beside tensors of half precision a number that is the last operand is not rounded to it first.
+    last where the first operand is, "first" the memory order of the first operand. `frees`: also the numbers that it keeps
+    are gone after a backward pass, as PyTorch has it. `wide`: beside tensors of half precision a number that is the last
+    operand is not rounded to it first.
     """
     def declare(fn):
         o = _declare(name, fn, at, also, samples, grad_name, skip=1)

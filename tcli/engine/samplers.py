@@ -726,7 +726,7 @@ def _race(generator: Generator, p: np.ndarray, samples: int) -> np.ndarray:
         speed = (p / waits).astype(p.dtype)
     if samples == 1:
         return speed.astype(_F64).argmax(-1)[..., None]
-    return np.argsort(-speed.astype(_F64), axis=-1, kind="stable")[..., :samples]
+    return np.ascontiguousarray(np.argsort(-speed.astype(_F64), axis=-1, kind="stable")[..., :samples])
 
 
 def _check_multinomial(p: np.ndarray, samples: int, replacement: bool) -> None:

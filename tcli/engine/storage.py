@@ -76,6 +76,29 @@ def in_format(raw, values):
     return np.ascontiguousarray(raw.transpose(0, *range(2, ndim), 1)).transpose(0, ndim - 1, *range(1, ndim - 1))
 
 
+def as_first(raw, values):
+    """A kernel's results in memory as their first operand is, which is how PyTorch clones; else `by_rows`."""
+    first = values[0]
+    if type(raw) is tuple:
+        return tuple(as_first(r, values) for r in raw)
+    if type(raw) is not np.ndarray or raw.shape != first.shape or first.flags.c_contiguous or 0 in first.strides:
+        return by_rows(raw, values)
+    out = np.empty_like(first, raw.dtype)
+    if out.strides == raw.strides:
+        return raw
+    out[...] = raw
+    return out
+
+
+def laid_out(how: bool | str, raw, values):
+    """A kernel's results in memory as the `rows` of its op say."""
+    if how == "format":
+        return in_format(raw, values)
+    if how == "first":
+        return as_first(raw, values)
+    return by_rows(raw, values) if how else raw
+
+
 def shaped(flat: np.ndarray, shape: tuple, memory_format) -> np.ndarray:
     """A vector of memory as an array of a shape, its dims in the order of a memory format."""
     if memory_format is channels_last or memory_format is channels_last_3d:

@@ -17,6 +17,7 @@ from .. import native
 LINE = 1 << 11  # elements that one product adds up
 PIECE = 1 << 17  # elements of two blocks whose products BLAS adds up at once
 TOGETHER = 4  # lines that BLAS adds up side by side
+ROWS = 512  # rows that are added up one after the other
 FEW = 32  # elements of a row that is as well added up one by one
 SMALL = 512  # elements of an array that is added up as a whole by a product
 _few_ones: dict = {np.dtype(kind): {} for kind in "fd"}  # by dtype and length
@@ -164,8 +165,21 @@ def line_best(ufunc: np.ufunc, x: np.ndarray, out: np.ndarray) -> None:
         ufunc.reduce(x, 1, None, out)
 
 
+def row_sum(x: np.ndarray) -> np.ndarray:
+    """The sum of all rows along the last dim but one: in pieces, as one row after the other rounds too often."""
+    n = x.shape[-2]
+    whole = n - n % ROWS
+    if n <= ROWS:
+        return np.add.reduce(x, -2)
+    total = row_sum(np.add.reduce(x[..., :whole, :].reshape(*x.shape[:-2], -1, ROWS, x.shape[-1]), -2))
+    return total if whole == n else total + np.add.reduce(x[..., whole:, :], -2)
+
+
 def column_best(ufunc: np.ufunc, x: np.ndarray, out: np.ndarray) -> None:
     """`ufunc.reduce(x, 0, out=out)` of a contiguous (n, width): without nan the loop that overlooks nan does."""
+    if ufunc is np.add and x.dtype.char in "fd":
+        out[...] = row_sum(x)
+        return
     if ufunc in _BEST and x.dtype.char in "fd":
         _BEST[ufunc][1].reduce(x, 0, None, out)
         flat = x.reshape(-1)

@@ -32,8 +32,8 @@ INLINE void N(pair_maxima)(const T *upper, const T *lower, T *y) {
     N(store)(y, N(larger)(N(larger)(s.d, s.c), N(larger)(s.b, s.a)));
 }
 
-/* Where v comes after `best` and is taken: it is larger, or the first nan. */
-INLINE N(bits) N(taken)(N(vec) v, N(vec) best) { return ~(N(bits))(v <= best) & (N(bits))(best == best); }
+/* Where v comes after `best` and is taken: it is larger, or nan. */
+INLINE N(bits) N(taken)(N(vec) v, N(vec) best) { return (N(bits))(v > best) | (N(bits))(v != v); }
 
 /* One vector of g goes to where the maxima are. */
 INLINE void N(pair_gradient)(const T *upper, const T *lower, const T *g, T *to_upper, T *to_lower) {

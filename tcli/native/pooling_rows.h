@@ -43,10 +43,12 @@ static void N(copy_plane)(const Pooling *p, const N(Maxima) *m, const T *x) {
     }
 }
 
-/* Takes v where it is better: larger, or as large and further ahead. nan is larger than all others. */
-INLINE void N(take)(N(vec) v, N(bits) place, N(vec) *best, N(bits) *at) {
-    N(bits) ahead = place < *at, more = (v > *best) | ((v == *best) & ahead) | ((v != v) & ((*best == *best) | ahead));
+/* Takes v where it is better: larger, or as large and further ahead. nan is larger than all others, and the last one counts.
+   Gives where it was taken. */
+INLINE N(bits) N(take)(N(vec) v, N(bits) place, N(vec) *best, N(bits) *at) {
+    N(bits) ahead = place < *at, more = (v > *best) | ((v == *best) & ahead) | ((v != v) & ((*best == *best) | ~ahead));
     *best = N(choose)(more, v, *best), *at = N(choose_bits)(more, place, *at);
+    return more;
 }
 
 INLINE N(vec) N(larger)(N(vec) v, N(vec) best) { return N(choose)((N(bits))(v > best) | (N(bits))(v != v), v, best); }
@@ -111,11 +113,8 @@ INLINE void N(max_windows)(const Pooling *p, const N(Maxima) *m, isize s, bool c
                 best = N(larger)(v, best);
                 continue;
             }
-            N(vec) before = best;
-            N(bits) row = N(strided_bits)(m->row + c, s), was = at;
-            N(take)(v, row, &best, &at);
-            N(bits) changed = (at != was) | ((N(bits))before != (N(bits))best);
-            tap = N(choose_bits)(changed, (N(bits)){0} + (N(bit))k, tap);
+            N(bits) row = N(strided_bits)(m->row + c, s), taken = N(take)(v, row, &best, &at);
+            tap = N(choose_bits)(taken, (N(bits)){0} + (N(bit))k, tap);
         }
         N(store)(m->best + j, best);
         if (coded) N(store_bits)(m->code + j, at * (N(bit))p->kernel[2] + tap);

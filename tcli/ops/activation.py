@@ -232,7 +232,7 @@ def _prelu_shaped(x, weight):
 
 @op("_prelu", fuse=True, at="", samples=["away(3, 4), r(1, 4)"], grad_name="PreluKernelBackward0",
     vjp={"x": lambda k, g, x, weight: k._where(x > 0, g, g * weight),
-         "weight": lambda k, g, x: k._gate(x <= 0, g * x)})
+         "weight": lambda k, g, x: k._gate(~(x > 0), g * x)})
 def _prelu(xp, x, weight):
     refuse(x, "biuc", "prelu_cpu")
     return select(xp, xp.greater(x, 0), x, weight * x)

@@ -315,6 +315,8 @@ def pow(xp, x: "Operand", exponent: "Operand"):
             return xp.array(x)
         if exponent == 0.5:
             return xp.sqrt(x) if d.kind == "f" else xp.power(x, 0.5)
+        if exponent == -0.5 and d.kind == "f":
+            return xp.reciprocal(xp.sqrt(x))
         if exponent == -1:
             return xp.reciprocal(x)
     return xp.power(x, exponent)

@@ -11,7 +11,7 @@ from ..engine.warn import warn_once
 from ..errors import BadIndex, EngineError, Unsupported
 
 
-@op("repeat", at="tensor", half=False, samples=["r(2, 3), (2, 2)", "r(3), (2, 1)", "r(2), (0,)"],
+@op("repeat", rows=True, at="tensor", half=False, samples=["r(2, 3), (2, 2)", "r(3), (2, 1)", "r(2), (0,)"],
     vjp={"x": lambda k, g, x_shape, repeats: _repeat_adjoint(k, g, x_shape, repeats)})
 def repeat(xp, x, repeats: "Shape*"):
     """The tensor laid out several times along each dim.
@@ -117,7 +117,7 @@ def _repeated(x, times: int, dim: int):
     return T.flatten(T.clone(wide, memory_format=contiguous_format), dim, dim + 1)
 
 
-@op("flip", rows="format", at="torch tensor", half=False, samples=["r(3, 4), (0,)", "r(3, 4), (0, 1)", "r(3), ()", "r(), (0,)"],
+@op("flip", rows="first", at="torch tensor", half=False, samples=["r(3, 4), (0,)", "r(3, 4), (0, 1)", "r(3), ()", "r(), (0,)"],
     vjp={"x": lambda k, g, dims: k.flip(g, dims)})
 def flip(xp, x, dims: "Dims*"):
     """The order of elements reversed along dims; a copy.

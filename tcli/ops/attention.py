@@ -35,6 +35,9 @@ def _additive(xp, mask, causal: bool, shape, dtype):
 def _weights(xp, query, key, mask, causal: bool, scale):
     """softmax(query @ keyᵀ * scale + mask), in one buffer."""
     p = product(xp, query * query.dtype.type(scale), key.swapaxes(-1, -2))
+    if causal and p.ndim == 4:  # what a query may not see is not looked at: nan among it does no harm
+        p = xp.where(xp.tri(*p.shape[-2:], dtype=bool), p, p.dtype.type(-np.inf))
+        causal = False
     some = mask is not None  # else every query sees a key
     mask = _additive(xp, mask, causal, p.shape, p.dtype)
     if mask is not None:

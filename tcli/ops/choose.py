@@ -96,7 +96,7 @@ def _method_where(x: "Operand", condition: "Index", other: "Operand"):
     return T._where(condition, x, other)
 
 
-@op("masked_fill", fuse=True, at="torch tensor tensor_", half=False,
+@op("masked_fill", rows=True, fuse=True, at="torch tensor tensor_", half=False,
     grad_name=lambda x, mask, value: f"MaskedFillBackward{int(hasattr(value, '_a'))}",
     samples=["r(3, 4), b(3, 4), 0.5", "r(3, 4), b(4), 1", "r(4), b(3, 4), -1.0", "r(3), b(3), r()"],
     vjp={"x": lambda k, g, mask: k._gate(~mask, g), "value": lambda k, g, mask: k.sum(k._gate(mask, g))},

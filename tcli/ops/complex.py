@@ -94,7 +94,7 @@ def _angle_gradient(k, g, x):
     return k.where(size == 0, 0.0, g * x / (size * size) * 1j)
 
 
-@op("angle", at="torch tensor", promote="float", samples=["c(3, 4)", "away(3)"], vjp={"x": _angle_gradient})
+@op("angle", rows=True, at="torch tensor", promote="float", samples=["c(3, 4)", "away(3)"], vjp={"x": _angle_gradient})
 def angle(xp, x):
     """The angle of a complex number; 0 or pi for real ones.
 
@@ -116,7 +116,7 @@ def _both_real(x, other) -> None:
                           "argument")
 
 
-@op("complex", half=False, out="complex", at="torch", samples=["r(3, 4), r(3, 4)", "r(3, 1), r(4)", "r(), r()"],
+@op("complex", rows="first", half=False, out="complex", at="torch", samples=["r(3, 4), r(3, 4)", "r(3, 1), r(4)", "r(), r()"],
     vjp={"real": lambda k, g: k.real(g), "imag": lambda k, g: k.imag(g)})
 def complex(xp, real, imag):
     """The complex numbers with these real and imaginary parts.

@@ -83,7 +83,7 @@ def _euclid_rule(k, g, x1, x2, out):
     return x1 * k.sum(w, -1, True) - k.matmul(w, x2)
 
 
-@op("_euclid", at="", promote="same", grad_name="CdistBackward0",
+@op("_euclid", rows=True, at="", promote="same", grad_name="CdistBackward0",
     samples=["r(3, 4), r(2, 4), False", "r(2, 3, 4), r(2, 5, 4), True"],
     vjp={"x": lambda k, g, x, other, out: _euclid_rule(k, g, x, other, out),
          "other": lambda k, g, x, other,
@@ -139,9 +139,15 @@ def cdist(x1, x2, p: "float" = 2.0, compute_mode: "str" = "use_mm_for_euclid_dis
     if p == 2:
         many = x1.shape[-2] > MM_FROM or x2.shape[-2] > MM_FROM
         return T._euclid(x1, x2, compute_mode == MODES[1] or many and compute_mode == MODES[0])
-    difference = T.unsqueeze(x1, -2) - T.unsqueeze(x2, -3)
+    return _lengths(T.unsqueeze(x1, -2) - T.unsqueeze(x2, -3), p)
+
+
+def _lengths(difference, p: float):
+    """The norms along the last dim; counted are differences that are not 0, and nan gives nan."""
     if not difference._a.size:
         return T.sum(difference, -1)
+    if p == 0:
+        return T.sum(T.where(difference != difference, difference.detach(), T.abs(T.sgn(difference))), -1)
     return vector_norm(difference, p, (difference.ndim - 1,), False)
 
 
@@ -161,5 +167,4 @@ def pdist(x, p: "float" = 2):
         raise EngineError("pdist only supports non-negative p values")
     refuse(x._a, "h", "pdist")
     first, second = (wrap(module_of(x._a).asarray(i)) for i in np.triu_indices(x.shape[0], 1))
-    difference = x[first] - x[second]
-    return vector_norm(difference, p, (1,), False) if difference._a.size else T.sum(difference, 1)
+    return _lengths(x[first] - x[second], p)

@@ -38,7 +38,7 @@ def dropout(x, p: "float" = 0.5, training: "bool" = True, inplace: "any" = False
     tensor([1., 1., 1.])
     """
     _check_probability(p)
-    if not training or p == 0:
+    if not training or p == 0 or not x._a.size:
         return x
     if p == 1:
         return x * T.zeros_like(x)

@@ -229,6 +229,8 @@ def _pair_back(k, g, other, shape, mine, theirs, output):
     vjp={"x": _pair_x, "other": _pair_other})
 def _pair(xp, x, other, first: "any", second: "any", output: "any"):
     """The contraction of two operands with distinct labels, each of which is in the other or the output."""
+    if _first_is_last(first, second, output):
+        x, other, first, second = other, x, second, first
     layout = _layout(first, x.shape, second, other.shape, output)
     if layout is None:
         return _outer(xp, x, other, first, second, output)
@@ -237,6 +239,12 @@ def _pair(xp, x, other, first: "any", second: "any", output: "any"):
     b = other if order2 is None else other.transpose(order2)
     y = product(xp, a.reshape(shape1), b.reshape(shape2)).reshape(shape)
     return y if order is None else y.transpose(order)
+
+
+@lru_cache(512)
+def _first_is_last(first: tuple, second: tuple, output: tuple) -> bool:
+    """Whether the columns of the product must come from the first operand for the result to lie in rows."""
+    return bool(output) and output[-1] not in second and any(v not in first for v in output)
 
 
 @lru_cache(512)

@@ -22,6 +22,8 @@ from .places import add_rows, in_range, take_rows
 def check_indices(indices, rows: int, name: str = "embedding") -> None:
     check_index_type(indices, name)
     if has_values(indices) and indices.size and not in_range(values_of(indices), rows):
+        if not rows and name == "embedding":
+            raise EngineError("index_select(): self indexing axis dim should be positive")
         raise BadIndex("index out of range in self")
 
 
@@ -309,6 +311,8 @@ def _checked_bags(x, weight, offsets, per_sample_weights, include_last: bool):
         raise BadValue("offsets has to be a 1D Tensor but got None")
     if offsets._a.ndim != 1:
         raise BadValue("offsets has to be a 1D Tensor")
+    if include_last and not offsets._a.size:
+        raise EngineError("include_last_offset: number of offset should be at least 1")
     if offsets._a.size and holds(offsets._a[0] != 0):
         raise EngineError("offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
                           f"position 0. However, got {int(offsets._a[0])}\n[ torch.LongTensor{{}} ]")

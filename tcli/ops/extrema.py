@@ -42,16 +42,17 @@ def need_elements(name: str, x, dim, colon: str = "():") -> None:
 # ---------------------------------------------------------------- values alone
 
 def _shared(k, g, x, x_shape, out, dim, keepdim):
-    """The gradient in equal parts to all elements that are the extremum."""
-    best = T._is_best(x, kept(k, out, x_shape, dim, keepdim))
+    """The gradient in equal parts to all elements that are the extremum: none is nan, and nan is then what all get."""
+    best = T.eq(x, kept(k, out, x_shape, dim, keepdim))
     count = k.sum(best, dim, True) if dim else k.sum(best)
-    if not dim:
-        return k.where(best, spread(k, g / count, x_shape, None, keepdim), 0.0)
-    return k.where(best, kept(k, g, x_shape, dim, keepdim) / count, 0.0)
+    g = kept(k, g, x_shape, dim, keepdim) if dim else spread(k, g, x_shape, None, keepdim)
+    return k.where(best, g / count, g * 0 / count)
 
 
 def _shared_by_all(k, g, x, x_shape, out):
-    return _shared(k, g, x, x_shape, out, None, False)
+    """The same for `max` and `min` of a whole tensor, where nan counts as the extremum."""
+    best = T._is_best(x, out)
+    return k.where(best, spread(k, g / k.sum(best), x_shape, None, False), 0.0)
 
 
 @op("_is_best", at="", nograd=True, half=False,

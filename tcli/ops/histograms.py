@@ -50,7 +50,7 @@ def _outer_edges(low: float, high: float, x, margin: float) -> tuple:
     if low == high and x.size:
         low, high = float(x.min()), float(x.max())
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise EngineError(f"range of [{low}, {high}] is not finite")
+        raise EngineError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
     if low > high:
         raise EngineError("max must be larger than min")
     if low == high and not x.size and margin < 1:

@@ -279,7 +279,8 @@ def _write(region, value) -> None:
         copy_(region, T.expand(_without_ones(value), want))
 
 
-@op("_index_put", at="", half=False, samples=["r(3), (torch.tensor([0, 2]),), r(2)"], grad_name="IndexPutBackward0",
+@op("_index_put", rows="first", at="", half=False, grad_name="IndexPutBackward0",
+    samples=["r(3), (torch.tensor([0, 2]),), r(2)"],
     vjp={"x": lambda k, g, index, accumulate: g if accumulate else k._index_put(g, index, k.zeros_like(
             k._gather_index(g, index)), False),
          "values": lambda k, g, index: k._gather_index(g, index)})

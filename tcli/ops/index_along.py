@@ -193,7 +193,7 @@ def _fill_name(x, dim, index, value) -> str:
     return "IndexFillBackward" + ("1" if hasattr(value, "_a") else "0")
 
 
-@op("_index_fill", at="", half=False, samples=["r(3, 4), 0, torch.tensor([2, 0]), r()"], grad_name=_fill_name,
+@op("_index_fill", rows="first", at="", half=False, samples=["r(3, 4), 0, torch.tensor([2, 0]), r()"], grad_name=_fill_name,
     vjp={"x": lambda k, g, dim, index: k.index_fill(g, dim, index, 0),
          # An index that comes twice is filled once: its gradient counts once.
          "value": lambda k, g, dim, index: k.sum(k.index_select(g, dim, k.unique(index)))})
@@ -286,7 +286,8 @@ def take(x, index: "Index"):
     return T._gather_index(T.reshape(x, (-1,)), (_flat_index(index, x.numel()),))
 
 
-@op("_put", at="", half=False, samples=["r(3, 4), torch.tensor([0, 5]), r(2), False", "r(4), torch.tensor([0, 0]), r(2), True"],
+@op("_put", rows="first", at="", half=False,
+    samples=["r(3, 4), torch.tensor([0, 5]), r(2), False", "r(4), torch.tensor([0, 0]), r(2), True"],
     grad_name="PutBackward0",
     vjp={"x": lambda k, g, index, source, accumulate: g if accumulate else k._put(g, index, k.zeros_like(source), False),
          "source": lambda k, g, index, source_shape: k.reshape(k.take(g, index), tuple(source_shape))})

@@ -79,7 +79,7 @@ def _antialiased(n: int, m: int, align: bool, factor, mode: str):
     last = np.minimum((centre + support + 0.5).astype(np.int64), n)
     places = first[:, None] + np.arange(int((last - first).max(initial=1)))
     w = np.where(places < last[:, None], weight((places - centre[:, None] + 0.5) / stretch), 0.0)
-    return np.minimum(places, n - 1), w / w.sum(1, keepdims=True)
+    return np.where(places < last[:, None], places, first[:, None]), w / w.sum(1, keepdims=True)
 
 
 def taps(mode: str, n: int, m: int, align: bool, factor, antialias: bool):
@@ -91,11 +91,13 @@ def taps(mode: str, n: int, m: int, align: bool, factor, antialias: bool):
     return _cubic(n, m, align, factor) if mode == "bicubic" else _linear(n, m, align, factor)
 
 
-def _matrix(places, weights, n: int, dtype):
-    m, k = places.shape
-    matrix = np.zeros((m, n))
-    np.add.at(matrix, (np.arange(m)[:, None], places), weights)
-    return matrix.astype(dtype)
+def _matrix(places, weights, n: int, dtype) -> tuple:
+    """(the matrix (m, n) of the taps, which of its entries are taps)."""
+    matrix, used = np.zeros((len(places), n)), np.zeros((len(places), n), bool)
+    at = np.arange(len(places))[:, None], places
+    np.add.at(matrix, at, weights)
+    used[at] = True
+    return matrix.astype(dtype), used
 
 
 def _resized(xp, x, axis: int, places, weights):
@@ -103,7 +105,8 @@ def _resized(xp, x, axis: int, places, weights):
     if places.shape[1] == 1:
         return xp.take(x, xp.asarray(places[:, 0]), axis)
     if max(n, m) <= DENSE or places.shape[1] > 4:
-        return along(xp, x, xp.asarray(_matrix(places, weights, n, x.dtype)), axis)
+        matrix, used = _matrix(places, weights, n, x.dtype)
+        return along(xp, x, matrix, axis, used)
     shape = (m, *(1,) * (x.ndim - 1 - axis))
     y = None
     for j in range(places.shape[1]):
@@ -116,7 +119,8 @@ def _resized(xp, x, axis: int, places, weights):
 def _unresized(xp, g, axis: int, n: int, places, weights):
     """The adjoint of `_resized`."""
     if max(n, len(places)) <= DENSE or places.shape[1] > 4:
-        return along(xp, g, np.ascontiguousarray(_matrix(places, weights, n, g.dtype).T), axis)
+        matrix, used = _matrix(places, weights, n, g.dtype)
+        return along(xp, g, np.ascontiguousarray(matrix.T), axis, used.T)
     g = xp.ascontiguousarray(xp.moveaxis(g, axis, 0))
     out = xp.zeros((n, *g.shape[1:]), g.dtype)
     for j in range(places.shape[1]):

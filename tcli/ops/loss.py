@@ -11,7 +11,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.callables import finish, is_small, shortcut
 from ..engine.device import module_of
-from ..engine.dispatch import wrap
+from ..engine.dispatch import is_half, wrap
 from ..engine.node_view import as_input, graph_of, through
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
@@ -359,18 +359,24 @@ def _checked_variance(x, var):
     return var
 
 
-def _soft_margin_x(k, g, x, target, reduction, x_shape):
-    return -target * k.sigmoid(-target * x) * share(g, x_shape, reduction)
+def _soft_margin_slope(k, g, x, target, reduction, x_shape):
+    """The gradient of each -target * x; nan where its exponential is too large, as in PyTorch."""
+    z = k.exp(-target * x)
+    return z / (z + 1) * share(g, x_shape, reduction)
 
 
-@op("_soft_margin_loss", at="", promote="same", grad_name="SoftMarginLossBackward0",
+@op("_soft_margin_loss", at="", promote="same", half=False, grad_name="SoftMarginLossBackward0",
     samples=["r(2, 3), away(2, 3), 'mean'"],
-    vjp={"x": _soft_margin_x, "target": lambda k, g, x, target, reduction, x_shape:
-         -x * k.sigmoid(-target * x) * share(g, x_shape, reduction)})
+    vjp={"x": lambda k, g, x, target, reduction, x_shape:
+         -target * _soft_margin_slope(k, g, x, target, reduction, x_shape),
+         "target": lambda k, g, x, target, reduction, x_shape:
+         -x * _soft_margin_slope(k, g, x, target, reduction, x_shape)})
 def _soft_margin_loss(xp, x, target, reduction: "str"):
-    # log(1 + exp(z)) without overflow.
-    z = -target * x
-    return reduce_array(xp, xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z))), reduction)
+    # Each step in the dtype of the operands, as PyTorch does it: in half precision the exponential soon is infinite.
+    values = xp.log1p(xp.exp(-target * x))
+    if is_half(values.dtype):
+        return xp.asarray(reduce_array(xp, values.astype(np.float32), reduction)).astype(values.dtype)
+    return reduce_array(xp, values, reduction)
 
 
 @composite("soft_margin_loss", at="F", samples=["r(2, 3), away(2, 3).sign().detach()",

@@ -6,7 +6,7 @@ from ..engine.args import wrap_dim
 from ..engine.device import module_of
 from ..engine.dispatch import wrap
 from ..engine.dtypes import of_numpy, scalar_name
-from ..engine.placement import holds, outside
+from ..engine.placement import outside
 from ..engine.registry import T, composite
 from ..errors import BadValue, DTypeError, EngineError, ShapeError
 from .arrays import refuse
@@ -24,13 +24,9 @@ def _torch_hinge_embedding_loss(x, target, margin: "float" = 1.0, reduction: "an
 def _hinge(x, target, margin, reduction: str):
     margin = margin if x.is_floating_point() else int(margin)
     zero = T.zeros_like(x)
-    close = T.where(target == 1, x, zero)
-    far = T.where(target == -1, T.relu(margin - x), zero)
     # Targets other than 1 and -1 count in both terms.
-    other = (target != 1) & (target != -1)
-    if holds(other._a.any()):
-        far, close = T.where(target != 1, T.relu(margin - x), zero), T.where(target != -1, x, zero)
-    return reduced(far + close, reduction)
+    far = T.where(target != 1, T.clamp(margin - x, 0), zero)
+    return reduced(far + T.where(target != -1, x, zero), reduction)
 
 
 @composite("hinge_embedding_loss", at="F", samples=["r(2, 3), torch.tensor([[1, -1, 1], [-1, -1, 1]])",
@@ -235,7 +231,7 @@ def multi_margin_loss(x, target: "Index", p: "Scalar" = 1, margin: "float" = 1.0
         raise ShapeError(f"inconsistent weight size, expected {classes} but got {list(weight._a.shape)}")
     _check_classes(t, classes)
     own = T._gather_planes(rows, wrap(t[:, None]), 1)
-    z = T.clamp(margin - own + rows, 0)
+    z = _positive(margin - own + rows)
     if p == 2:
         z = z * z
     xp = module_of(rows._a)
@@ -247,6 +243,11 @@ def multi_margin_loss(x, target: "Index", p: "Scalar" = 1, margin: "float" = 1.0
     if reduction == "none" and not target._a.ndim:
         loss = T.reshape(loss, ())
     return _renamed(reduced(loss, reduction), "MultiMarginLossBackward0")
+
+
+def _positive(z):
+    """z where it is larger than 0, which nan is not."""
+    return T.where(z > 0, z, T.zeros_like(z))
 
 
 def _renamed(t, name: str):
@@ -279,7 +280,7 @@ def multilabel_margin_loss(x, target: "Index", size_average: "any" = None, reduc
         raise EngineError("argument #2 'target' is out of range")
     labelled, others = _label_masks(t, classes, rows._a.dtype)
     own = T._gather_planes(rows, wrap(module_of(t).maximum(t, 0).astype(np.int64)), 1)
-    z = T.clamp(1 - T.unsqueeze(own, 2) + T.unsqueeze(rows, 1), 0)
+    z = _positive(1 - T.unsqueeze(own, 2) + T.unsqueeze(rows, 1))
     z = z * wrap(labelled[:, :, None] * others[:, None, :])
     loss = T.sum(z, (1, 2)) / classes
     if reduction == "none" and x._a.ndim < 2:

@@ -28,8 +28,11 @@ P_SAMPLES = ["r(3, 4), 1", "r(3, 4), math.inf", "r(3, 4), -math.inf", "r(3, 4), 
 # ---------------------------------------------------------------- the kernel and its gradient
 
 def _is_alone(x, dim) -> bool:
-    """Whether each number is reduced by itself: it keeps its size then, however large its square would be."""
-    return all(x.shape[d] == 1 for d in dim or range(x.ndim))
+    """Whether each number is reduced by itself: it keeps its size then, however large its square would be.
+
+    Not so, in PyTorch, the number of a tensor without dims where a dim is named.
+    """
+    return all(x.shape[d] == 1 for d in dim or range(x.ndim)) if x.ndim else not dim
 
 
 def _two(xp, x, dim, keepdim):
@@ -110,7 +113,7 @@ def norm_rule(k, g, x, x_shape, out, ord, dim, keepdim):
     if math.isinf(ord):
         best = T._is_best(size, out)
         count = k.sum(best, dim, True) if dim else k.sum(best)
-        return k.where(best, k.sgn(x) * (g / count), 0.0)
+        return k.sgn(x) * k.where(best, g / count, 0.0)
     if ord < 1:
         scaled = k.sgn(x) * k.where(x == 0, 0.0, k.pow(size, ord - 1))
         return scaled * g * k.pow(out, 1 - ord)

@@ -28,7 +28,8 @@ def _evaluated(xp, x, n, first, following):
 
 
 def _polynomial(name: str, what: str, first, following, shown: str):
-    @op(name, at="special", promote="float", nograd=True, half=False, samples=SAMPLES, check=some_tensor("special_" + name))
+    @op(name, rows=True, at="special", promote="float", nograd=True, half=False, samples=SAMPLES,
+        check=some_tensor("special_" + name))
     def kernel(xp, x: "Operand", n: "Operand"):
         for v in (x, n):
             refuse(v, "ch", name + "_cpu")

@@ -13,6 +13,7 @@ from ..engine.callables import finish, short_way
 from ..engine.dispatch import FLOATS, READY
 from ..engine.memory import pool
 from ..engine.options import composed
+from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
 from ..engine.sums import line_sums
 from ..errors import BadValue, EngineError, ShapeError
@@ -33,14 +34,21 @@ def averages_matrix(m: int, n: int, dtype):
     return (inside / np.maximum(last - first, 1)[:, None]).astype(dtype)
 
 
-def along(xp, x, matrix, axis: int):
-    """x with one axis multiplied by a matrix (new, old)."""
-    matrix = xp.asarray(matrix)
-    if axis == x.ndim - 1:
-        return xp.matmul(x, matrix.T)
+def along(xp, x, matrix, axis: int, used=None):
+    """x with one axis multiplied by a matrix (new, old); `used` tells which of its entries count, else those not zero.
+
+    A product would spread what is not finite over the whole axis: then each row takes the places that it uses.
+    """
+    own, y = matrix, xp.asarray(matrix)
     lead, rest = prod(x.shape[:axis]), prod(x.shape[axis + 1:])
-    y = xp.matmul(matrix, x.reshape(lead, x.shape[axis], rest))
-    return y.reshape(*x.shape[:axis], matrix.shape[0], *x.shape[axis + 1:])
+    lines = x.reshape(lead, x.shape[axis], rest)
+    y = xp.matmul(x, y.T) if rest == 1 and axis == x.ndim - 1 else xp.matmul(y, lines)
+    y = y.reshape(lead, len(own), rest)
+    if x.dtype.kind in "fc" and holds(~xp.isfinite(xp.add.reduce(y, None))):
+        for i, row in enumerate(own != 0 if used is None else used):
+            at = np.flatnonzero(row)
+            y[:, i] = xp.matmul(xp.asarray(own[i, at]), lines[:, xp.asarray(at)])
+    return y.reshape(*x.shape[:axis], len(own), *x.shape[axis + 1:])
 
 
 def _name(x, size, *_rest) -> str:
@@ -206,8 +214,8 @@ def _dim_maxima(xp, y, places, axis: int, n: int):
     for step in range(1, int((last - first).max(initial=1))):
         at = xp.asarray(np.minimum(first + step, last - 1))
         value, place = xp.take(y, at, axis), xp.take(places, at, axis)
-        better = (value > best) | ((value != value) & (best == best))
-        # Of equal values the one that comes first in the plane counts.
+        # Of equal values the one that comes first in the plane counts, of nan the last.
+        better = (value > best) | ((value != value) & ((best == best) | (place > where)))
         better |= (value == best) & (place < where)
         best, where = xp.where(better, value, best), xp.where(better, place, where)
     return best, where

@@ -2,7 +2,7 @@
 
 Without compiled kernels the maximum is taken over one strided slice per offset of the window. Where the maxima lie is
 looked for when a gradient or the caller asks: one comparison per offset gives indices into the plane of
-a channel (the first of equals; NaN wins). Scatter to these places and gather from them are adjoints.
+a channel (the first of equals; NaN wins, the last one). Scatter to these places and gather from them are adjoints.
 """
 
 from math import prod
@@ -46,25 +46,27 @@ def _maximum(xp, x, kernel, stride, dilation, size):
 
 
 def _codes(xp, x, y, kernel, stride, dilation, size, pads, spatial):
-    """For each window the number of the offset that holds its maximum, the first of equals."""
+    """For each window the number of the offset that holds its maximum, the first of equals or the last nan."""
     steps = list(offsets(kernel))
     small = len(steps) < 256
     codes = xp.zeros(y.shape, np.uint8 if small else np.int32)
     hit = xp.empty(y.shape, bool)
     odd = y.dtype.kind == "f" and y.size and holds(~xp.isfinite(y.min()))
-    nan = y != y if odd else None
     for number, step in enumerate(steps):
         part = x[(Ellipsis, *slices(step, size, stride, dilation))]
         xp.equal(part, y, out=hit)
-        if odd:
-            hit |= nan & (part != part)
         if odd or y.dtype.kind != "f":
             _exclude_outside(xp, hit, step, stride, dilation, size, pads, spatial)
         # The first offset scores highest; products and maxima of small numbers have no branches to mispredict.
         score = hit.view(np.uint8) if small else hit.astype(np.int32)
         score *= len(steps) - number
         xp.maximum(codes, score, out=codes)
-    return len(steps) - codes, steps
+    codes = len(steps) - codes
+    if odd:
+        for number, step in enumerate(steps):
+            part = x[(Ellipsis, *slices(step, size, stride, dilation))]
+            xp.copyto(codes, number, where=part != part)
+    return codes, steps
 
 
 def _exclude_outside(xp, hit, offset, stride, dilation, size, pads, spatial) -> None:
@@ -95,7 +97,7 @@ def _pool_name(x, kernel, *_rest) -> str:
 
 
 def _max_pool_x(k, g, x, x_shape, kernel, stride, pads, dilation, size):
-    # The maxima are found once more and not kept: a layer after this one may write over them.
+    """The maxima are not kept, but found again where they are needed: a program may write over them."""
     if not state.grad:
         return k._max_pool_back(g, x, kernel, stride, pads, dilation, size)
     places = k._max_pool_places(x, kernel, stride, pads, dilation, size)
@@ -122,14 +124,13 @@ def _filled(xp, x, kernel, stride, pads, dilation, size):
 
 @op("_max_pool_places", at="", nograd=True)
 def _max_pool_places(xp, x, kernel: "any", stride: "any", pads: "any", dilation: "any", size: "any"):
-    lead, spatial = x.shape[:x.ndim - len(kernel)], x.shape[x.ndim - len(kernel):]
+    spatial = x.shape[x.ndim - len(kernel):]
     if xp is np:
-        places = np.empty((*lead, *size), np.int64)
+        places = np.empty((*x.shape[:x.ndim - len(kernel)], *size), np.int64)
         if native.max_pool_places(places, np.ascontiguousarray(x), kernel, stride, pads, dilation):
             return places
     full = _filled(xp, x, kernel, stride, pads, dilation, size)
-    y = _maximum(xp, full, kernel, stride, dilation, size)
-    return _places(xp, full, y, kernel, stride, dilation, size, pads, spatial)
+    return _places(xp, full, _maximum(xp, full, kernel, stride, dilation, size), kernel, stride, dilation, size, pads, spatial)
 
 
 @op("_max_pool_back", at="", nograd=True)
@@ -146,8 +147,7 @@ def _max_pool_back(xp, g, x, kernel: "any", stride: "any", pads: "any", dilation
     lead = x.shape[:x.ndim - n]
     planes = prod(lead)
     x, g = (a.reshape(planes, *a.shape[a.ndim - n:]) for a in (x, g))
-    y = _maximum(xp, _filled(xp, x, kernel, stride, pads, dilation, size), kernel, stride, dilation, size)
-    if x.size and pool_pairs.fits(x, kernel, stride, pads, dilation) and np.isfinite(y.min()):
+    if x.size and pool_pairs.fits(x, kernel, stride, pads, dilation) and np.isfinite(x.min()):
         return pool_pairs.gradient(g, x).reshape(*lead, *spatial)
     out = xp.empty((planes, *spatial), g.dtype)
 
@@ -155,7 +155,8 @@ def _max_pool_back(xp, g, x, kernel: "any", stride: "any", pads: "any", dilation
         rows = slice(start, stop)
         seen = padded(xp, x[rows], fitted, _lowest(x.dtype))
         found = xp.zeros((stop - start, *full), g.dtype)
-        for where, hit in _first_hits(xp, seen, y[rows], kernel, stride, dilation, size, fitted, spatial):
+        y = _maximum(xp, seen, kernel, stride, dilation, size)
+        for where, hit in _first_hits(xp, seen, y, kernel, stride, dilation, size, fitted, spatial):
             found[where] += gate(xp, hit, g[rows])
         out[rows] = cropped(found, fitted, spatial)
     if xp is np:
@@ -166,17 +167,16 @@ def _max_pool_back(xp, g, x, kernel: "any", stride: "any", pads: "any", dilation
 
 
 def _first_hits(xp, x, y, kernel, stride, dilation, size, pads, spatial):
-    """(places in a padded x of one offset of all windows, whether their maximum is there), the first of equals."""
+    """(places in a padded x of one offset of all windows, whether their maximum is there), the first of equals; and again
+    from the last offset on for the nan."""
     left = xp.ones(y.shape, bool)
     hit = xp.empty(y.shape, bool)
     odd = y.dtype.kind == "f" and y.size and holds(~xp.isfinite(y.min()))
-    nan = y != y if odd else None
-    for step in offsets(kernel):
+    steps = list(offsets(kernel))
+    for nan, step in [*((False, step) for step in steps), *((True, step) for step in reversed(steps) if odd)]:
         where = (Ellipsis, *slices(step, size, stride, dilation))
         part = x[where]
-        xp.equal(part, y, out=hit)
-        if odd:
-            hit |= nan & (part != part)
+        xp.equal(part, y, out=hit) if not nan else xp.not_equal(part, part, out=hit)
         if odd or y.dtype.kind != "f":
             _exclude_outside(xp, hit, step, stride, dilation, size, pads, spatial)
         hit &= left

@@ -71,7 +71,7 @@ def _unique_rows(xp, rows, consecutive: bool, along: bool = False):
 
 
 def _unique_op(name: str, grad_name: str, consecutive: bool, along: bool):
-    @op(name, at="", half=False, outs=3, grad_name=grad_name,
+    @op(name, rows=False, at="", half=False, outs=3, grad_name=grad_name,
         samples=["torch.tensor([[2, 1], [2, 0]])" + (", 0" if along else "")],
         vjp={"x": not_implemented(f"the derivative for '{name}' is not implemented.")})
     def unique(xp, x, dim: "any" = None, values_only: "any" = False):
@@ -84,7 +84,7 @@ def _unique_op(name: str, grad_name: str, consecutive: bool, along: bool):
             values, inverse, counts = _unique_rows(xp, plain.reshape(-1), consecutive)
             return values.astype(x.dtype), inverse.reshape(x.shape), counts
         values, inverse, counts = _unique_rows(xp, xp.moveaxis(plain, dim, 0), consecutive, True)
-        return xp.ascontiguousarray(xp.moveaxis(values, 0, dim)).astype(x.dtype), inverse, counts
+        return xp.moveaxis(values, 0, dim).astype(x.dtype), inverse, counts
 
 
 _unique_op("_unique2", "Unique2Backward0", False, False)
@@ -150,7 +150,7 @@ def _places(xp, x):
         return xp.zeros((int(x != 0), 0), np.int64)
     # NumPy's nonzero of several dims is slow; that of one dim is not.
     flat = xp.flatnonzero(x != 0)
-    out = xp.empty((len(flat), x.ndim), np.int64)
+    out = xp.empty((len(flat), x.ndim), np.int64, order="F")  # so that each column is a vector
     for d in range(x.ndim - 1, 0, -1):
         quotient = flat // x.shape[d]
         out[:, d] = flat - quotient * x.shape[d]

@@ -94,7 +94,7 @@ def _tanh_step(xp, x):
     return (step + 1) * 0.5
 
 
-@op("gelu", out="found", fuse=True, at="F", samples=["r(3, 4)", "r(3), approximate='tanh'", "r()"],
+@op("gelu", rows="first", out="found", fuse=True, at="F", samples=["r(3, 4)", "r(3), approximate='tanh'", "r()"],
     vjp={"x": lambda k, g, x, approximate: k._gelu_adjoint(g, x, approximate)})
 def gelu(xp, x, *, approximate: "str" = "none"):
     """x times the probability that a normal number is below x; approximate="tanh" is cheaper.
@@ -208,7 +208,7 @@ def softplus(xp, x, beta: "Scalar" = 1.0, threshold: "Scalar" = 20.0):
     return select(xp, xp.greater(scaled, threshold), x, _softplus(xp, scaled) / beta)
 
 
-@op("logsigmoid", out="scan", fuse=True, at="F", samples=SAMPLES, grad_name="LogSigmoidBackward0",
+@op("logsigmoid", rows=True, out="scan", fuse=True, at="F", samples=SAMPLES, grad_name="LogSigmoidBackward0",
     vjp={"x": lambda k, g, x: g * k.sigmoid(-x)})
 def logsigmoid(xp, x):
     """log(sigmoid(x)), exact for large negative x.

@@ -130,8 +130,8 @@ def _sort_name(x, dim, descending, stable) -> str:
 _sort_name.by_options = True
 
 
-@op("sort", out="exact", at="torch tensor", half=False, outs=2, fields=("values", "indices"), grad_name=_sort_name,
-    small=_small_sort,
+@op("sort", rows="first", out="exact", at="torch tensor", half=False, outs=2, fields=("values", "indices"),
+    grad_name=_sort_name, small=_small_sort,
     samples=["distinct(3, 4)", "distinct(3, 4), 0", "r(2, 3), descending=True", "r(), 0", "r(0, 3), 0", TIES,
              f"{TIES}, 1, True",
              "torch.tensor([1.0, math.nan, -1.0]), stable=True", "b(4)"],
@@ -148,7 +148,7 @@ def sort(xp, x, dim: "Dim" = -1, descending: "bool" = False, *, stable: "bool?" 
     return ordered(xp, x, dim, descending, stable)
 
 
-@op("argsort", at="torch tensor", half=False, nograd=True, out=False,
+@op("argsort", rows="first", at="torch tensor", half=False, nograd=True, out=False,
     samples=["distinct(3, 4)", "distinct(3, 4), 0", "r(2, 3), descending=True", "r()", TIES, f"{TIES}, stable=True"])
 def argsort(xp, x, dim: "Dim" = -1, descending: "bool" = False, stable: "bool" = False):
     """The places of the elements in order along a dim.

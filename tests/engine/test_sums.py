@@ -5,7 +5,11 @@ import math
 import numpy as np
 import pytest
 
+import tcli.ops  # noqa: F401  declares the ops
 from tcli.engine.sums import LINE, block_dot, block_sum, column_best, line_best, line_dots, line_sums
+from tcli.runtime.namespaces import tree
+
+torch = tree("torch")
 
 
 def numbers(*shape, dtype=np.float32):
@@ -56,3 +60,11 @@ def test_extrema_are_those_of_reduce(ufunc, dtype, special):
         column_best(ufunc, a, columns)
     np.testing.assert_array_equal(lines, ufunc.reduce(a, 1))
     np.testing.assert_array_equal(columns, ufunc.reduce(a, 0))
+
+
+@pytest.mark.parametrize(("shape", "dim"), [((100000, 8), 0), ((300000, 3), 0), ((3, 100000, 5), 1)])
+@pytest.mark.parametrize("way", [lambda x: x * x, lambda x: x * 2 + 1, lambda x: x.exp()])
+def test_many_rows_of_a_pass_are_added_up_in_pieces(shape, dim, way):
+    x = torch.linspace(0, 1, math.prod(shape)).reshape(shape)
+    exact = way(x.double()).sum(dim)
+    assert float(((way(x).sum(dim) - exact) / exact).abs().max()) < 1e-6
