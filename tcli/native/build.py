@@ -16,6 +16,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -39,8 +41,11 @@ def build(where: Path) -> list[Path]:
     """Compiles every level into `where` and gives the files; raises OSError or CalledProcessError where it cannot."""
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     levels = LEVELS if x86 else {"_kernels": (0, ())}
-    running = [_compile(name, level, flags, where) for name, (level, flags) in levels.items()]
-    return [link() for link in running]
+    modules = [_Module(name, level, flags, where) for name, (level, flags) in levels.items()]
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(processors) as several:  # not all at once: each compiler takes a hundred megabytes
+        list(several.map(partial(subprocess.run, check=True), [c for module in modules for c in module.commands]))
+    return [module.link() for module in modules]
 
 
 def _compiler() -> list[str]:
@@ -51,39 +56,36 @@ def _compiler() -> list[str]:
     return [next(filter(shutil.which, names), "cc")]
 
 
-def _compile(name: str, level: int, flags: tuple, where: Path):
-    """Starts the compilers of one module; the function that is returned waits for them and links."""
-    import numpy
+class _Module:
+    """One module to make: the `commands` that compile its files, then `link`."""
 
-    compiler = _compiler()
-    suffix = sysconfig.get_config_var("EXT_SUFFIX") or ".so"
-    objects_dir = where / f".{name}"
-    objects_dir.mkdir(parents=True, exist_ok=True)
-    include = [f"-I{sysconfig.get_path('include')}", f"-I{numpy.get_include()}"]
-    define = [f"-DMODULE={name}", f"-DLEVEL={level}", f"-DSOURCES={sources_hash()}"]
-    further = shlex.split(os.environ.get("TCLI_NATIVE_FLAGS", ""))
-    jobs, objects = [], []
-    for source in sorted(HERE.glob("*.c")):
-        target = objects_dir / (source.stem + ".o")
-        own = () if source.name == "module.c" else (*flags, *OWN_FLAGS.get(source.name, ()))
-        command = [*compiler, *FLAGS, *own, *further, *define, *include, "-c", str(source), "-o", str(target)]
-        jobs.append(subprocess.Popen(command))
-        objects.append(str(target))
+    def __init__(self, name: str, level: int, flags: tuple, where: Path):
+        import numpy
 
-    def link() -> Path:
-        codes = [job.wait() for job in jobs]
-        if any(codes):
-            raise subprocess.CalledProcessError(1, compiler)
+        self.made = where / (name + (sysconfig.get_config_var("EXT_SUFFIX") or ".so"))
+        self.folder = where / f".{name}"  # of the objects
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.compiler, self.further = _compiler(), shlex.split(os.environ.get("TCLI_NATIVE_FLAGS", ""))
+        include = [f"-I{sysconfig.get_path('include')}", f"-I{numpy.get_include()}"]
+        define = [f"-DMODULE={name}", f"-DLEVEL={level}", f"-DSOURCES={sources_hash()}"]
+        self.commands, self.objects = [], []
+        for source in sorted(HERE.glob("*.c")):
+            target = str(self.folder / (source.stem + ".o"))
+            own = () if source.name == "module.c" else (*flags, *OWN_FLAGS.get(source.name, ()))
+            self.commands.append([*self.compiler, *FLAGS, *own, *self.further, *define, *include, "-c", str(source),
+                                  "-o", target])
+            self.objects.append(target)
+
+    def link(self) -> Path:
         shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
-        made = where / (name + suffix)
-        fresh = objects_dir / made.name  # renamed at the end: a program that runs may have the old one loaded
-        subprocess.run([*compiler, *shared, *further, "-pthread", *objects, "-lm", "-o", str(fresh)], check=True)
-        fresh.replace(made)
-        for f in objects_dir.iterdir():
+        fresh = self.folder / self.made.name  # renamed at the end: a program that runs may have the old one loaded
+        command = [*self.compiler, *shared, *self.further, "-pthread", *self.objects, "-lm", "-o", str(fresh)]
+        subprocess.run(command, check=True)
+        fresh.replace(self.made)
+        for f in self.folder.iterdir():
             f.unlink()
-        objects_dir.rmdir()
-        return made
-    return link
+        self.folder.rmdir()
+        return self.made
 
 
 def is_built() -> bool:
@@ -99,7 +101,8 @@ def main() -> int:
     try:
         made = build(HERE)
     except (OSError, subprocess.CalledProcessError, ImportError) as error:
-        print(f"tcli runs without compiled kernels: {error}", file=sys.stderr)
+        why = f"{error.cmd[0]} failed" if isinstance(error, subprocess.CalledProcessError) else error
+        print(f"tcli runs without compiled kernels: {why}", file=sys.stderr)
         return 1
     for file in made:
         print(file.name)
