@@ -102,12 +102,11 @@ static PyObject *call_zero(PyObject *self, PyObject *const *args, size_t nargsf,
     return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
-/* A number for an array that it fits. */
-static bool fits_number(PyArrayObject *a, PyObject *o, Number *number) {
+bool fits_number(PyArrayObject *a, PyObject *o, Number *number) {
     int kind = kind_of(a);
     if (kind < 0 || !as_number(o, kind, true, number)) return false;
-    if (kind == OF_FLOAT32) return number->f >= -LARGEST_FLOAT && number->f <= LARGEST_FLOAT;
-    return kind != OF_FLOAT64 || number->d - number->d == 0;
+    bool is_finite = !PyFloat_CheckExact(o) || PyFloat_AS_DOUBLE(o) - PyFloat_AS_DOUBLE(o) == 0;
+    return kind != OF_FLOAT32 || !is_finite || (number->f >= -LARGEST_FLOAT && number->f <= LARGEST_FLOAT);
 }
 
 /* Writes it to the elements of dim `d` on, which begin at `at`. */
@@ -148,18 +147,25 @@ static bool write_part(PyArrayObject *part, PyObject *value) {
     return true;
 }
 
-/* x[index] = value for an index of integers, slices and None. */
+/* x[index] = value for an index of integers, slices and None; for a mask of the shape of x and a number. */
 static PyObject *call_setitem(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
     PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 3 && !names ? target_of(args[0]) : NULL;
     PyObject *const *entries = &args[1], *part = NULL;
     isize n = 1;
     if (a && PyTuple_CheckExact(args[1])) entries = &PyTuple_GET_ITEM(args[1], 0), n = PyTuple_GET_SIZE(args[1]);
-    if (a) part = region_of(a, entries, n);
-    bool written = part && write_part((PyArrayObject *)part, args[2]);
+    if (a && !is_ready(args[1])) part = region_of(a, entries, n);
+    bool written = part ? write_part((PyArrayObject *)part, args[2]) : a && fill_masked(a, args[1], args[2]);
     Py_XDECREF(part);
     if (!written) return go_on_after_error(way, args, nargsf, names);
     return count_write((Fields *)args[0]) ? Py_NewRef(Py_None) : NULL;
+}
+
+/* x.masked_fill_(mask, number) */
+static PyObject *call_masked(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 3 && !names ? target_of(args[0]) : NULL;
+    if (!a || !fill_masked(a, args[1], args[2])) return go_on((Way *)self, args, nargsf, names);
+    return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
 /* ---------------------------------------------------------------- what Python calls */
@@ -181,12 +187,15 @@ static PyObject *zeroing(PyObject *self, PyObject *const *args, Py_ssize_t n) { 
 
 static PyObject *filling(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_fill); }
 
+static PyObject *filling_masked(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_masked); }
+
 static PyObject *storing(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_setitem); }
 
 PyMethodDef writes_methods[] = {
     KERNEL(writing, "writing(op, ufunc, slow): (x, other) that writes the result of an op on two operands into x."),
     KERNEL(copying, "copying(slow): (x, other) that writes other into x."),
     KERNEL(zeroing, "zeroing(slow): (x) that writes zeros into x."),
+    KERNEL(filling_masked, "filling_masked(slow): (x, mask, number) that writes a number into x where the mask is set."),
     KERNEL(storing, "storing(slow): (x, index, value) that writes a value to x[index]."),
     KERNEL(filling, "filling(slow): (x, number) that writes a number into x."),
     {0},

@@ -9,6 +9,7 @@ from ..engine.callables import OPERANDS, finish, is_small, plans_of_two, record_
 from ..engine.dispatch import TENSORS, call, is_half
 from ..engine.node_view import as_input, graph_of
 from ..engine.notes import note_expansion
+from ..engine.options import multiple
 from ..engine.overrides import answers
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
@@ -219,6 +220,18 @@ def floor_divide(xp, x: "Value", other: "Operand"):
     """
     refuse(x if hasattr(x, "dtype") else other, "bc", "div_floor_cpu")
     return _floored(xp, x, other)
+
+
+def division_operator(o, floored: bool) -> None:
+    """The short way of `x // other` or `x % other`: of integers and floats, without a gradient."""
+    function = multiple(o, finish)
+
+    def operator(x, other):
+        return _refused(x, other) or function(x, other)
+    set_operator(o, operator, native.dividing(o, floored, operator))
+
+
+division_operator(ops["floor_divide"], True)
 
 
 @op("neg", out="found", at="torch tensor tensor_", also=["negative", "tensor.__neg__"], samples=["r(3, 4)", "r()", "r(0, 2)"],
