@@ -262,6 +262,8 @@ def make_inplace(o: Op):
         fn = native.writing(o, getattr(np, o.ufunc), fn) or fn
     elif o in _inplace_makers:
         fn = _inplace_makers[o](o, fn)
+    elif o.ufunc is not None and len(o.tensor_slots) == 1:
+        fn = native.rewriting(o, o.ufunc if callable(o.ufunc) else getattr(np, o.ufunc), fn) or fn
     fn.__name__ = fn.__qualname__ = o.name + "_"
     fn.__doc__ = o.fn.__doc__
     fn.op = o

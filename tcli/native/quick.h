@@ -159,6 +159,12 @@ bool as_number(PyObject *o, int kind, bool integers, Number *number);
 /* The same for an array that the number fits without overflow. (writes.c) */
 bool fits_number(PyArrayObject *a, PyObject *o, Number *number);
 
+/* The array of a small tensor that lies flat and may be written at once; NULL for any other. (writes.c) */
+PyArrayObject *written_array(PyObject *x);
+
+/* The one version more that a write makes. (writes.c) */
+bool count_write(Fields *x);
+
 /* Writes a number to a flat array where a mask of its shape is set; false where it takes more. (choices.c) */
 bool fill_masked(PyArrayObject *a, PyObject *mask, PyObject *number);
 
@@ -239,6 +245,9 @@ bool note_in_root(Fields *root, PyObject *t);
 
 /* The array of a small tensor that views may be taken of. */
 PyArrayObject *viewed_array(PyObject *x);
+
+/* The entries of an index, a new tuple, with slices in the place of `...`; NULL, perhaps without an error, where it has too many. */
+PyObject *entries_of(PyArrayObject *a, PyObject *index);
 
 /* a[(*entries, ...)]; NULL, with or without an error, for entries that are no integers, slices or None, or do not fit. */
 PyObject *region_of(PyArrayObject *a, PyObject *const *entries, isize n);

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .. import native
-from ..engine.callables import OPERANDS, finish, is_small, plans_of_two, record_binary, set_operator
+from ..engine.callables import OPERANDS, finish, is_small, plans_of_two, record_binary, set_operator, short_way
 from ..engine.dispatch import TENSORS, call, is_half
 from ..engine.node_view import as_input, graph_of
 from ..engine.notes import note_expansion
@@ -192,6 +192,11 @@ def div(x: "Value", other: "Operand", *, rounding_mode: "str?" = None):
     if any(hasattr(v, "_a") and is_half(v._a.dtype) for v in (x, other)):
         return T.trunc(T._true_divide(x, other))  # the quotient is rounded to its dtype first
     return T._div_trunc(x, other)
+
+
+@short_way("div_")
+def _quick_div_(o, slow):
+    return native.writing(o, np.true_divide, slow) or slow
 
 
 @composite("true_divide", at="torch tensor tensor_", samples=DIVISORS)

@@ -125,6 +125,33 @@ a.contiguous(memory_format=torch.channels_last)|a.to("cpu") is a|a.to("cuda")|a.
 int(a)|e.ndim
 int(m[0, 0])|int(i[0, 1])|int(n[0, 0])|int(n[0, 1])|int(z.half())|int(torch.tensor(-2.7))|int(a * 1j)
 a.to(torch.device("cpu")) is a
+a % 2|a % -2.5|a % b|a % r|a % z|2 % a|2.5 % b|a % 0|n % 2|i % 3|i % -3|j % 4|i % j|i % 0|i % (i * 0)|i % (j * j + 1)|m % 2
+d % 2|a % d|i % 2.5|i % True|5 % (i + 1)|a.t() % 2|e % 2|a.remainder(2)|torch.remainder(a, b)|torch.remainder(5, a)|c % 2
+a % "x"|a % None|a.half() % 2|a % float("inf")|n % -1|(-a * 0) % 3|a // 2|a // -2.5|a // b|a // r|2 // a|2.5 // b|a // 0
+n // 2|i // 3|i // -3|j // 4|i // j|i // 0|j // -1|i // (j * j + 1)|m // 2|d // 2|a // d|i // 2.5|5 // (i + 1)|a.t() // 2
+e // 2|a.floor_divide(2)|torch.floor_divide(a, b)|c // 2|a // "x"|a.half() // 2|a // float("inf")|(i + 2 ** 62) // 3
+q.__ifloordiv__(2)|q.__imod__(2)|i.__imod__(3)|torch.where(m, a, b)|torch.where(m, a, 0)|torch.where(m, 1.5, a)
+torch.where(m, a, 10 ** 400)|torch.where(m, i, 2)|torch.where(m, i, 0.5)|torch.where(m, a, d)|torch.where(m, r, b)
+torch.where(m, a, i)|torch.where(m[0], a, b)|torch.where(m, 1.0, 2.0)|torch.where(m)|torch.where(m, a.t(), b)
+torch.where(a, a, b)|torch.where(m, a > 0, m)|torch.where(m.t(), a.t(), b.t())|torch.where(m, a, c)
+torch.where(condition=m, input=a, other=b)|a.where(m, b)|torch.where(m, n, n)|torch.where(e > 0, e, 1.0)
+torch.where(z > 0, z, 1.0)|a.masked_fill(m, 0.0)|a.masked_fill(m, float("-inf"))|a.masked_fill(m, 1)|a.masked_fill(m, 1e39)
+i.masked_fill(m, 3)|i.masked_fill(m, 0.5)|m.masked_fill(m, True)|a.masked_fill(m[0], 1.0)|a.masked_fill(m, z)
+a.masked_fill(m, r)|a.masked_fill(a, 1.0)|a.masked_fill(mask=m, value=1.0)|a.masked_fill(m, float("nan"))
+a.t().masked_fill(m.t(), 1.0)|r.masked_fill(m, 1.0)|a.half().masked_fill(m, 1.0)|torch.masked_fill(a, m, 2)
+q.masked_fill_(m, 0.5)|q.masked_fill_(m[0], 0.5)|q.masked_fill_(m, z)|q.masked_fill_(m, 1e39)|q[0].masked_fill_(m[0], 1)
+c.masked_fill_(m, 1)|i.masked_fill_(m, 2)|q.__setitem__(m, 0.5)|q.__setitem__(m, float("inf"))|q.__setitem__(m[0], 0.5)
+i.__setitem__(m, 3)|m.__setitem__(m, False)|c.__setitem__(m, 1)|q.__setitem__(g[:, 0] < 2, 1.0)|a[..., None]|a[..., 0]
+a[0, ...]|a[..., 1:]|a[..., None, 0]|a[None, ...]|a[..., ...]|a[..., 0, 0, 0]|z[...]|z[..., None]|z[None]|e[...]
+q.__setitem__((..., 0), 1.5)|q.__setitem__((0, ...), r)|q.__setitem__((..., ...), 1)|a[i[0], i[0]]|a[:, i[0]]|a[g[:, 0]]
+a[g[:, 0] - 2, g[:, 0]]|a[g, g]|a[g[:2, 0], :]|a[:, g]|a[:, g + 4]|a[g + 1, g]|a[:, -g]|a[1:, g]|a[g, 0]|a[0, g]|a[g, m[0]]
+a[:, g.int()]|a[g, g[:2]]|i[g[:2, 0], g[:2, 0]]|q.__setitem__(g[:2, 0], b[:2])|q.__setitem__(g[:2, 0], 1.0)
+q.__setitem__(g, 1.0)|q.__setitem__(g[:1, 0] - 1, b[:1])|q.__setitem__(g[:2, 0], d[:2])|q.__setitem__(g[:2, 0], b)
+q.__setitem__(g - 9, 1.0)|c.__setitem__(g[:2, 0], b[:2])|i.__setitem__(g[:2, 0], i[1:])|q.clamp_(0, 1)|q.clamp_(min=0)
+q.clamp_(max=0.5)|q.clamp_()|q.clamp_(b)|q.clamp_(0, float("nan"))|c.clamp_(0)|i.clamp_(1, 2)|q.t().clamp_(0)|q.exp_()
+q.sqrt_()|q.relu_()|q.sigmoid_()|q.tanh_()|q.neg_()|q.abs_()|i.exp_()|i.abs_()|c.exp_()|q.t().exp_()|q[0].exp_()|q.exp_(1)
+e.exp_()|z.exp_()|a.half().exp_()|q.div_(2)|q.div_(b)|q.div_(0)|q.div_(r)|q.div_(2, rounding_mode="floor")|i.div_(2)
+q.__itruediv__(2)|q.__itruediv__(b)|q.__itruediv__("x")|c.div_(2)|d.div_(2)|m.div_(2)
 """.replace("\n", "|").strip("|").split("|")
 
 
@@ -202,6 +229,8 @@ except RuntimeError: pass
 q[0] = r; q[1, 2] = 0.5; q[:, 1:] = b[:, 1:]; q[0, ::2] = 3
 y = r.expand(3, 4), c[:1].expand(3, 4).sum(), a.gather(1, g), c.gather(1, g) * 2, c ** 2, c ** 3 + 1, a ** -1, i ** 2
 y = a.argmax(1), a.double(), i.float(), a.to(torch.int64), torch.tensor(2.0), torch.tensor([1, 2]), torch.linspace(0, 1, 5)
+y = a % 2, i // 3, a[..., None], a[:, g], torch.where(m, c, 0.0), c.masked_fill(m, 1.0); q.masked_fill_(m, 0.5); q[m] = 1.0
+q.clamp_(0, 1); q.exp_(); q.div_(2); q[g[:, 0] - 2] = b
 y = torch.rand(3), torch.randn(3), torch.randn(20), torch.randint(0, 9, (3,)), torch.randperm(5)
 try: q[0] = a
 except RuntimeError: pass
