@@ -232,7 +232,7 @@ def division_operator(o, floored: bool) -> None:
     function = multiple(o, finish)
 
     def operator(x, other):
-        return _refused(x, other) or function(x, other)
+        return _on_operands(function, x, other)
     set_operator(o, operator, native.dividing(o, floored, operator))
 
 
@@ -334,6 +334,9 @@ def pow(xp, x: "Operand", exponent: "Operand"):
 
 
 def _power_operator(o, plans):
+    def long_road(x, exponent):
+        return call(o, (x, exponent), {})
+
     def operator(x, exponent):
         """`x ** exponent` for a float tensor and a number or a tensor of the same dtype."""
         if is_small(x):
@@ -345,7 +348,7 @@ def _power_operator(o, plans):
                 except ValueError:
                     return call(o, (x, exponent), {})
             else:
-                return _refused(x, exponent) or call(o, (x, exponent), {})
+                return _on_operands(long_road, x, exponent)
             t = finish(o, (), r, False)
             if type(exponent) in TENSORS:
                 note_expansion(x, exponent, t)
@@ -353,16 +356,19 @@ def _power_operator(o, plans):
                 record_binary(o, plans, x, exponent, t, ())
                 t._node._name = "PowBackward1" if type(exponent) in TENSORS else "PowBackward0"
             return t
-        t = _refused(x, exponent) or call(o, (x, exponent), {})
-        if isinstance(x, Tensor) and isinstance(exponent, Tensor):
-            note_expansion(x, exponent, t)
-        return t
+        return _on_operands(long_road, x, exponent)
     return operator
 
 
-def _refused(x, exponent):
+def _on_operands(run, x, other):
+    """`run(x, other)`; NotImplemented, which Python words, where one of the sides is no operand."""
     sides = (Tensor, *OPERANDS)
-    return None if all(isinstance(side, sides) or answers(type(side)) for side in (x, exponent)) else NotImplemented
+    if not all(isinstance(side, sides) or answers(type(side)) for side in (x, other)):
+        return NotImplemented
+    t = run(x, other)
+    if isinstance(x, Tensor) and isinstance(other, Tensor):
+        note_expansion(x, other, t)
+    return t
 
 
 POW, POW_PLANS = ops["pow"], plans_of_two(ops["pow"])
