@@ -152,6 +152,21 @@ q.clamp_(max=0.5)|q.clamp_()|q.clamp_(b)|q.clamp_(0, float("nan"))|c.clamp_(0)|i
 q.sqrt_()|q.relu_()|q.sigmoid_()|q.tanh_()|q.neg_()|q.abs_()|i.exp_()|i.abs_()|c.exp_()|q.t().exp_()|q[0].exp_()|q.exp_(1)
 e.exp_()|z.exp_()|a.half().exp_()|q.div_(2)|q.div_(b)|q.div_(0)|q.div_(r)|q.div_(2, rounding_mode="floor")|i.div_(2)
 q.__itruediv__(2)|q.__itruediv__(b)|q.__itruediv__("x")|c.div_(2)|d.div_(2)|m.div_(2)
+a.amax(1)|a.amax()|a.amin(0, True)|a.amax((0, 1))|a.amin(dim=(0, 1), keepdim=True)|n.amax()|n.amin(1)|i.amax(1)|m.amax(0)
+e.amax()|e.amax(1)|z.amax()|a.t().amax(0)|a.half().amax(1)|a.amax(3)|a.amax((0, 0))|a.amax(())|c.amax(1)|a.sum((1, 0))
+a.sum((0, 0))|a.sum((0, 1), True)|i.sum((0, 1))|m.sum((0, 1))|a.mean((0, 1))|a.mean((1, 0), True)|e.mean((0, 1))
+i.mean((0, 1))|a.cumprod(0)|i.cumprod(0)|m.cumprod(1)|z.cumprod(0)|e.cumprod(0)|n.cumprod(1)|a.cumprod(5)|a[None].squeeze(0)
+a.squeeze(0)|a.squeeze(-1)|a[None].squeeze((0, 1))|a.squeeze(5)|z.squeeze(0)|a.view_as(b)|a.view_as(p)
+a.view_as(torch.ones(12))|a.t().view_as(p)|a.reshape_as(torch.ones(2, 6))|a.view_as(3)|r.expand_as(a)|a.expand_as(r)
+a.expand_as(other=b)|torch.arange(0, 5)|torch.arange(2, 9, 3)|torch.arange(9, 2, -3)|torch.arange(5, 5)|torch.arange(5, 4)
+torch.arange(0, 5, 0)|torch.arange(0, 5, -1)|torch.arange(0, 2 ** 50)|torch.arange(-3)|torch.arange(True, 3)
+torch.arange(0, 2.5)|torch.arange(0, 5, 2.0)|torch.arange(0, 5, dtype=torch.float32)|torch.arange(-5, -1)
+torch.arange(2 ** 60, 2 ** 60 + 3)|torch.full_like(a, 2.5)|torch.full_like(i, 2)|torch.full_like(i, 2.0)
+torch.full_like(i, 2.5)|torch.full_like(m, True)|torch.full_like(m, 0.5)|torch.full_like(a, 1e9)|torch.full_like(a.half(), 2)
+torch.full_like(a, 2, dtype=torch.int64)|torch.full_like(a, 1j)|torch.full_like(a.t(), 3)|torch.full_like(3, 3)
+torch.empty(2, 3).shape|torch.empty((2,), dtype=torch.int64).dtype|torch.empty(-1)|torch.empty_like(a).shape
+torch.empty_like(a.t()).stride()|torch.empty(2, requires_grad=True).requires_grad|torch.max(a, b)|torch.min(a, b)
+torch.max(a, r)|torch.max(a, b, keepdim=True)|torch.max(a, c)|torch.max(i, j)|a.min(b)|torch.max(a, other=b)
 """.replace("\n", "|").strip("|").split("|")
 
 
