@@ -135,12 +135,19 @@ def shortcut(name: str):
 
 
 _makers: dict[Op, object] = {}
+_inplace_makers: dict[Op, object] = {}
 
 
 def short_way(name: str):
-    """`shortcut` for where a call counts: a maker of the op's function from (op, the function of the long road)."""
+    """`shortcut` for where a call counts: a maker of the op's function from (op, the function of the long road).
+
+    "exp_" stands for the in-place form of the op "exp".
+    """
     def declare(maker):
-        _makers[ops[name]] = maker
+        if name not in ops and name.endswith("_"):
+            _inplace_makers[ops[name[:-1]]] = maker
+        else:
+            _makers[ops[name]] = maker
         return maker
     return declare
 
@@ -253,6 +260,10 @@ def make_inplace(o: Op):
             raise
     if quick is not None:
         fn = native.writing(o, getattr(np, o.ufunc), fn) or fn
+    elif o in _inplace_makers:
+        fn = _inplace_makers[o](o, fn)
+    elif o.ufunc is not None and len(o.tensor_slots) == 1:
+        fn = native.rewriting(o, o.ufunc if callable(o.ufunc) else getattr(np, o.ufunc), fn) or fn
     fn.__name__ = fn.__qualname__ = o.name + "_"
     fn.__doc__ = o.fn.__doc__
     fn.op = o

@@ -19,7 +19,7 @@ def _learns(o: Op, memory: dict, learn: Callable, slow: Callable) -> Callable:
     def fn(x=MISSING, /, *args, **kwargs):
         if x is MISSING:
             return slow(*args, **kwargs)
-        if type(x) in READY and type(x._a) is ndarray and x._a.dtype in ANY_DTYPE:
+        if type(x) in READY and type(x._a) is ndarray and x._a.dtype in ANY_DTYPE and not (args and type(args[0]) in READY):
             try:
                 key = key_of(x._a.ndim, args, kwargs)
                 if key not in memory:

@@ -103,19 +103,25 @@ static PyObject *call_sized(PyObject *self, PyObject *const *args, size_t nargsf
     return t ? t : go_on_after_error(way, args, nargsf, names);
 }
 
+/* The number that a tensor is filled with; false for one that might not fit. */
+static bool take_filling(PyObject *o, double *number) {
+    int overflow = 0;
+    if (PyFloat_CheckExact(o)) *number = PyFloat_AS_DOUBLE(o);
+    else if (PyBool_Check(o)) *number = o == Py_True;
+    else if (PyLong_CheckExact(o)) *number = (double)PyLong_AsLongAndOverflow(o, &overflow);
+    else return false;
+    return !overflow && *number > -MOST_FILLED && *number < MOST_FILLED;
+}
+
 /* full(sizes, number) */
 static PyObject *call_full(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
     PyObject *dtype = PyVectorcall_NARGS(nargsf) == 2 && !names ? default_dtype() : NULL;
     Sizes s;
-    if (!dtype || !(PyTuple_CheckExact(args[0]) || PyList_CheckExact(args[0])) ||
+    double number;
+    if (!dtype || !(PyTuple_CheckExact(args[0]) || PyList_CheckExact(args[0])) || !take_filling(args[1], &number) ||
         !take_sizes(&s, PySequence_Fast_ITEMS(args[0]), PySequence_Fast_GET_SIZE(args[0])))
         return go_on(way, args, nargsf, names);
-    double number = PyFloat_CheckExact(args[1]) ? PyFloat_AS_DOUBLE(args[1]) : args[1] == Py_True ? 1 : 0;
-    int overflow = 0;
-    if (PyLong_CheckExact(args[1])) number = (double)PyLong_AsLongAndOverflow(args[1], &overflow);
-    bool fits = PyFloat_CheckExact(args[1]) || PyLong_CheckExact(args[1]) || PyBool_Check(args[1]);
-    if (!fits || overflow || !(number > -MOST_FILLED && number < MOST_FILLED)) return go_on(way, args, nargsf, names);
     PyArray_Descr *d = PyFloat_CheckExact(args[1]) ? numpy_of(dtype) : NULL;
     PyArray_Descr *own = PyFloat_CheckExact(args[1]) ? NULL : PyArray_DescrFromType(PyBool_Check(args[1]) ? NPY_BOOL : NPY_INT64);
     PyObject *t = d || own ? filled(zeros_of(&s, d ? d : own), number) : NULL;
@@ -125,18 +131,33 @@ static PyObject *call_full(PyObject *self, PyObject *const *args, size_t nargsf,
 
 /* ---------------------------------------------------------------- zeros_like, ones_like */
 
+bool take_like(Fresh *f, PyObject *t) {
+    PyArrayObject *a = is_ready(t) && ((Fields *)t)->half_complex == Py_False && !is_set(engine.of_state.inference) ? array_of(t) : NULL;
+    if (!a || PyArray_SIZE(a) > engine.small || !PyArray_ISCARRAY_RO(a) || PyArray_NDIM(a) > MOST_SIZES) return false;
+    int type = PyArray_TYPE(a);
+    f->dtype = PyArray_DESCR(a), f->needs = false, f->sizes.n = PyArray_NDIM(a);
+    for (int d = 0; d < f->sizes.n; d++) f->sizes.dims[d] = PyArray_DIM(a, d);
+    return type == NPY_FLOAT32 || type == NPY_FLOAT64 || type == NPY_INT64 || type == NPY_INT32 || type == NPY_BOOL;
+}
+
 static PyObject *call_like(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
-    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 1 && !names && is_ready(args[0]) ? array_of(args[0]) : NULL;
-    bool fits = a && PyArray_SIZE(a) <= engine.small && PyArray_ISCARRAY_RO(a) && PyArray_NDIM(a) <= MOST_SIZES &&
-                ((Fields *)args[0])->half_complex == Py_False && !is_set(engine.of_state.inference);
-    int type = fits ? PyArray_TYPE(a) : -1;
-    if (type != NPY_FLOAT32 && type != NPY_FLOAT64 && type != NPY_INT64 && type != NPY_INT32 && type != NPY_BOOL)
-        return go_on(way, args, nargsf, names);
-    Sizes s = {.n = PyArray_NDIM(a)};
-    for (int d = 0; d < s.n; d++) s.dims[d] = PyArray_DIM(a, d);
-    PyObject *t = zeros_of(&s, PyArray_DESCR(a));
+    Fresh f;
+    if (PyVectorcall_NARGS(nargsf) != 1 || names || !take_like(&f, args[0])) return go_on(way, args, nargsf, names);
+    PyObject *t = zeros_of(&f.sizes, f.dtype);
     if (way->alone) t = filled(t, 1);
+    return t ? t : go_on_after_error(way, args, nargsf, names);
+}
+
+/* full_like(x, number); a fraction for integers is left to Python. */
+static PyObject *call_full_like(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Way *way = (Way *)self;
+    Fresh f;
+    double number;
+    if (PyVectorcall_NARGS(nargsf) != 2 || names || !take_like(&f, args[0]) || !take_filling(args[1], &number) ||
+        (f.dtype->kind != 'f' && number != (double)(long)number))
+        return go_on(way, args, nargsf, names);
+    PyObject *t = filled(zeros_of(&f.sizes, f.dtype), number);
     return t ? t : go_on_after_error(way, args, nargsf, names);
 }
 
@@ -156,12 +177,26 @@ static PyObject *call_eye(PyObject *self, PyObject *const *args, size_t nargsf, 
     return t ? t : go_on_after_error(way, args, nargsf, names);
 }
 
+#define FARTHEST ((int64_t)1 << 40) /* ends of ranges whose lengths are sure to fit */
+
+/* arange(end), arange(start, end) and arange(start, end, step) of integers */
 static PyObject *call_arange(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
-    Sizes s;
-    if (PyVectorcall_NARGS(nargsf) != 1 || names || !default_dtype() || !take_sizes(&s, args, 1)) return go_on(way, args, nargsf, names);
-    PyObject *t = tensor_around(PyArray_SimpleNew(1, s.dims, NPY_INT64));
-    for (isize i = 0; t && i < s.dims[0]; i++) ((int64_t *)PyArray_DATA(array_of(t)))[i] = i;
+    isize n = PyVectorcall_NARGS(nargsf);
+    int64_t given[3] = {0, 0, 1};
+    bool fits = n >= 1 && n <= 3 && !names && default_dtype();
+    for (isize i = 0; fits && i < n; i++) {
+        int overflow = 0;
+        fits = PyLong_CheckExact(args[i]);
+        if (fits) given[i] = PyLong_AsLongLongAndOverflow(args[i], &overflow);
+        fits = fits && !overflow && given[i] < FARTHEST && given[i] > -FARTHEST;
+    }
+    int64_t start = n == 1 ? 0 : given[0], end = n == 1 ? given[0] : given[1], step = given[2];
+    fits = fits && step && (step > 0 ? start <= end : start >= end);
+    npy_intp size = fits ? (end - start + step - (step > 0 ? 1 : -1)) / step : 0;
+    if (!fits || size > engine.small) return go_on(way, args, nargsf, names);
+    PyObject *t = tensor_around(PyArray_SimpleNew(1, &size, NPY_INT64));
+    for (isize i = 0; t && i < size; i++) ((int64_t *)PyArray_DATA(array_of(t)))[i] = start + i * step;
     return t ? t : go_on_after_error(way, args, nargsf, names);
 }
 
@@ -173,7 +208,8 @@ static const struct {
     bool ones;
 } makers[] = {{"zeros", call_sized, false}, {"ones", call_sized, true}, {"full", call_full, false}, {"zeros_like", call_like, false},
               {"ones_like", call_like, true}, {"eye", call_eye, false}, {"arange", call_arange, false}, {"tensor", call_tensor, false},
-              {"linspace", call_linspace, false}};
+              {"linspace", call_linspace, false}, {"full_like", call_full_like, false}, {"empty", call_sized, false},
+              {"empty_like", call_like, false}};
 
 static PyObject *creating(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;

@@ -33,6 +33,9 @@ typedef struct {
 /* False where it asks for more. */
 bool take_fresh(Fresh *f, PyObject *const *args, size_t nargsf, PyObject *names);
 
+/* The same for a tensor like `t`, which lies flat. */
+bool take_like(Fresh *f, PyObject *t);
+
 /* `t` (NULL passes through), which needs a gradient where one is wanted. */
 PyObject *with_gradient(PyObject *t, bool needs);
 

@@ -49,6 +49,8 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         engine_methods,
         pointwise_methods,
         power_methods,
+        division_methods,
+        choices_methods,
         clamp_methods,
         writes_methods,
         options_methods,

@@ -112,6 +112,8 @@ extern PyMethodDef nodes_methods[];
 extern PyMethodDef engine_methods[];
 extern PyMethodDef pointwise_methods[];
 extern PyMethodDef power_methods[];
+extern PyMethodDef division_methods[];
+extern PyMethodDef choices_methods[];
 extern PyMethodDef clamp_methods[];
 extern PyMethodDef writes_methods[];
 extern PyMethodDef options_methods[];

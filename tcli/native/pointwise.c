@@ -226,7 +226,7 @@ static PyObject *apply_mixed(Way *way, Side *sides, const int *kinds, PyObject *
     return tensor_around(r);
 }
 
-static PyObject *call_binary(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+PyObject *call_binary(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
     if (PyVectorcall_NARGS(nargsf) != 2 || names) return go_on(way, args, nargsf, names);
     Side sides[2] = {0};

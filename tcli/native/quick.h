@@ -163,6 +163,18 @@ typedef union {
 /* A Python number as an array of that kind wants it; false for any other object. */
 bool as_number(PyObject *o, int kind, bool integers, Number *number);
 
+/* The same for an array that the number fits without overflow. (writes.c) */
+bool fits_number(PyArrayObject *a, PyObject *o, Number *number);
+
+/* The array of a small tensor that lies flat and may be written at once; NULL for any other. (writes.c) */
+PyArrayObject *written_array(PyObject *x);
+
+/* The one version more that a write makes. (writes.c) */
+bool count_write(Fields *x);
+
+/* Writes a number to a flat array where a mask of its shape is set; false where it takes more. (choices.c) */
+bool fill_masked(PyArrayObject *a, PyObject *mask, PyObject *number);
+
 INLINE bool same_shape(PyArrayObject *a, PyArrayObject *b) {
     int n = PyArray_NDIM(a);
     return n == PyArray_NDIM(b) && (!n || !memcmp(PyArray_DIMS(a), PyArray_DIMS(b), n * sizeof(npy_intp)));
@@ -191,6 +203,9 @@ struct Way {
 extern PyTypeObject Way_Type;
 
 Way *new_way(vectorcallfunc call, PyObject *op, PyObject *slow);
+
+/* (x, other) of a way with a ufunc. (pointwise.c) */
+PyObject *call_binary(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names);
 
 /* A way made of (op, ufunc, plan, slow), with the loops of the ufunc. (pointwise.c) */
 PyObject *make_pointwise(PyObject *const *args, vectorcallfunc call);
@@ -237,6 +252,9 @@ bool note_in_root(Fields *root, PyObject *t);
 
 /* The array of a small tensor that views may be taken of. */
 PyArrayObject *viewed_array(PyObject *x);
+
+/* The entries of an index, a new tuple, with slices in the place of `...`; NULL, perhaps without an error, where it has too many. */
+PyObject *entries_of(PyArrayObject *a, PyObject *index);
 
 /* a[(*entries, ...)]; NULL, with or without an error, for entries that are no integers, slices or None, or do not fit. */
 PyObject *region_of(PyArrayObject *a, PyObject *const *entries, isize n);

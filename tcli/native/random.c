@@ -521,10 +521,12 @@ static PyObject *tensor_for(Fill *f, const Sizes *sizes, int type) {
     return t;
 }
 
-/* The same for floats, as a call of `rand` or `randn` wants them. */
+/* The same for floats, as a call of `rand` or `randn` wants them, or of `rand_like` and `randn_like`, whose ways have a flag. */
 static PyObject *floats_for(Fill *f, Way *way, PyObject *const *args, size_t nargsf, PyObject *names) {
     Fresh fresh;
-    if (!take_fresh(&fresh, args, nargsf, names) || fresh.dtype->kind != 'f' || !(f->stream = stream_at_hand(way))) return NULL;
+    bool fits = way->alone ? PyVectorcall_NARGS(nargsf) == 1 && !names && default_dtype() && take_like(&fresh, args[0])
+                           : take_fresh(&fresh, args, nargsf, names);
+    if (!fits || fresh.dtype->kind != 'f' || !(f->stream = stream_at_hand(way))) return NULL;
     f->words = fresh.dtype->type_num == NPY_FLOAT32 ? 1 : 2;
     return with_gradient(tensor_for(f, &fresh.sizes, fresh.dtype->type_num), fresh.needs);
 }
@@ -596,7 +598,9 @@ static PyObject *call_randperm(PyObject *self, PyObject *const *args, size_t nar
 static const struct {
     const char *name;
     vectorcallfunc call;
-} draws[] = {{"rand", call_rand}, {"randn", call_randn}, {"randint", call_randint}, {"randperm", call_randperm}};
+    bool like;
+} draws[] = {{"rand", call_rand, false}, {"randn", call_randn, false}, {"rand_like", call_rand, true}, {"randn_like", call_randn, true},
+             {"randint", call_randint, false}, {"randperm", call_randperm, false}};
 
 static PyObject *drawing_few(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
@@ -608,7 +612,7 @@ static PyObject *drawing_few(PyObject *self, PyObject *const *args, Py_ssize_t n
     for (size_t i = 0; i < sizeof draws / sizeof *draws; i++) {
         if (PyUnicode_CompareWithASCIIString(args[0], draws[i].name) != 0) continue;
         Way *way = new_way(draws[i].call, args[1], args[3]);
-        if (way) way->memory = Py_NewRef(args[2]);
+        if (way) way->memory = Py_NewRef(args[2]), way->alone = draws[i].like;
         return (PyObject *)way;
     }
     Py_RETURN_FALSE;

@@ -247,14 +247,42 @@ static bool name_slice(PyObject *t) {
     return true;
 }
 
+/* How many dims the entries of an index take; -1 where there are two `...` among them. */
+static isize dims_taken(PyObject *entries, bool *spreads) {
+    isize taken = 0;
+    *spreads = false;
+    for (isize i = 0; i < PyTuple_GET_SIZE(entries); i++) {
+        PyObject *entry = PyTuple_GET_ITEM(entries, i);
+        if (entry == Py_Ellipsis && *spreads) return -1;
+        if (entry == Py_Ellipsis) *spreads = true;
+        else taken += entry != Py_None;
+    }
+    return taken;
+}
+
+PyObject *entries_of(PyArrayObject *a, PyObject *index) {
+    PyObject *entries = PyTuple_CheckExact(index) ? Py_NewRef(index) : PyTuple_Pack(1, index);
+    bool spreads = false;
+    isize taken = entries ? dims_taken(entries, &spreads) : -1, more = PyArray_NDIM(a) - taken;
+    if (taken >= 0 && !spreads) return entries;
+    PyObject *whole = taken < 0 || more < 0 ? NULL : PySlice_New(NULL, NULL, NULL);
+    PyObject *spread = whole ? PyTuple_New(PyTuple_GET_SIZE(entries) - 1 + more) : NULL;
+    for (isize i = 0, at = 0; spread && i < PyTuple_GET_SIZE(entries); i++) {
+        PyObject *entry = PyTuple_GET_ITEM(entries, i);
+        if (entry != Py_Ellipsis) PyTuple_SET_ITEM(spread, at++, Py_NewRef(entry));
+        for (isize d = 0; entry == Py_Ellipsis && d < more; d++) PyTuple_SET_ITEM(spread, at++, Py_NewRef(whole));
+    }
+    Py_XDECREF(whole), Py_XDECREF(entries);
+    return spread;
+}
+
 static PyObject *call_index(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
     PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 2 && !names ? viewed_array(args[0]) : NULL;
     PyObject *index = a ? args[1] : NULL, *t = NULL;
-    if (!a || !(PyTuple_CheckExact(index) || PyLong_CheckExact(index) || PySlice_Check(index)))
+    if (!a || !(PyTuple_CheckExact(index) || PyLong_CheckExact(index) || PySlice_Check(index) || index == Py_None || index == Py_Ellipsis))
         return go_on(way, args, nargsf, names);
-    PyObject *entries = PyTuple_CheckExact(index) ? Py_NewRef(index) : PyTuple_Pack(1, index);
-    PyObject *options = entries ? PyTuple_Pack(1, entries) : NULL;
+    PyObject *entries = entries_of(a, index), *options = entries ? PyTuple_Pack(1, entries) : NULL;
     if (options) t = view_result(way, args[0], options, region_of(a, &PyTuple_GET_ITEM(entries, 0), PyTuple_GET_SIZE(entries)));
     if (PySlice_Check(index) && !name_slice(t)) Py_CLEAR(t);
     Py_XDECREF(entries);

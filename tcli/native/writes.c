@@ -28,8 +28,12 @@ static bool may_be_written(Fields *x) {
            !is_set(engine.of_state.where) && !is_read_later(x->a);
 }
 
-/* The one version more that a write makes. */
-static bool count_write(Fields *x) {
+PyArrayObject *written_array(PyObject *x) {
+    PyArrayObject *a = is_ready(x) && may_be_written((Fields *)x) && ((Fields *)x)->half_complex == Py_False ? array_of(x) : NULL;
+    return a && PyArray_ISCARRAY(a) && PyArray_SIZE(a) <= engine.small && !PyDataType_REFCHK(PyArray_DESCR(a)) ? a : NULL;
+}
+
+bool count_write(Fields *x) {
     PyObject *version = PyList_GET_SIZE(x->v) ? PyNumber_Add(PyList_GET_ITEM(x->v, 0), engine.one) : NULL;
     return version && PyList_SetItem(x->v, 0, version) == 0;
 }
@@ -75,18 +79,26 @@ static PyObject *call_write(PyObject *self, PyObject *const *args, size_t nargsf
     return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
-/* ---------------------------------------------------------------- copies and fills */
+/* ---------------------------------------------------------------- ops on one tensor */
 
-/* The array of a small tensor that lies flat and may be written at once; NULL for any other. */
-static PyArrayObject *target_of(PyObject *x) {
-    PyArrayObject *a = is_ready(x) && may_be_written((Fields *)x) && ((Fields *)x)->half_complex == Py_False ? array_of(x) : NULL;
-    return a && PyArray_ISCARRAY(a) && PyArray_SIZE(a) <= engine.small && !PyDataType_REFCHK(PyArray_DESCR(a)) ? a : NULL;
+/* x.exp_() */
+static PyObject *call_rewrite(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Way *way = (Way *)self;
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 1 && !names ? written_array(args[0]) : NULL;
+    int kind = a ? kind_of(a) : -1;
+    if (kind < 0 || kind == OF_INT64 || !way->loops[kind].fn || way->loops[kind].out != PyArray_TYPE(a)) return go_on(way, args, nargsf, names);
+    npy_intp n = PyArray_SIZE(a), steps[] = {PyArray_ITEMSIZE(a), PyArray_ITEMSIZE(a)};
+    char *data[] = {PyArray_BYTES(a), PyArray_BYTES(a)};
+    if (n) way->loops[kind].fn(data, &n, steps, way->loops[kind].data);
+    return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
+
+/* ---------------------------------------------------------------- copies and fills */
 
 /* x.copy_(y) of two tensors of one shape and dtype. */
 static PyObject *call_copy(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
-    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 2 && !names ? target_of(args[0]) : NULL;
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 2 && !names ? written_array(args[0]) : NULL;
     PyArrayObject *b = a && is_ready(args[1]) && !records((Fields *)args[1]) ? array_of(args[1]) : NULL;
     if (!b || PyArray_DESCR(a) != PyArray_DESCR(b) || !is_flat(b) || !same_shape(a, b) || touches(a, b))
         return go_on(way, args, nargsf, names);
@@ -96,18 +108,17 @@ static PyObject *call_copy(PyObject *self, PyObject *const *args, size_t nargsf,
 
 static PyObject *call_zero(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
-    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 1 && !names ? target_of(args[0]) : NULL;
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 1 && !names ? written_array(args[0]) : NULL;
     if (!a) return go_on(way, args, nargsf, names);
     memset(PyArray_DATA(a), 0, PyArray_NBYTES(a));
     return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
-/* A number for an array that it fits. */
-static bool fits_number(PyArrayObject *a, PyObject *o, Number *number) {
+bool fits_number(PyArrayObject *a, PyObject *o, Number *number) {
     int kind = kind_of(a);
     if (kind < 0 || !as_number(o, kind, true, number)) return false;
-    if (kind == OF_FLOAT32) return number->f >= -LARGEST_FLOAT && number->f <= LARGEST_FLOAT;
-    return kind != OF_FLOAT64 || number->d - number->d == 0;
+    bool is_finite = !PyFloat_CheckExact(o) || PyFloat_AS_DOUBLE(o) - PyFloat_AS_DOUBLE(o) == 0;
+    return kind != OF_FLOAT32 || !is_finite || (number->f >= -LARGEST_FLOAT && number->f <= LARGEST_FLOAT);
 }
 
 /* Writes it to the elements of dim `d` on, which begin at `at`. */
@@ -122,7 +133,7 @@ static void fill_from(PyArrayObject *a, int d, char *at, const Number *number) {
 /* x.fill_(number) */
 static PyObject *call_fill(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
-    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 2 && !names ? target_of(args[0]) : NULL;
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 2 && !names ? written_array(args[0]) : NULL;
     Number number;
     if (!a || !fits_number(a, args[1], &number)) return go_on(way, args, nargsf, names);
     isize n = PyArray_SIZE(a);
@@ -148,18 +159,24 @@ static bool write_part(PyArrayObject *part, PyObject *value) {
     return true;
 }
 
-/* x[index] = value for an index of integers, slices and None. */
+/* x[index] = value for an index of integers, slices and None; for a mask of the shape of x and a number. */
 static PyObject *call_setitem(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     Way *way = (Way *)self;
-    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 3 && !names ? target_of(args[0]) : NULL;
-    PyObject *const *entries = &args[1], *part = NULL;
-    isize n = 1;
-    if (a && PyTuple_CheckExact(args[1])) entries = &PyTuple_GET_ITEM(args[1], 0), n = PyTuple_GET_SIZE(args[1]);
-    if (a) part = region_of(a, entries, n);
-    bool written = part && write_part((PyArrayObject *)part, args[2]);
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 3 && !names ? written_array(args[0]) : NULL;
+    PyObject *entries = a && !is_ready(args[1]) ? entries_of(a, args[1]) : NULL;
+    PyObject *part = entries ? region_of(a, &PyTuple_GET_ITEM(entries, 0), PyTuple_GET_SIZE(entries)) : NULL;
+    bool written = part ? write_part((PyArrayObject *)part, args[2]) : a && fill_masked(a, args[1], args[2]);
+    Py_XDECREF(entries);
     Py_XDECREF(part);
     if (!written) return go_on_after_error(way, args, nargsf, names);
     return count_write((Fields *)args[0]) ? Py_NewRef(Py_None) : NULL;
+}
+
+/* x.masked_fill_(mask, number) */
+static PyObject *call_masked(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 3 && !names ? written_array(args[0]) : NULL;
+    if (!a || !fill_masked(a, args[1], args[2])) return go_on((Way *)self, args, nargsf, names);
+    return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
 /* ---------------------------------------------------------------- what Python calls */
@@ -169,6 +186,13 @@ static PyObject *writing(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     if (n != 3) return PyErr_Format(PyExc_TypeError, "writing(op, ufunc, slow)");
     PyObject *all[] = {args[0], args[1], Py_None, args[2]};
     return make_pointwise(all, call_write);
+}
+
+static PyObject *rewriting(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    (void)self;
+    if (n != 3) return PyErr_Format(PyExc_TypeError, "rewriting(op, ufunc, slow)");
+    PyObject *all[] = {args[0], args[1], Py_None, args[2]};
+    return make_pointwise(all, call_rewrite);
 }
 
 static PyObject *made(PyObject *const *args, Py_ssize_t n, vectorcallfunc call) {
@@ -181,12 +205,16 @@ static PyObject *zeroing(PyObject *self, PyObject *const *args, Py_ssize_t n) { 
 
 static PyObject *filling(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_fill); }
 
+static PyObject *filling_masked(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_masked); }
+
 static PyObject *storing(PyObject *self, PyObject *const *args, Py_ssize_t n) { return (void)self, made(args, n, call_setitem); }
 
 PyMethodDef writes_methods[] = {
     KERNEL(writing, "writing(op, ufunc, slow): (x, other) that writes the result of an op on two operands into x."),
+    KERNEL(rewriting, "rewriting(op, ufunc, slow): (x) that writes the result of an op on x into x."),
     KERNEL(copying, "copying(slow): (x, other) that writes other into x."),
     KERNEL(zeroing, "zeroing(slow): (x) that writes zeros into x."),
+    KERNEL(filling_masked, "filling_masked(slow): (x, mask, number) that writes a number into x where the mask is set."),
     KERNEL(storing, "storing(slow): (x, index, value) that writes a value to x[index]."),
     KERNEL(filling, "filling(slow): (x, number) that writes a number into x."),
     {0},

@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from .. import native
-from ..engine.callables import OPERANDS, finish, is_small, plans_of_two, record_binary, set_operator
+from ..engine.callables import OPERANDS, finish, is_small, plans_of_two, record_binary, set_operator, short_way
 from ..engine.dispatch import TENSORS, call, is_half
 from ..engine.notes import note_expansion
+from ..engine.options import multiple
 from ..engine.overrides import answers
 from ..engine.placement import holds
 from ..engine.registry import T, composite, op, ops
@@ -198,6 +199,11 @@ def div(x: "Value", other: "Operand", *, rounding_mode: "str?" = None):
     return T._div_trunc(x, other)
 
 
+@short_way("div_")
+def _quick_div_(o, slow):
+    return native.writing(o, np.true_divide, slow) or slow
+
+
 @composite("true_divide", at="torch tensor tensor_", samples=DIVISORS)
 def true_divide(x: "Value", other: "Operand"):
     """x / other, elementwise with broadcasting.
@@ -224,6 +230,18 @@ def floor_divide(xp, x: "Value", other: "Operand"):
     """
     refuse(x if hasattr(x, "dtype") else other, "bc", "div_floor_cpu")
     return _floored(xp, x, other)
+
+
+def division_operator(o, floored: bool) -> None:
+    """The short way of `x // other` or `x % other`: of integers and floats, without a gradient."""
+    function = multiple(o, finish)
+
+    def operator(x, other):
+        return _on_operands(function, x, other)
+    set_operator(o, operator, native.dividing(o, floored, operator))
+
+
+division_operator(ops["floor_divide"], True)
 
 
 @op("neg", out="found", at="torch tensor tensor_", also=["negative", "tensor.__neg__"], samples=["r(3, 4)", "r()", "r(0, 2)"],
@@ -323,6 +341,9 @@ def pow(xp, x: "Operand", exponent: "Operand"):
 
 
 def _power_operator(o, plans):
+    def long_road(x, exponent):
+        return call(o, (x, exponent), {})
+
     def operator(x, exponent):
         """`x ** exponent` for a float tensor and a number or a tensor of the same dtype."""
         if is_small(x):
@@ -334,7 +355,7 @@ def _power_operator(o, plans):
                 except ValueError:
                     return call(o, (x, exponent), {})
             else:
-                return _refused(x, exponent) or call(o, (x, exponent), {})
+                return _on_operands(long_road, x, exponent)
             t = finish(o, (), r, False)
             if type(exponent) in TENSORS:
                 note_expansion(x, exponent, t)
@@ -342,16 +363,19 @@ def _power_operator(o, plans):
                 record_binary(o, plans, x, exponent, t, ())
                 t._node._name = "PowBackward1" if type(exponent) in TENSORS else "PowBackward0"
             return t
-        t = _refused(x, exponent) or call(o, (x, exponent), {})
-        if isinstance(x, Tensor) and isinstance(exponent, Tensor):
-            note_expansion(x, exponent, t)
-        return t
+        return _on_operands(long_road, x, exponent)
     return operator
 
 
-def _refused(x, exponent):
+def _on_operands(run, x, other):
+    """`run(x, other)`; NotImplemented, which Python words, where one of the sides is no operand."""
     sides = (Tensor, *OPERANDS)
-    return None if all(isinstance(side, sides) or answers(type(side)) for side in (x, exponent)) else NotImplemented
+    if not all(isinstance(side, sides) or answers(type(side)) for side in (x, other)):
+        return NotImplemented
+    t = run(x, other)
+    if isinstance(x, Tensor) and isinstance(other, Tensor):
+        note_expansion(x, other, t)
+    return t
 
 
 POW, POW_PLANS = ops["pow"], plans_of_two(ops["pow"])

@@ -8,9 +8,10 @@ from .. import native
 from ..engine import dtypes
 from ..engine.dispatch import cast, result_type
 from ..engine.placement import holds
-from ..engine.registry import T, composite, function, op
+from ..engine.registry import T, composite, function, op, ops
 from ..engine.tensor import Tensor
 from ..errors import ArgumentError, EngineError
+from .arithmetic import division_operator
 from .arrays import named, not_implemented, refuse, select
 
 EVERYWHERE = "torch tensor tensor_"
@@ -48,6 +49,9 @@ def remainder(xp, x: "Operand", other: "Operand"):
     r = xp.fmod(x, other)
     wrong = xp.not_equal(r, 0) & (xp.less(other, 0) != xp.less(r, 0))
     return select(xp, wrong, r + other, r) if holds(xp.any(wrong)) else r
+
+
+division_operator(ops["remainder"], False)
 
 
 @op("fmod", fuse=True, at=EVERYWHERE, promote="same", samples=DIVISORS, grad_name=named("Fmod", 1, 0),

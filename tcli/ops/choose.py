@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 
+from .. import native
 from ..engine import dtypes
 from ..engine.args import broadcast_shapes
-from ..engine.callables import finish, is_small, shortcut
+from ..engine.callables import finish, is_small, short_way
 from ..engine.dispatch import TENSORS, result_type
+from ..engine.options import multiple
+from ..engine.passing import with_shortcut
 from ..engine.registry import T, composite, op, ops
 from ..engine.tape import SMALL
 from ..engine.tensor import tensor
@@ -64,8 +67,7 @@ def where(condition: "Index", x: "Operand?" = None, other: "Operand?" = None):
     return T._where(condition, x, other)
 
 
-@shortcut("where")
-def _quick_where(condition, x, other):
+def _small_where(condition, x, other):
     if type(condition) not in TENSORS or condition._a.dtype is not BOOL:
         return NotImplemented
     if is_small(x):
@@ -89,6 +91,12 @@ def _quick_where(condition, x, other):
 
 
 WHERE, BOOL = ops["_where"], np.dtype(bool)
+
+
+@short_way("where")
+def _quick_where(o, slow):
+    fn = with_shortcut(o, _small_where)
+    return native.choosing(WHERE, None, fn) or fn
 
 
 @composite("_method_where", at="", also=["tensor.where"], samples=[], out=False)
@@ -119,6 +127,17 @@ def masked_fill(xp, x, mask: "Index", value: "Operand"):
     out = xp.array(x)
     xp.copyto(out, value, where=mask)
     return out
+
+
+@short_way("masked_fill")
+def _quick_masked_fill(o, slow):
+    fn = multiple(o, finish)
+    return native.masking(o, "MaskedFillBackward0", fn) or fn
+
+
+@short_way("masked_fill_")
+def _quick_masked_fill_(o, slow):
+    return native.filling_masked(slow) or slow
 
 
 def _fill_value(xp, x, value):

@@ -451,9 +451,14 @@ def linspace(start: "any", end: "any", steps: "any", *, dtype: "DType?" = None, 
     return make(lambda xp: _line(xp, start, end, steps, wide).astype(target), device, requires_grad)
 
 
-@short_way("linspace")
-def _quick_line(o, slow):
-    return native.creating("linspace", slow) or slow
+def _creating(name: str) -> None:
+    @short_way(name)
+    def make(o, slow):
+        return native.creating(name, slow) or slow
+
+
+for _name in ("linspace", "full_like", "empty", "empty_like"):
+    _creating(_name)
 
 
 @composite("logspace", at="torch", nograd=True, samples=["0, 2, 3", "-1, 1, 4, 2.0", "0, 1, 1"])

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import native
 from ..engine.callables import is_small, short_way
-from ..engine.dispatch import several
+from ..engine.dispatch import READY, several
 from ..engine.named_results import struct
 from ..engine.passing import passing_on
 from ..engine.placement import holds
@@ -21,7 +21,7 @@ from .along import picked
 from .arrays import refuse
 from .blocks import is_large, is_one_line, place_of_best, reduced
 from .places import take_along
-from .reduce import DIMS, MORE_DIMS, axes, kept, spread
+from .reduce import DIMS, MORE_DIMS, axes, kept, one_or_all, spread
 
 TIES = "torch.tensor([[1.0, 3.0, 3.0], [2.0, 2.0, 1.0]])"
 
@@ -66,7 +66,13 @@ def _is_best(xp, x, best: "Index"):
 
 
 def _value_op(name: str, ufunc: str, kernel_name: str, word: str, shown: str):
-    @op(name, fuse=True, out="extremum", at="torch tensor", half=False, vjp={"x": _shared},
+    def small(ndim: int, dim, keepdim: bool):
+        def run(x):
+            return ops[name].fn(np, x, dim, keepdim)
+        along = one_or_all(ndim, dim)
+        return native.few(name[1:], ndim, along, keepdim, run) or None if along != () else None
+
+    @op(name, fuse=True, out="extremum", at="torch tensor", half=False, vjp={"x": _shared}, small=small,
         samples=[*DIMS, *MORE_DIMS, f"{TIES}, 1", "ints(2, 3), 1", "b(3), 0"])
     def extreme(xp, x, dim: "Dims?" = None, keepdim: "bool" = False):
         refuse(x, "c", kernel_name)
@@ -200,6 +206,8 @@ def _extremum(name: str, other: str, word: str, shown: tuple):
         return (whole,) if dim is None else (along, dim % ndim, keepdim)
 
     def quick(x, dim=None, keepdim=False):
+        if type(dim) in READY:
+            return getattr(T, two)(x, dim) if keepdim is False else NotImplemented
         if dim is None:
             return getattr(T, whole)(x)
         if not is_small(x) or type(dim) is not int or type(keepdim) is not bool or state.inference:

@@ -156,6 +156,11 @@ def _quick_clamp(o, slow):
     return native.clamping(o, "ClampBackward1", fn) or fn
 
 
+@short_way("clamp_")
+def _quick_clamp_(o, slow):
+    return native.clamping_in_place(slow) or slow
+
+
 NAMES, INFINITY = frozenset({"min", "max"}), float("inf")
 
 

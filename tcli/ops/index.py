@@ -156,6 +156,24 @@ def _quick(x, index):
     return finish(GATHER, (x, kept), r, x._rg)
 
 
+def _quick_several(x, index: tuple):
+    """x[index] without a gradient for one index tensor among whole slices, or one for each of the first dims; else None."""
+    a, places = x._a, [place for place, item in enumerate(index) if type(item) in READY]
+    arrays = [index[place]._a for place in places]
+    if x._rg and state.grad or not places or len(index) > a.ndim or any(
+            type(i) is not np.ndarray or i.dtype is not INT64 or not i.ndim or i.size > SMALL for i in arrays):
+        return None
+    alone = len(places) == 1 and all(item == FULL for item in index if type(item) is slice)
+    if not (alone and all(type(item) is slice for item in index if type(item) not in READY)) and not (
+            len(places) == len(index) and all(i.shape == arrays[0].shape for i in arrays)):
+        return None
+    try:
+        r = a.take(arrays[0], places[0]) if alone else a[tuple(arrays)]
+    except IndexError:
+        return None
+    return finish(GATHER, (x, tuple(arrays)), r, False)
+
+
 def _written(x, index, value) -> bool:
     """Writes a number or a small tensor to a plain place of a tensor that no graph looks at; says whether it did."""
     a = plain_target(x)
@@ -171,7 +189,11 @@ def _written(x, index, value) -> bool:
         b = value
     else:
         return False
-    if type(index) is not int and not _is_plain(index if type(index) is tuple else (index,)):
+    if type(index) in READY:
+        index = index._a
+        if type(index) is not np.ndarray or index.dtype is not INT64 or not index.ndim or related(a, index):
+            return False
+    elif type(index) is not int and not _is_plain(index if type(index) is tuple else (index,)):
         return False
     try:
         a[index] = b
@@ -197,7 +219,7 @@ def _getitem(x, index):
             except IndexError:
                 t = None
         elif kind is tuple:
-            t = _taken(x, index) if _is_plain(index) else None
+            t = _taken(x, index) if _is_plain(index) else _quick_several(x, index) if x._a.dtype in ANY_DTYPE else None
         elif kind is slice:
             t = _taken(x, (index,)) if _is_plain((index,)) else None
             if t is not None and t._node is not None:

@@ -136,18 +136,6 @@ def _permutation(generator, shape, dtype):
     return samplers.randperm(generator, shape[0], dtype)
 
 
-# ---------------------------------------------------------------- the short ways
-
-def _quick_draw(name: str) -> None:
-    @short_way(name)
-    def make(o, slow):
-        return native.drawing_few(name, random.default_generator, active, slow) or slow
-
-
-for _name in ("rand", "randn", "randint", "randperm"):
-    _quick_draw(_name)
-
-
 def _like(x, dtype, device, requires_grad, memory_format, sampler, *parameters):
     t = T.empty_like(x, dtype=dtype, device=device, memory_format=memory_format)
     draws.fill(t._a, sampler, *parameters)
@@ -174,6 +162,16 @@ def randn_like(x, *, dtype: "DType?" = None, layout: "Layout?" = None, device: "
     tensor([ 1.5410, -0.2934])
     """
     return _like(x, dtype, device, requires_grad, memory_format, samplers.normal)
+
+
+def _quick_draw(name: str) -> None:
+    @short_way(name)
+    def make(o, slow):
+        return native.drawing_few(name, random.default_generator, active, slow) or slow
+
+
+for _name in ("rand", "randn", "randint", "randperm", "rand_like", "randn_like"):
+    _quick_draw(_name)
 
 
 @composite("randint_like", at="torch", nograd=True, samples=["ints(2, 3), 5", "ints(2), 1, 5"])

@@ -46,6 +46,13 @@ def spread(k, g, shape: tuple, dim, keepdim: bool):
     return k.spread_to(kept(k, g, shape, dim, keepdim), shape)
 
 
+def one_or_all(ndim: int, dim):
+    """The dim that a reduction of a small array is along, None for all; () for several, or where there is none."""
+    if type(dim) is tuple:
+        dim = dim[0] if len(dim) == 1 else None if len(set(dim)) == ndim else ()
+    return dim if ndim else ()
+
+
 def axes(x, dim):
     """`dim` as NumPy's `axis`; 0-d arrays and () are reduced as a whole."""
     return (dim if type(dim) is not tuple or len(dim) > 1 else dim[0]) if dim not in (None, ()) and x.ndim else None
@@ -98,12 +105,9 @@ def _summed(xp, x, dim, keepdim, dtype):
 
 def _small_sum(ndim: int, dim, keepdim: bool, dtype):
     """The kernel of `sum` on small arrays, for one dim or all and nothing else that is asked for."""
-    if dtype is not None or ndim == 0 or dim == ():
+    dim = one_or_all(ndim, dim)
+    if dtype is not None or dim == ():
         return None
-    if type(dim) is tuple:
-        if len(dim) > 1:
-            return None
-        dim, = dim
 
     def run(x):
         if x.dtype.kind == "f":
@@ -199,7 +203,8 @@ def _small_mean(ndim: int, dim, keepdim: bool, dtype):
     add = _small_sum(ndim, dim, keepdim, dtype)
     if add is None:
         return None
-    whole, place = dim is None, dim[0] if type(dim) is tuple else dim
+    place = one_or_all(ndim, dim)
+    whole = place is None
 
     def run(x):
         kind = x.dtype.type

@@ -150,7 +150,7 @@ def _cumprod_with_zeros(k, g, x, dim: int):
     return k.cumprod(k._shifted(x, dim, 1, False), dim) * k.cat(sums[::-1], dim)
 
 
-@op("cumprod", out="of dtype", at="torch tensor tensor_",
+@op("cumprod", out="of dtype", at="torch tensor tensor_", small=_small_scan("cumprod", np.multiply),
     vjp={"x": _cumprod_rule}, check=_no_integer_gradient,
     samples=[*SAMPLES, "torch.tensor([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0]]), 1"])
 def cumprod(xp, x, dim: "Dim", *, dtype: "DType?" = None):

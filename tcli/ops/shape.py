@@ -350,13 +350,22 @@ def _squeeze_name(x, dim=None) -> str:
 _squeeze_name.by_options = True
 
 
+def _small_squeeze(ndim: int, dim):
+    if dim is None:
+        return _squeezed
+    if len(dim) != 1 or not ndim:
+        return None
+    place, = dim
+    return lambda x: x.squeeze(place) if x.shape[place] == 1 else x.view()
+
+
 def _squeezed(x):
     found = x.squeeze()
     return found if found is not x else x.view()
 
 
 @op("squeeze", at="torch tensor", view=True, samples=["r(1, 3, 1)", "r(1, 3), 0", "r(1, 3, 1), (0, 2)"],
-    grad_name=_squeeze_name, raw_vjp=True, small=lambda ndim, dim: _squeezed if dim is None else None,
+    grad_name=_squeeze_name, raw_vjp=True, small=_small_squeeze,
     vjp={"x": lambda k, g, x_shape: k.reshape(g, x_shape)})
 def squeeze(xp, x, dim: "Dims?" = None):
     """A view without the dims of size 1, all of them or those of `dim`.

@@ -4,6 +4,7 @@ from ..engine import dtypes
 from ..engine.args import broadcast_shapes as common_shape
 from ..engine.args import type_name, wrap_dim
 from ..engine.callables import short_way
+from ..engine.dispatch import READY
 from ..engine.quick_views import in_c, is_plain, reshaping, view_of
 from ..engine.registry import T, composite, function, op, ops
 from ..engine.storage import address, root_of
@@ -80,6 +81,20 @@ def view_as(x, other):
     return T._view(x, tuple(other.shape))
 
 
+def _as_other(name: str, inner: str) -> None:
+    """The short way of `x.NAME(other)`, which is `x.INNER(other.shape)`."""
+    @short_way(name)
+    def make(o, slow):
+        def fn(*args, **named):
+            if named or len(args) != 2 or type(args[0]) not in READY or type(args[1]) not in READY:
+                return slow(*args, **named)
+            return getattr(T, inner)(args[0], args[1]._a.shape)
+        return fn
+
+
+_as_other("view_as", "view")
+
+
 @composite("reshape_as", at="tensor", samples=["r(3, 4), r(2, 6)"], out=False)
 def reshape_as(x, other):
     """`x.reshape(other.size())`.
@@ -99,6 +114,10 @@ def expand_as(x, other):
     tensor([1, 1, 1])
     """
     return T.expand(x, tuple(other.shape))
+
+
+_as_other("reshape_as", "reshape")
+_as_other("expand_as", "expand")
 
 
 @function("torch.broadcast_shapes")

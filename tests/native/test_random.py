@@ -81,7 +81,10 @@ CALLS = [
     "torch.randn(3, requires_grad=True).detach()", "torch.randint(0, 7, torch.Size([3]))", "torch.randint(9, (2, 0))",
     "torch.randint(-2**63, 2**63 - 1, (3,))", "torch.randint(5, [3])", "torch.randint(0, 9, (3,), dtype=torch.int32)",
     "torch.randperm(512)", "torch.randperm(513)", "torch.randperm(0)", "torch.rand(*[1] * 9)", "torch.randn(16)",
-    "torch.rand(4097)",
+    "torch.rand(4097)", "torch.rand_like(torch.ones(2, 3))", "torch.randn_like(torch.ones(4))",
+    "torch.randn_like(torch.ones(20))", "torch.rand_like(torch.ones(3, dtype=torch.float64))",
+    "torch.rand_like(torch.ones(2, 3).t())", "torch.randn_like(torch.ones(0))", "torch.rand_like(torch.ones(3).half())",
+    "torch.rand_like(torch.ones(3), dtype=torch.float64)", "torch.rand_like(torch.ones(()))",
 ]
 
 
@@ -107,7 +110,7 @@ def test_calls_of_a_program(call, monkeypatch):
                                   "torch.rand(2**70)", "torch.rand(2**40, 2**40)", "torch.randn((2,), 3)",
                                   "torch.rand(2, dtype=torch.int64)", "torch.rand(2, nonsense=1)",
                                   "torch.randint(3)", "torch.randint(True, (2,), 3)",
-                                  "torch.randperm(2.0)", "torch.randperm(True, 2)"])
+                                  "torch.rand_like(torch.ones(2).long())", "torch.randperm(2.0)", "torch.randperm(True, 2)"])
 def test_refused_calls_draw_nothing(call, monkeypatch):
     def message():
         torch.manual_seed(11)
@@ -133,7 +136,7 @@ def test_bad_arguments_are_left_to_numpy():
     assert native.shuffle(stream, out) is False
     with pytest.raises(TypeError):
         native.drawing_few("rand", 1, [], len)
-    assert native.drawing_few("rand_like", random.Generator(), [], len) is False
+    assert native.drawing_few("normal", random.Generator(), [], len) is False
     stream[624] = 2**32 - 1  # no state of a generator: a new block is made
     assert native.draw_words(stream, np.zeros(3, np.uint32))
     assert stream[624] == 3

@@ -125,6 +125,48 @@ a.contiguous(memory_format=torch.channels_last)|a.to("cpu") is a|a.to("cuda")|a.
 int(a)|e.ndim
 int(m[0, 0])|int(i[0, 1])|int(n[0, 0])|int(n[0, 1])|int(z.half())|int(torch.tensor(-2.7))|int(a * 1j)
 a.to(torch.device("cpu")) is a
+a % 2|a % -2.5|a % b|a % r|a % z|2 % a|2.5 % b|a % 0|n % 2|i % 3|i % -3|j % 4|i % j|i % 0|i % (i * 0)|i % (j * j + 1)|m % 2
+d % 2|a % d|i % 2.5|i % True|5 % (i + 1)|a.t() % 2|e % 2|a.remainder(2)|torch.remainder(a, b)|torch.remainder(5, a)|c % 2
+a % "x"|a % None|a.half() % 2|a % float("inf")|n % -1|(-a * 0) % 3|a // 2|a // -2.5|a // b|a // r|2 // a|2.5 // b|a // 0
+n // 2|i // 3|i // -3|j // 4|i // j|i // 0|j // -1|i // (j * j + 1)|m // 2|d // 2|a // d|i // 2.5|5 // (i + 1)|a.t() // 2
+e // 2|a.floor_divide(2)|torch.floor_divide(a, b)|c // 2|a // "x"|a.half() // 2|a // float("inf")|(i + 2 ** 62) // 3
+q.__ifloordiv__(2)|q.__imod__(2)|i.__imod__(3)|torch.where(m, a, b)|torch.where(m, a, 0)|torch.where(m, 1.5, a)
+torch.where(m, a, 10 ** 400)|torch.where(m, i, 2)|torch.where(m, i, 0.5)|torch.where(m, a, d)|torch.where(m, r, b)
+torch.where(m, a, i)|torch.where(m[0], a, b)|torch.where(m, 1.0, 2.0)|torch.where(m)|torch.where(m, a.t(), b)
+torch.where(a, a, b)|torch.where(m, a > 0, m)|torch.where(m.t(), a.t(), b.t())|torch.where(m, a, c)
+torch.where(condition=m, input=a, other=b)|a.where(m, b)|torch.where(m, n, n)|torch.where(e > 0, e, 1.0)
+torch.where(z > 0, z, 1.0)|a.masked_fill(m, 0.0)|a.masked_fill(m, float("-inf"))|a.masked_fill(m, 1)|a.masked_fill(m, 1e39)
+i.masked_fill(m, 3)|i.masked_fill(m, 0.5)|m.masked_fill(m, True)|a.masked_fill(m[0], 1.0)|a.masked_fill(m, z)
+a.masked_fill(m, r)|a.masked_fill(a, 1.0)|a.masked_fill(mask=m, value=1.0)|a.masked_fill(m, float("nan"))
+a.t().masked_fill(m.t(), 1.0)|r.masked_fill(m, 1.0)|a.half().masked_fill(m, 1.0)|torch.masked_fill(a, m, 2)
+q.masked_fill_(m, 0.5)|q.masked_fill_(m[0], 0.5)|q.masked_fill_(m, z)|q.masked_fill_(m, 1e39)|q[0].masked_fill_(m[0], 1)
+c.masked_fill_(m, 1)|i.masked_fill_(m, 2)|q.__setitem__(m, 0.5)|q.__setitem__(m, float("inf"))|q.__setitem__(m[0], 0.5)
+i.__setitem__(m, 3)|m.__setitem__(m, False)|c.__setitem__(m, 1)|q.__setitem__(g[:, 0] < 2, 1.0)|a[..., None]|a[..., 0]
+a[0, ...]|a[..., 1:]|a[..., None, 0]|a[None, ...]|a[..., ...]|a[..., 0, 0, 0]|z[...]|z[..., None]|z[None]|e[...]
+q.__setitem__((..., 0), 1.5)|q.__setitem__((0, ...), r)|q.__setitem__((..., ...), 1)|a[i[0], i[0]]|a[:, i[0]]|a[g[:, 0]]
+a[g[:, 0] - 2, g[:, 0]]|a[g, g]|a[g[:2, 0], :]|a[:, g]|a[:, g + 4]|a[g + 1, g]|a[:, -g]|a[1:, g]|a[g, 0]|a[0, g]|a[g, m[0]]
+a[:, g.int()]|a[g, g[:2]]|i[g[:2, 0], g[:2, 0]]|q.__setitem__(g[:2, 0], b[:2])|q.__setitem__(g[:2, 0], 1.0)
+q.__setitem__(g, 1.0)|q.__setitem__(g[:1, 0] - 1, b[:1])|q.__setitem__(g[:2, 0], d[:2])|q.__setitem__(g[:2, 0], b)
+q.__setitem__(g - 9, 1.0)|c.__setitem__(g[:2, 0], b[:2])|i.__setitem__(g[:2, 0], i[1:])|q.clamp_(0, 1)|q.clamp_(min=0)
+q.clamp_(max=0.5)|q.clamp_()|q.clamp_(b)|q.clamp_(0, float("nan"))|c.clamp_(0)|i.clamp_(1, 2)|q.t().clamp_(0)|q.exp_()
+q.sqrt_()|q.relu_()|q.sigmoid_()|q.tanh_()|q.neg_()|q.abs_()|i.exp_()|i.abs_()|c.exp_()|q.t().exp_()|q[0].exp_()|q.exp_(1)
+e.exp_()|z.exp_()|a.half().exp_()|q.div_(2)|q.div_(b)|q.div_(0)|q.div_(r)|q.div_(2, rounding_mode="floor")|i.div_(2)
+q.__itruediv__(2)|q.__itruediv__(b)|q.__itruediv__("x")|c.div_(2)|d.div_(2)|m.div_(2)
+a.amax(1)|a.amax()|a.amin(0, True)|a.amax((0, 1))|a.amin(dim=(0, 1), keepdim=True)|n.amax()|n.amin(1)|i.amax(1)|m.amax(0)
+e.amax()|e.amax(1)|z.amax()|a.t().amax(0)|a.half().amax(1)|a.amax(3)|a.amax((0, 0))|a.amax(())|c.amax(1)|a.sum((1, 0))
+a.sum((0, 0))|a.sum((0, 1), True)|i.sum((0, 1))|m.sum((0, 1))|a.mean((0, 1))|a.mean((1, 0), True)|e.mean((0, 1))
+i.mean((0, 1))|a.cumprod(0)|i.cumprod(0)|m.cumprod(1)|z.cumprod(0)|e.cumprod(0)|n.cumprod(1)|a.cumprod(5)|a[None].squeeze(0)
+a.squeeze(0)|a.squeeze(-1)|a[None].squeeze((0, 1))|a.squeeze(5)|z.squeeze(0)|a.view_as(b)|a.view_as(p)
+a.view_as(torch.ones(12))|a.t().view_as(p)|a.reshape_as(torch.ones(2, 6))|a.view_as(3)|r.expand_as(a)|a.expand_as(r)
+a.expand_as(other=b)|torch.arange(0, 5)|torch.arange(2, 9, 3)|torch.arange(9, 2, -3)|torch.arange(5, 5)|torch.arange(5, 4)
+torch.arange(0, 5, 0)|torch.arange(0, 5, -1)|torch.arange(0, 2 ** 50)|torch.arange(-3)|torch.arange(True, 3)
+torch.arange(0, 2.5)|torch.arange(0, 5, 2.0)|torch.arange(0, 5, dtype=torch.float32)|torch.arange(-5, -1)
+torch.arange(2 ** 60, 2 ** 60 + 3)|torch.full_like(a, 2.5)|torch.full_like(i, 2)|torch.full_like(i, 2.0)
+torch.full_like(i, 2.5)|torch.full_like(m, True)|torch.full_like(m, 0.5)|torch.full_like(a, 1e9)|torch.full_like(a.half(), 2)
+torch.full_like(a, 2, dtype=torch.int64)|torch.full_like(a, 1j)|torch.full_like(a.t(), 3)|torch.full_like(3, 3)
+torch.empty(2, 3).shape|torch.empty((2,), dtype=torch.int64).dtype|torch.empty(-1)|torch.empty_like(a).shape
+torch.empty_like(a.t()).stride()|torch.empty(2, requires_grad=True).requires_grad|torch.max(a, b)|torch.min(a, b)
+torch.max(a, r)|torch.max(a, b, keepdim=True)|torch.max(a, c)|torch.max(i, j)|a.min(b)|torch.max(a, other=b)
 """.replace("\n", "|").strip("|").split("|")
 
 
@@ -202,6 +244,8 @@ except RuntimeError: pass
 q[0] = r; q[1, 2] = 0.5; q[:, 1:] = b[:, 1:]; q[0, ::2] = 3
 y = r.expand(3, 4), c[:1].expand(3, 4).sum(), a.gather(1, g), c.gather(1, g) * 2, c ** 2, c ** 3 + 1, a ** -1, i ** 2
 y = a.argmax(1), a.double(), i.float(), a.to(torch.int64), torch.tensor(2.0), torch.tensor([1, 2]), torch.linspace(0, 1, 5)
+y = a % 2, i // 3, a[..., None], a[:, g], torch.where(m, c, 0.0), c.masked_fill(m, 1.0); q.masked_fill_(m, 0.5); q[m] = 1.0
+q.clamp_(0, 1); q.exp_(); q.div_(2); q[g[:, 0] - 2] = b
 y = torch.rand(3), torch.randn(3), torch.randn(20), torch.randint(0, 9, (3,)), torch.randperm(5)
 try: q[0] = a
 except RuntimeError: pass
