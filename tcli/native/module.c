@@ -57,6 +57,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         products_methods,
         gradients_methods,
         rules_methods,
+        powers_methods,
         small_methods,
         few_methods,
         sort_methods,

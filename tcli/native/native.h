@@ -120,6 +120,7 @@ extern PyMethodDef record_methods[];
 extern PyMethodDef products_methods[];
 extern PyMethodDef gradients_methods[];
 extern PyMethodDef rules_methods[];
+extern PyMethodDef powers_methods[];
 extern PyMethodDef small_methods[];
 extern PyMethodDef few_methods[];
 extern PyMethodDef sort_methods[];

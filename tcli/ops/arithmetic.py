@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .. import native
 from ..engine.callables import OPERANDS, finish, is_small, plans_of_two, record_binary, set_operator
 from ..engine.dispatch import TENSORS, call, is_half
 from ..engine.node_view import as_input, graph_of
@@ -314,10 +315,7 @@ def pow(xp, x: "Operand", exponent: "Operand"):
     return xp.power(x, exponent)
 
 
-def _power_operator():
-    o = ops["pow"]
-    plans = plans_of_two(o)
-
+def _power_operator(o, plans: tuple):
     def operator(x, exponent):
         """`x ** exponent` for a float tensor and a number or a tensor of the same dtype."""
         if is_small(x):
@@ -349,7 +347,13 @@ def _refused(x, exponent):
     return None if all(isinstance(side, sides) or answers(type(side)) for side in (x, exponent)) else NotImplemented
 
 
-set_operator(ops["pow"], _power_operator())
+def _set_power_operator(o) -> None:
+    plans = plans_of_two(o)
+    operator = _power_operator(o, plans)
+    set_operator(o, operator, native.power(o, plans, "PowBackward0", operator))
+
+
+_set_power_operator(ops["pow"])
 # A number as exponent is no input of PyTorch's node.
 graph_of["pow"] = lambda node: (as_input(node.edges[0]),) if node.name() == "PowBackward0" else None
 
