@@ -552,7 +552,7 @@ def _write_binary(o: Op, ufunc):
             return False
         if kind in READY:
             b = other._a
-            if other._rg and state.grad or b.dtype is not d or type(b) is not ndarray or a.shape != b.shape or (
+            if other._rg and state.grad or b.dtype is not d or type(b) is not ndarray or b.ndim and a.shape != b.shape or (
                     other._v is x._v and other is not x):
                 return False
             if related(a, b):
