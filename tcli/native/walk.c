@@ -108,7 +108,7 @@ static bool target_of(PyObject *edge, Target *target) {
         return true;
     }
     bool pick = Py_TYPE(edge) == engine.pick;
-    if (!pick && !is_node(edge)) return false;
+    if (!pick && !is_any_node(edge)) return false;
     target->shape = SLOT(edge, pick ? engine.of_pick.shape : engine.of_node.shape);
     target->dtype = SLOT(edge, pick ? engine.of_pick.dtype : engine.of_node.dtype);
     return PyTuple_Check(target->shape);
