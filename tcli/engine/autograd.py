@@ -166,7 +166,7 @@ class _Mode:
 
     def __new__(cls, fn=None, *args, **kwargs):
         mode = object.__new__(cls)
-        if callable(fn) and not isinstance(fn, bool):
+        if fn is not None and callable(fn) and not isinstance(fn, bool):
             mode.__init__()
             return mode(fn)
         return mode
@@ -225,8 +225,10 @@ class _Mode:
 class no_grad(_Mode):
     """Nothing is recorded inside: `with torch.no_grad():` or `@torch.no_grad()`."""
 
-    def _set(self) -> None:
+    def __enter__(self):
+        self._before = (state.grad, state.inference)
         state.grad = False
+        return self
 
 
 class enable_grad(_Mode):

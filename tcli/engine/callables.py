@@ -6,6 +6,7 @@ from `a + b` to NumPy and the tape. Everything else, errors included, takes the 
 
 from __future__ import annotations
 
+from functools import partial
 from math import copysign
 
 import numpy as np
@@ -154,6 +155,11 @@ def short_way(name: str):
 
 def _long_road(o: Op):
     return lambda *args, **kwargs: call(o, args, kwargs)
+
+
+def of_pair(o: Op, long_road):
+    """A maker for `short_way`: the function of an op on two tensors of one dtype that compiled code has loops for."""
+    return native.binary(o, partial(o.fn, np), plans_of_two(o), long_road, False, (None,)) or multiple(o, finish)
 
 
 def finish(o: Op, values, r, needs: bool, name: str | None = None):
@@ -557,7 +563,7 @@ def _write_binary(o: Op, ufunc):
             return False
         if kind in READY:
             b = other._a
-            if other._rg and state.grad or b.dtype is not d or type(b) is not ndarray or a.shape != b.shape or (
+            if other._rg and state.grad or b.dtype is not d or type(b) is not ndarray or b.ndim and a.shape != b.shape or (
                     other._v is x._v and other is not x):
                 return False
             if related(a, b):

@@ -73,7 +73,9 @@ def check_tangents(primals, tangents) -> None:
     api = "jvp(f, primals, tangents)"
     if not isinstance(primals, tuple):
         raise EngineError(f"{api}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals).")
-    have, want = TreeSpec(tangents), TreeSpec(primals)
+    plain = type(tangents) is type(primals) is tuple and len(tangents) == len(primals) and all(
+        type(t) is Tensor for t in (*primals, *tangents))
+    have, want = (None, None) if plain else (TreeSpec(tangents), TreeSpec(primals))
     if have != want:
         raise EngineError(f"{api}: Expected primals and tangents to have the same python structure. For example, if primals "
                           f"is a tuple of 3 tensors, tangents also must be. Got primals with structure {want} and tangents "

@@ -104,14 +104,15 @@ def _check_scalar(output) -> None:
                           f"{output.dim()} dims. Maybe you wanted to use the vjp or jacrev APIs instead?")
 
 
-def _gradients(outputs: list, inputs: list, seeds) -> list:
+def _gradients(outputs: list, inputs: list, seeds, further=()) -> list:
+    """The gradients of outputs with respect to inputs, zeros where there are none; `further`: more inputs of the transform."""
     live = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]
     result: list = [None] * len(inputs)
     roots = [(o, None if seeds is None else seeds[j]) for j, o in enumerate(outputs) if o.requires_grad]
     if roots and live:
         given = None if seeds is None else [s for _, s in roots]
         found = autograd.grad([o for o, _ in roots], [inputs[i] for i in live], given, True,
-                              _is_needed_again(outputs, inputs, seeds), allow_unused=True)
+                              _is_needed_again(outputs, [*inputs, *further], seeds), allow_unused=True)
         for i, g in zip(live, found, strict=True):
             result[i] = g
     return [g if g is not None else T.zeros_like(t) if isinstance(t, Tensor) else t
@@ -174,7 +175,7 @@ def jvp(func, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux:
         cotangents = [T.zeros_like(o).requires_grad_(True) for o in outputs]
         gradients = _gradients(outputs, mine, cotangents)
         along = _gradients([g for g in gradients if isinstance(g, Tensor)], cotangents,
-                           [t for t in flatten(tangents) if isinstance(t, Tensor)])
+                           [t for t in flatten(tangents) if isinstance(t, Tensor)], mine)
     mine = mine + cotangents
     found = released(rebuild(output, along), mine)
     value = released(output, mine)

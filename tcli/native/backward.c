@@ -215,12 +215,40 @@ static int visit_node(Walk *walk, PyObject *node, PyObject *g) {
     return well ? 1 : -1;
 }
 
+static PyObject *or_none(PyObject *o) { return o ? o : Py_None; }
+static PyObject *truth(bool b) { return b ? Py_True : Py_False; }
+
 /* ---------------------------------------------------------------- one node */
+
+/* A node of a program's own function, whose `apply` yields edges and gradients. */
+static int visit_function(Walk *walk, PyObject *node, PyObject *g) {
+    PyObject *given = PyList_Check(g) ? Py_NewRef(g) : as_gradient(g), *pair = NULL, *pairs = NULL;
+    if (given && tell_needed(walk)) {
+        PyObject *all = PyObject_CallMethod(node, "apply", "OOO", given, truth(walk->records), or_none(walk->needed));
+        pairs = all ? PyObject_GetIter(all) : NULL;
+        Py_XDECREF(all);
+    }
+    bool well = pairs != NULL;
+    while (well && (pair = PyIter_Next(pairs))) {
+        well = send(walk, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
+        Py_DECREF(pair);
+    }
+    Py_XDECREF(given), Py_XDECREF(pairs);
+    return well && !PyErr_Occurred() ? 1 : -1;
+}
+
+/* Lets go of what a node has saved. */
+static bool free_node(PyObject *node) {
+    if (is_node(node)) return release(node), true;
+    PyObject *done = PyObject_CallMethod(node, "free", NULL);
+    Py_XDECREF(done);
+    return done != NULL;
+}
 
 /* One output of an op with several: its gradient takes its place in the list of them. */
 static int visit_pick(Walk *walk, PyObject *pick, PyObject *g) {
     PyObject *parent = SLOT(pick, engine.of_pick.parent);
-    if (!is_node(parent)) return 0;
+    if (!is_any_node(parent)) return 0;
     Waiting *there = find_waiting(walk, parent);
     if (!there) {
         if (walk->n == MOST_WAITING) return 0;
@@ -259,7 +287,7 @@ static bool capture(Walk *walk, PyObject *node, PyObject *g) {
 /* One node with its gradient. 1: done; 0: it is one for Python; -1: an error. */
 static int visit(Walk *walk, PyObject *node, PyObject *g) {
     bool pick = Py_TYPE(node) == engine.pick;
-    if (!(pick || is_node(node)) || has_hooks(node)) return PyErr_Occurred() ? -1 : 0;
+    if (!(pick || is_any_node(node)) || has_hooks(node)) return PyErr_Occurred() ? -1 : 0;
     int done = -1;
     Reached *here = walk->inputs ? reached(&walk->reach, node) : NULL;
     if (here && here->input && !PyList_Check(g)) {
@@ -267,9 +295,8 @@ static int visit(Walk *walk, PyObject *node, PyObject *g) {
         if (!any_edge_needed(walk, node)) done = 1;
     } else if (here && !here->needed)
         done = 1;
-    if (done < 0) done = pick ? visit_pick(walk, node, g) : visit_node(walk, node, g);
-    if (done == 1 && !walk->retain && !pick) release(node);
-    return done;
+    if (done < 0) done = pick ? visit_pick(walk, node, g) : is_node(node) ? visit_node(walk, node, g) : visit_function(walk, node, g);
+    return done == 1 && !walk->retain && !pick && !free_node(node) ? -1 : done;
 }
 
 /* ---------------------------------------------------------------- leaves */
@@ -340,9 +367,6 @@ static bool capture_leaves(Walk *walk) {
 }
 
 /* ---------------------------------------------------------------- the walk */
-
-static PyObject *or_none(PyObject *o) { return o ? o : Py_None; }
-static PyObject *truth(bool b) { return b ? Py_True : Py_False; }
 
 static bool finish_in_python(Walk *walk) {
     PyObject *owned = PySet_New(NULL), *stop = walk->inputs ? PySet_New(walk->inputs) : Py_NewRef(Py_None), *done = NULL;

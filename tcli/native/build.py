@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 FLAGS = ("-O3", "-std=gnu11", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-fvisibility=hidden",
          "-pthread", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-unknown-pragmas")
 _EXACT = ("-ffp-contract=off",)  # products and sums are rounded one by one
-OWN_FLAGS = {"random.c": _EXACT, "lists.c": _EXACT, "optim.c": _EXACT, "rules.c": _EXACT}
+OWN_FLAGS = {"random.c": _EXACT, "lists.c": _EXACT, "optim.c": _EXACT, "rules.c": _EXACT, "pointwise.c": _EXACT}
 LEVELS = {  # module: (LEVEL, flags of the kernels); on other machines than x86-64 one module for all
     "_kernels4": (4, ("-march=x86-64-v4", "-mprefer-vector-width=512")),
     "_kernels3": (3, ("-march=x86-64-v3",)),

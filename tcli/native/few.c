@@ -59,6 +59,12 @@ static PyObject *sum_few(const Few *few, PyArrayObject *a) {
     return out;
 }
 
+PyObject *total_of_few(PyArrayObject *a) {
+    int type = PyArray_TYPE(a);
+    Few all = {.ndim = PyArray_NDIM(a), .dim = -1};
+    return type == NPY_FLOAT32 || type == NPY_FLOAT64 ? sum_few(&all, a) : NULL;
+}
+
 /* The sum of the squares is one of T, and may be infinite or nothing there; a number alone is not squared. */
 #define NORMS(T)                                                                                         \
     static void norm_##T(const T *x, T *out, Around r) {                                                 \

@@ -31,4 +31,8 @@ struct Few {
 PyObject *softmax(PyObject *self, PyObject *const *args, Py_ssize_t count);       /* rows.c */
 PyObject *scanned(PyArrayObject *a, isize dim, bool product, bool from_the_end); /* small.c */
 
+
+/* The sum of all numbers of a small flat array, an array without dims; NULL without an error for one that it does not take. */
+PyObject *total_of_few(PyArrayObject *a); /* few.c */
+
 #endif

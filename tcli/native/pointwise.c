@@ -34,11 +34,28 @@ static Loop exp_loops[2];
 SIGMOID(float, OF_FLOAT32)
 SIGMOID(double, OF_FLOAT64)
 
+/* Of two operands, which may be single numbers: g and what tanh or sigmoid gave. */
+#define OF_PAIR(name, T, EXPR)                                                                  \
+    static void name##_##T(char **args, const npy_intp *n, const npy_intp *steps, void *data) { \
+        (void)data;                                                                             \
+        for (npy_intp i = 0; i < *n; i++) {                                                     \
+            const T g = *(const T *)(args[0] + i * steps[0]), out = *(const T *)(args[1] + i * steps[1]); \
+            *(T *)(args[2] + i * steps[2]) = EXPR;                                              \
+        }                                                                                       \
+    }
+OF_PAIR(tanh_adjoint, float, (1 - out * out) * g)
+OF_PAIR(tanh_adjoint, double, (1 - out * out) * g)
+OF_PAIR(sigmoid_adjoint, float, g * ((1 - out) * out))
+OF_PAIR(sigmoid_adjoint, double, g * ((1 - out) * out))
+
 /* The loops of ops that NumPy has no ufunc for, by the names of the ops: of flat arrays alone. */
 static const struct {
     const char *name;
     PyUFuncGenericFunction of_float32, of_float64;
-} own_loops[] = {{"relu", relu_float, relu_double}, {"sigmoid", sigmoid_float, sigmoid_double}};
+} own_loops[] = {{"relu", relu_float, relu_double},
+                 {"sigmoid", sigmoid_float, sigmoid_double},
+                 {"_tanh_adjoint", tanh_adjoint_float, tanh_adjoint_double},
+                 {"_sigmoid_adjoint", sigmoid_adjoint_float, sigmoid_adjoint_double}};
 
 static void find_own_loops(Way *way) {
     PyObject *name = PyObject_GetAttrString(way->op, "name");

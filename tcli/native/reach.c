@@ -61,16 +61,14 @@ static int found_at(Reach *reach, PyObject *node) {
     return reach->table[place] = reach->n++;
 }
 
-static bool is_of_node_class(PyObject *o) { return is_node(o) || PyType_IsSubtype(Py_TYPE(o), engine.node); }
-
 static bool is_known(PyObject *o) {
-    return is_of_node_class(o) || Py_TYPE(o) == engine.accumulate || Py_TYPE(o) == engine.pick;
+    return is_any_node(o) || Py_TYPE(o) == engine.accumulate || Py_TYPE(o) == engine.pick;
 }
 
 /* Edge i of a node, borrowed; NULL behind the last one. */
 static PyObject *edge_at(PyObject *node, int i) {
     if (Py_TYPE(node) == engine.pick) return i == 0 ? SLOT(node, engine.of_pick.parent) : NULL;
-    PyObject *edges = is_of_node_class(node) ? SLOT(node, engine.of_node.edges) : NULL;
+    PyObject *edges = is_any_node(node) ? SLOT(node, engine.of_node.edges) : NULL;
     return edges && (PyTuple_Check(edges) || PyList_Check(edges)) ? item(edges, i) : NULL;
 }
 

@@ -1,4 +1,5 @@
 /* What waits in a backward pass, and how a gradient gets there: broadcasting is undone, gradients for one node add up. */
+#include "few.h"
 #include "walk.h"
 
 static long long age(PyObject *node) {
@@ -107,7 +108,7 @@ static bool target_of(PyObject *edge, Target *target) {
         return true;
     }
     bool pick = Py_TYPE(edge) == engine.pick;
-    if (!pick && !is_node(edge)) return false;
+    if (!pick && !is_any_node(edge)) return false;
     target->shape = SLOT(edge, pick ? engine.of_pick.shape : engine.of_node.shape);
     target->dtype = SLOT(edge, pick ? engine.of_pick.dtype : engine.of_node.dtype);
     return PyTuple_Check(target->shape);
@@ -130,11 +131,13 @@ static bool has_shape(PyArrayObject *a, Target *target) {
 SUM_ROWS(float)
 SUM_ROWS(double)
 
-/* A flat array summed over its leading dims, row after row as NumPy does it; NULL without an error for other sums. */
+/* A flat array summed over its leading dims, row after row as NumPy does it, or as a whole; NULL without an error for other
+   sums. */
 static PyObject *sum_of_rows(PyArrayObject *a, Target *target) {
     int type = PyArray_TYPE(a), n = target->like ? PyArray_NDIM(target->like) : (int)PyTuple_GET_SIZE(target->shape);
     int lead = PyArray_NDIM(a) - n;
-    if (n < 1 || lead < 1 || !PyArray_ISCARRAY_RO(a) || (type != NPY_FLOAT32 && type != NPY_FLOAT64)) return NULL;
+    if (lead < 1 || !PyArray_ISCARRAY_RO(a) || (type != NPY_FLOAT32 && type != NPY_FLOAT64)) return NULL;
+    if (n == 0) return total_of_few(a);
     isize width = 1;
     for (int i = 0; i < n; i++) {
         isize size = target->like ? PyArray_DIM(target->like, i) : PyLong_AsSsize_t(PyTuple_GET_ITEM(target->shape, i));

@@ -61,6 +61,9 @@ typedef struct {
 
 INLINE bool is_node(PyObject *o) { return Py_TYPE(o) == engine.node || Py_TYPE(o) == engine.shown; }
 
+/* The same, or a node of a program's own function. */
+INLINE bool is_any_node(PyObject *o) { return is_node(o) || PyType_IsSubtype(Py_TYPE(o), engine.node); }
+
 INLINE PyObject *item(PyObject *sequence, isize i) { /* of a list or tuple, borrowed */
     return i >= 0 && i < PySequence_Fast_GET_SIZE(sequence) ? PySequence_Fast_GET_ITEM(sequence, i) : NULL;
 }

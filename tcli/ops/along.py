@@ -22,7 +22,7 @@ def take(xp, x, index, dim: int):
 
 @op("_take_along", at="", half=False, samples=["r(3, 4), torch.tensor([[0, 2, 1, 0]]), 0"],
     grad_name="GatherBackward0",
-    vjp={"x": lambda k, g, x_shape, index, dim: k._add_along(g, index, dim, x_shape)})
+    vjp={"x": lambda k, g, x_shape, index, dim: k._add_along(g, index, dim, x_shape)}, raw_vjp=True)
 def _take_along(xp, x, index: "Index", dim: "int"):
     return take(xp, x, index, dim)
 

@@ -118,7 +118,7 @@ def _repeated(x, times: int, dim: int):
 
 
 @op("flip", rows="first", at="torch tensor", half=False, samples=["r(3, 4), (0,)", "r(3, 4), (0, 1)", "r(3), ()", "r(), (0,)"],
-    vjp={"x": lambda k, g, dims: k.flip(g, dims)})
+    vjp={"x": lambda k, g, dims: k.flip(g, dims)}, raw_vjp=True)
 def flip(xp, x, dims: "Dims*"):
     """The order of elements reversed along dims; a copy.
 
@@ -156,7 +156,7 @@ def flipud(x):
 
 @op("roll", rows="format", at="torch tensor", half=False,
     samples=["r(4), 1", "r(2, 3), -1", "r(2, 3), (1, 2), (0, 1)", "r(2, 3), 1, 1"],
-    vjp={"x": lambda k, g, shifts, dims: k.roll(g, tuple(-s for s in _tuple(shifts)), dims)})
+    vjp={"x": lambda k, g, shifts, dims: k.roll(g, tuple(-s for s in _tuple(shifts)), dims)}, raw_vjp=True)
 def roll(xp, x, shifts: "any", dims: "any" = None):
     """Elements moved along dims, those that fall off coming in at the other end.
 

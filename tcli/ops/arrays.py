@@ -18,6 +18,7 @@ from .blocks import LARGE, over_rows
 # The ufunc behind `np.clip`, without the Python around it. With two bounds it is three times as fast as
 # `maximum` with a number, and keeps the sign of zeros and nan.
 CLIP = getattr(getattr(getattr(np, "_core", None), "umath", None), "clip", np.clip)
+FEW = 512  # elements of a choice that NumPy makes as fast as bits do
 _BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
 
@@ -142,7 +143,7 @@ def gate(xp, mask, g):
 def select(xp, mask, a, b):
     """`a` where the mask is true, else `b`; one of them may be a number."""
     arrays = [v for v in (a, b) if getattr(v, "ndim", 0)]
-    if not arrays or not _bitwise(xp, mask, *arrays):
+    if not arrays or not _bitwise(xp, mask, *arrays) or mask.size <= FEW and len(arrays) == 2:
         return xp.where(mask, a, b)
     if mask.size >= LARGE:
         return _in_blocks(lambda m, a, b: select(np, m, a, b), arrays[0], mask, a, b)

@@ -76,7 +76,7 @@ def _slope_of_angle(k, g, one, x, other):
 
 @op("atan2", at=EVERYWHERE, also=["arctan2"], promote="float", samples=PAIRS, ufunc="arctan2",
     vjp={"x": lambda k, g, x, other: _slope_of_angle(k, g, other, x, other),
-         "other": lambda k, g, x, other: _slope_of_angle(k, g, -x, x, other)})
+         "other": lambda k, g, x, other: _slope_of_angle(k, g, -x, x, other)}, raw_vjp=True)
 def atan2(xp, x, other):
     """The angle of the point (other, x), in (-pi, pi].
 

@@ -209,7 +209,7 @@ def _scaled(value, product):
              "c(2), c(2), c(2)"],
     vjp={"x": lambda k, g: g,
          "tensor1": lambda k, g, tensor2, value: g * k.conj_of(_scaled(value, tensor2)),
-         "tensor2": lambda k, g, tensor1, value: g * k.conj_of(_scaled(value, tensor1))})
+         "tensor2": lambda k, g, tensor1, value: g * k.conj_of(_scaled(value, tensor1))}, raw_vjp=True)
 def addcmul(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     """x + value * tensor1 * tensor2, elementwise.
 
@@ -235,7 +235,7 @@ def _divides_reals(values: list) -> None:
     vjp={"x": lambda k, g: g,
          "tensor1": lambda k, g, tensor2, value: g * k.conj_of(value / tensor2),
          "tensor2": lambda k, g, tensor1, tensor2, value:
-             g * -k.conj_of(_scaled(value, tensor1) / (tensor2 * tensor2))})
+             g * -k.conj_of(_scaled(value, tensor1) / (tensor2 * tensor2))}, raw_vjp=True)
 def addcdiv(xp, x, tensor1, tensor2, *, value: "Scalar" = 1):
     """x + value * tensor1 / tensor2, elementwise.
 

@@ -41,7 +41,7 @@ def _places(xp, index, dim: int) -> tuple:
 @op("gather", out="exact", out_apart=True,
     at="torch tensor", half=False, samples=["r(3, 4), 1, ints(3, 2, high=4)", "r(3, 4), 0, ints(2, 4, high=3)",
                                                       "r(4), 0, ints(6, high=4)", "r(), 0, ints(high=1)"],
-    vjp={"x": lambda k, g, x_shape, dim, index: k._scatter_add_zeros(g, x_shape, dim, index)})
+    vjp={"x": lambda k, g, x_shape, dim, index: k._scatter_add_zeros(g, x_shape, dim, index)}, raw_vjp=True)
 def gather(xp, x, dim: "Dim", index: "Index", *, sparse_grad: "bool" = False):
     """The elements of x that `index` names along one dim; index.shape is the shape of the result.
 
@@ -195,7 +195,8 @@ def _padded(xp, x, shape: "any"):
 
 
 @op("_scatter_add", at="", samples=["r(3, 4), 1, ints(3, 2, high=4), r(3, 2)"], grad_name="ScatterAddBackward0",
-    vjp={"x": lambda k, g: g, "src": lambda k, g, dim, index, src_shape: k._padded(k.gather(g, dim, index), src_shape)})
+    vjp={"x": lambda k, g: g, "src": lambda k, g, dim, index, src_shape: k._padded(k.gather(g, dim, index), src_shape)},
+    raw_vjp=True)
 def _scatter_add(xp, x, dim: "Dim", index: "Index", src: "Index"):
     out = own_copy(xp, x)
     if index.size == 0:

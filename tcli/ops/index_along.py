@@ -22,7 +22,7 @@ def _at(dim: int, index) -> tuple:
 
 @op("index_select", out="selection", out_apart=True, at="torch tensor", half=False,
     samples=["r(3, 4), 0, torch.tensor([2, 0, 2])", "r(3, 4), 1, ints(2, high=4)"],
-    vjp={"x": lambda k, g, x_shape, dim, index: k._index_add_zeros(g, x_shape, dim, index)})
+    vjp={"x": lambda k, g, x_shape, dim, index: k._index_add_zeros(g, x_shape, dim, index)}, raw_vjp=True)
 def index_select(xp, x, dim: "Dim", index: "Index"):
     """The slices of x that a vector of indices names along a dim.
 

@@ -236,7 +236,7 @@ def _smooth_values(xp, beta: float, slope: float):
 
 @op("_smooth_l1_loss", at="", promote="same", grad_name="SmoothL1LossBackward0",
     samples=["r(2, 3), r(2, 3), 'mean', 0.5, 1.0", "r(2, 3), r(2, 3), 'none', 1.0, 2.0"],
-    vjp={"x, target": _smooth_gradients})
+    vjp={"x, target": _smooth_gradients}, raw_vjp=True)
 def _smooth_l1_loss(xp, x, target, reduction: "str", beta: "float", slope: "float"):
     _need_float(x, "smooth_l1_cpu")
     return by_blocks(xp, x, target, reduction, _smooth_values(xp, beta, slope))

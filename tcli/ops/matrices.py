@@ -94,7 +94,7 @@ def first_failure(info) -> tuple[str, int]:
 # ---------------------------------------------------------------- triangles and diagonals
 
 @op("_tri", at="", samples=["r(3, 4), 0, True", "r(2, 3, 3), -1, False"], half=False,
-    vjp={"x": lambda k, g, diagonal, upper: k._tri(g, diagonal, upper)})
+    vjp={"x": lambda k, g, diagonal, upper: k._tri(g, diagonal, upper)}, raw_vjp=True)
 def _tri(xp, x, diagonal: "int", upper: "bool"):
     return (xp.triu if upper else xp.tril)(x, diagonal)
 

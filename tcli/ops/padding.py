@@ -31,7 +31,7 @@ def _check_constant(shape, pad) -> None:
 
 @op("constant_pad_nd", rows="format", at="torch", half=False, grad_name="ConstantPadNdBackward0",
     samples=["r(2, 3), (1, 2)", "r(2, 3), (1, -1, 0, 2), 0.5", "r(3), (-1, 0)"],
-    vjp={"x": lambda k, g, pad: k.constant_pad_nd(g, tuple(-p for p in pad), 0)})
+    vjp={"x": lambda k, g, pad: k.constant_pad_nd(g, tuple(-p for p in pad), 0)}, raw_vjp=True)
 def constant_pad_nd(xp, x, pad: "Shape", value: "Scalar" = 0):
     """x with places of `value` added (low, high) to each dim, the last first; negative ones cut off.
 

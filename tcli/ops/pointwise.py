@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.callables import of_pair, short_way
 from ..engine.registry import composite, op
 from ..errors import EngineError, Unsupported
 from .arrays import refuse
@@ -232,6 +233,10 @@ def _sigmoid_adjoint(xp, g, out):
     """g * out * (1 - out), the gradient of sigmoid."""
     slope = (1 - out) * out
     return g * (xp.conj(slope) if slope.dtype.kind == "c" else slope)
+
+
+short_way("_tanh_adjoint")(of_pair)
+short_way("_sigmoid_adjoint")(of_pair)
 
 
 def _logit_gradient(k, g, x, eps):

@@ -208,7 +208,7 @@ def _check_addmm(values: list) -> None:
     samples=["r(3, 2), r(3, 4), r(4, 2)", "r(2), r(3, 4), r(4, 2), beta=0.5, alpha=2", "r(3, 2), r(3, 4), r(4, 2), "
                                                                                        "beta=0"],
     vjp={**_SUM, "mat1": lambda k, g, mat2, alpha: _scaled(k, k.mm_nt(g, mat2), alpha),
-         "mat2": lambda k, g, mat1, alpha: _scaled(k, k.mm_tn(mat1, g), alpha)})
+         "mat2": lambda k, g, mat1, alpha: _scaled(k, k.mm_tn(mat1, g), alpha)}, raw_vjp=True)
 def addmm(xp, x, mat1, mat2, *, beta: "Scalar" = 1, alpha: "Scalar" = 1):
     """beta * x + alpha * (mat1 @ mat2).
 
@@ -235,7 +235,7 @@ def _check_baddbmm(values: list) -> None:
 @op("baddbmm", out="exact", at="torch tensor tensor_", cost=added_product, check=_check_baddbmm,
     samples=["r(2, 3, 5), r(2, 3, 4), r(2, 4, 5)", "r(5), r(2, 3, 4), r(2, 4, 5), beta=0.5, alpha=2"],
     vjp={**_SUM, "batch1": lambda k, g, batch2, alpha: _scaled(k, k.mm_nt(g, batch2), alpha),
-         "batch2": lambda k, g, batch1, alpha: _scaled(k, k.mm_tn(batch1, g), alpha)})
+         "batch2": lambda k, g, batch1, alpha: _scaled(k, k.mm_tn(batch1, g), alpha)}, raw_vjp=True)
 def baddbmm(xp, x, batch1, batch2, *, beta: "Scalar" = 1, alpha: "Scalar" = 1):
     """beta * x + alpha * (batch1 @ batch2) for stacks of matrices.
 

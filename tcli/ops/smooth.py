@@ -42,7 +42,7 @@ def _elu_adjoint(xp, g, x, alpha: "float", scale: "float", inside: "float"):
 
 @op("elu", fuse=True, at="F", grad_name=lambda x, alpha, inplace: f"EluBackward{int(inplace)}",
     samples=["away(3, 4)", "away(3), 0.5"],
-    vjp={"x": lambda k, g, x, alpha, inplace: _elu_rule(k, g, x, alpha, inplace, 1.0)})
+    vjp={"x": lambda k, g, x, alpha, inplace: _elu_rule(k, g, x, alpha, inplace, 1.0)}, raw_vjp=True)
 def elu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
     """x above 0, alpha * (exp(x) - 1) below.
 
@@ -54,7 +54,7 @@ def elu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
 
 @op("celu", fuse=True, at="torch F", grad_name=lambda x, alpha, inplace: f"CeluBackward{int(inplace)}",
     samples=["away(3, 4)", "away(3), 0.5"],
-    vjp={"x": lambda k, g, x, alpha, inplace: _elu_rule(k, g, x, alpha, inplace, 1 / alpha)})
+    vjp={"x": lambda k, g, x, alpha, inplace: _elu_rule(k, g, x, alpha, inplace, 1 / alpha)}, raw_vjp=True)
 def celu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
     """x above 0, alpha * (exp(x / alpha) - 1) below.
 
@@ -67,7 +67,7 @@ def celu(xp, x, alpha: "Scalar" = 1.0, inplace: "bool" = False):
 
 
 @op("selu", fuse=True, at="torch F", samples=["away(3, 4)"], grad_name=lambda x, inplace: f"EluBackward{int(inplace)}",
-    vjp={"x": lambda k, g, x: k._elu_adjoint(g, x, SELU_ALPHA, SELU_SCALE, 1.0)})
+    vjp={"x": lambda k, g, x: k._elu_adjoint(g, x, SELU_ALPHA, SELU_SCALE, 1.0)}, raw_vjp=True)
 def selu(xp, x, inplace: "bool" = False):
     """elu with the scale and alpha that keep mean 0 and variance 1.
 
@@ -148,7 +148,7 @@ def _logistic(xp, x):
     return 1 / (xp.exp(-x) + 1)
 
 
-@op("silu", fuse=True, at="F", samples=SAMPLES, vjp={"x": lambda k, g, x: k._silu_adjoint(g, x)})
+@op("silu", fuse=True, at="F", samples=SAMPLES, vjp={"x": lambda k, g, x: k._silu_adjoint(g, x)}, raw_vjp=True)
 def silu(xp, x, inplace: "bool" = False):
     """x * sigmoid(x).
 
@@ -182,7 +182,7 @@ def _mish_gradient(k, g, x):
     return g * (t + x * s * (1 - t * t))
 
 
-@op("mish", fuse=True, at="F", samples=SAMPLES, vjp={"x": _mish_gradient})
+@op("mish", fuse=True, at="F", samples=SAMPLES, vjp={"x": _mish_gradient}, raw_vjp=True)
 def mish(xp, x, inplace: "bool" = False):
     """x * tanh(softplus(x)).
 
@@ -196,7 +196,7 @@ def mish(xp, x, inplace: "bool" = False):
 # ---------------------------------------------------------------- softplus and its kin
 
 @op("softplus", out="found", fuse=True, at="F", samples=[*SAMPLES, "r(3), 2.0", "away(3), 2.0, 1.1"],
-    vjp={"x": lambda k, g, x, beta, threshold: k._where(x * beta > threshold, g, g * k.sigmoid(x * beta))})
+    vjp={"x": lambda k, g, x, beta, threshold: k._where(x * beta > threshold, g, g * k.sigmoid(x * beta))}, raw_vjp=True)
 def softplus(xp, x, beta: "Scalar" = 1.0, threshold: "Scalar" = 20.0):
     """log(1 + exp(beta * x)) / beta; x itself where beta * x is above the threshold.
 
@@ -209,7 +209,7 @@ def softplus(xp, x, beta: "Scalar" = 1.0, threshold: "Scalar" = 20.0):
 
 
 @op("logsigmoid", rows=True, out="scan", fuse=True, at="F", samples=SAMPLES, grad_name="LogSigmoidBackward0",
-    vjp={"x": lambda k, g, x: g * k.sigmoid(-x)})
+    vjp={"x": lambda k, g, x: g * k.sigmoid(-x)}, raw_vjp=True)
 def logsigmoid(xp, x):
     """log(sigmoid(x)), exact for large negative x.
 

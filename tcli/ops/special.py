@@ -60,7 +60,7 @@ def unary(name: str, function, what: str, example: str, shown: str, gradient=Non
 # ---------------------------------------------------------------- error functions
 
 @op("erf", rows="first", fuse=True, at=EVERYWHERE, promote="float", samples=list(SAMPLES),
-    vjp={"x": lambda k, g, x: g * (k.exp(-x * x) * (2 / math.sqrt(math.pi)))})
+    vjp={"x": lambda k, g, x: g * (k.exp(-x * x) * (2 / math.sqrt(math.pi)))}, raw_vjp=True)
 def erf(xp, x):
     """The error function, elementwise.
 

@@ -113,7 +113,7 @@ def _small_spread(root: bool):
     fuse=_fused(lambda xp, x, dim, *rest: _variance(xp, x, axes(x, dim), dim, *rest)),
     grad_name="VarBackward0", vjp={"x": _var_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
-             "c(4), None, 1, False"])
+             "c(4), None, 1, False"], raw_vjp=True)
 def _var(xp, x, dim: "any", correction: "any", keepdim: "any"):
     return _variance(xp, x, axes(x, dim), dim, correction, keepdim)
 
@@ -122,7 +122,7 @@ def _var(xp, x, dim: "any", correction: "any", keepdim: "any"):
     fuse=_fused(lambda xp, x, dim, *rest: xp.sqrt(_variance(xp, x, axes(x, dim), dim, *rest))),
     grad_name="StdBackward0", vjp={"x": _std_rule},
     samples=["r(3, 4), None, 1, False", "r(3, 4), (1,), 0, False", "r(2, 3, 4), (0, 2), 1.5, True",
-             "torch.ones(3), None, 1, False"])
+             "torch.ones(3), None, 1, False"], raw_vjp=True)
 def _std(xp, x, dim: "any", correction: "any", keepdim: "any"):
     return xp.sqrt(_variance(xp, x, axes(x, dim), dim, correction, keepdim))
 

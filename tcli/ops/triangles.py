@@ -13,7 +13,7 @@ from ..errors import EngineError, Unsupported
 
 
 @op("tril", rows=True, out="exact", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
-    vjp={"x": lambda k, g, diagonal: k.tril(g, diagonal)})
+    vjp={"x": lambda k, g, diagonal: k.tril(g, diagonal)}, raw_vjp=True)
 def tril(xp, x, diagonal: "int" = 0):
     """The lower triangle; everything above a diagonal is 0.
 
@@ -27,7 +27,7 @@ def tril(xp, x, diagonal: "int" = 0):
 
 
 @op("triu", rows=True, out="exact", at="torch tensor tensor_", half=False, samples=["r(3, 4)", "r(3, 3), 1", "r(2, 3, 3), -1"],
-    vjp={"x": lambda k, g, diagonal: k.triu(g, diagonal)})
+    vjp={"x": lambda k, g, diagonal: k.triu(g, diagonal)}, raw_vjp=True)
 def triu(xp, x, diagonal: "int" = 0):
     """The upper triangle; everything below a diagonal is 0.
 

@@ -304,7 +304,7 @@ def narrow(x, dim: "int", start: "any", length: "int"):
 
 
 @op("_diagonal", at="", view=True, samples=["r(3, 4), 1, 0, 1", "r(2, 3, 3), 0, 1, 2"],
-    vjp={"x": lambda k, g, x_shape, offset, dim1, dim2: k._diagonal_adjoint(g, x_shape, offset, dim1, dim2)})
+    vjp={"x": lambda k, g, x_shape, offset, dim1, dim2: k._diagonal_adjoint(g, x_shape, offset, dim1, dim2)}, raw_vjp=True)
 def _diagonal(xp, x, offset: "int", dim1: "Dim", dim2: "Dim"):
     rows, columns = x.shape[dim1], x.shape[dim2]
     n = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))

@@ -161,3 +161,43 @@ def test_rules_take_what_is_theirs():
         assert fast(RAW, g, *values) == values
     assert fast(RAW, g.astype(">f4"), 2) == (2,)
     assert fast(RAW, 3.0, 2) == (2,)
+
+
+@compiled
+@pytest.mark.parametrize("text", [
+    *(f"{x} ** {e}" for x in ("a", "c", "a.t()", "d", "i", "a.half()", "n", "e", "z", "c[0]")
+      for e in ("2", "3", "2.0", "3.0", "True", "2.5", "-1", "(1 << 80)", "a", "None")),
+    "torch.pow(c, 2)", "c.pow(3)", "c.pow(exponent=2)", "2 ** c", "pow(c, 3)", "c.detach().pow_(3)",
+    *(f"T.{name}({pair})" for name in ("_tanh_adjoint", "_sigmoid_adjoint")
+      for pair in ("a, b", "c, b", "a, c", "c, c", "a.t(), b.t()", "a.t(), b.t().contiguous()", "d, d", "z, z", "e, e",
+                   "n, n", "a.half(), a.half()", "a * 1j, b * 1j", "a, b[0]"))])
+def test_short_ways_of_powers_and_adjoints(text):
+    assert _outcome(text, True) == _outcome(text, False)
+
+
+def _outcome(text: str, small: bool) -> list:
+    from tcli.engine.registry import T
+    from tcli.engine.tape import SMALL
+    from tcli.runtime.session import Session
+
+    session = Session(quiet=True)
+    session.run("""
+import torch
+torch.manual_seed(0)
+a, b, i, d = torch.randn(3, 4), torch.randn(3, 4), torch.arange(12).view(3, 4), torch.randn(3, 4, dtype=torch.float64)
+n, e, z = torch.tensor([float("nan"), float("inf"), -0.0, -1.0]), torch.empty(0, 4), torch.tensor(2.5)
+c = torch.randn(3, 4, requires_grad=True)
+""")
+    session["T"] = T
+    native.set_small(SMALL if small else -1)
+    try:
+        t = session.eval(text)
+        found = [str(t.dtype), t._a.shape, t._a.strides, [f"{v:.6g}" for v in t._a.astype(complex).ravel().view(float)], t._v]
+        if t.requires_grad:
+            (t * session["b"]).abs().sum().backward()
+            found += [t._node.name(), [f"{v:.5g}" for v in session["c"].grad._a.ravel()]]
+        return found
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+    finally:
+        native.set_small(SMALL)
