@@ -170,16 +170,8 @@ def run_alone(e: Expr) -> np.ndarray | None:
     if how is not None and native.compare(how[0], *operands[::how[1]], result):
         return result
     n = result.size
-    if n >= FEW and not after_block:
-        leaves = [a.reshape(-1) for a in operands if a.ndim]
-        numbers = [a for a in operands if not a.ndim]
-        order, leaf, number = [], 0, len(leaves)
-        for a in operands:
-            order.append(leaf if a.ndim else number)
-            leaf, number = leaf + (a.ndim > 0), number + (not a.ndim)
-        step = (fn if type(fn) is np.ufunc else fn.code, *(*order, -1, -1)[:3], len(operands))
-        if len(order) < 4 and native.run_program([step], leaves, numbers, [result.reshape(-1)], (), []):
-            return result
+    if n >= FEW and not after_block and run_step(fn if type(fn) is np.ufunc else fn.code, operands, result):
+        return result
     if type(fn) is Primitive:
         return None
     if n <= 4 * BLOCK:
@@ -193,6 +185,18 @@ def run_alone(e: Expr) -> np.ndarray | None:
 
     parallel(-(-n // BLOCK), one)
     return result
+
+
+def run_step(what: np.ufunc | int, operands: tuple | list, result: np.ndarray) -> bool:
+    """One step of C-contiguous arrays of one shape and of 0-d arrays, by the compiled pass; False where it does not take it."""
+    leaves = [a.reshape(-1) for a in operands if a.ndim]
+    numbers = [a for a in operands if not a.ndim]
+    order, leaf, number = [], 0, len(leaves)
+    for a in operands:
+        order.append(leaf if a.ndim else number)
+        leaf, number = leaf + (a.ndim > 0), number + (not a.ndim)
+    step = (what, *(*order, -1, -1)[:3], len(operands))
+    return len(order) < 4 and native.run_program([step], leaves, numbers, [result.reshape(-1)], (), [])
 
 
 def reduce_alone(e: Expr) -> np.ndarray | None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from .. import native
 from ..engine import dtypes
+from ..engine.blocks import FEW, run_step
+from ..engine.memory import pool
 from ..engine.meta import MetaArray
 from ..engine.registry import T, op, raw_helper, rule_helper
 from ..engine.symbols import Expr, symbols
@@ -126,6 +128,16 @@ def in_one_step(xp, kinds: str, *operands) -> bool:
     """Whether these are expressions, all of one dtype of `kinds`, for which compiled passes have steps that are no ufuncs."""
     return (xp is symbols and native.kernels is not None and all(type(e) is Expr and e.home is None for e in operands)
             and operands[0].dtype.char in kinds and all(e.dtype == operands[0].dtype for e in operands[1:]))
+
+
+def done_in_one_step(xp, what, kinds: str, *operands):
+    """The result of such a step, or of a ufunc, on arrays alike (some may have no dims), the last one large; or None."""
+    x = operands[-1]
+    if xp is not np or x.size < FEW or x.dtype.char not in kinds or any(
+            a.dtype != x.dtype or a.ndim and a.shape != x.shape or not a.flags.c_contiguous for a in operands):
+        return None
+    out = pool.empty(x.shape, x.dtype)
+    return out if run_step(what, operands, out) else None
 
 
 def gate(xp, mask, g):
