@@ -16,10 +16,11 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .. import native
+from . import halves
 from .memory import aligned, pool
 from .plan import Group, Plan, plan_of
 from .sums import at_once, block_dot, block_sum, column_best, line_best, line_sums
-from .symbols import Expr, Primitive, Reduction, Rows
+from .symbols import CAST, Expr, Primitive, Reduction, Rows
 from .threads import after_block, parallel, spread
 
 BLOCK = 1 << 17  # elements: so that a few buffers nearly fit the second cache, and threads seldom meet
@@ -163,9 +164,11 @@ def run_alone(e: Expr) -> np.ndarray | None:
             if a is None or a.shape != e.shape or not a.flags.c_contiguous:
                 return None
         operands.append(a)
-    if type(e.fn) is Primitive and e.fn.code is None:
+    if type(e.fn) is Primitive and e.fn.code is None and e.fn is not CAST:
         return None
     fn, result = e.fn, pool.empty(e.shape, e.dtype)
+    if fn is CAST:
+        return result if operands[0].ndim and halves.convert_at_once(operands[0], result) else None
     how = _COMPARISONS.get(fn)
     if how is not None and native.compare(how[0], *operands[::how[1]], result):
         return result
