@@ -65,15 +65,16 @@ def threads_for(work: int) -> _Any | _Few | _All:
 
 
 def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a @ b of two matrices, of one dtype; of modest ones some rows for each of the kernels' threads, which need not wait for
-    those of BLAS."""
-    (m, width), n = a.shape, b.shape[1]
-    parts = min(8, m // PART)
-    if parts > 1 and not m % parts and a.dtype.char in "fd" and MODEST <= a.size * n < 16 * MODEST and tell_kernels():
+    """a @ b of a matrix or vector and a matrix, of one dtype; of modest ones some rows for each of the kernels' threads, which
+    need not wait for those of BLAS."""
+    rows, (width, n) = len(a), b.shape
+    parts = min(8, rows // PART)
+    if parts > 1 and a.ndim == 2 and not rows % parts and a.dtype.char in "fd" and MODEST <= a.size * n < 16 * MODEST \
+            and tell_kernels():
         narrow()
-        out = pool.empty((m, n), a.dtype)
-        rows, same = a.reshape(parts, -1, width), np.broadcast_to(b, (parts, width, n))
-        if native.multiply_stacks(rows, same, out.reshape(parts, -1, n)):
+        out = pool.empty((rows, n), a.dtype)
+        stacks = a.reshape(parts, -1, width), np.broadcast_to(b, (parts, width, n)), out.reshape(parts, -1, n)
+        if native.multiply_stacks(*stacks):
             return out
     with threads_for(a.size * n):
         return np.matmul(a, b)

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .. import native
+from . import halves
 from .memory import aligned, pool
 from .plan import Group, Plan, plan_of
 from .sums import at_once, block_dot, block_sum, column_best, line_best, line_sums
-from .symbols import Expr, Primitive, Reduction, Rows
+from .symbols import CAST, Expr, Primitive, Reduction, Rows
 from .threads import after_block, parallel, spread
 
 BLOCK = 1 << 17  # elements: so that a few buffers nearly fit the second cache, and threads seldom meet
@@ -163,23 +164,17 @@ def run_alone(e: Expr) -> np.ndarray | None:
             if a is None or a.shape != e.shape or not a.flags.c_contiguous:
                 return None
         operands.append(a)
-    if type(e.fn) is Primitive and e.fn.code is None:
+    if type(e.fn) is Primitive and e.fn.code is None and e.fn is not CAST:
         return None
     fn, result = e.fn, pool.empty(e.shape, e.dtype)
+    if fn is CAST:
+        return result if operands[0].ndim and halves.convert_at_once(operands[0], result) else None
     how = _COMPARISONS.get(fn)
     if how is not None and native.compare(how[0], *operands[::how[1]], result):
         return result
     n = result.size
-    if n >= FEW and not after_block:
-        leaves = [a.reshape(-1) for a in operands if a.ndim]
-        numbers = [a for a in operands if not a.ndim]
-        order, leaf, number = [], 0, len(leaves)
-        for a in operands:
-            order.append(leaf if a.ndim else number)
-            leaf, number = leaf + (a.ndim > 0), number + (not a.ndim)
-        step = (fn if type(fn) is np.ufunc else fn.code, *(*order, -1, -1)[:3], len(operands))
-        if len(order) < 4 and native.run_program([step], leaves, numbers, [result.reshape(-1)], (), []):
-            return result
+    if n >= FEW and not after_block and run_step(fn if type(fn) is np.ufunc else fn.code, operands, result):
+        return result
     if type(fn) is Primitive:
         return None
     if n <= 4 * BLOCK:
@@ -193,6 +188,18 @@ def run_alone(e: Expr) -> np.ndarray | None:
 
     parallel(-(-n // BLOCK), one)
     return result
+
+
+def run_step(what: np.ufunc | int, operands: tuple | list, result: np.ndarray) -> bool:
+    """One step of C-contiguous arrays of one shape and of 0-d arrays, by the compiled pass; False where it does not take it."""
+    leaves = [a.reshape(-1) for a in operands if a.ndim]
+    numbers = [a for a in operands if not a.ndim]
+    order, leaf, number = [], 0, len(leaves)
+    for a in operands:
+        order.append(leaf if a.ndim else number)
+        leaf, number = leaf + (a.ndim > 0), number + (not a.ndim)
+    step = (what, *(*order, -1, -1)[:3], len(operands))
+    return len(order) < 4 and native.run_program([step], leaves, numbers, [result.reshape(-1)], (), [])
 
 
 def reduce_alone(e: Expr) -> np.ndarray | None:

@@ -399,9 +399,9 @@ def _raw(o: Op, values: list) -> list:
         value = raw[i]
         if type(value) in TENSORS or isinstance(value, Tensor):
             a = value._a
-            raw[i] = a.astype(_FLOAT32) if o.half and is_half(a.dtype) else a
+            raw[i] = halves.cast(a, _FLOAT32) if o.half and is_half(a.dtype) else a
     if o.list_slot is not None:
-        raw[o.list_slot] = [t._a.astype(_FLOAT32) if o.half and is_half(t._a.dtype) else t._a
+        raw[o.list_slot] = [halves.cast(t._a, _FLOAT32) if o.half and is_half(t._a.dtype) else t._a
                             for t in raw[o.list_slot]]
     return raw
 
@@ -487,8 +487,8 @@ def _round_halves(o: Op, values: list, raw):
     if target is None or ("dtype" in o.index and values[o.index["dtype"]] is not None):
         return raw
     if type(raw) is tuple or type(raw) is list:
-        return type(raw)(r.astype(target) if r.dtype == _FLOAT32 else r for r in raw)
-    return raw.astype(target) if raw.dtype == _FLOAT32 else raw
+        return type(raw)(halves.cast(r, target) if r.dtype == _FLOAT32 else r for r in raw)
+    return halves.cast(raw, target) if raw.dtype == _FLOAT32 else raw
 
 
 # ---------------------------------------------------------------- the tape entry

@@ -44,7 +44,9 @@ DEAR = 9  # a value that the tape keeps is stored rather than computed anew from
 # What compiled kernels do to arrays that are there is as soon done as deferred.
 REDUCTIONS = frozenset(("sum", "mean", "amax", "amin", "_max_all", "_min_all", "_vector_norm"))
 BY_ROWS = frozenset(("_softmax", "_log_softmax", "_softmax_adjoint", "_log_softmax_adjoint"))
+ACTIVATIONS = {"relu": (False,), "_relu_adjoint": (), "gelu": ("none",), "_gelu_adjoint": ("none",)}  # and their options
 WORTH = 1 << 18  # elements
+MIDDLING = 1 << 21  # elements from which an activation is worth waiting: somebody may want no more than its sum
 _lock = RLock()
 _ndarray = np.ndarray
 
@@ -240,7 +242,8 @@ def wanted(o, values: list) -> bool:
     if not settings.on:
         return False
     minimum = dispatch.LARGE
-    if (o.name in REDUCTIONS or o.name in BY_ROWS) and native.kernels is not None and _is_at_once(o, values):
+    name = o.name
+    if (name in REDUCTIONS or name in BY_ROWS or name in ACTIVATIONS) and native.kernels is not None and _is_at_once(o, values):
         return False
     for i in o.tensor_slots:
         t = values[i]
@@ -259,6 +262,9 @@ def _is_at_once(o, values: list) -> bool:
         a = x._a
         if type(a) is not np.ndarray or a.size < WORTH or a.dtype not in dispatch.FLOATS or not a.flags.c_contiguous:
             return False
+    options = ACTIVATIONS.get(o.name)
+    if options is not None:
+        return a.dtype is FLOAT32 and a.size < MIDDLING and tuple(values[len(o.tensor_slots):]) == options
     return o.name in REDUCTIONS or values[-1] == values[0]._a.ndim - 1
 
 

@@ -1,7 +1,7 @@
-"""float32 to float16 and back on whole blocks: NumPy converts half precision one number at a time.
+"""float32 to float16 and bfloat16 and back on whole blocks: NumPy converts half precision one number at a time.
 
-Numbers that float16 holds with full precision need only integer arithmetic on their bits. What is smaller, larger,
-infinite or nan is left to NumPy.
+Without compiled kernels numbers that float16 holds with full precision need only integer arithmetic on their bits. What is
+smaller, larger, infinite or nan is left to NumPy, and so is bfloat16.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from .. import native
+from .memory import pool
 
-_FEWEST = 1 << 10
+_FEW, _FEWEST = 1 << 6, 1 << 10  # elements from which a kernel is quicker than NumPy, and without kernels
 _PIECE = 1 << 16  # elements that are converted at once: all passes over them find them in the nearest cache
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
+_BFLOAT = "E"  # the character of its dtype
 _SMALLEST, _TOO_LARGE = 0x38800000, 0x477FF000  # 2**-14, and 65520, which rounds to infinity
 _BIAS = (15 - 127) << 23  # from the exponent of one to that of the other
 
@@ -43,9 +45,32 @@ def as_number(t):
     return float(a)
 
 
+def cast(a, dtype: np.dtype):
+    """`a.astype(dtype)`, quicker where one is float32 and the other has 16 bits."""
+    if type(a) is np.ndarray and a.size >= _FEW and a.flags.c_contiguous and _is_narrow(a.dtype, dtype):
+        out = pool.empty(a.shape, dtype)
+        if convert_at_once(a, out):
+            return out
+    return a.astype(dtype)
+
+
+def _is_narrow(a: np.dtype, b: np.dtype) -> bool:
+    """Whether one is float32 and the other may have a kernel that converts to it."""
+    return a == _SINGLE and b.itemsize == 2 or b == _SINGLE and a.itemsize == 2
+
+
+def _bits(a: np.ndarray) -> np.ndarray:
+    return a.view(np.uint16) if a.dtype.char == _BFLOAT else a
+
+
+def convert_at_once(a: np.ndarray, out: np.ndarray) -> bool:
+    """Writes `a` to `out` by a kernel on all threads, where one is float32 and the other has 16 bits; else False."""
+    return a.dtype.kind != "u" != out.dtype.kind and native.convert_half(_bits(a), _bits(out))
+
+
 def convert(a: np.ndarray, out: np.ndarray) -> bool:
     """Writes `a` to `out` where one is float32 and the other float16; False where nothing was done."""
-    if native.convert_half(a, out):
+    if convert_at_once(a, out):
         return True
     if a.size < _FEWEST or not a.flags.c_contiguous or not out.flags.c_contiguous or a.shape != out.shape:
         return False

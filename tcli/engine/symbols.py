@@ -253,7 +253,7 @@ _BITS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 
 
 def _cast_block(a, out) -> None:
-    if not (out.dtype.char == "e" or a.dtype.char == "e") or not halves.convert(a, out):
+    if not (out.dtype.itemsize == 2 or a.dtype.itemsize == 2) or not halves.convert(a, out):
         np.copyto(out, a, casting="unsafe")
 
 

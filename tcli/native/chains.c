@@ -133,7 +133,7 @@ bool find_chains(Program *p) {
             if (step->link.what == NO_LINK || p->slots[out].type != type) break;
             held = out;
         }
-        if (end - first < 2) continue;
+        if (end == first) continue;
         p->steps[first].linked = end - first;
         for (int i = first; i < end; i++) p->steps[i].link.keep = is_read(p, i, end);
     }

@@ -67,7 +67,7 @@ static isize N(run)(const Stage *stages, int count, isize n) {
                 LINK_OF_ONE(SQRT, N(root)(x))
                 LINK_OF_ONE(RECIPROCAL, 1 / x)
             }
-            if (s->keep) { UNROLL for (int k = 0; k < HELD; k++) N(store)((T *)s->keep + i + k * WIDTH, held[k]); }
+            if (s->keep) { UNROLL for (int k = 0; k < HELD; k++) { __builtin_prefetch((T *)s->keep + i + AHEAD + k * WIDTH, 1); N(store)((T *)s->keep + i + k * WIDTH, held[k]); } }
         }
     }
     return i;

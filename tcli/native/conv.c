@@ -9,6 +9,8 @@
 #define BUFFER 98304      /* numbers in the buffer of a band: a part of the cache of a core */
 #define ENOUGH 262144     /* multiplications that are worth a block */
 #define WEIGHT_PART 64    /* channels whose weights are packed at a time */
+#define DEPTH_WORK 65536  /* multiplications of a block of planes */
+#define DEPTH_REACH 32    /* numbers beside a plane that its vectors may read */
 
 typedef struct {
     Plan plan;
@@ -23,12 +25,22 @@ typedef struct {
 #include "conv_pack.h"
 #include "conv_tile.h"
 #include "conv_bands.h"
+#include "conv_depth.h"
 #undef T
 #define T double
 #include "conv_pack.h"
 #include "conv_tile.h"
 #include "conv_bands.h"
+#include "conv_depth.h"
 #undef T
+
+/* Whether each channel has a kernel of its own, such as conv_depth.h takes. */
+static bool is_by_depth(const Plan *p) {
+    bool fits = p->ci == 1 && p->co == 1 && p->in[0] == 1 && p->out[0] == 1 && p->kernel[0] == 1;
+    for (int d = 1; d < 3; d++)
+        fits &= p->geometry.stride[d] == 1 && p->geometry.dilation[d] == 1 && p->kernel[d] == 3 && p->geometry.low[d] < 3;
+    return fits;
+}
 
 /* How the work is divided: by sizes alone. */
 static void divide(Conv *c) {
@@ -45,6 +57,11 @@ static void divide(Conv *c) {
 
 static void convolve(Conv *c, bool single) {
     Plan *p = &c->plan;
+    if (is_by_depth(p)) {
+        c->per_block = blocks_of(DEPTH_WORK, p->n_kernel * p->out[1] * p->out[2]);
+        run_blocks(single ? depth_block_float : depth_block_double, c, blocks_of(p->images * p->groups, c->per_block));
+        return;
+    }
     run_blocks(single ? weight_block_float : weight_block_double, c, p->groups * blocks_of(p->co, WEIGHT_PART));
     run_blocks(single ? conv_block_float : conv_block_double, c, blocks_of(c->units, c->per_block));
 }

@@ -214,6 +214,14 @@ INLINE float float_of_half(uint16_t half) {
     return float_of(sign | found);
 }
 
+/* bfloat16 is the first half of a float, to nearest, ties to even. */
+INLINE uint16_t bfloat_of(float x) {
+    uint32_t bits = bits_of(x), rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+    return (uint16_t)((bits & 0x7FFFFFFF) > 0x7F800000 ? (bits >> 16 & 0x8000) | 0x7FC0 : rounded);
+}
+
+INLINE float float_of_bfloat(uint16_t x) { return float_of((uint32_t)x << 16); }
+
 /* As many numbers as the processor converts at once; how many that were. */
 #if defined(__F16C__)
 INLINE isize narrow_many(const float *RESTRICT x, uint16_t *RESTRICT out, isize n) {
@@ -236,24 +244,32 @@ static void narrow_block(void *context, isize block) {
     for (isize i = done; i < n; i++) out[i] = half_of(x[i]);
 }
 
-static void widen_block(void *context, isize block) {
-    Converted *c = context;
-    isize start = block * FLAT, n = min_of(FLAT, c->n - start);
-    const uint16_t *RESTRICT x = (const uint16_t *)c->x + start;
-    float *RESTRICT out = (float *)c->out + start;
-    SIMD
-    for (isize i = 0; i < n; i++) out[i] = float_of_half(x[i]);
+#define CONVERT(name, FROM, TO, convert)                              \
+    static void name##_block(void *context, isize block) {            \
+        Converted *c = context;                                       \
+        isize start = block * FLAT, n = min_of(FLAT, c->n - start);   \
+        const FROM *RESTRICT x = (const FROM *)c->x + start;          \
+        TO *RESTRICT out = (TO *)c->out + start;                      \
+        SIMD for (isize i = 0; i < n; i++) out[i] = convert(x[i]);    \
+    }
+CONVERT(widen, uint16_t, float, float_of_half)
+CONVERT(narrow_bfloat, float, uint16_t, bfloat_of)
+CONVERT(widen_bfloat, uint16_t, float, float_of_bfloat)
+
+static block_fn conversion(int from, int to) {
+    if (from == NPY_FLOAT32) return to == NPY_FLOAT16 ? narrow_block : to == NPY_UINT16 ? narrow_bfloat_block : NULL;
+    if (to != NPY_FLOAT32) return NULL;
+    return from == NPY_FLOAT16 ? widen_block : from == NPY_UINT16 ? widen_bfloat_block : NULL;
 }
 
 static PyObject *convert_half(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     (void)self;
     PyArrayObject *x = n == 2 ? flat_array(args[0]) : NULL, *out = n == 2 ? flat_array(args[1]) : NULL;
     if (!x || !out || !PyArray_ISWRITEABLE(out) || !PyArray_SAMESHAPE(x, out) || touches(x, out)) Py_RETURN_FALSE;
-    int from = PyArray_TYPE(x), to = PyArray_TYPE(out);
-    bool narrows = from == NPY_FLOAT32 && to == NPY_FLOAT16;
-    if (!narrows && !(from == NPY_FLOAT16 && to == NPY_FLOAT32)) Py_RETURN_FALSE;
+    block_fn fn = conversion(PyArray_TYPE(x), PyArray_TYPE(out));
+    if (!fn) Py_RETURN_FALSE;
     Converted c = {PyArray_DATA(x), PyArray_DATA(out), PyArray_SIZE(x)};
-    run_worth(narrows ? narrow_block : widen_block, &c, blocks_of(c.n, FLAT), c.n > SHARED);
+    run_worth(fn, &c, blocks_of(c.n, FLAT), c.n > SHARED);
     Py_RETURN_TRUE;
 }
 
@@ -319,7 +335,7 @@ static PyObject *compare(PyObject *self, PyObject *const *args, Py_ssize_t n) {
 PyMethodDef copies_methods[] = {
     KERNEL(copy, "copy(out, x): copies an array of any strides to a contiguous one of its shape and dtype."),
     KERNEL(clear, "clear(out): zeros."),
-    KERNEL(convert_half, "convert_half(x, out): float32 to float16 or the other way."),
+    KERNEL(convert_half, "convert_half(x, out): float32 to float16 or the other way; uint16 holds the bits of bfloat16."),
     KERNEL(compare, "compare(how, a, b, out): a < b, a <= b, a == b or a != b; a or b may be one number."),
     {0},
 };

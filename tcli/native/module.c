@@ -69,6 +69,7 @@ PyMODINIT_FUNC JOIN(PyInit_, MODULE)(void) {
         optim_methods,
         rows_methods,
         scan_methods,
+        resample_methods,
         along_methods,
         index_methods,
         copies_methods,

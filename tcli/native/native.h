@@ -130,6 +130,7 @@ extern PyMethodDef sort_methods[];
 extern PyMethodDef select_methods[];
 extern PyMethodDef rows_methods[];
 extern PyMethodDef scan_methods[];
+extern PyMethodDef resample_methods[];
 bool add_fields(PyObject *module);
 bool add_ways(PyObject *module);
 bool add_few(PyObject *module);

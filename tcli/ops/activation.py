@@ -21,7 +21,7 @@ from ..engine.sums import small_sum, sum_by
 from ..engine.symbols import GATE, Expr, NotFusable, Primitive, common_shape, rows
 from ..engine.warn import warn
 from ..errors import BadValue, EngineError, Unsupported
-from .arrays import CLIP, bounded, gate, in_one_step, refuse, select
+from .arrays import CLIP, bounded, done_in_one_step, gate, in_one_step, refuse, select
 from .blocks import in_columns, is_large, is_one_line
 from .row_kernels import (
     log_softmax_adjoint,
@@ -58,7 +58,8 @@ def relu(xp, x, inplace: "bool" = False):
         raise EngineError("Boolean inputs not supported for relu")
     if x.dtype.kind == "c":
         raise Unsupported("clamp is not supported for complex types")
-    return bounded(xp, x, 0)
+    found = done_in_one_step(xp, np.maximum, "fd", _BOUNDS[x.dtype][0], x) if x.dtype in _BOUNDS else None  # keeps -0.0
+    return bounded(xp, x, 0) if found is None else found
 
 
 def _passed(xp, g, out):
@@ -73,7 +74,8 @@ RELU_ADJOINT = Primitive("relu_adjoint", lambda g, y, out: GATE.fn(np.not_equal(
 def _relu_adjoint(xp, g, out: "Index"):
     if in_one_step(xp, "fd", g, out):
         return Expr(RELU_ADJOINT, (g, out), g.dtype, common_shape((g, out)))
-    return _passed(xp, g, out)
+    found = done_in_one_step(xp, RELU_ADJOINT.code, "fd", g, out)
+    return _passed(xp, g, out) if found is None else found
 
 
 @op("threshold", fuse=True, at="torch F", samples=["away(3, 4), 0.1, 5.0"],

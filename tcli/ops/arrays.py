@@ -8,6 +8,8 @@ import numpy as np
 
 from .. import native
 from ..engine import dtypes
+from ..engine.blocks import FEW, run_step
+from ..engine.memory import pool
 from ..engine.meta import MetaArray
 from ..engine.registry import T, op, raw_helper, rule_helper
 from ..engine.symbols import Expr, symbols
@@ -18,7 +20,7 @@ from .blocks import LARGE, over_rows
 # The ufunc behind `np.clip`, without the Python around it. With two bounds it is three times as fast as
 # `maximum` with a number, and keeps the sign of zeros and nan.
 CLIP = getattr(getattr(getattr(np, "_core", None), "umath", None), "clip", np.clip)
-FEW = 512  # elements of a choice that NumPy makes as fast as bits do
+FEW_CHOICES = 512  # elements of a choice that NumPy makes as fast as bits do
 _BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
 
@@ -129,6 +131,16 @@ def in_one_step(xp, kinds: str, *operands) -> bool:
             and operands[0].dtype.char in kinds and all(e.dtype == operands[0].dtype for e in operands[1:]))
 
 
+def done_in_one_step(xp, what, kinds: str, *operands):
+    """The result of such a step, or of a ufunc, on arrays alike (some may have no dims), the last one large; or None."""
+    x = operands[-1]
+    if xp is not np or x.size < FEW or x.dtype.char not in kinds or any(
+            a.dtype != x.dtype or a.ndim and a.shape != x.shape or not a.flags.c_contiguous for a in operands):
+        return None
+    out = pool.empty(x.shape, x.dtype)
+    return out if run_step(what, operands, out) else None
+
+
 def gate(xp, mask, g):
     """`g` where the mask is true, else 0 (even where `g` is not finite)."""
     if _bitwise(xp, mask, g):
@@ -143,7 +155,7 @@ def gate(xp, mask, g):
 def select(xp, mask, a, b):
     """`a` where the mask is true, else `b`; one of them may be a number."""
     arrays = [v for v in (a, b) if getattr(v, "ndim", 0)]
-    if not arrays or not _bitwise(xp, mask, *arrays) or mask.size <= FEW and len(arrays) == 2:
+    if not arrays or not _bitwise(xp, mask, *arrays) or mask.size <= FEW_CHOICES and len(arrays) == 2:
         return xp.where(mask, a, b)
     if mask.size >= LARGE:
         return _in_blocks(lambda m, a, b: select(np, m, a, b), arrays[0], mask, a, b)

@@ -12,6 +12,7 @@ from math import prod
 import numpy as np
 
 from .. import native
+from ..engine import halves
 from ..engine.memory import pool
 from ..engine.sums import SMALL, at_once, block_dot, block_sum, column_best, line_best, line_sums, small_sum
 
@@ -100,7 +101,7 @@ def is_one_line(shape: tuple, dim: int) -> bool:
 def row_major_copy(x: np.ndarray, dtype=None) -> np.ndarray:
     """A contiguous copy of an array; a transposed one is copied in strips, in which both sides stay in cache."""
     out = pool.empty(x.shape, np.dtype(dtype or x.dtype))
-    if native.copy(out, x) or native.convert_half(x, out):
+    if native.copy(out, x) or halves.convert_at_once(x, out):
         return out
     if x.size < LARGE:
         np.copyto(out, x, "unsafe")

@@ -5,7 +5,7 @@ from functools import update_wrapper
 import numpy as np
 
 from .. import native
-from ..engine import dtypes, half_complex
+from ..engine import dtypes, half_complex, halves
 from ..engine.callables import is_small
 from ..engine.device import device_of, move
 from ..engine.dispatch import READY, assign, bump, cast, check_writable, new
@@ -26,7 +26,7 @@ def _to(name: str, d) -> None:
         a = x._a if plain else None
         if type(a) is np.ndarray and a.size <= SMALL and a.dtype in ANY_DTYPE and a.dtype is not d.numpy:
             t = new(Tensor)
-            t._a = a.astype(d.numpy)
+            t._a = halves.cast(a, d.numpy)
             t._v = [0]
             return t
         if x.dtype is not d:

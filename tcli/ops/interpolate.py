@@ -7,6 +7,7 @@ kernels of mean pooling do it.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -100,6 +101,40 @@ def _matrix(places, weights, n: int, dtype) -> tuple:
     return matrix.astype(dtype), used
 
 
+@lru_cache(128)
+def _by_taps(n: int, m: int, how: tuple, back: bool, dtype):
+    """The taps of one dim as `native.resample` takes them; with `back` those of the adjoint, some of them with weight 0."""
+    places, weights = taps(how[0], n, m, *how[1:])
+    if back:
+        k = places.shape[1]
+        order = np.argsort(places.reshape(-1), kind="stable")
+        counts = np.bincount(places.reshape(-1), minlength=n)
+        rows = np.repeat(np.arange(n), counts)
+        column = np.arange(m * k) - np.repeat(np.cumsum(counts) - counts, counts)
+        shape = n, max(int(counts.max()), 1)
+        found, factors = np.zeros(shape, np.int64), np.zeros(shape)
+        found[rows, column], factors[rows, column] = order // k, weights.reshape(-1)[order]
+        np.maximum.accumulate(found, 1, out=found)  # what is there already once more
+        places, weights = found, factors
+    return np.ascontiguousarray(places.T, np.int32), np.ascontiguousarray(weights.T, dtype)
+
+
+def _compiled(x, dims: list, mode: str, align: bool, factors: tuple, antialias: bool, back: bool = False):
+    """x resized along (dim, size) by the kernel, or with `back` its adjoint; None where it does not take x."""
+    if x.dtype.char not in "fd" or not x.size or native.kernels is None:
+        return None
+    x, last = np.ascontiguousarray(x), x.ndim - 1
+    # The last dim, whose numbers are gathered one by one, while there are fewest rows.
+    for d, m in sorted(dims, key=lambda dim: 1 if dim[0] == last else 0 if dim[1] <= x.shape[dim[0]] else 2):
+        n = x.shape[d]
+        known = _by_taps(*((m, n) if back else (n, m)), (mode, align, factors[d - 2], antialias), back, x.dtype)
+        y = pool.empty((*x.shape[:d], m, *x.shape[d + 1:]), x.dtype)
+        if not native.resample(y, x, d, *known):
+            return None
+        x = y
+    return x
+
+
 def _resized(xp, x, axis: int, places, weights):
     n, m = x.shape[axis], len(places)
     if places.shape[1] == 1:
@@ -165,6 +200,10 @@ def _upsample(xp, x, mode: "any", size: "any", align: "any", factors: "any", ant
         y = pool.empty((*x.shape[:2], *size), x.dtype)
         if native.mean_pool_back(y, np.ascontiguousarray(x), *_windows(times)):
             return y
+    if xp is np and not mode.startswith("nearest"):
+        y = _compiled(x, list(enumerate(size, 2)), mode, align, factors, antialias)
+        if y is not None:
+            return y
     dims = list(enumerate(zip(size, factors, strict=True), 2))
     # Whole rows are copied quicker than single values: those come first, while there are few.
     for d, (m, factor) in reversed(dims) if mode.startswith("nearest") else dims:
@@ -200,6 +239,9 @@ def _upsample_back(xp, g, mode: "any", spatial: "any", align: "any", factors: "a
         x = pool.empty((*g.shape[:2], *spatial), g.dtype)
         if native.mean_pool(x, np.ascontiguousarray(g), *_windows(times)):
             return x
+    x = _compiled(g, list(enumerate(spatial, 2)), mode, align, factors, antialias, True) if xp is np else None
+    if x is not None:
+        return x
     for d, (n, factor) in enumerate(zip(spatial, factors, strict=True), 2):
         places, weights = taps(mode, n, g.shape[d], align, factor, antialias)
         g = _unresized(xp, g, d, n, places, weights)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import native
-from ..engine import dispatch, dtypes
+from ..engine import dispatch, dtypes, halves
 from ..engine.args import wrap_dim
 from ..engine.callables import short_way
 from ..engine.device import as_device, move
@@ -39,7 +39,7 @@ raw_helper(lambda g, shape: g.reshape(shape), "reshape")
 def _cast(xp, x, dtype: "DType"):
     if x.dtype.kind == "c" and dtype.category < dtypes.COMPLEX and dtype is not dtypes.bool_:
         x = x.real
-    return row_major_copy(x, dtype.numpy) if is_large(x) else x.astype(dtype.numpy)
+    return row_major_copy(x, dtype.numpy) if is_large(x) else halves.cast(x, dtype.numpy)
 
 
 @op("_move_between", at="", samples=[], half=False, grad_name="ToCopyBackward0",

@@ -156,3 +156,17 @@ def test_what_does_not_fit_is_left_alone(change):
     assert native.conv_transposed(y, y, y, None, GEOMETRY) is False
     y.flags.writeable = False
     assert native.conv(y, np.ones((2, 3, 8, 8), "f"), np.ones((4, 3, 3, 3), "f"), None, GEOMETRY) is False
+
+
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("pads", [(0, 0), (1, 1), (2, 0), (1, 2), (4, 3)])
+@pytest.mark.parametrize("size", [(3, 3), (5, 4), (4, 17), (9, 16), (11, 33), (6, 70)])
+def test_a_kernel_for_each_channel(without, size, pads, dtype):
+    rng = np.random.default_rng(0)
+    x, w, b = (rng.standard_normal(s).astype(dtype) for s in ((2, 3, *size), (3, 1, 3, 3), 3))
+    x[1, 2, -1, -1] = np.nan  # the last number of all spoils what it is part of alone
+    y = F.conv2d(tensor(x), tensor(w), tensor(b), 1, pads, 1, 3).numpy()
+    wanted = without(lambda: F.conv2d(tensor(x), tensor(w), tensor(b), 1, pads, 1, 3).numpy())
+    np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-5)
+    x[1, 2, -1, -1] = 1
+    check(without, F.conv2d, x, w, b, 1, pads, 1, 3)

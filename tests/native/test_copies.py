@@ -120,3 +120,19 @@ def test_bad_arguments_are_left_to_numpy():
     assert native.compare("<", x, out, np.zeros(4, bool)) is False
     with pytest.raises(TypeError):
         native.compare(">", x, out, np.zeros((4, 4), bool))
+
+
+@pytest.mark.parametrize("n", [70, 5000, 300_000])
+def test_bfloat16_as_numpy_has_it(n):
+    from tcli.engine import halves
+    from tcli.engine.dtypes import bfloat16
+
+    bits = np.random.default_rng(0).integers(0, 1 << 32, n, np.uint64).astype(np.uint32)
+    bits[:8] = 0x7F800000, 0xFF800000, 0x7FC00000, 0x80000000, 0x7F7FFFFF, 1, 0x3F808000, 0x3F818000  # the last two are ties
+    x = bits.view(np.float32)
+    narrow = halves.cast(x, bfloat16.numpy)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(narrow.view(np.uint16), x.astype(bfloat16.numpy).view(np.uint16))
+    np.testing.assert_array_equal(halves.cast(narrow, x.dtype).view(np.uint32), narrow.astype(np.float32).view(np.uint32))
+    whole = np.arange(n, dtype=np.uint16)
+    np.testing.assert_array_equal(halves.cast(whole, x.dtype), whole.astype(np.float32))  # no bits of a bfloat16
