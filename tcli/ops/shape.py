@@ -206,8 +206,8 @@ def expand(xp, x, size: "Shape*", *, implicit: "any" = False):
     """
     lead = len(size) - x.ndim
     if lead < 0:
-        kind = dtypes.scalar_name(dtypes.of_numpy(x.dtype))
-        raise EngineError(f"expand(torch.{kind}Tensor{{{list(x.shape)}}}, size={list(size)}): the number of "
+        kind = dtypes.class_name(dtypes.of_numpy(x.dtype))
+        raise EngineError(f"expand({kind}{{{list(x.shape)}}}, size={list(size)}): the number of "
                           f"sizes provided ({len(size)}) must be greater or equal to the number of dimensions in the "
                           f"tensor ({x.ndim})")
     target = []
