@@ -42,6 +42,7 @@ from .overrides import Overridden, answers
 from .passing import giving_several, is_several, with_shortcut
 from .quick_views import record_view, view_of
 from .registry import FIRST, RESULT, SECOND, SHAPE, Op, Plan, T, ops, plan_for
+from .storage import converted
 from .tape import (
     FLOAT32,
     FLOAT64,
@@ -350,7 +351,7 @@ def _binary(o: Op, ufunc):
     def as_floats(a, number):
         """An array of integers in the default dtype, where a number beside it asks for that; else None."""
         if (type(number) is float or o.promote == "float") and type(a) is ndarray and a.size <= SMALL and a.dtype in INTEGERS:
-            return a.astype(get_default_dtype().numpy)
+            return converted(a, get_default_dtype().numpy)
         return None
 
     def of_two_dtypes(x, other):

@@ -21,7 +21,7 @@ from .named_results import struct
 from .overlap import REPEATED, check_history, check_operands, repeats
 from .overrides import Overridden, answer, answers, operands_that_answer
 from .registry import Op, T, plan_for
-from .storage import laid_out, root_of, thaw
+from .storage import converted, laid_out, root_of, thaw
 from .tape import NODES, OUT, Node, Pick, Saved, edge_of, locate, saved_as_is, state, value_of
 from .waiting import before_write
 
@@ -238,7 +238,7 @@ def cast(t, d: dtypes.dtype):
     """`t` as dtype `d`, recorded on the tape when it needs gradients."""
     if t._rg and state.grad or type(t) is Pending or t._a.size >= LARGE:
         return T._cast(t, d)
-    return wrap(t._a.astype(d.numpy))
+    return wrap(converted(t._a, d.numpy))
 
 
 # ---------------------------------------------------------------- execution
@@ -399,7 +399,7 @@ def _raw(o: Op, values: list) -> list:
         value = raw[i]
         if type(value) in TENSORS or isinstance(value, Tensor):
             a = value._a
-            raw[i] = a.astype(_FLOAT32) if o.half and is_half(a.dtype) else a
+            raw[i] = converted(a, _FLOAT32) if o.half and is_half(a.dtype) else a
     if o.list_slot is not None:
         raw[o.list_slot] = [t._a.astype(_FLOAT32) if o.half and is_half(t._a.dtype) else t._a
                             for t in raw[o.list_slot]]

@@ -90,6 +90,11 @@ def as_first(raw, values):
     return out
 
 
+def converted(a, dtype):
+    """`a.astype(dtype)`, in rows where elements of `a` share memory, as PyTorch has it."""
+    return a.astype(dtype) if a.flags.c_contiguous or 0 not in a.strides else a.astype(dtype, order="C")
+
+
 def laid_out(how: bool | str, raw, values):
     """A kernel's results in memory as the `rows` of its op say."""
     if how == "format":

@@ -10,7 +10,7 @@ from ..engine.fields import has_array
 from ..engine.options import ANY_DTYPE, compiled, plain_target
 from ..engine.overlap import check_operand, collapsed, related, repeats
 from ..engine.registry import T, function, op
-from ..engine.storage import contiguous_format, preserve_format
+from ..engine.storage import contiguous_format, converted, preserve_format
 from ..engine.tape import SMALL, state
 from ..engine.tensor import Tensor, as_tensor, warn_of_imaginary
 from ..errors import ArgumentError, EngineError, ShapeError
@@ -24,7 +24,7 @@ def _to(name: str, d) -> None:
         a = x._a if plain else None
         if type(a) is np.ndarray and a.size <= SMALL and a.dtype in ANY_DTYPE and a.dtype is not d.numpy:
             t = new(Tensor)
-            t._a = a.astype(d.numpy)
+            t._a = converted(a, d.numpy)
             t._v = [0]
             return t
         if x.dtype is not d:

@@ -33,7 +33,7 @@ raw_helper(lambda g, shape: g.reshape(shape), "reshape")
 
 # ---------------------------------------------------------------- copies and conversions
 
-@op("_cast", at="", samples=["r(3), torch.float64"], half=False, fuse=True, grad_name="ToCopyBackward0",
+@op("_cast", rows="first", at="", samples=["r(3), torch.float64"], half=False, fuse=True, grad_name="ToCopyBackward0",
     vjp={"x": lambda k, g: g})
 def _cast(xp, x, dtype: "DType"):
     if x.dtype.kind == "c" and dtype.category < dtypes.COMPLEX and dtype is not dtypes.bool_:
