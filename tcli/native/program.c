@@ -7,8 +7,8 @@
    Slots hold, in this order, leaves, numbers, outputs and scratch. Leaves and outputs are all of one shape, of one or two
    dims, with any strides; numbers are 0-d. Reductions of everything to one number are found chunk by chunk, and combined in order. */
 #include "curves.h"
+#include "program.h"
 
-#include <numpy/ufuncobject.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,38 +16,9 @@
 #define BLOCK 32768       /* elements, of a block that one thread takes */
 #define ROOM (24 << 10)   /* bytes of the scratch and outputs of one chunk */
 #define MOST_CHUNK 4096   /* elements */
-#define MOST_SLOTS 64
-#define MOST_STEPS 256
-#define MOST_FINALS 8
 
 enum { COPY = 1, GATE, CHOOSE, GELU, GELU_ADJOINT, RELU_ADJOINT }; /* steps that are no ufuncs */
 enum { SUM, DOT, MAX, MIN, KINDS };
-
-typedef struct {
-    PyUFuncGenericFunction loop; /* NULL: one of the others */
-    void *data;
-    int code, count, slots[4]; /* inputs, then where the result goes */
-} Instruction;
-
-typedef struct {
-    char *data;      /* NULL for scratch */
-    isize outer, inner; /* strides */
-    int type, size;
-} Slot;
-
-typedef struct {
-    int kind, slots[2];
-    void *out;
-    double *parts; /* one for each block */
-} Final;
-
-typedef struct {
-    Instruction steps[MOST_STEPS];
-    Slot slots[MOST_SLOTS];
-    Final finals[MOST_FINALS];
-    int n_steps, n_slots, first_scratch, n_finals;
-    isize rows, columns, chunk, block_rows, pieces; /* pieces that one row is cut into */
-} Program;
 
 /* ---------------------------------------------------------------- running */
 
@@ -196,6 +167,18 @@ FOLDS(double)
 
 static double start_of(int kind) { return kind == MAX ? -INFINITY : kind == MIN ? INFINITY : 0; }
 
+/* One step, from number `first` of the chunk on. */
+static void run_step(const Program *p, const Instruction *step, char *const *at, isize first, isize n) {
+    char *args[4];
+    npy_intp strides[4];
+    for (int k = 0; k <= step->count; k++) {
+        strides[k] = p->slots[step->slots[k]].inner;
+        args[k] = at[step->slots[k]] + first * strides[k];
+    }
+    if (step->ufunc) step->loop(args, &n, strides, step->data);
+    else run_other(step, p->slots, args, strides, n);
+}
+
 /* One chunk: `n` elements of row `row` from column `first` on. */
 static void run_chunk(const Program *p, char *scratch, isize row, isize first, isize n, double *found) {
     char *at[MOST_SLOTS];
@@ -204,13 +187,10 @@ static void run_chunk(const Program *p, char *scratch, isize row, isize first, i
         if (i < p->first_scratch) at[i] = s->data + row * s->outer + first * s->inner;
         else at[i] = scratch, scratch += (p->chunk * s->size + 63) / 64 * 64;
     }
-    for (int i = 0; i < p->n_steps; i++) {
-        const Instruction *step = &p->steps[i];
-        char *args[4];
-        npy_intp strides[4], count = n;
-        for (int k = 0; k <= step->count; k++) args[k] = at[step->slots[k]], strides[k] = p->slots[step->slots[k]].inner;
-        if (step->loop) step->loop(args, &count, strides, step->data);
-        else run_other(step, p->slots, args, strides, n);
+    for (int i = 0, stop; i < p->n_steps; i = stop) {
+        int linked = p->steps[i].linked;
+        isize done = linked ? run_chain(p, i, at, n) : 0;
+        for (stop = i + (linked ? linked : 1); i < stop && done < n; i++) run_step(p, &p->steps[i], at, done, n - done);
     }
     for (int i = 0; i < p->n_finals; i++) {
         const Final *f = &p->finals[i];
@@ -263,7 +243,10 @@ static bool read_step(Program *p, PyObject *o) {
     }
     PyObject *what = PyTuple_GET_ITEM(o, 0);
     p->n_steps++;
-    if (PyObject_TypeCheck(what, &PyUFunc_Type)) return find_loop(step, (PyUFuncObject *)what, p->slots);
+    if (PyObject_TypeCheck(what, &PyUFunc_Type)) {
+        step->ufunc = what;
+        return find_loop(step, (PyUFuncObject *)what, p->slots);
+    }
     if (!PyLong_CheckExact(what)) return false;
     step->code = (int)PyLong_AsLong(what);
     const Slot *out = &p->slots[step->slots[step->count]], *first = &p->slots[step->slots[0]];
@@ -354,7 +337,7 @@ static bool read_program(Program *p, PyObject *const *args) {
     p->chunk = min_of(max_of(ROOM / bytes / 64 * 64, 512), MOST_CHUNK);
     p->pieces = p->columns > BLOCK ? blocks_of(p->columns, BLOCK) : 1;
     p->block_rows = p->pieces > 1 ? 1 : max_of(1, BLOCK / p->columns);
-    return true;
+    return find_chains(p);
 }
 
 static PyObject *run_program(PyObject *self, PyObject *const *args, Py_ssize_t count) {
