@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import native
 from ..errors import TcliError
-from . import backward, device, dtypes, fuse  # first: it binds the classes that dispatch hands out below
+from . import backward, device, dtypes, fuse, halves  # first: it binds the classes that dispatch hands out below
 from .args import NUMBER_KINDS, size_of, sizes
 from .dispatch import (
     PLAIN,
@@ -367,7 +367,7 @@ def _binary(o: Op, ufunc):
     def as_floats(a, number):
         """An array of integers in the default dtype, where a number beside it asks for that; else None."""
         if (type(number) is float or o.promote == "float") and type(a) is ndarray and a.size <= SMALL and a.dtype in INTEGERS:
-            return a.astype(get_default_dtype().numpy)
+            return halves.cast(a, get_default_dtype().numpy)
         return None
 
     def of_two_dtypes(x, other):

@@ -238,7 +238,7 @@ def cast(t, d: dtypes.dtype):
     """`t` as dtype `d`, recorded on the tape when it needs gradients."""
     if t._rg and state.grad or type(t) is Pending or t._a.size >= LARGE:
         return T._cast(t, d)
-    return wrap(t._a.astype(d.numpy))
+    return wrap(halves.cast(t._a, d.numpy))
 
 
 # ---------------------------------------------------------------- execution

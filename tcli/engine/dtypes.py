@@ -251,6 +251,11 @@ def scalar_name(d: dtype) -> str:
     return SCALAR_NAMES[d.name]
 
 
+def class_name(d: dtype) -> str:
+    """`torch.FloatTensor` for float32: the old name of such tensors in PyTorch's messages, which has no class for bool."""
+    return "CPUBoolType" if d.name == "bool" else f"torch.{scalar_name(d)}Tensor"
+
+
 class finfo:
     """Numeric limits of a floating-point type: bits, eps, max, min, tiny, smallest_normal, resolution."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from .. import source
 from ..errors import GradError, UnknownAttribute
-from .dtypes import of_numpy, scalar_name
+from .dtypes import class_name, of_numpy
 
 # Op name -> a function from a node to its `next_functions` as PyTorch has them.
 graph_of: dict[str, Callable] = {}
@@ -171,8 +171,7 @@ def modified(saved, node, origin_is_output: bool, anomaly: bool) -> GradError:
     if not origin_is_output and len(saved.versions) > 2:
         name = saved.versions[2]  # the tensor has the history of the write by now
     text = f", which is output {index} of {name.removesuffix('Backward0')}," if name else ""
-    name = scalar_name(of_numpy(saved.array.dtype))
-    kind = "CPUBoolType" if name == "Bool" else f"torch.{name}Tensor"  # PyTorch has no legacy class for bool
+    kind = class_name(of_numpy(saved.array.dtype))
     error = GradError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{kind} {list(saved.array.shape)}]{text} is at version {saved.versions[0]}; expected version "

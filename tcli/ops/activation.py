@@ -279,7 +279,7 @@ def _softmax_dim(name: str, ndim: int) -> int:
 
 def _shifted(xp, x, dim, kernel: str):
     """x less its maximum along dim, in memory of its own."""
-    refuse(x, "biuc", kernel + "_lastdim_kernel_impl")
+    refuse(x, "biuc", f"{kernel}{'_lastdim' if dim == x.ndim - 1 else ''}_kernel_impl")
     return xp.subtract(x, x.max(axis=dim, keepdims=True))
 
 

@@ -46,8 +46,9 @@ def transposed(name: str, n: int, x, weight, bias, stride, padding, output_paddi
     size = tuple((i - 1) * s - 2 * p + d * (k - 1) + e + 1 for i, s, p, d, k, e in
                  zip(x._a.shape[2:], stride, padding, dilation, weight._a.shape[2:], extra, strict=True))
     if any(s < 1 for s in size):
-        raise ShapeError(f"Given input size per channel: ({_by(x._a.shape[2:])}). Calculated output size per "
-                         f"channel: ({_by(size)}). Output size is too small")
+        given, found = (_by((1,) * (n == 1) + tuple(sizes)) for sizes in (x._a.shape[2:], size))
+        raise ShapeError(f"Given input size per channel: ({given}). Calculated output size per channel: ({found}). "
+                         "Output size is too small")
     y = T._conv_input(x, weight, bias, (stride, tuple((p, p) for p in padding), dilation, groups), size)
     return y if batched else unbatched(y)
 

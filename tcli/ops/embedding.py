@@ -8,7 +8,7 @@ import numpy as np
 from ..engine.callables import finish, short_way
 from ..engine.device import module_of
 from ..engine.dispatch import FLOATS, READY, bump, wrap
-from ..engine.dtypes import of_numpy, scalar_name
+from ..engine.dtypes import class_name, of_numpy, scalar_name
 from ..engine.options import multiple
 from ..engine.placement import has_values, holds, values_of
 from ..engine.registry import T, composite, op, ops
@@ -29,8 +29,7 @@ def check_indices(indices, rows: int, name: str = "embedding") -> None:
 
 def check_index_type(indices, name: str) -> None:
     if indices.dtype.kind not in "iu" or indices.dtype.itemsize < 4:
-        kind = scalar_name(of_numpy(indices.dtype))
-        kind = "CPUBoolType" if kind == "Bool" else f"torch.{kind}Tensor"
+        kind = class_name(of_numpy(indices.dtype))
         raise DTypeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: "
                          f"Long, Int; but got {kind} instead (while checking arguments for {name})")
 

@@ -24,7 +24,7 @@ from .blocks import zeros
 from .convert import copy_, fill_
 from .fits import check_fits
 from .index_kept import Indices, watched, watching
-from .index_read import FULL, checked_int, fitting, is_whole, parse_index
+from .index_read import FULL, checked_int, fitting, is_whole, parse_index, read_index
 from .places import FLATTEN_FROM, add_rows, flattened, take_rows, write_rows
 
 
@@ -266,9 +266,7 @@ def setitem(x, index, value) -> None:
     value = _value(x, value)
     if index is False:
         return
-    if state.grad and x._rg and isinstance(index, (Tensor, list)):
-        check_history(x)
-    plain, gather = parse_index(x, index) if type(index) is not int or not x._a.ndim else (
+    plain, gather = read_index(x, index) if type(index) is not int or not x._a.ndim else (
         (checked_int(x._a.shape, index),), None)
     if index is True:
         gather = None
@@ -278,7 +276,7 @@ def setitem(x, index, value) -> None:
     else:
         while gather and type(gather[-1]) is slice:
             gather = gather[:-1]
-        _put(base, watching(gather, index, x, value), _without_ones(value), False)
+        _assign(base, gather, _without_ones(value), lambda fitted: watching(fitted, index, x, value))
 
 
 def _without_ones(value):
@@ -324,6 +322,41 @@ def _misfit(out, index: tuple, values) -> ShapeError:
                       f"result of shape {list(out[index].shape)}")
 
 
+def _assign(x, gather: list, values, kept) -> None:
+    """x[gather] = values, which may not fit: what PyTorch refuses in the order in which it looks. `kept` is what a graph
+    keeps of an index."""
+    if state.grad and (x._rg or x._base is not None and x._base._rg):
+        check_history(x)
+    if not _fills(gather, values):
+        check_operand(x._a, values._a, apart=True)
+    _put(x, kept(_fitted(x, gather, values)), values, False)
+
+
+def _fitted(x, gather: list, values) -> tuple:
+    """The checked entries of an index; what is to be written must fit before their numbers do."""
+    try:
+        return fitting((), gather, x._a.shape)
+    except BadIndex:
+        _check_values(x, fitting((), gather, x._a.shape, within=False), values)
+        raise
+
+
+def _fills(gather, values) -> bool:
+    """Whether the same number goes to all places of masks, which is what masked_fill does."""
+    return values._a.size == 1 and all(type(g) is slice or g.dtype.kind == "b" for g in gather)
+
+
+def _check_values(x, index: tuple, values) -> None:
+    """Raises where sizes or dtypes do not fit, wherever the index points."""
+    shown = tuple(i if type(i) is slice or i.dtype.kind == "b" else np.zeros_like(i) for i in _arrays(index))
+    if x._a.size:
+        _check_fits(x._a, shown, values._a)
+    if values.dtype is not x.dtype:
+        raise EngineError("Index put requires the source and destination dtypes match, got "
+                          f"{dtypes.scalar_name(x.dtype)} for the destination and {dtypes.scalar_name(values.dtype)} for "
+                          "the source.")
+
+
 def _check_fits(out, index: tuple, values) -> None:
     """Raises where the sizes do not fit, which PyTorch looks at before the dtypes."""
     want = out[index].shape
@@ -332,15 +365,12 @@ def _check_fits(out, index: tuple, values) -> None:
 
 
 def _put(x, gather: tuple, values, accumulate: bool):
-    if values._a.size != 1 or accumulate or any(type(g) is not slice and g.dtype.kind != "b" for g in gather):
+    if accumulate or not _fills(gather, values):
         check_operand(x._a, values._a, apart=True)
-    else:
-        values = cast(values, x.dtype) if values.dtype is not x.dtype else values  # what masked_fill does
+    elif values.dtype is not x.dtype:
+        values = cast(values, x.dtype)
     if values.dtype is not x.dtype:
-        _check_fits(x._a, _arrays(gather), values._a)
-        raise EngineError("Index put requires the source and destination dtypes match, got "
-                          f"{dtypes.scalar_name(x.dtype)} for the destination and {dtypes.scalar_name(values.dtype)} for "
-                          "the source.")
+        _check_values(x, gather, values)
     if not accumulate and type(x._a) is np.ndarray and not (state.grad and (x._rg or values._rg)) and not x._inference:
         check_writable(x)
         _write_at(x._a, _arrays(gather), values._a)
@@ -383,7 +413,7 @@ def _put_arguments(x, indices, values):
     used = sum(a.ndim if a.dtype == np.bool_ else 1 for a in arrays)
     if used > x.ndim:
         raise BadIndex(f"too many indices for tensor of dimension {x.ndim} (got {used})")
-    return fitting([], beside(x._a, arrays), tuple(x.shape)), values
+    return _fitted(x, beside(x._a, arrays), values), values
 
 
 @function("tensor.index_put_", "torch.index_put_")

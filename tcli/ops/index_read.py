@@ -20,6 +20,12 @@ def is_whole(s: slice, size: int) -> bool:
 
 def parse_index(x, index) -> tuple[tuple, tuple | None]:
     """(plain part, gathering part or None) of `x[index]`, checked against the shape of `x`."""
+    plain, gather = read_index(x, index)
+    return plain, None if gather is None else fitting(plain, gather, x._a.shape)
+
+
+def read_index(x, index) -> tuple[tuple, list | None]:
+    """(plain part, gathering part or None) of `x[index]`: whether the latter fits is not looked at yet."""
     items = [_item(i) for i in _as_items(index)]
     _check_count(x, index, items)
     plain, gather, dim, some = [], [], 0, False
@@ -49,7 +55,7 @@ def parse_index(x, index) -> tuple[tuple, tuple | None]:
             plain += [FULL] * n
             gather.append(item)
             dim, some = dim + n, True
-    return tuple(plain), fitting(plain, beside(x._a, gather), shape) if some else None
+    return tuple(plain), beside(x._a, gather) if some else None
 
 
 def _as_items(index) -> tuple:
@@ -137,8 +143,11 @@ def _checked_slice(s: slice, size: int) -> slice:
     return FULL if is_whole(found, size) else found
 
 
-def fitting(plain: list, gather: list, shape: tuple) -> tuple:
-    """The gathering entries, which must fit each other and what the plain ones leave of `shape`."""
+def fitting(plain, gather: list, shape: tuple, within: bool = True) -> tuple:
+    """The gathering entries, which must fit each other and what the plain ones leave of `shape`.
+
+    `within`: the numbers in them are looked at as well.
+    """
     sizes, at = _sizes(plain, shape), 0
     arrays, bounds = [], []
     for item in gather:
@@ -159,13 +168,13 @@ def fitting(plain: list, gather: list, shape: tuple) -> tuple:
         bounds += [None] * item.ndim
         at += item.ndim
     _check_broadcast(arrays)
-    for j, entry in enumerate(bounds):
+    for j, entry in enumerate(bounds if within else ()):
         if entry is not None:
             _check_bounds(*entry, j)
     return tuple(gather)
 
 
-def _sizes(plain: list, shape: tuple) -> list:
+def _sizes(plain, shape: tuple) -> list:
     sizes, dim = [], 0
     for item in plain:
         if item is None:

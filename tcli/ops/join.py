@@ -30,6 +30,8 @@ def _cat_pieces(k, g, need, tensors_shape, dim):
 @op("_cat", rows="format", at="", promote="same", half=False, samples=["[r(2, 3), r(1, 3)], 0", "[r(2, 3), r(2, 1)], 1"],
     grad_name="CatBackward0", vjp={"tensors": _cat_pieces}, raw_vjp=True)
 def _cat(xp, tensors: "Tensors", dim: "int"):
+    # PyTorch lets empty vectors take part in any cat: they count for the dtype, and get a gradient.
+    tensors = [a for a in tensors if a.shape != (0,)] or tensors
     n = tensors[0].ndim
     if n in (4, 5) and not tensors[0].flags.c_contiguous and all(_is_channels_last(a) for a in tensors):
         inner = [xp.moveaxis(a, 1, -1) for a in tensors]
@@ -59,14 +61,7 @@ def cat(tensors: "Tensors", dim: "int" = 0):
     for i, t in enumerate(tensors):
         if tuple(t.shape) != (0,):
             _check_cat(model, t, i, dim)
-    real = [t for t in tensors if tuple(t.shape) != (0,)]
-    if len(real) == len(tensors) or not real:
-        return T._cat(tensors, dim)
-    # PyTorch lets empty vectors take part in any cat; they still count for the dtype.
-    from ..engine.dispatch import cast, result_type
-
-    common = result_type(tensors)
-    return T._cat([cast(t, common) if t.dtype is not common else t for t in real], dim)
+    return T._cat(tensors, dim)
 
 
 concatenate = np.concatenate

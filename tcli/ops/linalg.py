@@ -237,15 +237,25 @@ def check_stacks(a, b, kernel: str = "bmm") -> None:
     no_bool(a, "bmm" if kernel == "matmul" else kernel)
 
 
+def _folds(a, other) -> bool:
+    """Whether PyTorch takes the stack `a` as one matrix: its rows follow each other in memory, or `other` has a gradient."""
+    steps = zip(a.strides[:-2], a.strides[1:-1], a.shape[1:-1], strict=True)
+    return other._rg or not a.size or all(step == below * n for step, below, n in steps)
+
+
 def check_matmul(values: list) -> None:
     """Raises PyTorch's error for dtypes or sizes that do not multiply."""
     a, b = values[0]._a, values[1]._a
     if not a.ndim or not b.ndim:
         raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
-    if b.ndim == 1:
+    if a.ndim > 2 > b.ndim - 1 and not _folds(a, values[1]):
+        check_stacks(a, b[:, None] if b.ndim == 1 else b, "matmul")
+    elif b.ndim == 1:
         check_vectors(a, b) if a.ndim == 1 else check_matrix_vector(a, b)
     elif b.ndim == 2:
         check_matrices(a, b)
+    elif a.ndim < 3 and values[0]._rg:  # PyTorch turns this around, so that its gradient has no batch
+        check_matrix_vector(b.swapaxes(-1, -2), a) if a.ndim == 1 else check_matrices(b.swapaxes(-1, -2), a.T)
     else:
         from ..engine.args import broadcast_shapes
 

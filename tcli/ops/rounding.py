@@ -64,7 +64,7 @@ def _finite_gate(k, g, x):
     return k._gate(k.isfinite(x), g) if not x.is_complex() else k.where(k.isfinite(x), g, 0.0)
 
 
-@op("nan_to_num", out="nan_to_num", at=EVERYWHERE, half=False,
+@op("nan_to_num", rows="first", out="nan_to_num", at=EVERYWHERE, half=False,
     samples=["r(3)", "torch.tensor([math.nan, math.inf, 1.0]), 2.0, posinf=5.0",
              "torch.tensor([math.nan, math.inf, -math.inf, 1.0]).half()",
              "torch.tensor([math.nan, math.inf, -math.inf, 1.0]).bfloat16()"],

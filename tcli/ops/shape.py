@@ -34,7 +34,7 @@ raw_helper(lambda g, shape: g.reshape(shape), "reshape")
 
 # ---------------------------------------------------------------- copies and conversions
 
-@op("_cast", at="", samples=["r(3), torch.float64"], half=False, fuse=True, grad_name="ToCopyBackward0",
+@op("_cast", rows="first", at="", samples=["r(3), torch.float64"], half=False, fuse=True, grad_name="ToCopyBackward0",
     vjp={"x": lambda k, g: g})
 def _cast(xp, x, dtype: "DType"):
     if x.dtype.kind == "c" and dtype.category < dtypes.COMPLEX and dtype is not dtypes.bool_:
@@ -212,8 +212,8 @@ def expand(xp, x, size: "Shape*", *, implicit: "any" = False):
     """
     lead = len(size) - x.ndim
     if lead < 0:
-        kind = dtypes.scalar_name(dtypes.of_numpy(x.dtype))
-        raise EngineError(f"expand(torch.{kind}Tensor{{{list(x.shape)}}}, size={list(size)}): the number of "
+        kind = dtypes.class_name(dtypes.of_numpy(x.dtype))
+        raise EngineError(f"expand({kind}{{{list(x.shape)}}}, size={list(size)}): the number of "
                           f"sizes provided ({len(size)}) must be greater or equal to the number of dimensions in the "
                           f"tensor ({x.ndim})")
     target = []

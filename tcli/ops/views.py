@@ -176,7 +176,7 @@ def movedim(x, source: "any", destination: "any"):
         if len(set(dims)) != len(dims):
             raise EngineError(f"movedim: repeated dim in `{name}` ({said})")
     if not x.ndim:
-        return T.permute(x, ())
+        return T.alias(x)
     order = [d for d in range(x.ndim) if d not in source]
     for place, d in sorted(zip(destination, source, strict=True)):
         order.insert(place, d)
