@@ -259,6 +259,5 @@ def test_passes_leave_nothing_behind():
         gc.collect()
         return sys.getallocatedblocks()
 
-    blocks(30)
-    before = blocks(20)
-    assert blocks(400) - before < 150
+    counts = [blocks(200) for _ in range(4)]  # caches elsewhere may still fill up at first
+    assert min(b - a for a, b in zip(counts, counts[1:], strict=False)) < 100
