@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ...engine.autograd import no_grad
+from ...engine.dispatch import READY
 from ...engine.registry import T, paths
 from ...engine.tensor import Tensor, tensor
 from ...engine.warn import warn
@@ -16,6 +19,12 @@ def _gradients(parameters) -> list:
     return [p.grad for p in parameters if p.grad is not None]
 
 
+def _beside(t, number):
+    """`number` on the device of `t`."""
+    at_hand = type(number) in READY and type(t) in READY and type(number._a) is type(t._a) is np.ndarray
+    return number if at_hand else number.to(t.device)
+
+
 @no_grad()
 def get_total_norm(tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach=None):
     """The norm of all tensors as if they were one vector."""
@@ -24,7 +33,7 @@ def get_total_norm(tensors, norm_type: float = 2.0, error_if_nonfinite: bool = F
     if not tensors:
         return tensor(0.0)
     norm = paths["linalg.vector_norm"].function
-    total = norm(T.stack([norm(t.detach(), norm_type).to(tensors[0].device) for t in tensors], 0), norm_type)
+    total = norm(T.stack([_beside(tensors[0], norm(t.detach(), norm_type)) for t in tensors], 0), norm_type)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise EngineError(f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it "
                           "cannot be clipped. To disable this error and scale the gradients by the non-finite norm "
@@ -37,7 +46,7 @@ def clip_grads_with_norm_(parameters, max_norm: float, total_norm, foreach=None)
     """Scales gradients so that a norm of `total_norm` becomes `max_norm` at most."""
     factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     for g in _gradients(parameters):
-        g.mul_(factor.to(g.device))
+        g.mul_(_beside(g, factor))
 
 
 @no_grad()
