@@ -48,11 +48,15 @@ def as_number(t):
 def cast(a, dtype: np.dtype):
     """`a.astype(dtype)`, quicker where one is float32 and the other has 16 bits, and in rows where elements of `a` share
     memory, as PyTorch has it."""
-    if type(a) is np.ndarray and a.size >= _FEW and a.flags.c_contiguous and _is_narrow(a.dtype, dtype):
+    if type(a) is not np.ndarray:
+        return a.astype(dtype)
+    if not a.flags.c_contiguous:
+        return a.astype(dtype, order="C" if 0 in a.strides else "K")
+    if a.size >= _FEW and _is_narrow(a.dtype, dtype):
         out = pool.empty(a.shape, dtype)
         if convert_at_once(a, out):
             return out
-    return a.astype(dtype) if a.flags.c_contiguous or 0 not in a.strides else a.astype(dtype, order="C")
+    return a.astype(dtype)
 
 
 def _is_narrow(a: np.dtype, b: np.dtype) -> bool:
