@@ -15,6 +15,7 @@ _FEW, _FEWEST = 1 << 6, 1 << 10  # elements from which a kernel is quicker than 
 _PIECE = 1 << 16  # elements that are converted at once: all passes over them find them in the nearest cache
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 _BFLOAT = "E"  # the character of its dtype
+_NARROW = ("e", _BFLOAT)
 _SMALLEST, _TOO_LARGE = 0x38800000, 0x477FF000  # 2**-14, and 65520, which rounds to infinity
 _BIAS = (15 - 127) << 23  # from the exponent of one to that of the other
 
@@ -46,17 +47,24 @@ def as_number(t):
 
 
 def cast(a, dtype: np.dtype):
-    """`a.astype(dtype)`, quicker where one is float32 and the other has 16 bits."""
-    if type(a) is np.ndarray and a.size >= _FEW and a.flags.c_contiguous and _is_narrow(a.dtype, dtype):
+    """`a.astype(dtype)`, quicker from and to floats of 16 bits: by way of float32, as PyTorch has it."""
+    if type(a) is not np.ndarray or a.size < _FEW or not a.flags.c_contiguous:
+        return a.astype(dtype)
+    wide, narrow = a.dtype == _SINGLE, a.dtype.char in _NARROW
+    if wide and dtype.char in _NARROW or narrow and dtype == _SINGLE:
         out = pool.empty(a.shape, dtype)
         if convert_at_once(a, out):
             return out
+    elif narrow and dtype.char not in _NARROW:
+        return cast(a, _SINGLE).astype(dtype)
+    elif dtype.char in _NARROW and a.dtype.kind in "iub":
+        return cast(a.astype(_SINGLE), dtype)
     return a.astype(dtype)
 
 
-def _is_narrow(a: np.dtype, b: np.dtype) -> bool:
-    """Whether one is float32 and the other may have a kernel that converts to it."""
-    return a == _SINGLE and b.itemsize == 2 or b == _SINGLE and a.itemsize == 2
+def takes_part(*ds: np.dtype) -> bool:
+    """Whether one of some dtypes is a float of 16 bits, and there are kernels."""
+    return native.kernels is not None and any(d.char in _NARROW for d in ds)
 
 
 def _bits(a: np.ndarray) -> np.ndarray:
