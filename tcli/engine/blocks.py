@@ -167,7 +167,7 @@ def run_alone(e: Expr) -> np.ndarray | None:
     if type(e.fn) is Primitive and e.fn.code is None and e.fn is not CAST:
         return None
     if e.fn is CAST:
-        return halves.cast(operands[0], e.dtype) if halves.takes_part(operands[0].dtype, e.dtype) else None
+        return halves.cast(operands[0], e.dtype) if halves.is_quick(operands[0].dtype, e.dtype) else None
     fn, result = e.fn, pool.empty(e.shape, e.dtype)
     how = _COMPARISONS.get(fn)
     if how is not None and native.compare(how[0], *operands[::how[1]], result):

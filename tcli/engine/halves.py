@@ -46,25 +46,22 @@ def as_number(t):
     return float(a)
 
 
+def is_quick(a: np.dtype, b: np.dtype) -> bool:
+    """Whether `cast` from one dtype to the other is more than NumPy's."""
+    return native.kernels is not None and (a.char in _NARROW and (b == _SINGLE or b.kind in "iu")
+                                           or b.char in _NARROW and (a == _SINGLE or a.kind in "iub"))
+
+
 def cast(a, dtype: np.dtype):
     """`a.astype(dtype)`, quicker from and to floats of 16 bits: by way of float32, as PyTorch has it."""
-    if type(a) is not np.ndarray or a.size < _FEW or not a.flags.c_contiguous:
+    if type(a) is not np.ndarray or a.size < _FEW or not a.flags.c_contiguous or not is_quick(a.dtype, dtype):
         return a.astype(dtype)
-    wide, narrow = a.dtype == _SINGLE, a.dtype.char in _NARROW
-    if wide and dtype.char in _NARROW or narrow and dtype == _SINGLE:
-        out = pool.empty(a.shape, dtype)
-        if convert_at_once(a, out):
-            return out
-    elif narrow and dtype.char not in _NARROW:
+    if dtype.kind in "iu":
         return cast(a, _SINGLE).astype(dtype)
-    elif dtype.char in _NARROW and a.dtype.kind in "iub":
-        return cast(a.astype(_SINGLE), dtype)
-    return a.astype(dtype)
-
-
-def takes_part(*ds: np.dtype) -> bool:
-    """Whether one of some dtypes is a float of 16 bits, and there are kernels."""
-    return native.kernels is not None and any(d.char in _NARROW for d in ds)
+    if a.dtype.kind in "iub":
+        a = a.astype(_SINGLE)
+    out = pool.empty(a.shape, dtype)
+    return out if convert_at_once(a, out) else a.astype(dtype)
 
 
 def _bits(a: np.ndarray) -> np.ndarray:
