@@ -166,9 +166,9 @@ def run_alone(e: Expr) -> np.ndarray | None:
         operands.append(a)
     if type(e.fn) is Primitive and e.fn.code is None and e.fn is not CAST:
         return None
+    if e.fn is CAST:
+        return halves.cast(operands[0], e.dtype) if halves.is_quick(operands[0].dtype, e.dtype) else None
     fn, result = e.fn, pool.empty(e.shape, e.dtype)
-    if fn is CAST:
-        return result if operands[0].ndim and halves.convert_at_once(operands[0], result) else None
     how = _COMPARISONS.get(fn)
     if how is not None and native.compare(how[0], *operands[::how[1]], result):
         return result

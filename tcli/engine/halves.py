@@ -15,6 +15,7 @@ _FEW, _FEWEST = 1 << 6, 1 << 10  # elements from which a kernel is quicker than 
 _PIECE = 1 << 16  # elements that are converted at once: all passes over them find them in the nearest cache
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 _BFLOAT = "E"  # the character of its dtype
+_NARROW = ("e", _BFLOAT)
 _SMALLEST, _TOO_LARGE = 0x38800000, 0x477FF000  # 2**-14, and 65520, which rounds to infinity
 _BIAS = (15 - 127) << 23  # from the exponent of one to that of the other
 
@@ -45,23 +46,27 @@ def as_number(t):
     return float(a)
 
 
+def is_quick(a: np.dtype, b: np.dtype) -> bool:
+    """Whether `cast` from one dtype to the other is more than NumPy's."""
+    return native.kernels is not None and (a.char in _NARROW and (b == _SINGLE or b.kind in "iu")
+                                           or b.char in _NARROW and (a == _SINGLE or a.kind in "iub"))
+
+
 def cast(a, dtype: np.dtype):
-    """`a.astype(dtype)`, quicker where one is float32 and the other has 16 bits, and in rows where elements of `a` share
-    memory, as PyTorch has it."""
+    """`a.astype(dtype)`, as PyTorch has it: from and to floats of 16 bits by way of float32, which is quicker, and in rows where
+    elements of `a` share memory."""
     if type(a) is not np.ndarray:
         return a.astype(dtype)
     if not a.flags.c_contiguous:
         return a.astype(dtype, order="C" if 0 in a.strides else "K")
-    if a.size >= _FEW and _is_narrow(a.dtype, dtype):
-        out = pool.empty(a.shape, dtype)
-        if convert_at_once(a, out):
-            return out
-    return a.astype(dtype)
-
-
-def _is_narrow(a: np.dtype, b: np.dtype) -> bool:
-    """Whether one is float32 and the other may have a kernel that converts to it."""
-    return a == _SINGLE and b.itemsize == 2 or b == _SINGLE and a.itemsize == 2
+    if a.size < _FEW or not is_quick(a.dtype, dtype):
+        return a.astype(dtype)
+    if dtype.kind in "iu":
+        return cast(a, _SINGLE).astype(dtype)
+    if a.dtype.kind in "iub":
+        a = a.astype(_SINGLE)
+    out = pool.empty(a.shape, dtype)
+    return out if convert_at_once(a, out) else a.astype(dtype)
 
 
 def _bits(a: np.ndarray) -> np.ndarray:

@@ -80,6 +80,11 @@ typedef struct {
                 for (isize j = 0; j < columns; j++) target[j] = *(const T *)(source + j * next);          \
             }                                                                                             \
         }                                                                                                 \
+    }                                                                                                     \
+    static void copy_turned_##T(char *out, const char *x, isize n) {                                      \
+        T *RESTRICT target = (T *)out;                                                                    \
+        const T *RESTRICT source = (const T *)x;                                                          \
+        for (isize j = 0; j < n; j++) target[j] = source[-j];                                             \
     }
 COPY_TILES(uint8_t)
 COPY_TILES(uint16_t)
@@ -93,11 +98,23 @@ static void copy_tile(const Permuted *p, char *out, const char *x, isize rows, i
     else copy_tile_uint64_t(p, out, x, rows, columns);
 }
 
+/* `n` numbers of which each lies before the last one. */
+static void copy_turned(isize item, char *out, const char *x, isize n) {
+    if (item == 1) copy_turned_uint8_t(out, x, n);
+    else if (item == 2) copy_turned_uint16_t(out, x, n);
+    else if (item == 4) copy_turned_uint32_t(out, x, n);
+    else copy_turned_uint64_t(out, x, n);
+}
+
 /* Some columns of `out`, tile below tile: the lines that are read follow each other, which is what the processor foresees. */
 static void copy_strip(const Permuted *p, char *out, const char *x, isize columns) {
     isize to = p->to[p->near], from = p->from[p->near], rows = p->n[p->near];
     if (p->from[p->n_dims - 1] == p->item) {
         for (isize i = 0; i < rows; i++) memcpy(out + i * to, x + i * from, columns * p->item);
+        return;
+    }
+    if (p->from[p->n_dims - 1] == -p->item) {
+        for (isize i = 0; i < rows; i++) copy_turned(p->item, out + i * to, x + i * from, columns);
         return;
     }
     for (isize i = 0; i < rows; i += TILE) copy_tile(p, out + i * to, x + i * from, min_of(TILE, rows - i), columns);
@@ -166,7 +183,7 @@ static PyObject *copy(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     for (int d = 1; d + 1 < p.n_dims; d++)
         if (size_of(p.from[d]) <= size_of(p.from[p.near])) p.near = d;
     isize last = p.n[p.n_dims - 1];
-    p.width = p.from[p.n_dims - 1] == p.item ? min_of(last, FLAT) : TILE;
+    p.width = size_of(p.from[p.n_dims - 1]) == p.item ? min_of(last, FLAT) : TILE;
     p.strips = blocks_of(last, p.width);
     p.group = max_of(1, FLAT / (min_of(p.width, last) * p.n[p.near]));
     isize all = PyArray_SIZE(x) / last / p.n[p.near] * p.strips;

@@ -9,6 +9,7 @@ from ..engine.storage import contiguous_format
 from ..engine.tensor import tensor
 from ..engine.warn import warn_once
 from ..errors import BadIndex, EngineError, Unsupported
+from .blocks import own_copy
 
 
 @op("repeat", rows=True, at="tensor", half=False, samples=["r(2, 3), (2, 2)", "r(3), (2, 1)", "r(2), (0,)"],
@@ -125,7 +126,7 @@ def flip(xp, x, dims: "Dims*"):
     >>> flip(tensor([1, 2, 3]), (0,))
     tensor([3, 2, 1])
     """
-    return xp.flip(x, dims).copy() if dims and x.ndim else x.copy()
+    return own_copy(xp, xp.flip(x, dims)) if dims and x.ndim else x.copy()
 
 
 @composite("fliplr", at="torch tensor", samples=["r(2, 3)"], out=False)
@@ -197,7 +198,7 @@ def rot90(xp, x, k: "int" = 1, dims: "any" = (0, 1)):
     first, second = (wrap_dim(d, x.ndim) for d in dims)
     if first == second:
         raise EngineError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
-    return xp.rot90(x, k, (first, second)).copy(order="K")
+    return own_copy(xp, xp.rot90(x, k, (first, second)))
 
 
 @function("torch.meshgrid", samples=["r(3), r(2), indexing='ij'"])

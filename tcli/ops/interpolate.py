@@ -1,9 +1,9 @@
 """interpolate: images and sequences resized.
 
 Every mode is separable. Along one dim the result is a few taps (places and weights) of the input:
-1 for nearest, 2 for linear, 4 for cubic, more with antialias. Small dims use the matrix of the taps,
-large ones gather them; the adjoint is the transposed matrix or the scatter. Where numbers are only repeated, the compiled
-kernels of mean pooling do it.
+1 for nearest, 2 for linear, 4 for cubic, more with antialias. A compiled kernel takes them as they are, and those of the
+adjoint; where numbers are only repeated, the kernels of mean pooling do it. Without kernels small dims use the matrix of the
+taps, large ones gather them; the adjoint is the transposed matrix or the scatter.
 """
 
 import math

@@ -136,3 +136,14 @@ def test_bfloat16_as_numpy_has_it(n):
     np.testing.assert_array_equal(halves.cast(narrow, x.dtype).view(np.uint32), narrow.astype(np.float32).view(np.uint32))
     whole = np.arange(n, dtype=np.uint16)
     np.testing.assert_array_equal(halves.cast(whole, x.dtype), whole.astype(np.float32))  # no bits of a bfloat16
+
+
+@pytest.mark.parametrize("n", [100, 300_000])
+def test_whole_numbers_become_halves_and_back(n):
+    x = np.arange(n) % 70_000 - 100
+    with np.errstate(over="ignore"):
+        wanted = x.astype(np.float16)
+    np.testing.assert_array_equal(tensor(x).half().numpy(), wanted)
+    small = tensor(x % 2000).half()
+    np.testing.assert_array_equal(small.long().numpy(), x % 2000)
+    np.testing.assert_array_equal(tensor(x % 2 == 0).bfloat16().float().numpy(), (x % 2 == 0).astype("f"))
