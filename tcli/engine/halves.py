@@ -53,8 +53,8 @@ def is_quick(a: np.dtype, b: np.dtype) -> bool:
 
 
 def cast(a, dtype: np.dtype):
-    """`a.astype(dtype)`, as PyTorch has it: from and to floats of 16 bits by way of float32, which is quicker, and in rows where
-    elements of `a` share memory."""
+    """`a.astype(dtype)`, as PyTorch has it: from and to floats of 16 bits by way of float32, which is quicker, and in rows
+    where elements of `a` share memory."""
     if type(a) is not np.ndarray:
         return a.astype(dtype)
     if not a.flags.c_contiguous:

@@ -45,7 +45,7 @@ static PyObject *without_dim(const Few *few, PyArrayObject *a, int type) {
     }
 SUMS(float, double)
 SUMS(double, double)
-SUMS(int64_t, int64_t)
+SUMS(uint64_t, uint64_t) /* wraps around, as int64 does */
 
 static PyObject *sum_few(const Few *few, PyArrayObject *a) {
     int type = PyArray_TYPE(a);
@@ -55,7 +55,7 @@ static PyObject *sum_few(const Few *few, PyArrayObject *a) {
     if (!out) return NULL;
     if (type == NPY_FLOAT32) sum_float(DATA(a), DATA(out), around(a, few->dim), mean);
     else if (type == NPY_FLOAT64) sum_double(DATA(a), DATA(out), around(a, few->dim), mean);
-    else sum_int64_t(DATA(a), DATA(out), around(a, few->dim), false);
+    else sum_uint64_t(DATA(a), DATA(out), around(a, few->dim), false);
     return out;
 }
 

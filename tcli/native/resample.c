@@ -2,8 +2,10 @@
 
    Ahead of the last dim whole rows are added up, each times its weight. In the last dim results are taken by vectors, whose
    numbers the processor gathers. The places and weights of all results lie by taps: those of the first tap of each result,
-   then those of the second, ... */
+   then those of the second, ...; place -1 is no tap. One with weight 0 is: it gives nan where it meets an infinity. */
 #include "native.h"
+
+#include <string.h>
 
 #define WORK 32768 /* multiplications of a block */
 
@@ -13,25 +15,37 @@ typedef struct {
     void *y;
     isize outer, taps, from, to, inner; /* x is (outer, from, inner), y (outer, to, inner) */
     isize per_block;                    /* of the outer dim */
+    bool whole;                         /* every place is a tap */
 } Resampled;
+
+#define TAP(T)                                                                                               \
+    INLINE T tap_##T(T sum, T w, const T *x, int32_t place) {                                                \
+        const T more = sum + w * x[place < 0 ? 0 : place];                                                   \
+        return place < 0 ? sum : more;                                                                       \
+    }
+TAP(float)
+TAP(double)
 
 #define RESAMPLE(T)                                                                                          \
     static void add_rows_##T(const Resampled *r, const T *x, T *y) {                                         \
         for (isize i = 0; i < r->to; i++, y += r->inner)                                                     \
             for (isize k = 0; k < r->taps; k++) {                                                            \
+                const int32_t place = r->places[k * r->to + i];                                              \
                 const T w = ((const T *)r->weights)[k * r->to + i];                                          \
-                const T *RESTRICT from = x + r->places[k * r->to + i] * r->inner;                            \
+                const T *RESTRICT from = x + max_of(place, 0) * r->inner;                                    \
                 T *RESTRICT to = y;                                                                          \
-                if (!k) { SIMD for (isize j = 0; j < r->inner; j++) to[j] = w * from[j]; }                   \
-                else if (w != 0) { SIMD for (isize j = 0; j < r->inner; j++) to[j] += w * from[j]; }         \
+                if (!k && place < 0) memset(to, 0, r->inner * sizeof(T));                                    \
+                else if (!k) { SIMD for (isize j = 0; j < r->inner; j++) to[j] = w * from[j]; }              \
+                else if (place >= 0) { SIMD for (isize j = 0; j < r->inner; j++) to[j] += w * from[j]; }     \
             }                                                                                                \
     }                                                                                                        \
     static void gather_##T(const Resampled *r, const T *RESTRICT x, T *RESTRICT y) {                         \
         for (isize k = 0; k < r->taps; k++) {                                                                \
             const T *RESTRICT w = (const T *)r->weights + k * r->to;                                         \
             const int32_t *RESTRICT at = r->places + k * r->to;                                              \
-            if (!k) { SIMD for (isize j = 0; j < r->to; j++) y[j] = w[j] * x[at[j]]; }                       \
-            else { SIMD for (isize j = 0; j < r->to; j++) y[j] += w[j] * x[at[j]]; }                         \
+            if (!k && r->whole) { SIMD for (isize j = 0; j < r->to; j++) y[j] = w[j] * x[at[j]]; }           \
+            else if (r->whole) { SIMD for (isize j = 0; j < r->to; j++) y[j] += w[j] * x[at[j]]; }           \
+            else { SIMD for (isize j = 0; j < r->to; j++) y[j] = tap_##T(k ? y[j] : (T)-0.0, w[j], x, at[j]); }\
         }                                                                                                    \
     }                                                                                                        \
     static void gather_pairs_##T(const Resampled *r, const T *RESTRICT x, T *RESTRICT y) {                   \
@@ -45,16 +59,19 @@ typedef struct {
             const T *x = (const T *)r->x + i * r->from * r->inner;                                           \
             T *y = (T *)r->y + i * r->to * r->inner;                                                         \
             if (r->inner > 1) add_rows_##T(r, x, y);                                                         \
-            else if (r->taps == 2) gather_pairs_##T(r, x, y);                                                \
+            else if (r->taps == 2 && r->whole) gather_pairs_##T(r, x, y);                                                \
             else gather_##T(r, x, y);                                                                        \
         }                                                                                                    \
     }
 RESAMPLE(float)
 RESAMPLE(double)
 
-static bool all_inside(const int32_t *places, isize count, isize n) {
-    for (isize i = 0; i < count; i++)
-        if (places[i] < 0 || places[i] >= n) return false;
+static bool all_inside(const int32_t *places, isize count, isize n, bool *whole) {
+    *whole = true;
+    for (isize i = 0; i < count; i++) {
+        if (places[i] < -1 || places[i] >= n) return false;
+        *whole &= places[i] >= 0;
+    }
     return true;
 }
 
@@ -79,7 +96,7 @@ static PyObject *resample(PyObject *self, PyObject *const *args, Py_ssize_t n) {
         if (PyArray_DIM(x, d) != PyArray_DIM(y, d)) Py_RETURN_FALSE;
         *(d < dim ? &r.outer : &r.inner) *= PyArray_DIM(x, d);
     }
-    if (!all_inside(r.places, PyArray_SIZE(places), r.from)) Py_RETURN_FALSE;
+    if (!all_inside(r.places, PyArray_SIZE(places), r.from, &r.whole)) Py_RETURN_FALSE;
     if (!PyArray_SIZE(y)) Py_RETURN_TRUE;
     r.per_block = blocks_of(WORK, r.taps * r.to * r.inner);
     Py_BEGIN_ALLOW_THREADS

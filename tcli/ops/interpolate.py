@@ -41,7 +41,8 @@ def _linear(n: int, m: int, align: bool, factor):
     at = np.arange(m) * scale if align else np.maximum((np.arange(m) + 0.5) * scale - 0.5, 0)
     low = np.minimum(at.astype(np.int64), n - 1)
     t = np.clip(at - low, 0, 1)
-    return np.stack((low, np.minimum(low + 1, n - 1)), 1), np.stack((1 - t, t), 1)
+    high = low if n == m else np.minimum(low + 1, n - 1)  # a dim that is not resized does not see its neighbours
+    return np.stack((low, high), 1), np.stack((1 - t, t), 1)
 
 
 def _cubic_weight(d, a: float):
@@ -103,19 +104,22 @@ def _matrix(places, weights, n: int, dtype) -> tuple:
 
 @lru_cache(128)
 def _by_taps(n: int, m: int, how: tuple, back: bool, dtype):
-    """The taps of one dim as `native.resample` takes them; with `back` those of the adjoint, some of them with weight 0."""
+    """The taps of one dim as `native.resample` takes them, with `back` those of the adjoint; place -1 where there are fewer."""
     places, weights = taps(how[0], n, m, *how[1:])
+    k = places.shape[1]
+    if how[-1]:  # behind the last tap of a window stands its first place once more
+        places = np.where((np.arange(k) > 0) & (places == places[:, :1]), -1, places)
     if back:
-        k = places.shape[1]
-        order = np.argsort(places.reshape(-1), kind="stable")
-        counts = np.bincount(places.reshape(-1), minlength=n)
+        flat = places.reshape(-1)
+        order = np.argsort(flat, kind="stable")
+        order = order[flat[order] >= 0]
+        counts = np.bincount(flat[order], minlength=n)
         rows = np.repeat(np.arange(n), counts)
-        column = np.arange(m * k) - np.repeat(np.cumsum(counts) - counts, counts)
+        column = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
         shape = n, max(int(counts.max()), 1)
-        found, factors = np.zeros(shape, np.int64), np.zeros(shape)
-        found[rows, column], factors[rows, column] = order // k, weights.reshape(-1)[order]
-        np.maximum.accumulate(found, 1, out=found)  # what is there already once more
-        places, weights = found, factors
+        places, factors = np.full(shape, -1), np.zeros(shape)
+        places[rows, column], factors[rows, column] = order // k, weights.reshape(-1)[order]
+        weights = factors
     return np.ascontiguousarray(places.T, np.int32), np.ascontiguousarray(weights.T, dtype)
 
 

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 MOST = 400  # characters of a message that are looked at
+ONCE = "TypedStorage is deprecated"  # given once in a process whatever `set_warn_always` says: it depends on what ran before
 
 
 def outcome(text: str, torch) -> list:
@@ -26,7 +27,7 @@ def outcome(text: str, torch) -> list:
             torch.set_warn_always(False)
             torch.use_deterministic_algorithms(False)
     told = [_said(str(w.message)) for w in caught if w.category in (UserWarning, FutureWarning)]
-    return [found, told]
+    return [found, [each for each in told if not each.startswith(ONCE)]]
 
 
 def _said(message: str) -> str:
