@@ -161,7 +161,7 @@ class Generator:
 
     def expect(self, count: int) -> None:
         """Says that `count` words are about to be drawn, in pieces perhaps: large numbers change engines."""
-        if self._bits is None and self._stream is None:
+        if count and self._bits is None and self._stream is None:
             limit = _BULK_LOADED if "numpy.random" in sys.modules else _BULK
             if count + self._blocks * _N > limit:
                 self._numpy()

@@ -269,9 +269,8 @@ def test_calls_leave_nothing_behind():
         gc.collect()
         return sys.getallocatedblocks()
 
-    blocks(100)
-    before = blocks(50)
-    assert blocks(1000) - before < 400
+    counts = [blocks(400) for _ in range(4)]  # caches elsewhere may still fill up at first
+    assert min(b - a for a, b in zip(counts, counts[1:], strict=False)) < 200
 
 
 def test_fields_are_those_of_python():
