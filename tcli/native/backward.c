@@ -319,8 +319,8 @@ static bool add_flat(PyArrayObject *a, PyArrayObject *g) {
 
 /* Adds a gradient to the one that a leaf has. */
 static bool add_to(PyObject *grad, PyArrayObject *g) {
-    PyArrayObject *a = grad && is_ready(grad) && !PyDict_GET_SIZE(engine.readers) ? array_of(grad) : NULL;
-    if (!a || PyArray_NDIM(a) != PyArray_NDIM(g) ||
+    PyArrayObject *a = grad && is_ready(grad) ? array_of(grad) : NULL;
+    if (!a || is_read_later((PyObject *)a) || PyArray_NDIM(a) != PyArray_NDIM(g) ||
         memcmp(PyArray_DIMS(a), PyArray_DIMS(g), PyArray_NDIM(a) * sizeof(npy_intp)) || !add_flat(a, g))
         return false;
     return bump_version((Fields *)grad);

@@ -50,11 +50,9 @@ static int kind_at(PyObject *o) {
     return a ? kind_of(a) : -1;
 }
 
-static bool needs(PyObject *o) { return is_ready(o) && ((Fields *)o)->rg == Py_True && is_set(engine.of_state.grad); }
-
 /* The tensor around `r`: what way's op gives for three values, recorded under the name that the way has. */
 static PyObject *result_of(Way *way, PyObject *const *values, PyObject *r) {
-    bool records = needs(values[0]) || needs(values[1]) || needs(values[2]);
+    bool records = is_recorded(values[0]) || is_recorded(values[1]) || is_recorded(values[2]);
     PyObject *t = records && is_set(engine.of_state.odd) ? NULL : tensor_around(Py_XNewRef(r));
     Py_XDECREF(r);
     if (t && (!records || record_values(way->op, values, 3, (Fields *)t, way->named) == 1)) return t;

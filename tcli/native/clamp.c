@@ -72,7 +72,7 @@ static PyObject *call_clamp_in_place(PyObject *self, PyObject *const *args, size
     PyArrayObject *a = take_clamp(values, &low, &high, args, PyVectorcall_NARGS(nargsf), names);
     if (!a || written_array(values[0]) != a) return go_on((Way *)self, args, nargsf, names);
     clamp(a, PyArray_DATA(a), low, high);
-    return count_write((Fields *)values[0]) ? Py_NewRef(values[0]) : NULL;
+    return bump_version((Fields *)values[0]) ? Py_NewRef(values[0]) : NULL;
 }
 
 static PyObject *clamping(PyObject *self, PyObject *const *args, Py_ssize_t n) {

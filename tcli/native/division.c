@@ -59,8 +59,6 @@ static const char types[] = {NPY_FLOAT32, NPY_FLOAT32, NPY_FLOAT32, NPY_FLOAT64,
 
 /* ---------------------------------------------------------------- the ways */
 
-static bool needs_gradient(PyObject *o) { return is_ready(o) && ((Fields *)o)->rg == Py_True && is_set(engine.of_state.grad); }
-
 /* Whether an operand may be a divisor: a zero among integers may not. */
 static bool divides(PyObject *o) {
     if (PyLong_CheckExact(o)) return PyObject_IsTrue(o) == 1;
@@ -74,7 +72,7 @@ static bool divides(PyObject *o) {
 }
 
 static PyObject *call_division(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
-    bool fits = PyVectorcall_NARGS(nargsf) == 2 && !needs_gradient(args[0]) && !needs_gradient(args[1]) && divides(args[1]);
+    bool fits = PyVectorcall_NARGS(nargsf) == 2 && !is_recorded(args[0]) && !is_recorded(args[1]) && divides(args[1]);
     return fits ? call_binary(self, args, nargsf, names) : go_on((Way *)self, args, nargsf, names);
 }
 

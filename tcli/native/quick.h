@@ -115,6 +115,9 @@ PyObject *option_of(PyObject *fetch, PyObject *options);
 PyObject *shape_of(PyArrayObject *a);
 void put(PyObject **slot, PyObject *value); /* takes over `value`, lets go of what was there */
 
+/* Whether an op on `o` is to be recorded for its gradient. */
+INLINE bool is_recorded(PyObject *o) { return is_ready(o) && ((Fields *)o)->rg == Py_True && is_set(engine.of_state.grad); }
+
 /* Counts a write to the memory of `t`. */
 INLINE bool bump_version(Fields *t) {
     PyObject *version = PyList_GET_SIZE(t->v) ? PyNumber_Add(PyList_GET_ITEM(t->v, 0), engine.one) : NULL;
@@ -169,8 +172,8 @@ bool fits_number(PyArrayObject *a, PyObject *o, Number *number);
 /* The array of a small tensor that lies flat and may be written at once; NULL for any other. (writes.c) */
 PyArrayObject *written_array(PyObject *x);
 
-/* The one version more that a write makes. (writes.c) */
-bool count_write(Fields *x);
+/* Whether expressions wait on the memory of an array, or may. */
+bool is_read_later(PyObject *a);
 
 /* Writes a number to a flat array where a mask of its shape is set; false where it takes more. (choices.c) */
 bool fill_masked(PyArrayObject *a, PyObject *mask, PyObject *number);

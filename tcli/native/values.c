@@ -246,7 +246,7 @@ READ(a, cpu)
 
 /* The array itself, of which it is known that its memory left. */
 static PyObject *numpy(PyObject *t, PyArrayObject *a) {
-    bool takes = ((Fields *)t)->rg != Py_True && PyDict_GET_SIZE(engine.readers) == 0 && PyArray_DESCR(a)->kind != 'V';
+    bool takes = ((Fields *)t)->rg != Py_True && !is_read_later((PyObject *)a) && PyArray_DESCR(a)->kind != 'V';
     PyObject *root = (PyObject *)a;
     while (PyArray_CheckExact(root) && PyArray_BASE((PyArrayObject *)root)) root = PyArray_BASE((PyArrayObject *)root);
     PyObject *key = takes ? PyLong_FromVoidPtr(root) : NULL;

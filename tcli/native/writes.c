@@ -3,7 +3,6 @@
 
 #define LARGEST_FLOAT 3.4028234e38 /* that fits float32, rounded down */
 
-
 static bool records(Fields *t) { return t->rg == Py_True && is_set(engine.of_state.grad); }
 
 /* Whether the memory of b reaches into that of a, in part or in another order. */
@@ -12,8 +11,7 @@ static bool overlap(PyArrayObject *a, PyArrayObject *b) {
     return from != other && from < other + PyArray_NBYTES(b) && other < from + PyArray_NBYTES(a);
 }
 
-/* Whether expressions wait on the memory of an array, or may. */
-static bool is_read_later(PyObject *a) {
+bool is_read_later(PyObject *a) {
     if (!PyDict_GET_SIZE(engine.readers)) return false;
     while (PyArray_CheckExact(a) && PyArray_BASE((PyArrayObject *)a)) a = PyArray_BASE((PyArrayObject *)a);
     PyObject *key = PyArray_CheckExact(a) ? PyLong_FromVoidPtr(a) : NULL;
@@ -31,11 +29,6 @@ static bool may_be_written(Fields *x) {
 PyArrayObject *written_array(PyObject *x) {
     PyArrayObject *a = is_ready(x) && may_be_written((Fields *)x) && ((Fields *)x)->half_complex == Py_False ? array_of(x) : NULL;
     return a && PyArray_ISCARRAY(a) && PyArray_SIZE(a) <= engine.small && !PyDataType_REFCHK(PyArray_DESCR(a)) ? a : NULL;
-}
-
-bool count_write(Fields *x) {
-    PyObject *version = PyList_GET_SIZE(x->v) ? PyNumber_Add(PyList_GET_ITEM(x->v, 0), engine.one) : NULL;
-    return version && PyList_SetItem(x->v, 0, version) == 0;
 }
 
 /* number * b in new memory, for `x.add_(b, alpha=number)`; NULL with an error where there is none. */
@@ -76,7 +69,7 @@ static PyObject *call_write(PyObject *self, PyObject *const *args, size_t nargsf
     char *data[] = {PyArray_BYTES(a), own ? own : b ? PyArray_BYTES(b) : (char *)&number, PyArray_BYTES(a)};
     if (n) way->loops[kind].fn(data, &n, steps, way->loops[kind].data);
     PyMem_Free(own);
-    return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
+    return bump_version((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
 /* ---------------------------------------------------------------- ops on one tensor */
@@ -90,7 +83,7 @@ static PyObject *call_rewrite(PyObject *self, PyObject *const *args, size_t narg
     npy_intp n = PyArray_SIZE(a), steps[] = {PyArray_ITEMSIZE(a), PyArray_ITEMSIZE(a)};
     char *data[] = {PyArray_BYTES(a), PyArray_BYTES(a)};
     if (n) way->loops[kind].fn(data, &n, steps, way->loops[kind].data);
-    return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
+    return bump_version((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
 /* ---------------------------------------------------------------- copies and fills */
@@ -103,7 +96,7 @@ static PyObject *call_copy(PyObject *self, PyObject *const *args, size_t nargsf,
     if (!b || PyArray_DESCR(a) != PyArray_DESCR(b) || !is_flat(b) || !same_shape(a, b) || touches(a, b))
         return go_on(way, args, nargsf, names);
     memcpy(PyArray_DATA(a), PyArray_DATA(b), PyArray_NBYTES(a));
-    return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
+    return bump_version((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
 static PyObject *call_zero(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
@@ -111,7 +104,7 @@ static PyObject *call_zero(PyObject *self, PyObject *const *args, size_t nargsf,
     PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 1 && !names ? written_array(args[0]) : NULL;
     if (!a) return go_on(way, args, nargsf, names);
     memset(PyArray_DATA(a), 0, PyArray_NBYTES(a));
-    return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
+    return bump_version((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
 bool fits_number(PyArrayObject *a, PyObject *o, Number *number) {
@@ -141,7 +134,7 @@ static PyObject *call_fill(PyObject *self, PyObject *const *args, size_t nargsf,
         for (isize i = 0; i < n; i++) ((float *)PyArray_DATA(a))[i] = number.f;
     else /* a double or an integer of the same size */
         for (isize i = 0; i < n; i++) ((int64_t *)PyArray_DATA(a))[i] = number.i;
-    return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
+    return bump_version((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
 /* Writes a number, or a tensor of the same dtype, to a part of an array: false, perhaps with an error, where it does not. */
@@ -169,14 +162,14 @@ static PyObject *call_setitem(PyObject *self, PyObject *const *args, size_t narg
     Py_XDECREF(entries);
     Py_XDECREF(part);
     if (!written) return go_on_after_error(way, args, nargsf, names);
-    return count_write((Fields *)args[0]) ? Py_NewRef(Py_None) : NULL;
+    return bump_version((Fields *)args[0]) ? Py_NewRef(Py_None) : NULL;
 }
 
 /* x.masked_fill_(mask, number) */
 static PyObject *call_masked(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 3 && !names ? written_array(args[0]) : NULL;
     if (!a || !fill_masked(a, args[1], args[2])) return go_on((Way *)self, args, nargsf, names);
-    return count_write((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
+    return bump_version((Fields *)args[0]) ? Py_NewRef(args[0]) : NULL;
 }
 
 /* ---------------------------------------------------------------- what Python calls */
