@@ -147,6 +147,8 @@ class Generator:
 
     def few(self, count: int) -> list[int]:
         """The next `count` words as a list: for a handful of numbers arrays cost more than they save."""
+        if not count:
+            return []
         if self._stream is not None:
             return self.words(count).tolist()
         if self._bits is not None:

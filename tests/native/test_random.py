@@ -120,6 +120,21 @@ def test_refused_calls_draw_nothing(call, monkeypatch):
     assert message() == without(message, monkeypatch)
 
 
+def test_empty_draws_leave_numpys_generator_alone(monkeypatch):
+    def run():
+        generator = torch.Generator()
+        generator._numpy()  # as after many numbers
+        generator.manual_seed(11)
+        before = generator.get_state().tolist()
+        for dtype in (torch.float32, torch.float64):
+            torch.rand(0, dtype=dtype, generator=generator), torch.randn(0, dtype=dtype, generator=generator)
+        torch.randint(0, 9, (0,), generator=generator), torch.randperm(0, generator=generator)
+        torch.zeros(0).bernoulli_(0.5, generator=generator)
+        assert generator.get_state().tolist() == before
+    run()
+    without(run, monkeypatch)
+
+
 def test_bad_arguments_are_left_to_numpy():
     stream, out = random.Generator().stream(), np.zeros(20, "f")
     frozen = out.copy()
