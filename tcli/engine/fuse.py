@@ -35,6 +35,7 @@ from .sums import row_sum
 from .symbols import COPY, FINAL, Expr, NotFusable, Primitive, Reduction, build, symbols
 from .tape import FLOAT32, FLOAT64, Node, Saved, edge_of, state
 from .tensor import Tensor
+from .threads import after_block
 from .waiting import arrays, exposed, is_owned, leaf, note_reader, note_small, reads_exposed
 
 MOST_STEPS = 192  # an expression of more steps than this is computed at once
@@ -243,7 +244,9 @@ def wanted(o, values: list) -> bool:
         return False
     minimum = dispatch.LARGE
     name = o.name
-    if (name in REDUCTIONS or name in BY_ROWS or name in ACTIVATIONS) and native.kernels is not None and _is_at_once(o, values):
+    known = name in REDUCTIONS or name in BY_ROWS or name in ACTIVATIONS
+    # Not where something is to be done after each block: a kernel would go through a mapped file in one go.
+    if known and native.kernels is not None and not after_block and _is_at_once(o, values):
         return False
     for i in o.tensor_slots:
         t = values[i]

@@ -13,6 +13,7 @@ from math import prod
 import numpy as np
 
 from .. import native
+from .threads import after_block
 
 LINE = 1 << 11  # elements that one product adds up
 PIECE = 1 << 17  # elements of two blocks whose products BLAS adds up at once
@@ -55,8 +56,8 @@ def at_once(ufunc: np.ufunc | None, x: np.ndarray, first: int, last: int, keepdi
     Without a ufunc squares are added up.
     """
     kind = SQUARES if ufunc is None else _KINDS.get(ufunc)
-    if kind is None or x.dtype.char not in "fd":
-        return None
+    if kind is None or x.dtype.char not in "fd" or after_block:
+        return None  # a mapped file is gone through by blocks, and let go of between them
     behind = x.shape[last:]
     out = np.empty(x.shape[:first] + (1,) * (last - first if keepdim else 0) + behind, x.dtype)
     return out if native.reduce(kind, x, out, prod(behind)) else None

@@ -643,6 +643,11 @@ def from_numpy(array):
                   "writing to this tensor will result in undefined behavior. You may want to copy the array to protect its "
                   "data or make it writable before converting it to a tensor. This type of warning will be suppressed for the "
                   "rest of this program.")
+    return over_array(array)
+
+
+def over_array(array):
+    """The same for an array of our own, which may be read-only: `thaw` is called before the first write."""
     return wrap(move(_native(array), CPU))
 
 

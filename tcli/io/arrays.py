@@ -11,7 +11,7 @@ from itertools import count as _count
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.tensor import Tensor, as_tensor, from_numpy
+from ..engine.tensor import Tensor, as_tensor, over_array
 from ..errors import FileError
 from .kinds import KINDS, count
 from .limits import check_memory
@@ -67,7 +67,7 @@ def _half_complex(buffer, shape, start, big) -> np.ndarray:
 
 def tensor_of(array: np.ndarray, name: str | None = None):
     """A tensor over an array; complex32 is kept in complex64 and remembers what it is."""
-    tensor = from_numpy(array)
+    tensor = over_array(array)
     if name == "complex32":
         tensor._half_complex = True
     return tensor

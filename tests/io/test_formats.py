@@ -511,6 +511,7 @@ def test_a_very_large_file_is_read_in_little_memory_and_can_still_be_written_to(
                "x[0] = 5; y = x[:3]; y += 1; print(x[:4].tolist(), x[:2].sum().item())")
     done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True, timeout=60,
                           env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    assert not done.stderr
     sums, peak, values = done.stdout.splitlines()
     assert sums == "0.0 0.0"
     assert int(peak) < 200_000
