@@ -25,8 +25,9 @@ from .blocks import over_rows, several_threads
 STACKED = 8  # within one matrix of a stack threads pay from so many times more on
 VECTOR = 1 << 21  # elements of a matrix from which two threads multiply it with a vector
 SMALLEST = 8  # rows and columns of matrices: thinner ones are multiplied in other ways
+SHARED = blas.LARGE if native.kernels is None else 1 << 21  # multiplications of a stack that threads share
 SHORT = 1 << 19  # elements of two stacks whose product takes the short way
-APART = 1 << 19  # multiplications of one product of a stack from which threads take some each
+APART = 1 << 19 if native.kernels is None else 1 << 14  # multiplications of one product from which threads take some each
 
 
 # ---------------------------------------------------------------- arrays
@@ -69,11 +70,14 @@ def _stack(a, b, work: int):
     """The products of two stacks on several threads, or None: `np.matmul` holds the interpreter lock, `np.dot` does not."""
     if a.ndim < 2 or a.dtype != b.dtype or a.dtype.char not in "fd" or min(*a.shape[-2:], b.shape[-1]) < SMALLEST:
         return None
-    ahead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    ahead, alike = a.shape[:-2], a.shape[:-2] == b.shape[:-2]
+    if not alike:
+        ahead = np.broadcast_shapes(ahead, b.shape[:-2])
     count = prod(ahead)
-    if count * work < blas.LARGE:
+    if count * work < SHARED:
         return None
-    a, b = (np.broadcast_to(x, ahead + x.shape[-2:]) for x in (a, b))
+    if not alike:
+        a, b = (np.broadcast_to(x, ahead + x.shape[-2:]) for x in (a, b))
     out = pool.empty((*ahead, a.shape[-2], b.shape[-1]), a.dtype)
     if blas.tell_kernels():
         blas.narrow()
