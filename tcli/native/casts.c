@@ -59,7 +59,8 @@ static PyObject *call_conversion(PyObject *self, PyObject *const *args, size_t n
 /* x.to(dtype), x.to("cpu") */
 PyObject *call_to(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
     bool one = PyVectorcall_NARGS(nargsf) == 2 && !names;
-    if (one && PyUnicode_CheckExact(args[1]) && PyUnicode_CompareWithASCIIString(args[1], "cpu") == 0 && is_ready(args[0]) && array_of(args[0]))
+    if (one && PyUnicode_CheckExact(args[1]) && PyUnicode_CompareWithASCIIString(args[1], "cpu") == 0 && is_ready(args[0]) &&
+        array_of(args[0]))
         return Py_NewRef(args[0]);
     PyObject *t = one ? converted(args[0], numpy_of(args[1])) : NULL;
     return t ? t : go_on_after_error((Way *)self, args, nargsf, names);

@@ -51,8 +51,8 @@ typedef struct {
     PyObject *one, *sizes, *size_of; /* 1; {shape: Size}, and what makes a Size */
     PyObject *numpy, *dtype; /* the module, and the class of dtypes */
     isize small; /* elements of the largest small tensor */
-    PyObject *raw_names, *rule_names, *send, *send_raw, *sum_array, *sum_to, *unpack, *walk_on, *finish, *observers, *ones; /* of
-        engine/backward.py */
+    PyObject *raw_names, *rule_names, *send, *send_raw, *sum_array, *sum_to; /* of engine/backward.py, as these are: */
+    PyObject *unpack, *walk_on, *finish, *observers, *ones;
     isize saves, raw, rules, variable; /* where they lie in a plan, and in the end of a path */
     struct { isize hooks, before, post_hooks; } of_leaf;
     struct { isize tensor_slots, plans, grad_name, list_slot, frees; } of_op;

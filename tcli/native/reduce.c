@@ -278,24 +278,7 @@ static PyObject *reduce(PyObject *self, PyObject *const *args, Py_ssize_t count)
     Py_RETURN_TRUE;
 }
 
-static PyObject *sum_of(PyObject *self, PyObject *const *args, Py_ssize_t n) {
-    (void)self;
-    PyArrayObject *a = n == 1 ? flat_array(args[0]) : NULL;
-    int type = a ? PyArray_TYPE(a) : -1, failed;
-    if (type != NPY_FLOAT32 && type != NPY_FLOAT64) Py_RETURN_FALSE;
-    double found = 0;
-    float narrow = 0;
-    Job job = {.x = PyArray_DATA(a), .before = 1, .n = PyArray_SIZE(a), .behind = 1};
-    job.out = type == NPY_FLOAT32 ? (void *)&narrow : (void *)&found;
-    Py_BEGIN_ALLOW_THREADS
-    failed = run_job(&job, SUM, type == NPY_FLOAT32);
-    Py_END_ALLOW_THREADS
-    if (failed) return PyErr_NoMemory();
-    return PyFloat_FromDouble(type == NPY_FLOAT32 ? narrow : found);
-}
-
 PyMethodDef reduce_methods[] = {
-    KERNEL(sum_of, "sum_of(a): the sum of a flat float32 or float64 array as a float; False for other arrays."),
     KERNEL(reduce, "reduce(kind, x, out, behind): x seen as (before, n, behind) reduced over n into out (before, behind); "
                    "kind 0 adds up, 1 adds up squares, 2 finds the greatest, 3 the least."),
     {0},

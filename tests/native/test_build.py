@@ -11,7 +11,10 @@ from tcli import native
 from tcli.engine import threads
 from tcli.native import build
 
+from .total import total
+
 compiled = pytest.mark.skipif(native.kernels is None, reason="no compiled kernels here")
+IMPORTS = "import os, numpy as np; from tcli import native; from tests.native.total import total\n"
 
 
 @compiled
@@ -30,7 +33,7 @@ def test_a_sum_does_not_depend_on_the_number_of_threads(n, dtype):
         found = []
         for k in (1, 2, 4):
             threads.set_num_threads(k)
-            found += [native.sum_of(x) for _ in range(20)]
+            found += [total(x) for _ in range(20)]
     finally:
         threads.set_num_threads(count)
     assert len(set(found)) == 1
@@ -39,7 +42,7 @@ def test_a_sum_does_not_depend_on_the_number_of_threads(n, dtype):
 
 def test_what_a_kernel_does_not_take_it_leaves_to_numpy():
     for a in (np.arange(4), np.ones((4, 4), "f")[:, ::2], [1.0], None, np.ones(3, ">f4")):
-        assert native.sum_of(a) is False
+        assert total(a) is False
 
 
 def run(program: str, **environment: str) -> str:
@@ -50,22 +53,20 @@ def run(program: str, **environment: str) -> str:
 
 
 def test_tcli_is_complete_without_kernels():
-    program = "from tcli import native; print(native.kernels, native.sum_of(1), native.set_threads(2))"
+    program = IMPORTS + "print(native.kernels, total(np.ones(3, 'f')), native.set_threads(2))"
     assert run(program, TCLI_NATIVE="0") == "None False False\n"
 
 
 @compiled
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_starts_threads_of_its_own():
-    program = """if True:
-        import os, numpy as np
-        from tcli import native
+    program = IMPORTS + """if True:
         native.set_threads(2)
         x = np.ones(1 << 20, 'f')
-        assert native.sum_of(x) == 1 << 20
+        assert total(x) == 1 << 20
         child = os.fork()
         if not child:
-            os._exit(native.sum_of(x) != 1 << 20)
+            os._exit(total(x) != 1 << 20)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"""
     assert run(program) == "0\n"
 
@@ -73,12 +74,10 @@ def test_a_forked_child_starts_threads_of_its_own():
 @compiled
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task") or len(os.sched_getaffinity(0)) < 2, reason="needs 2 processors")
 def test_threads_of_the_pool_stay_off_the_processor_of_the_caller():
-    program = """if True:
-        import os, numpy as np
-        from tcli import native
+    program = IMPORTS + """if True:
         before = set(os.listdir('/proc/self/task'))
         native.set_threads(2)
-        native.sum_of(np.ones(1 << 20, 'f'))
+        total(np.ones(1 << 20, 'f'))
         own, (added,) = os.sched_getaffinity(0), set(os.listdir('/proc/self/task')) - before
         print(len(own - os.sched_getaffinity(int(added))), os.sched_getaffinity(int(added)) <= own)"""
     assert run(program) == "1 True\n"

@@ -1,13 +1,13 @@
 """The short ways in compiled code do what the Python ones do, leave errors to them, and leak nothing."""
 
-import gc
-import sys
 
 import numpy as np
 import pytest
 
 from tcli import native
 from tcli.runtime.session import Session
+
+from .leaks import blocks_left
 
 compiled = pytest.mark.skipif(native.kernels is None, reason="no compiled kernels here")
 
@@ -257,20 +257,7 @@ h = c * 2; h.register_hook(lambda g: g * 2); h.sum().backward(); h = None
 
 @compiled
 def test_calls_leave_nothing_behind():
-    session = Session()
-    session.run(SETUP)
-    body = "\n".join("    " + line for line in LOOPS.strip().splitlines())
-    session.run(f"def once():\n{body}")
-    once = session["once"]
-
-    def blocks(times: int) -> int:
-        for _ in range(times):
-            once()
-        gc.collect()
-        return sys.getallocatedblocks()
-
-    counts = [blocks(400) for _ in range(4)]  # caches elsewhere may still fill up at first
-    assert min(b - a for a, b in zip(counts, counts[1:], strict=False)) < 200
+    assert blocks_left(SETUP, LOOPS, 400) < 200
 
 
 def test_fields_are_those_of_python():

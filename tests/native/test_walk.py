@@ -1,7 +1,5 @@
 """Backward passes in compiled code give what those in Python give, leave odd graphs to them, and leak nothing."""
 
-import gc
-import sys
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +7,8 @@ from hypothesis import strategies as st
 
 from tcli import native
 from tcli.runtime.session import Session
+
+from .leaks import blocks_left
 
 compiled = pytest.mark.skipif(native.kernels is None, reason="no compiled kernels here")
 ENTRIES = ("gradients", "walk_graph", "walk_arrays")
@@ -248,16 +248,4 @@ x.grad = y.grad = None; del seen[:]
 
 @compiled
 def test_passes_leave_nothing_behind():
-    session = Session(quiet=True)
-    session.run(SETUP)
-    session.run("def once():\n" + "\n".join("    " + line for line in f"global seen\n{LOOPS.strip()}".splitlines()))
-    once = session["once"]
-
-    def blocks(times: int) -> int:
-        for _ in range(times):
-            once()
-        gc.collect()
-        return sys.getallocatedblocks()
-
-    counts = [blocks(200) for _ in range(4)]  # caches elsewhere may still fill up at first
-    assert min(b - a for a, b in zip(counts, counts[1:], strict=False)) < 100
+    assert blocks_left(SETUP, f"global seen\n{LOOPS.strip()}", 200) < 100
