@@ -357,6 +357,7 @@ class Tensor(Fields):
             return bool((self == element)._a.any())
         raise EngineError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
+    @compiled
     def __format__(self, spec: str) -> str:
         if self._a.ndim == 0 and not self.is_meta:
             return format(self.item(), spec)

@@ -228,6 +228,15 @@ static PyObject *call_size(PyObject *self, PyObject *const *args, size_t nargsf,
     return go_on((Way *)self, args, nargsf, names);
 }
 
+/* The text of a tensor without dims is that of its number. */
+static PyObject *call_format(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names) {
+    PyArrayObject *a = PyVectorcall_NARGS(nargsf) == 2 && !names && is_ready(args[0]) ? array_of(args[0]) : NULL;
+    PyObject *number = a && !PyArray_NDIM(a) ? item(args[0], a) : NULL;
+    PyObject *text = number ? PyObject_Format(number, args[1]) : NULL;
+    Py_XDECREF(number);
+    return text ? text : go_on_after_error((Way *)self, args, nargsf, names);
+}
+
 /* ---------------------------------------------------------------- the same memory elsewhere */
 
 static PyObject *detach(PyObject *t, PyArrayObject *a) {
@@ -265,7 +274,7 @@ static const struct {
     {"item", call_item}, {"__float__", call_as_float}, {"__int__", call_as_int}, {"__bool__", call_truth}, {"tolist", call_tolist},
     {"dim", call_dim}, {"numel", call_numel}, {"__len__", call_length}, {"size", call_size}, {"stride", call_stride},
     {"is_contiguous", call_is_contiguous}, {"contiguous", call_contiguous}, {"cpu", call_cpu}, {"detach", call_detach},
-    {"numpy", call_numpy}, {"to", call_to},
+    {"numpy", call_numpy}, {"to", call_to}, {"__format__", call_format},
 };
 
 static PyObject *reading(PyObject *self, PyObject *const *args, Py_ssize_t n) {
